@@ -1,0 +1,241 @@
+// Package cell holds the cell file: what one virtual machine and the jail
+// around its hypervisor shall be.
+//
+// It parses HCL into a Cell, fills in defaults and reports every mistake of a
+// file in one pass, each with file, line and column. It has no operating
+// system in it and does no I/O: whether a disk exists or a bridge is there is
+// asked later, by whoever takes the plan.
+package cell
+
+import "time"
+
+// Cell is one virtual machine and the jail around its hypervisor. A Cell that
+// came out of Parse is complete (defaults are filled in) and valid.
+type Cell struct {
+	Name        string        `json:"name"`
+	CPUs        int           `json:"cpus"`
+	Memory      Size          `json:"memory"`
+	Boot        Boot          `json:"boot"`
+	Kernel      *Kernel       `json:"kernel,omitempty"`
+	Accel       Accel         `json:"accel"`
+	Disks       []Disk        `json:"disks,omitempty"`
+	NICs        []NIC         `json:"nics,omitempty"`
+	Bridges     []Bridge      `json:"bridges,omitempty"`
+	Shares      []Share       `json:"shares,omitempty"`
+	Passthru    []Passthru    `json:"passthru,omitempty"`
+	Screen      *Screen       `json:"screen,omitempty"`
+	Console     Console       `json:"console"`
+	GDB         *GDB          `json:"gdb,omitempty"`
+	Jail        Jail          `json:"jail"`
+	Start       Start         `json:"start"`
+	After       []string      `json:"after,omitempty"`
+	Restart     Restart       `json:"restart"`
+	RestartMax  RestartMax    `json:"restart_limit"`
+	StopTimeout time.Duration `json:"stop_timeout"` // nanoseconds in JSON
+	Hypervisor  Hypervisor    `json:"hypervisor"`
+
+	// File is the path of the cell file as the user named it, or "" for a
+	// built-in cell.
+	File string `json:"file,omitempty"`
+	// Sources says which line of the cell file asked for a thing. The keys are
+	// attribute paths such as "cpus", "disk.disk-01.file", "jail.limits.cpu",
+	// and block paths such as "disk.disk-01" or "screen". What is not in it is
+	// a default.
+	Sources map[string]Pos `json:"sources,omitempty"`
+}
+
+// Pos is a place in a cell file. Line and Column count from 1, Column in
+// characters as an editor shows them.
+type Pos struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+// Boot is what the virtual machine executes first.
+type Boot struct {
+	Kind BootKind `json:"kind"`
+	// Path is the firmware file of BootFirmware.
+	Path string `json:"path,omitempty"`
+	// Loader configures bhyveload(8) for BootLoader.
+	Loader *Loader `json:"loader,omitempty"`
+}
+
+// BootKind says which of the ways to boot a cell uses.
+type BootKind string
+
+// The ways to boot. In a cell file `boot = "hello"`, `"uefi"`, `"loader"` or
+// a path of a firmware file; a kernel block makes it BootKernel.
+const (
+	BootHello    BootKind = "hello"    // the built-in guest; the default
+	BootUEFI     BootKind = "uefi"     // the host's UEFI firmware for this hypervisor
+	BootFirmware BootKind = "firmware" // a firmware file of the user's
+	BootKernel   BootKind = "kernel"   // direct kernel boot (Linux hosts only)
+	BootLoader   BootKind = "loader"   // bhyveload(8), jailed too (FreeBSD hosts only)
+)
+
+// Kernel is a direct kernel boot.
+type Kernel struct {
+	Image   string `json:"image"`
+	Initrd  string `json:"initrd,omitempty"`
+	Cmdline string `json:"cmdline,omitempty"`
+}
+
+// Loader configures bhyveload(8).
+type Loader struct {
+	Env []string `json:"env,omitempty"` // name=value, as -e takes it
+	OS  string   `json:"os,omitempty"`  // another userboot.so, as -l takes it
+}
+
+// Accel is the way guest instructions are executed on a Linux host.
+type Accel string
+
+// The accelerators. AccelAuto tries KVM and falls back to TCG with a word.
+const (
+	AccelAuto Accel = "auto"
+	AccelKVM  Accel = "kvm"
+	AccelTCG  Accel = "tcg"
+)
+
+// Disk is one disk of the guest. Exactly one of File, Zvol, ISO and Device is
+// set.
+type Disk struct {
+	Label    string     `json:"label"`
+	File     string     `json:"file,omitempty"`
+	Format   DiskFormat `json:"format,omitempty"` // of File; raw unless said
+	Zvol     string     `json:"zvol,omitempty"`   // dataset name, without /dev/zvol
+	ISO      string     `json:"iso,omitempty"`
+	Device   string     `json:"device,omitempty"`   // a raw device node of the host, by path: a loosening
+	Size     Size       `json:"size,omitempty"`     // create it with this size when it is missing
+	Reserved bool       `json:"reserved,omitempty"` // zvol created with its space reserved
+	ReadOnly bool       `json:"read_only,omitempty"`
+	Model    string     `json:"model"` // "virtio" (default), "ahci", "nvme"
+}
+
+// DiskFormat is the format of an image file.
+type DiskFormat string
+
+// The image formats.
+const (
+	FormatRaw   DiskFormat = "raw"
+	FormatQcow2 DiskFormat = "qcow2"
+)
+
+// NIC is one network card of the guest.
+type NIC struct {
+	Label  string `json:"label"`
+	Bridge string `json:"bridge,omitempty"` // a tap of ours is added to this bridge
+	Tap    string `json:"tap,omitempty"`    // the admin's own tap instead; never created or destroyed
+	MAC    string `json:"mac"`              // lower case; made from cell name and label unless given
+	Model  string `json:"model"`            // "virtio" (default), "e1000"
+}
+
+// Bridge is a bridge(4) or Linux bridge that the cell names. Without Create
+// it is the admin's and only looked for.
+type Bridge struct {
+	Name   string `json:"name"`
+	Create bool   `json:"create,omitempty"`
+	Uplink string `json:"uplink,omitempty"`
+}
+
+// Share is a directory of the host shown to the guest over 9P (FreeBSD; a
+// loosening).
+type Share struct {
+	Label    string `json:"label"`
+	Path     string `json:"path"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// Passthru hands a PCI device of the host to the guest (FreeBSD; a
+// loosening).
+type Passthru struct {
+	Label string `json:"label"`
+	PCI   string `json:"pci"` // "bus/slot/function"
+}
+
+// Screen is the guest's frame buffer.
+type Screen struct {
+	// Listen is "host:port", or "" for a UNIX socket in the run directory.
+	Listen       string `json:"listen,omitempty"`
+	Width        int    `json:"width"`
+	Height       int    `json:"height"`
+	PasswordFile string `json:"password_file,omitempty"`
+	Wait         bool   `json:"wait,omitempty"` // boot only once a viewer is there (bhyve's fbuf wait)
+}
+
+// Console is the serial console. It is always there and always logged.
+type Console struct {
+	LogSize Size   `json:"log_size"`
+	Device  string `json:"device,omitempty"` // FreeBSD: the guest's side of a null modem, /dev/nmdm…A
+}
+
+// GDB is a debug stub of the hypervisor (a loosening).
+type GDB struct {
+	Listen string `json:"listen"` // "host:port"
+	Wait   bool   `json:"wait,omitempty"`
+}
+
+// Jail is what the cell file says about the jail itself.
+type Jail struct {
+	Network Network  `json:"network"`
+	IP4     []string `json:"ip4,omitempty"`
+	IP6     []string `json:"ip6,omitempty"`
+	Root    string   `json:"root,omitempty"` // FreeBSD: an existing tree instead of our own root: a loosening
+	Limits  Limits   `json:"limits"`
+	// AllowMissing names layers of the jail that may be absent on this host.
+	AllowMissing []string `json:"allow_missing,omitempty"`
+}
+
+// Network says what network the hypervisor's jail has.
+type Network string
+
+// The networks of a jail. On Linux the hypervisor's own network is always
+// empty, and this only says where the screen listens.
+const (
+	NetworkNone   Network = "none"
+	NetworkShared Network = "shared"
+	NetworkVnet   Network = "vnet"
+)
+
+// Limits bound what the hypervisor may take from the host.
+type Limits struct {
+	// MemoryOverhead is what the hypervisor may use beyond the guest's memory,
+	// in bytes.
+	MemoryOverhead Size `json:"memory_overhead"`
+	Processes      int  `json:"processes"`  // processes and threads
+	OpenFiles      int  `json:"open_files"` // file descriptors
+	// CPU is in percent of one processor; 0 is no limit.
+	CPU int `json:"cpu,omitempty"`
+}
+
+// Start says when a cell is started.
+type Start string
+
+// Boot: with the host. Manual: by hand.
+const (
+	StartManual Start = "manual"
+	StartBoot   Start = "boot"
+)
+
+// Restart says what follows an end of the guest that nobody asked for. A
+// guest's own reset is never an end.
+type Restart string
+
+// The restart policies of a cell that was started with up.
+const (
+	RestartNever   Restart = "never"
+	RestartOnCrash Restart = "on-crash"
+	RestartAlways  Restart = "always"
+)
+
+// RestartMax holds a cell that was restarted, or reset itself, Starts times
+// within Within.
+type RestartMax struct {
+	Starts int           `json:"starts"`
+	Within time.Duration `json:"within"` // nanoseconds in JSON
+}
+
+// Hypervisor passes what skep does not model. Each use is a loosening.
+type Hypervisor struct {
+	Args []string `json:"args,omitempty"`
+}
