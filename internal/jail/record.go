@@ -1,0 +1,31 @@
+package jail
+
+import "skep/internal/layer"
+
+// Record is what the launcher did, for those who come later: much of it cannot be read from
+// outside. It is written to the cell's state as JSON.
+type Record struct {
+	Layers      []layer.Decision `json:"layers"`
+	LandlockABI int              `json:"landlock_abi"`
+	Filters     []FilterRecord   `json:"filters"`
+	// RunCalls and StartCalls count the calls of each phase; Sealed says the second are gone.
+	RunCalls   int  `json:"run_calls"`
+	StartCalls int  `json:"start_calls"`
+	Sealed     bool `json:"sealed"`
+	Steps      int  `json:"steps"`
+}
+
+// FilterRecord identifies one seccomp filter by the SHA-256 of its instructions.
+type FilterRecord struct {
+	Name         string `json:"name"` // "phases" or "calls"
+	SHA256       string `json:"sha256"`
+	Instructions int    `json:"instructions"`
+}
+
+// Exit is how the hypervisor ended. Seen is false where this process is not its parent and could
+// only see that it is gone.
+type Exit struct {
+	Seen   bool `json:"seen"`
+	Code   int  `json:"code"`
+	Signal int  `json:"signal,omitempty"`
+}

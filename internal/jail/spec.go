@@ -1,0 +1,107 @@
+package jail
+
+import (
+	"os"
+
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+)
+
+// HostPath is a path as the host sees it, RoomPath one as the hypervisor will see it. They are
+// types of their own so that mixing them up does not compile.
+type (
+	HostPath string
+	RoomPath string
+)
+
+// Mapping says who makes the cell's user and group known in its user namespace.
+type Mapping string
+
+const (
+	// ByRoot: the caller is root and maps any pair.
+	ByRoot Mapping = "root"
+	// BySubIDs: newuidmap(1) and newgidmap(1) map a pair out of the caller's subordinate range.
+	BySubIDs Mapping = "subids"
+	// ByOwn: only the caller's own pair can be mapped; its supplementary groups stay.
+	ByOwn Mapping = "own"
+)
+
+// Identity is the hypervisor's user and group. They have the same numbers inside and outside, so
+// that what `ps` shows on the host is what the plan says.
+type Identity struct {
+	UID, GID int
+	Mapping  Mapping
+}
+
+// A File of the host shown in the room, read-only. Only one with Exec may be executed or mapped so.
+type File struct {
+	Room RoomPath
+	Host HostPath
+	Exec bool
+}
+
+// A Copy is made from a descriptor the caller opened, so the cell needs no permission on its path
+// and a later change of the original changes nothing. From is read from its start.
+type Copy struct {
+	Room RoomPath
+	From *os.File
+	Size int64
+}
+
+// A Node is a device of the host. Every one lies directly in /dev.
+type Node struct {
+	Room RoomPath
+	Host HostPath
+}
+
+// Root is the whole of what the room holds. Directories come from the paths.
+type Root struct {
+	// Size bounds the tmpfs: the sum of the copies plus a page for each entry is enough.
+	Size   int64
+	Files  []File
+	Copies []Copy
+	Nodes  []Node
+}
+
+// An FD is handed to the hypervisor under the number FDNumber of its place in the list.
+type FD struct {
+	Name string
+	File *os.File
+}
+
+// FirstFD is the number of the first descriptor handed in.
+const FirstFD = 3
+
+// FDNumber is the number under which the hypervisor finds the i-th FD.
+func FDNumber(i int) int { return FirstFD + i }
+
+// A Limit sets the soft and the hard resource limit of that setrlimit(2) name ("nofile", "as").
+// No core size is listed: it is always 0.
+type Limit struct {
+	Name  string
+	Value uint64
+}
+
+// Cgroups is where the process is put before its first instruction.
+type Cgroups struct {
+	V2      *os.File // a directory of the v2 tree, or nil
+	V1Procs []string // cgroup.procs files of v1 controllers
+}
+
+// Spec is everything that Start needs; nothing else reaches the jail.
+type Spec struct {
+	Hostname string
+	Identity Identity
+	Root     Root
+	// Stdin, Stdout and Stderr become 0, 1 and 2; a nil one becomes /dev/null.
+	Stdin, Stdout, Stderr *os.File
+	FDs                   []FD
+	Path                  RoomPath // the hypervisor
+	Argv                  []string // with Argv[0]
+	Limits                []Limit
+	Cgroups               Cgroups
+	OOMScoreAdj           int
+	// Layers is layer.Decide's answer. A layer not Applied there is left out of the jail.
+	Layers []layer.Decision
+	Policy seccomp.Policy
+}
