@@ -1,0 +1,212 @@
+package hypervisor_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"skep/internal/cell"
+	"skep/internal/hypervisor"
+)
+
+// A live is a QEMU started without any jail, with its descriptors handed in as
+// the launcher would.
+type live struct {
+	t       *testing.T
+	dir     string
+	cmd     *exec.Cmd
+	qmp     *hypervisor.QMP
+	console string // path of its socket
+	log     string // path of the console's log
+	stderr  *bytes.Buffer
+	exited  chan error
+}
+
+// inputs are the files behind a cell's descriptors.
+type inputs struct {
+	flashCode, flashVars string
+	disks                map[string]string
+	taps                 map[string]*os.File
+	dataDir              string
+	kernel, initrd       string
+}
+
+func needQEMU(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no QEMU")
+	}
+	path, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Skip("no qemu-system-x86_64 here")
+	}
+	return path
+}
+
+// start runs QEMU as composed and connects to its QMP socket; the guest waits.
+// wrap, if any, is a command to run it under.
+func start(t *testing.T, c *cell.Cell, accel cell.Accel, in inputs, wrap ...string) *live {
+	t.Helper()
+	qemu := needQEMU(t)
+	// Socket paths are short: sun_path holds 108 bytes.
+	dir, err := os.MkdirTemp("", "hv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l := &live{t: t, dir: dir, console: filepath.Join(dir, "console"), log: filepath.Join(dir, "log"),
+		stderr: &bytes.Buffer{}, exited: make(chan error, 1)}
+
+	list := hypervisor.QEMUDescriptors(c)
+	var files []*os.File
+	for _, d := range list {
+		files = append(files, l.open(d, in))
+	}
+	args := hypervisor.QEMUArgs(c, hypervisor.QEMUInput{Accel: accel, FD: hypervisor.Number(list),
+		DataDir: in.dataDir, KernelPath: in.kernel, InitrdPath: in.initrd})
+	argv := append(append([]string{}, wrap...), qemu)
+	argv = append(argv, args...)
+	l.cmd = exec.Command(argv[0], argv[1:]...)
+	l.cmd.ExtraFiles, l.cmd.Stderr, l.cmd.Env = files, l.stderr, []string{}
+	if err := l.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		f.Close()
+	}
+	go func() { l.exited <- l.cmd.Wait() }()
+	t.Cleanup(func() { l.cmd.Process.Kill(); <-l.exited })
+	l.qmp = l.connect()
+	return l
+}
+
+// open makes what stands behind a descriptor.
+func (l *live) open(d hypervisor.Descriptor, in inputs) *os.File {
+	l.t.Helper()
+	path := filepath.Join(l.dir, d.Name)
+	switch kind, label, _ := strings.Cut(d.Name, ":"); kind {
+	case hypervisor.FDFlashCode:
+		path = in.flashCode
+	case hypervisor.FDFlashVars:
+		path = in.flashVars
+	case "disk":
+		path = in.disks[label]
+	case "tap":
+		return in.taps[label]
+	case hypervisor.FDConsoleLog:
+		path = l.log
+	}
+	var f *os.File
+	var err error
+	switch d.Use {
+	case hypervisor.UseListen:
+		var s *net.UnixListener
+		if s, err = net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"}); err == nil {
+			s.SetUnlinkOnClose(false)
+			f, err = s.File()
+			s.Close()
+		}
+	case hypervisor.UseRead:
+		f, err = os.Open(path)
+	case hypervisor.UseWrite:
+		f, err = os.OpenFile(path, os.O_RDWR, 0)
+	case hypervisor.UseAppend:
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	default:
+		l.t.Fatalf("descriptor %s has the unknown use %q", d.Name, d.Use)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return f
+}
+
+func (l *live) connect() *hypervisor.QMP {
+	l.t.Helper()
+	conn, err := net.Dial("unix", filepath.Join(l.dir, hypervisor.FDQMP))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	q, err := hypervisor.NewQMP(ctx, conn)
+	if err != nil {
+		l.cmd.Process.Kill()
+		<-l.exited
+		l.exited <- nil
+		l.t.Fatalf("no QMP: %v\nstderr: %s\nargv: %q", err, l.stderr, l.cmd.Args)
+	}
+	l.t.Cleanup(func() { q.Close() })
+	return q
+}
+
+// want waits for an event.
+func (l *live) want(kind hypervisor.EventKind, within time.Duration) hypervisor.Event {
+	l.t.Helper()
+	after := time.After(within)
+	for {
+		select {
+		case e, ok := <-l.qmp.Events():
+			if !ok {
+				l.t.Fatalf("QEMU ended while %s was awaited: %v\nstderr: %s", kind, l.qmp.Err(), l.stderr)
+			}
+			if e.Kind == kind {
+				return e
+			}
+		case <-after:
+			log, _ := os.ReadFile(l.log)
+			l.t.Fatalf("no %s within %s; console:\n%s", kind, within, log)
+		}
+	}
+}
+
+// wantText waits until the console's log holds a text.
+func (l *live) wantText(text string, within time.Duration) {
+	l.t.Helper()
+	var log []byte
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if log, _ = os.ReadFile(l.log); bytes.Contains(log, []byte(text)) {
+			return
+		}
+	}
+	l.t.Fatalf("no %q on the console within %s:\n%s\nstderr: %.2000s", text, within, log, l.stderr)
+}
+
+// send types on the console.
+func (l *live) send(text string) {
+	l.t.Helper()
+	conn, err := net.Dial("unix", l.console)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer conn.Close()
+	// A character device of QEMU's takes the next client when the last is gone,
+	// so wait until it took this one: it reads what it took.
+	if _, err := io.WriteString(conn, text); err != nil {
+		l.t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+}
+
+// quit ends QEMU and returns what Wait said.
+func (l *live) quit() error {
+	l.t.Helper()
+	if err := l.qmp.Quit(l.t.Context()); err != nil {
+		l.t.Fatal(err)
+	}
+	select {
+	case err := <-l.exited:
+		l.exited <- err
+		return err
+	case <-time.After(10 * time.Second):
+		l.t.Fatal("QEMU did not quit")
+		return nil
+	}
+}

@@ -1,0 +1,201 @@
+package hypervisor
+
+import (
+	"fmt"
+	"strconv"
+
+	"skep/internal/cell"
+)
+
+// Slots of the PCIe bus are fixed per kind of device, so that one more disk
+// does not rename the guest's network cards. What is beyond its range takes
+// the next free slot.
+const (
+	slotScreen    = 0x01
+	slotRNG       = 0x02
+	slotUSB       = 0x03
+	slotDisk      = 0x04 // to 0x0f
+	slotNIC       = 0x10 // to 0x1e; 0x1f is the board's own
+	slotEnd       = 0x1f
+	sataPerBridge = 6 // ports of an ICH9 AHCI controller
+	serialMax     = 20
+)
+
+// slot places device n of a kind on the bus.
+func slot(first, end, n int) string {
+	if first+n >= end {
+		return "bus=pcie.0"
+	}
+	return fmt.Sprintf("bus=pcie.0,addr=0x%x", first+n)
+}
+
+// onSATA: a CD is one whatever its model says: every firmware and installer
+// reads a CD on AHCI.
+func onSATA(d cell.Disk) bool { return d.Model == "ahci" || d.ISO != "" }
+
+func needsSATA(c *cell.Cell) bool {
+	for _, d := range c.Disks {
+		if onSATA(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// qemuDisks gives each disk its back end by descriptor and its device.
+func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
+	var opts []Option
+	sata, pci := 0, 0
+	for i, d := range c.Disks {
+		source := "disk." + d.Label
+		opts = append(opts, in.addFD(FDDisk(d.Label), source))
+		opts = append(opts, blockdevs(d, i, in, source)...)
+		if onSATA(d) && sata > 0 && sata%sataPerBridge == 0 {
+			// The board's controller is full.
+			opts = append(opts, Option{Flag: "-device", Value: fmt.Sprintf("ich9-ahci,id=ahci%d,bus=pcie.0", sata/sataPerBridge), Why: "another SATA controller", Source: source})
+		}
+		node := "disk" + strconv.Itoa(i)
+		common := "drive=" + node + ",id=" + node + "-dev,serial=" + diskSerial(d, i) +
+			",bootindex=" + strconv.Itoa(i+1) // firmware tries disks in the file's order
+		var device string
+		switch {
+		case d.ISO != "":
+			device = props("ide-cd", sataPort(sata), common)
+			sata++
+		case d.Model == "ahci":
+			device = props("ide-hd", sataPort(sata), common)
+			sata++
+		case d.Model == "nvme":
+			device = props("nvme", slot(slotDisk, slotNIC, pci), common)
+			pci++
+		default:
+			device = props("virtio-blk-pci", slot(slotDisk, slotNIC, pci), common)
+			pci++
+		}
+		opts = append(opts, Option{Flag: "-device", Value: device, Why: "disk " + d.Label, Source: source})
+	}
+	return opts
+}
+
+// blockdevs is the back end of one disk. Node names hold at most 31
+// characters, so they are numbered.
+func blockdevs(d cell.Disk, i int, in QEMUInput, source string) []Option {
+	driver := "file"
+	if d.Zvol != "" || d.Device != "" {
+		driver = "host_device"
+	}
+	// The access mode is the descriptor's. What the guest discards is given
+	// back to the host.
+	mode, discard := "read-only=off", "discard=unmap"
+	if diskReadOnly(d) {
+		mode, discard = "read-only=on", ""
+	}
+	node := "disk" + strconv.Itoa(i)
+	file := props(
+		"driver="+driver,
+		"node-name=%s",
+		"filename="+in.fdset(FDDisk(d.Label)),
+		mode, "auto-read-only=off", // say so rather than fall back in silence
+		"locking=off", // skep holds the disk's lock, outside
+		"aio=threads", // Linux AIO and io_uring would need calls of their own in the filter
+		discard,
+		"cache.direct=off,cache.no-flush=off", // the host's cache, and the guest's flushes are real
+	)
+	if d.Format != cell.FormatQcow2 {
+		return []Option{{Flag: "-blockdev", Value: fmt.Sprintf(file, node), Why: "raw, never guessed: a guest could write another format's header", Source: source}}
+	}
+	ro, unmap := "false", `,"discard":"unmap"`
+	if diskReadOnly(d) {
+		ro, unmap = "true", ""
+	}
+	return []Option{
+		{Flag: "-blockdev", Value: fmt.Sprintf(file, node+"-file"), Why: "the image's file", Source: source},
+		// JSON, because only JSON can say null.
+		{Flag: "-blockdev", Value: `{"driver":"qcow2","node-name":"` + node + `","file":"` + node + `-file","backing":null,"read-only":` + ro + unmap + `}`,
+			Why: "qcow2; a backing file that the image names is not followed", Source: source},
+	}
+}
+
+func sataPort(n int) string {
+	if n < sataPerBridge {
+		return "bus=ide." + strconv.Itoa(n) // the board's own controller
+	}
+	return fmt.Sprintf("bus=ahci%d.%d", n/sataPerBridge, n%sataPerBridge)
+}
+
+// diskSerial lets the guest find a disk by its label. Longer ones are cut off
+// by the devices, and two disks could then look the same.
+func diskSerial(d cell.Disk, i int) string {
+	if len(d.Label) <= serialMax {
+		return d.Label
+	}
+	return "disk-" + strconv.Itoa(i)
+}
+
+// qemuNICs gives each network card its tap by descriptor.
+func qemuNICs(c *cell.Cell, in QEMUInput) []Option {
+	var opts []Option
+	for i, n := range c.NICs {
+		source, id := "nic."+n.Label, "nic"+strconv.Itoa(i)
+		model := "virtio-net-pci"
+		if n.Model == "e1000" {
+			model = "e1000"
+		}
+		opts = append(opts,
+			// vhost would put the guest's packets into the host's kernel directly.
+			Option{Flag: "-netdev", Value: "tap,id=" + id + ",fd=" + in.fd(FDTap(n.Label)) + ",vhost=off", Why: "the tap, handed in", Source: source},
+			Option{Flag: "-device", Value: props(model, "netdev="+id, "id="+id+"-dev", "mac="+n.MAC,
+				"romfile=",                      // no boot from the network
+				slot(slotNIC, slotEnd, i)), Why: "network card " + n.Label, Source: source})
+	}
+	return opts
+}
+
+// qemuHelpers are the small devices that a real guest is better with. The
+// built-in guest drives none, so it gets none.
+func qemuHelpers(c *cell.Cell) []Option {
+	if c.Boot.Kind == cell.BootHello {
+		return nil
+	}
+	return []Option{
+		// The built-in generator asks getrandom(2): no device node is opened.
+		{Flag: "-object", Value: "rng-builtin,id=rng0", Why: "randomness without a device node"},
+		{Flag: "-device", Value: "virtio-rng-pci,rng=rng0,id=rng0-dev," + slot(slotRNG, slotUSB, 0), Why: "the guest's randomness"},
+		{Flag: "-device", Value: "pvpanic", Why: "a guest that panics can say so"},
+	}
+}
+
+// qemuScreen is the frame buffer. No VNC socket is opened: viewers are handed
+// in one by one over QMP, as descriptors.
+func qemuScreen(c *cell.Cell) []Option {
+	opts := []Option{{Flag: "-vga", Value: "none", Why: "no display adapter but the one listed"}}
+	s := c.Screen
+	if s == nil {
+		return append(opts, Option{Flag: "-display", Value: "none", Why: "no screen"})
+	}
+	vnc := Option{Flag: "-vnc", Value: "none", Why: "VNC without a socket; viewers come by QMP add_client", Source: "screen"}
+	if s.PasswordFile != "" {
+		vnc.Value, vnc.Source = "none,password=on", "screen.password_file"
+		vnc.Why = "no viewer until QMP has set the password"
+	}
+	return append(opts,
+		vnc,
+		Option{Flag: "-device", Value: props(displayDevice(c), fmt.Sprintf("edid=on,xres=%d,yres=%d", s.Width, s.Height), slot(slotScreen, slotRNG, 0)),
+			Why: "the frame buffer", Source: "screen"},
+		Option{Flag: "-device", Value: "qemu-xhci,id=usb," + slot(slotUSB, slotDisk, 0), Why: "carries the tablet", Source: "screen"},
+		// A mouse would drift; the keyboard is the board's PS/2.
+		Option{Flag: "-device", Value: "usb-tablet,bus=usb.0", Why: "a pointer that is where the viewer's is", Source: "screen"})
+}
+
+// displayDevice: UEFI and its guests need a plain frame buffer, not forty
+// years of VGA. BIOS guests need VGA and its ROM; the built-in guest runs none.
+func displayDevice(c *cell.Cell) string {
+	switch c.Boot.Kind {
+	case cell.BootUEFI:
+		return "bochs-display,romfile="
+	case cell.BootHello:
+		return "VGA,romfile="
+	default:
+		return "VGA"
+	}
+}
