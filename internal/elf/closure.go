@@ -1,0 +1,231 @@
+package elf
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// File is one file of a closure.
+type File struct {
+	Host string // the real file, symbolic links resolved
+	Room string // where a dynamic linker without any configuration finds it
+	Seen string // the path by which it was found, links and all
+	Name string // the DT_NEEDED name; "" for a root or an interpreter
+}
+
+// Search says where a dynamic linker looks.
+type Search struct {
+	// Configured are the directories of ld.so.conf(5) or of ld-elf.so.hints.
+	Configured []string
+	// Default are the linker's built-in directories. They come after the
+	// configured ones, and they are the only ones that an empty room has.
+	// nil: read them out of the interpreter.
+	Default []string
+}
+
+// ErrNotFound is wrapped by the error for a library that is nowhere.
+var ErrNotFound = errors.New("library not found")
+
+// Closure lists the given programs or modules, their interpreter and every
+// library that they need, each once, in the order of a breadth-first walk,
+// which is the order in which the dynamic linker loads them.
+//
+// Not followed: LD_LIBRARY_PATH and LD_PRELOAD (a cell has no environment),
+// /etc/ld.so.preload (it is not in the room), and the glibc-hwcaps
+// subdirectories (a library there always has a baseline twin beside it, and
+// that one works on every processor).
+func Closure(s Search, roots ...string) ([]File, error) {
+	w := walk{search: s, byName: map[string]int{}, byRoom: map[string]bool{}}
+	for _, root := range roots {
+		real, err := filepath.EvalSymlinks(root)
+		if err != nil {
+			return nil, err
+		}
+		o, err := Read(real)
+		if err != nil {
+			return nil, err
+		}
+		// The kernel tells a program its resolved name and $ORIGIN is taken
+		// from that; so a program goes where its real file is.
+		if !w.add(File{Host: real, Room: real, Seen: root}, o, nil) {
+			continue
+		}
+		if o.Interp != "" {
+			if err := w.interpreter(o.Interp); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if w.search.Default == nil {
+		w.search.Default = fallbackDirs
+	}
+	for i := 0; i < len(w.nodes); i++ {
+		for _, name := range w.nodes[i].object.Needed {
+			if err := w.need(&w.nodes[i], name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	out := make([]File, len(w.nodes))
+	for i, n := range w.nodes {
+		out[i] = n.file
+	}
+	return out, nil
+}
+
+// node is a file of the closure while its needs are being looked for.
+type node struct {
+	file   File
+	object Object
+	loader *node // who needed it first; DT_RPATH is inherited along this chain
+}
+
+type walk struct {
+	search Search
+	nodes  []node
+	byName map[string]int
+	byRoom map[string]bool
+}
+
+// add appends a file unless the room already has one of that path. Pointers
+// into nodes stay valid only until the next add, so loader is copied.
+func (w *walk) add(f File, o Object, loader *node) bool {
+	if w.byRoom[f.Room] {
+		return false
+	}
+	w.byRoom[f.Room] = true
+	if loader != nil {
+		c := *loader
+		loader = &c
+	}
+	w.nodes = append(w.nodes, node{f, o, loader})
+	if f.Name != "" {
+		w.byName[f.Name] = len(w.nodes) - 1
+	}
+	return true
+}
+
+func (w *walk) interpreter(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	o, err := Read(real)
+	if err != nil {
+		return err
+	}
+	if w.search.Default == nil {
+		w.search.Default = builtinDirs(real)
+	}
+	// The kernel opens the interpreter by the very name in PT_INTERP. A library
+	// may also name it in DT_NEEDED; the linker knows itself by its base name.
+	w.add(File{Host: real, Room: filepath.Clean(path), Seen: path, Name: filepath.Base(path)}, o, nil)
+	return nil
+}
+
+// need resolves one DT_NEEDED name of n.
+func (w *walk) need(n *node, name string) error {
+	if _, ok := w.byName[name]; ok {
+		return nil
+	}
+	from := *n
+	if strings.Contains(name, "/") {
+		o, real, err := w.try(name, from.object)
+		if err != nil {
+			return fmt.Errorf("%s needs %s: %w", from.file.Seen, name, err)
+		}
+		w.add(File{Host: real, Room: filepath.Clean(name), Seen: name, Name: name}, o, &from)
+		return nil
+	}
+	for _, d := range w.dirs(&from) {
+		seen := filepath.Join(d.host, name)
+		o, real, err := w.try(seen, from.object)
+		if err != nil {
+			continue
+		}
+		room := filepath.Join(w.search.Default[0], name)
+		if d.room != "" {
+			room = filepath.Join(d.room, name)
+		}
+		w.add(File{Host: real, Room: room, Seen: seen, Name: name}, o, &from)
+		return nil
+	}
+	return fmt.Errorf("%s needs %s: %w", from.file.Seen, name, ErrNotFound)
+}
+
+// dir is a directory to search. room is where a linker in an empty room would
+// look for the same thing, or "" if it would not look there at all.
+type dir struct{ host, room string }
+
+// dirs is the search order of ld.so(8) and rtld(1) for what n needs.
+func (w *walk) dirs(n *node) []dir {
+	var out []dir
+	if len(n.object.RunPath) == 0 {
+		// DT_RPATH counts for what the needed libraries need too, but only as
+		// long as no DT_RUNPATH is there.
+		for l := n; l != nil; l = l.loader {
+			if len(l.object.RunPath) == 0 {
+				out = append(out, expand(l, l.object.RPath)...)
+			}
+		}
+	}
+	out = append(out, expand(n, n.object.RunPath)...)
+	for _, d := range w.search.Configured {
+		room := ""
+		if slices.Contains(w.search.Default, d) {
+			room = d
+		}
+		out = append(out, dir{d, room})
+	}
+	for _, d := range w.search.Default {
+		out = append(out, dir{d, d})
+	}
+	return out
+}
+
+// expand replaces $ORIGIN, which in the room is the directory the object has
+// there. $LIB and $PLATFORM are not expanded: such an entry finds nothing.
+func expand(n *node, entries []string) []dir {
+	var out []dir
+	for _, e := range entries {
+		at := func(path string) string {
+			o := filepath.Dir(path)
+			return filepath.Clean(strings.NewReplacer("${ORIGIN}", o, "$ORIGIN", o).Replace(e))
+		}
+		out = append(out, dir{at(n.file.Seen), at(n.file.Room)})
+		if real := at(n.file.Host); real != at(n.file.Seen) {
+			out = append(out, dir{real, at(n.file.Room)})
+		}
+	}
+	return out
+}
+
+// try opens a candidate. One of another class or machine is passed over, as
+// the linker does with 32-bit libraries on its way.
+func (w *walk) try(path string, like Object) (Object, string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return Object{}, "", err
+	}
+	st, err := os.Stat(real)
+	if err != nil {
+		return Object{}, "", err
+	}
+	if !st.Mode().IsRegular() {
+		return Object{}, "", &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+	o, err := Read(real)
+	if err != nil {
+		return Object{}, "", err
+	}
+	if o.Class != like.Class || o.Machine != like.Machine {
+		return Object{}, "", &elf.FormatError{}
+	}
+	return o, real, nil
+}

@@ -1,0 +1,236 @@
+package host
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// controllers are those that a cell is limited with, in the order in which
+// they are told.
+var controllers = []string{"memory", "pids", "cpu"}
+
+// mount is a line of /proc/PID/mountinfo, as far as cgroups need it.
+type mount struct {
+	root, point, fstype string
+	readOnly            bool
+	super               []string // the file system's own options
+}
+
+// parseMountinfo reads proc_pid_mountinfo(5). The optional fields in the
+// middle are as many as they like, up to a lone hyphen.
+func parseMountinfo(text string) []mount {
+	var out []mount
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		sep := slices.Index(f, "-")
+		if len(f) < 10 || sep < 6 || len(f) < sep+4 {
+			continue
+		}
+		super := strings.Split(f[sep+3], ",")
+		out = append(out, mount{
+			root: unescape(f[3]), point: unescape(f[4]), fstype: f[sep+1], super: super,
+			readOnly: slices.Contains(strings.Split(f[5], ","), "ro") || slices.Contains(super, "ro"),
+		})
+	}
+	return out
+}
+
+// unescape undoes the octal escapes of blanks in mountinfo.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// tree is one cgroup hierarchy that is mounted.
+type tree struct {
+	top  string // its mount point
+	self string // the caller's own directory in it; "" when outside of what is mounted
+}
+
+// trees are the hierarchies of a host.
+type trees struct {
+	v2 *tree
+	v1 map[string]tree // by controller, only those that we use
+}
+
+func (t trees) mode() CgroupMode {
+	switch {
+	case t.v2 != nil && len(t.v1) > 0:
+		return CgroupHybrid
+	case t.v2 != nil:
+		return CgroupV2
+	case len(t.v1) > 0:
+		return CgroupV1
+	}
+	return CgroupNone
+}
+
+// findTrees puts /proc/self/mountinfo and /proc/self/cgroup together.
+func findTrees(mountinfo, selfCgroup string) trees {
+	own := map[string]string{} // controller, or "" for v2 -> path
+	for line := range strings.Lines(selfCgroup) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(f) != 3 {
+			continue
+		}
+		for _, c := range strings.Split(f[1], ",") {
+			own[c] = f[2]
+		}
+	}
+	t := trees{v1: map[string]tree{}}
+	for _, m := range parseMountinfo(mountinfo) {
+		if m.readOnly {
+			continue
+		}
+		switch m.fstype {
+		case "cgroup2":
+			// The first one counts: a second is a bind mount of the same tree.
+			if t.v2 == nil {
+				t.v2 = &tree{m.point, below(m, own[""])}
+			}
+		case "cgroup":
+			for _, c := range controllers {
+				if _, have := t.v1[c]; !have && slices.Contains(m.super, c) {
+					t.v1[c] = tree{m.point, below(m, own[c])}
+				}
+			}
+		}
+	}
+	return t
+}
+
+// below is the directory of a cgroup path under its mount, which may show only
+// a part of the tree.
+func below(m mount, p string) string {
+	if p == "" || strings.HasPrefix(p, "/..") {
+		return ""
+	}
+	if m.root == "/" {
+		return path.Join(m.point, p)
+	}
+	if rest, ok := strings.CutPrefix(p, m.root); ok && (rest == "" || rest[0] == '/') {
+		return path.Join(m.point, rest)
+	}
+	return ""
+}
+
+// baseName is the directory, below a tree's top or the caller's delegated
+// part of it, under which cells get theirs.
+const baseName = "skep"
+
+// dirView is what can be asked about a cgroup directory. On a host it asks the
+// kernel; in tests it is a table.
+type dirView interface {
+	// mayCreate tries to make a directory in dir and removes it again.
+	mayCreate(dir string) error
+	// mayWrite says whether a file may be opened for writing.
+	mayWrite(file string) bool
+	// read returns a file's content, "" when it is not there.
+	read(file string) string
+}
+
+// cgroups settles where cells get their limits.
+func cgroups(t trees, euid int, v dirView) Cgroup {
+	out := Cgroup{Mode: t.mode(), V1: map[string]string{}}
+	var why []string
+	if out.Mode == CgroupNone {
+		why = append(why, "no cgroup file system is mounted for writing")
+	}
+	var v2 []string
+	if t.v2 != nil {
+		parent := t.v2.top
+		if euid != 0 {
+			parent = delegated(*t.v2, v)
+		}
+		switch {
+		case parent == "":
+			why = append(why, "this session is not in a cgroup of its own that it may divide")
+		default:
+			if err := v.mayCreate(parent); err != nil {
+				why = append(why, err.Error())
+				break
+			}
+			out.V2 = path.Join(parent, baseName)
+			v2 = divisible(parent, v)
+		}
+	}
+	for _, c := range controllers {
+		tr, ok := t.v1[c]
+		if !ok {
+			continue
+		}
+		parent := tr.top
+		if euid != 0 {
+			parent = tr.self
+		}
+		if parent == "" {
+			continue
+		}
+		if err := v.mayCreate(parent); err != nil {
+			why = append(why, err.Error())
+			continue
+		}
+		out.V1[c] = path.Join(parent, baseName)
+	}
+	for _, c := range controllers {
+		switch {
+		case out.V1[c] != "" || slices.Contains(v2, c):
+			out.Controllers = append(out.Controllers, c)
+		case out.V2 != "":
+			why = append(why, "the "+c+" controller cannot be handed down in "+path.Dir(out.V2))
+		}
+	}
+	if len(out.V1) == 0 {
+		out.V1 = nil
+		if out.V2 == "" {
+			out.Mode = CgroupNone
+		}
+	}
+	if len(out.Controllers) < len(controllers) {
+		out.Why = strings.Join(slices.Compact(why), "; ")
+	}
+	return out
+}
+
+// delegated is the highest directory between the caller's own cgroup and the
+// top of the tree that was handed over to the caller, as systemd hands
+// user@UID.service over. A process may be moved only below a directory whose
+// cgroup.procs its mover may write to.
+func delegated(t tree, v dirView) string {
+	best := ""
+	for d := t.self; d != "" && d != t.top && d != "/" && d != "."; d = path.Dir(d) {
+		if !v.mayWrite(path.Join(d, "cgroup.procs")) {
+			break
+		}
+		best = d
+	}
+	return best
+}
+
+// divisible are the controllers that a child of parent can be limited with:
+// those already handed down, and those that can be, which a directory with
+// processes of its own cannot unless it is the real root of the tree.
+func divisible(parent string, v dirView) []string {
+	have := strings.Fields(v.read(path.Join(parent, "cgroup.subtree_control")))
+	root := v.read(path.Join(parent, "cgroup.type")) == ""
+	empty := strings.TrimSpace(v.read(path.Join(parent, "cgroup.procs"))) == ""
+	if (root || empty) && v.mayWrite(path.Join(parent, "cgroup.subtree_control")) {
+		have = append(have, strings.Fields(v.read(path.Join(parent, "cgroup.controllers")))...)
+	}
+	return have
+}

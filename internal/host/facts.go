@@ -1,0 +1,154 @@
+// Package host holds what this machine offers: facts that were probed, never
+// assumed, and the decisions taken over them.
+//
+// Probing (probe_linux.go, probe_freebsd.go) and deciding are apart: Facts is
+// plain data that `skep doctor --json` writes and `skep plan --host` reads, and
+// every decision is a pure function over it that returns its reasons.
+package host
+
+import "skep/internal/layer"
+
+// FactsVersion is the version of the JSON form of Facts.
+const FactsVersion = 1
+
+// Facts is what one machine offers. The part of the other system is nil.
+type Facts struct {
+	Version int    `json:"version"`
+	OS      string `json:"os"`     // "linux" or "freebsd"
+	Arch    string `json:"arch"`   // as Go names it: "amd64", "arm64"
+	Kernel  string `json:"kernel"` // uname -r
+	CPUs    int    `json:"cpus"`
+	Memory  int64  `json:"memory"` // bytes of RAM
+	EUID    int    `json:"euid"`
+	EGID    int    `json:"egid"`
+	Dirs    Dirs   `json:"dirs"`
+	Slots   Slots  `json:"slots"`
+	// Bridges are the names of the bridges that exist.
+	Bridges []string `json:"bridges,omitempty"`
+
+	Linux   *Linux   `json:"linux,omitempty"`
+	FreeBSD *FreeBSD `json:"freebsd,omitempty"`
+}
+
+// Dirs are the three directories that flags and environment can move.
+type Dirs struct {
+	Config string `json:"config"` // holds cells/NAME.hcl
+	State  string `json:"state"`  // outlives a reboot: logs, UEFI variables
+	Run    string `json:"run"`    // does not: journals, sockets, locks
+}
+
+// Slots are what cells are numbered with. A running cell holds one slot, and
+// its uid, its ruleset number and the names of its taps follow from it, so that
+// no two cells can share any of them.
+type Slots struct {
+	Count int            `json:"count"`
+	Taken map[string]int `json:"taken,omitempty"` // cell name -> slot
+	// UIDBase is the first uid of the range; slot N has uid UIDBase+N. The gid
+	// is the same number.
+	UIDBase int `json:"uid_base"`
+	// RulesetBase is the first devfs ruleset number (FreeBSD).
+	RulesetBase int `json:"ruleset_base,omitempty"`
+	// Clash says who else lays claim to the uids of the range: a line of
+	// passwd(5), group(5) or subuid(5). "" when nobody does.
+	Clash string `json:"clash,omitempty"`
+}
+
+// Linux is what a Linux host offers.
+type Linux struct {
+	QEMU     *QEMU                    `json:"qemu,omitempty"`     // nil: not installed
+	QEMUWhy  string                   `json:"qemu_why,omitempty"` // why there is none
+	KVM      KVM                      `json:"kvm"`
+	OVMF     *OVMF                    `json:"ovmf,omitempty"` // nil: not installed
+	Cgroup   Cgroup                   `json:"cgroup"`
+	SubID    *SubID                   `json:"subid,omitempty"` // the caller's range, without root
+	Layers   map[layer.ID]layer.Probe `json:"layers"`
+	Landlock int                      `json:"landlock_abi"` // 0: none
+	TunTap   bool                     `json:"tuntap"`       // /dev/net/tun opens
+	// UserNSRestricted is set where the distribution's AppArmor policy strips
+	// unprivileged user namespaces of their capabilities (Ubuntu 23.10 and on).
+	UserNSRestricted bool `json:"userns_restricted,omitempty"`
+	// UserNSOff is the setting that forbids this caller any user namespace,
+	// such as "user.max_user_namespaces=0"; "" where none does.
+	UserNSOff string `json:"userns_off,omitempty"`
+}
+
+// QEMU is the hypervisor of a Linux host with everything it opens.
+type QEMU struct {
+	Path    string `json:"path"`
+	Version string `json:"version"` // "7.2.22"
+	// Files is the ELF closure: the binary, its interpreter, the libraries, and
+	// the modules that it opens late, each where the room must have it.
+	Files []File `json:"files"`
+	// TCG are those of Files that only an emulated guest needs: the module
+	// that QEMU opens late for -accel tcg. Empty where TCG is built in.
+	TCG []File `json:"tcg,omitempty"`
+	// Modules are what a device adds to Files, by module name: a
+	// "hw-display-virtio-vga" with the modules that it pulls in.
+	Modules map[string][]File `json:"modules,omitempty"`
+	// Data is the directory of ROM images that -L names in the room.
+	Data string `json:"data"`
+	// ROMs are the ROM images of the host that a PC may ask for. Their Room is
+	// Data and the name by which QEMU asks.
+	ROMs []File `json:"roms"`
+}
+
+// File is a file of the host and the place where the room has it.
+type File struct {
+	Host string `json:"host"`
+	Room string `json:"room"`
+}
+
+// KVM says whether /dev/kvm can be had and whether it was seen to run a guest.
+type KVM struct {
+	Present bool   `json:"present"`
+	Opens   bool   `json:"opens"`
+	Tried   bool   `json:"tried"` // the built-in guest was run
+	Works   bool   `json:"works"` // and greeted
+	Why     string `json:"why,omitempty"`
+	// Node is the mode of /dev/kvm and its group, as "crw-rw---- kvm", for
+	// people who may not open it.
+	Node string `json:"node,omitempty"`
+	// Refused are the SHA-256 sums (hex) of firmwares and kernels on which this
+	// KVM failed where TCG was then used.
+	Refused []string `json:"refused,omitempty"`
+}
+
+// OVMF is the UEFI firmware of QEMU, split into code and variables.
+type OVMF struct {
+	Code string `json:"code"`
+	Vars string `json:"vars"` // template, copied per cell
+	// By says where the pair was found: a firmware descriptor or "known path".
+	By string `json:"by,omitempty"`
+}
+
+// CgroupMode says which cgroup trees there are.
+type CgroupMode string
+
+// The three kinds of hosts.
+const (
+	CgroupV2     CgroupMode = "v2"
+	CgroupV1     CgroupMode = "v1"
+	CgroupHybrid CgroupMode = "hybrid" // controllers on v1, an extra v2 tree
+	CgroupNone   CgroupMode = "none"   // nothing that we may write to
+)
+
+// Cgroup is where cells get their limits.
+type Cgroup struct {
+	Mode CgroupMode `json:"mode"`
+	// V2 is the directory under which cells get theirs, "" without a v2 tree
+	// that we may write to. It need not exist; its parent does.
+	V2 string `json:"v2,omitempty"`
+	// V1 maps a controller ("memory", "pids", "cpu") to such a directory.
+	V1 map[string]string `json:"v1,omitempty"`
+	// Controllers can be limited with: "memory", "pids", "cpu".
+	Controllers []string `json:"controllers,omitempty"`
+	Why         string   `json:"why,omitempty"` // why a controller is missing
+}
+
+// SubID is a range of subordinate uids and gids of the caller.
+type SubID struct {
+	UIDStart int `json:"uid_start"`
+	UIDCount int `json:"uid_count"`
+	GIDStart int `json:"gid_start"`
+	GIDCount int `json:"gid_count"`
+}

@@ -1,0 +1,132 @@
+package host
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"skep/internal/fault"
+)
+
+// Options say how to probe.
+type Options struct {
+	// Dirs override the three directories; what is empty comes from the
+	// environment, then from the defaults of the system.
+	Dirs Dirs
+	// Getenv reads the environment; nil is os.Getenv.
+	Getenv func(string) string
+	// TryKVM runs the built-in guest under KVM with the facts found so far. It
+	// is called only where no earlier answer holds, and not at all when nil:
+	// then KVM stays untried.
+	TryKVM func(ctx context.Context, f Facts) (works bool, why string)
+	// NoCache neither reads nor writes remembered facts.
+	NoCache bool
+}
+
+// The environment variables that move things. They are an interface.
+const (
+	EnvConfigDir = "SKEP_CONFIG_DIR"
+	EnvStateDir  = "SKEP_STATE_DIR"
+	EnvRunDir    = "SKEP_RUN_DIR"
+	EnvQEMU      = "SKEP_QEMU"      // the hypervisor of a Linux host, by path
+	EnvUIDBase   = "SKEP_UID_BASE"  // first uid of the cells' range
+	EnvUIDCount  = "SKEP_UID_COUNT" // how many cells can run at once
+)
+
+func (o Options) env(name string) string {
+	if o.Getenv == nil {
+		return os.Getenv(name)
+	}
+	return o.Getenv(name)
+}
+
+// dirs settles the three directories. system are those of root on this
+// system.
+func (o Options) dirs(system Dirs, euid int) Dirs {
+	d := system
+	if euid != 0 {
+		home := o.env("HOME")
+		under := func(variable, fallback string) string {
+			// The XDG specification says that a relative path is to be ignored.
+			if v := o.env(variable); filepath.IsAbs(v) {
+				return filepath.Join(v, "skep")
+			}
+			return filepath.Join(fallback, "skep")
+		}
+		d.Config = under("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+		d.State = under("XDG_STATE_HOME", filepath.Join(home, ".local/state"))
+		// Without a session manager there is no runtime directory. /tmp is open
+		// to everybody, so sockets go below the state directory instead, which
+		// is ours alone; what is stale there after a reboot is swept.
+		d.Run = under("XDG_RUNTIME_DIR", filepath.Join(d.State, "run"))
+		if !filepath.IsAbs(o.env("XDG_RUNTIME_DIR")) {
+			d.Run = filepath.Join(d.State, "run")
+		}
+	}
+	pick := func(at *string, flag, variable string) {
+		v := flag
+		if v == "" {
+			v = o.env(variable)
+		}
+		if v == "" {
+			return
+		}
+		// A keeper changes its working directory; a relative path would follow.
+		if abs, err := filepath.Abs(v); err == nil {
+			v = abs
+		}
+		*at = v
+	}
+	pick(&d.Config, o.Dirs.Config, EnvConfigDir)
+	pick(&d.State, o.Dirs.State, EnvStateDir)
+	pick(&d.Run, o.Dirs.Run, EnvRunDir)
+	return d
+}
+
+// The range of uids, one for each slot.
+//
+// No numbers are reserved for such a use, so the range keeps clear of those
+// that others hand out: users and daemons below 65536, subordinate ids of
+// useradd(8) from 100000 to 600100000, containers of systemd from 524288 to
+// 1879048191, directory services (FreeIPA, SSSD) from 200000 to 2000200000,
+// systemd's foreign ids from 2147352576. It also stays below 2^31, beyond which
+// some programs see negative numbers.
+const (
+	defaultUIDBase = 2_100_000_000
+	defaultCount   = 1000
+	maxCount       = 30_000
+	maxUID         = 1<<31 - 2
+
+	// devfs ruleset numbers have 16 bits. Handbook and jail managers use small
+	// ones.
+	defaultRulesetBase = 30_000
+)
+
+// slots settles the numbers of cells.
+func (o Options) slots() (Slots, error) {
+	s := Slots{Count: defaultCount, UIDBase: defaultUIDBase}
+	for _, v := range []struct {
+		name     string
+		at       *int
+		min, max int
+	}{
+		{EnvUIDBase, &s.UIDBase, 65536, maxUID},
+		{EnvUIDCount, &s.Count, 1, maxCount},
+	} {
+		text := o.env(v.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < v.min || n > v.max {
+			return s, fault.New(fault.Input, "", "use %s=%q: a number from %d to %d is needed", v.name, text, v.min, v.max)
+		}
+		*v.at = n
+	}
+	if s.UIDBase+s.Count-1 > maxUID {
+		return s, fault.New(fault.Input, "lower one of the two", "use %s=%d with %s=%d: the range ends above %d",
+			EnvUIDBase, s.UIDBase, EnvUIDCount, s.Count, maxUID)
+	}
+	return s, nil
+}

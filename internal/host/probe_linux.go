@@ -1,0 +1,140 @@
+package host
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// systemDirs are root's.
+var systemDirs = Dirs{Config: "/etc/skep", State: "/var/lib/skep", Run: "/var/run/skep"}
+
+// probe fills in the facts of a Linux host. It is on the way of every command,
+// so whatever takes longer than some system calls is remembered (cache).
+func probe(ctx context.Context, o Options, f *Facts) error {
+	f.OS = "linux"
+	f.Kernel = release()
+	f.Dirs = o.dirs(systemDirs, f.EUID)
+	f.Memory = memTotal(text("/proc/meminfo"))
+	f.Bridges = bridges("/sys/class/net")
+	a := accountFiles{text("/etc/passwd"), text("/etc/group"), text("/etc/subuid"), text("/etc/subgid")}
+	f.Slots.Clash = a.clash(f.Slots)
+
+	l := &Linux{KVM: lookAtKVM(), Landlock: landlockABI(), TunTap: opens("/dev/net/tun")}
+	f.Linux = l
+	l.Cgroup = cgroups(findTrees(text("/proc/self/mountinfo"), text("/proc/self/cgroup")), f.EUID, liveDirs{})
+	if f.EUID != 0 {
+		l.SubID = a.subID(f.EUID, idHelpers())
+		l.UserNSRestricted = sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1"
+		if sysctl("/proc/sys/kernel/unprivileged_userns_clone") == "0" {
+			l.UserNSOff = "kernel.unprivileged_userns_clone=0"
+		}
+	}
+	if sysctl("/proc/sys/user/max_user_namespaces") == "0" {
+		l.UserNSOff = "user.max_user_namespaces=0"
+	}
+	probeLayers(l)
+
+	c := o.cache(f.Dirs)
+	if err := findQEMU(ctx, o, c, l); err != nil {
+		return err
+	}
+	judgeKVM(ctx, o, c, f)
+	return nil
+}
+
+// release is uname -r.
+func release() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// text is a small file of the system, "" when it cannot be read. The bound is
+// for what an admin may have grown: a passwd of a directory server.
+func text(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 8<<20))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func sysctl(path string) string { return strings.TrimSpace(text(path)) }
+
+// memTotal reads MemTotal of proc_meminfo(5), in bytes.
+func memTotal(meminfo string) int64 {
+	for line := range strings.Lines(meminfo) {
+		f := strings.Fields(line)
+		if len(f) >= 2 && f[0] == "MemTotal:" {
+			n, _ := strconv.ParseInt(f[1], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}
+
+// bridges lists the interfaces that are bridges.
+func bridges(dir string) []string {
+	m, _ := filepath.Glob(filepath.Join(dir, "*", "bridge"))
+	var out []string
+	for _, p := range m {
+		out = append(out, filepath.Base(filepath.Dir(p)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// opens says whether a device node opens for reading and writing. A node that
+// is there and gives ENODEV has no driver behind it.
+func opens(path string) bool {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	unix.Close(fd)
+	return true
+}
+
+// landlockABI asks landlock_create_ruleset(2) for its version; 0 without
+// Landlock, also where it is compiled in and switched off at boot.
+func landlockABI() int {
+	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET,
+		uintptr(unsafe.Pointer(nil)), 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		return 0
+	}
+	return int(v)
+}
+
+// idHelpers says whether newuidmap(1) and newgidmap(1) are there with the
+// privilege to do their work: setuid, or a file capability.
+func idHelpers() bool {
+	for _, name := range []string{"newuidmap", "newgidmap"} {
+		path := filepath.Join("/usr/bin", name)
+		st, err := os.Stat(path)
+		if err != nil || st.Mode()&0o111 == 0 {
+			return false
+		}
+		var b [64]byte
+		n, err := unix.Getxattr(path, "security.capability", b[:])
+		if st.Mode()&os.ModeSetuid == 0 && (err != nil || n <= 0) {
+			return false
+		}
+	}
+	return true
+}

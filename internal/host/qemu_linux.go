@@ -1,0 +1,254 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"skep/internal/elf"
+	"skep/internal/fault"
+)
+
+// qemuPaths are where distributions put the hypervisor. $PATH is not asked:
+// what root runs should not hang on what a shell put there.
+var qemuPaths = []string{
+	"/usr/bin/qemu-system-x86_64",
+	"/usr/local/bin/qemu-system-x86_64",
+	"/usr/libexec/qemu-kvm", // RHEL
+}
+
+// dataDir is where the room has the ROM images, whatever the host calls the
+// three or four directories that it keeps them in.
+const dataDir = "/usr/share/qemu"
+
+// romNames are the images that a PC of ours may ask for. keymaps/en-us is no
+// ROM but lies there too: without it QEMU has no VNC display.
+var romNames = []string{
+	"bios-256k.bin", "kvmvapic.bin",
+	"linuxboot.bin", "linuxboot_dma.bin", "multiboot.bin", "multiboot_dma.bin", "pvh.bin",
+	"vgabios-stdvga.bin", "vgabios-bochs-display.bin", "vgabios-virtio.bin",
+	"efi-virtio.rom", "efi-e1000.rom",
+	"keymaps/en-us",
+}
+
+// moduleSets are the modules that devices of ours open late, each with those
+// that it opens in turn.
+var moduleSets = map[string][]string{
+	"hw-display-virtio-vga":     {"hw-display-virtio-gpu", "hw-display-virtio-vga"},
+	"hw-display-virtio-gpu-pci": {"hw-display-virtio-gpu", "hw-display-virtio-gpu-pci"},
+}
+
+// remembered is what is kept of a QEMU, with the UEFI firmware, which is
+// looked for in the same directories.
+type remembered struct {
+	Asked string `json:"asked"`
+	QEMU  *QEMU  `json:"qemu"`
+	OVMF  *OVMF  `json:"ovmf"`
+	Seal  seal   `json:"seal"`
+}
+
+const qemuMemory = "qemu.json"
+
+// findQEMU fills in the hypervisor and its firmware.
+func findQEMU(ctx context.Context, o Options, c cache, l *Linux) error {
+	asked := o.env(EnvQEMU)
+	candidates := qemuPaths
+	if asked != "" {
+		if !filepath.IsAbs(asked) {
+			return fault.New(fault.Input, "", "use %s=%q: a path that begins with / is needed", EnvQEMU, asked)
+		}
+		candidates = []string{asked}
+	}
+	var r remembered
+	if c.load(qemuMemory, &r) == nil && r.Asked == asked && r.QEMU != nil && r.Seal.holds() {
+		l.QEMU, l.OVMF = r.QEMU, r.OVMF
+		return nil
+	}
+	var watch []string
+	ovmf, paths := findOVMF(os.DirFS("/"))
+	l.OVMF = ovmf
+	watch = append(watch, paths...)
+	for _, p := range candidates {
+		watch = append(watch, p)
+		st, err := os.Stat(p)
+		if err != nil {
+			l.QEMUWhy = fmt.Sprintf("%s: %v", p, err.(*os.PathError).Err)
+			continue
+		}
+		if !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
+			l.QEMUWhy = p + " is not a program"
+			continue
+		}
+		q, paths, err := examine(ctx, p)
+		if err != nil {
+			l.QEMUWhy = err.Error()
+			continue
+		}
+		l.QEMU, l.QEMUWhy = q, ""
+		// Only a find is remembered: what is missing may be installed in any
+		// place at any time, and then must be seen at once.
+		_ = c.save(qemuMemory, remembered{asked, q, ovmf, sealOf(append(watch, paths...))})
+		return nil
+	}
+	if asked == "" {
+		l.QEMUWhy = "none of " + strings.Join(qemuPaths, ", ") + " can be used"
+	}
+	return nil
+}
+
+// examine finds everything that one QEMU opens.
+func examine(ctx context.Context, path string) (*QEMU, []string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	version := make(chan string, 1)
+	go func() { version <- ask(ctx, real, "--version") }()
+	dirs := make(chan string, 1)
+	go func() { dirs <- ask(ctx, real, "-L", "help") }()
+
+	search, watch := ldSearch()
+	q := &QEMU{Path: real, Data: dataDir, Modules: map[string][]File{}}
+	binary, err := os.ReadFile(real)
+	if err != nil {
+		return nil, nil, err
+	}
+	module := moduleFinder(real, binary)
+	roots := []string{real}
+	tcg := module("accel-tcg-x86_64")
+	if tcg != "" {
+		roots = append(roots, tcg)
+	}
+	files, err := elf.Closure(search, roots...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range files {
+		q.Files = append(q.Files, File{f.Host, f.Room})
+		watch = append(watch, f.Seen)
+		if tcg != "" && f.Seen == tcg {
+			q.TCG = append(q.TCG, File{f.Host, f.Room})
+		}
+	}
+	for name, set := range moduleSets {
+		var more []string
+		for _, m := range set {
+			if p := module(m); p != "" {
+				more = append(more, p)
+			}
+		}
+		if len(more) != len(set) {
+			continue
+		}
+		extra, err := elf.Closure(search, append([]string{real}, more...)...)
+		if err != nil {
+			continue
+		}
+		for _, f := range extra {
+			file := File{f.Host, f.Room}
+			watch = append(watch, f.Seen)
+			if !slices.Contains(q.Files, file) {
+				q.Modules[name] = append(q.Modules[name], file)
+			}
+		}
+	}
+	q.Version = parseVersion(<-version)
+	if q.Version == "" {
+		return nil, nil, fmt.Errorf("%s --version does not answer like QEMU", real)
+	}
+	data := append(parseDataDirs(<-dirs), dataDirs...)
+	for _, name := range romNames {
+		for _, d := range data {
+			p := filepath.Join(d, name)
+			if host, err := filepath.EvalSymlinks(p); err == nil {
+				q.ROMs = append(q.ROMs, File{host, filepath.Join(dataDir, name)})
+				watch = append(watch, p)
+				break
+			}
+		}
+	}
+	return q, append(watch, data...), nil
+}
+
+// dataDirs are searched besides what QEMU says of itself.
+var dataDirs = []string{"/usr/share/qemu", "/usr/share/seabios", "/usr/share/seavgabios",
+	"/usr/share/qemu-kvm", "/usr/share/ipxe/qemu", "/usr/lib/ipxe/qemu"}
+
+// ask runs QEMU for a word about itself. It has no input, no environment and
+// nothing to do; an answer that does not come is no answer.
+func ask(ctx context.Context, path string, arg ...string) string {
+	cmd := exec.CommandContext(ctx, path, arg...)
+	cmd.Env = []string{}
+	cmd.Dir = "/"
+	out, err := cmd.Output()
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+var versionLine = regexp.MustCompile(`^QEMU emulator version (\d+(?:\.\d+)+)`)
+
+func parseVersion(out string) string {
+	m := versionLine.FindStringSubmatch(out)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// parseDataDirs reads the answer to -L help: a directory a line, written
+// relative to that of the program.
+func parseDataDirs(out string) []string {
+	var dirs []string
+	for line := range strings.Lines(out) {
+		if d := strings.TrimSpace(line); filepath.IsAbs(d) {
+			dirs = append(dirs, filepath.Clean(d))
+		}
+	}
+	return dirs
+}
+
+// ldSearch is how this host's dynamic linker searches, and the files that say
+// so. ld.so.cache is not read: it holds what ldconfig(8) found in these very
+// directories.
+func ldSearch() (elf.Search, []string) {
+	dirs, files := elf.LdConf(os.DirFS("/"), "/etc/ld.so.conf")
+	watch := append([]string{"/etc/ld.so.conf", "/etc/ld.so.conf.d"}, files...)
+	return elf.Search{Configured: dirs}, append(watch, dirs...)
+}
+
+// moduleFinder finds a module by name, or "". The directory is compiled into
+// QEMU, and one that is not may belong to another build, whose modules it
+// would refuse.
+func moduleFinder(real string, binary []byte) func(string) string {
+	var dirs []string
+	for _, d := range []string{
+		"/usr/lib/x86_64-linux-gnu/qemu", "/usr/lib/aarch64-linux-gnu/qemu", "/usr/lib64/qemu", "/usr/lib/qemu", "/usr/lib64/qemu-kvm",
+		"/usr/local/lib/x86_64-linux-gnu/qemu", "/usr/local/lib64/qemu", "/usr/local/lib/qemu",
+	} {
+		if bytes.Contains(binary, []byte("\x00"+d+"\x00")) {
+			dirs = append(dirs, d)
+		}
+	}
+	// A QEMU that was moved as a whole looks next to itself.
+	dirs = append(dirs, filepath.Join(filepath.Dir(real), "../lib/qemu"))
+	return func(name string) string {
+		for _, d := range dirs {
+			p := filepath.Join(d, name+".so")
+			if _, err := os.Stat(p); err == nil {
+				return p
+			}
+		}
+		return ""
+	}
+}
