@@ -1,0 +1,141 @@
+package cell
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+)
+
+// child is a kind of block within a T.
+type child[T any] struct {
+	shape shape
+	read  func(r *reader, path string, in *hclsyntax.Block, into *T)
+	write func(to *hclwrite.Body, from *T)
+}
+
+// always is a block that is there in any case: the file only changes it.
+func always[T, C any](name string, b *block[C], where func(*T) *C) child[T] {
+	return child[T]{
+		shape: b.shape(name, ""),
+		read: func(r *reader, path string, in *hclsyntax.Block, into *T) {
+			at, ok := r.single(path, in)
+			c := where(into)
+			if !ok {
+				// Its contents are still looked at, for their own mistakes.
+				spare := b.fresh()
+				c = &spare
+			}
+			b.body(r, at, in.Body, c)
+		},
+		write: func(to *hclwrite.Body, from *T) {
+			in := hclwrite.NewBlock(name, nil)
+			if b.write(in.Body(), where(from)); len(in.Body().Attributes())+len(in.Body().Blocks()) > 0 {
+				to.AppendBlock(in)
+			}
+		},
+	}
+}
+
+// maybe is a block that is there or not.
+func maybe[T, C any](name string, b *block[C], where func(*T) **C) child[T] {
+	return child[T]{
+		shape: b.shape(name, ""),
+		read: func(r *reader, path string, in *hclsyntax.Block, into *T) {
+			at, ok := r.single(path, in)
+			c := b.fresh()
+			b.body(r, at, in.Body, &c)
+			if ok {
+				*where(into) = &c
+			}
+		},
+		write: func(to *hclwrite.Body, from *T) {
+			if c := *where(from); c != nil {
+				b.write(to.AppendNewBlock(name, nil).Body(), c)
+			}
+		},
+	}
+}
+
+// many is a block that may be there any number of times, each with a label of
+// its own. what says what the label is, and valid whether one is good.
+func many[T, C any](name, what string, valid func(string) *mistake, b *block[C], label func(*C) *string, where func(*T) *[]C) child[T] {
+	return child[T]{
+		shape: b.shape(name, what),
+		read: func(r *reader, path string, in *hclsyntax.Block, into *T) {
+			at, ok := r.labelled(path, in, what, valid)
+			c := b.fresh()
+			if ok {
+				*label(&c) = in.Labels[0]
+			}
+			b.body(r, at, in.Body, &c)
+			if ok {
+				*where(into) = append(*where(into), c)
+			}
+		},
+		write: func(to *hclwrite.Body, from *T) {
+			list := *where(from)
+			for i := range list {
+				b.write(to.AppendNewBlock(name, []string{*label(&list[i])}).Body(), &list[i])
+			}
+		},
+	}
+}
+
+// single notes the place of a block without a label, which may be there once.
+func (r *reader) single(path string, in *hclsyntax.Block) (string, bool) {
+	at := under(path, in.Type)
+	if len(in.Labels) > 0 {
+		r.report(in.LabelRanges[0], in.Type+" "+r.text(in.LabelRanges[0]),
+			wrong("a %s block has no name", in.Type).but("write %s { … }", in.Type))
+	}
+	if first, twice := r.places[at]; twice {
+		r.report(in.TypeRange, "another "+in.Type+" block",
+			wrong("there is one on line %d", first.Start.Line).but("put everything into one %s block", in.Type))
+		return nowhere(in), false
+	}
+	r.places[at] = in.TypeRange
+	return at, true
+}
+
+// labelled notes the place of a block with one label.
+func (r *reader) labelled(path string, in *hclsyntax.Block, what string, valid func(string) *mistake) (string, bool) {
+	switch n := len(in.Labels); {
+	case n == 0:
+		r.report(in.TypeRange, "this "+in.Type+" block", wrong("it needs %s", what).
+			but(`write %s "%s" { … }`, in.Type, sampleLabel(in.Type)))
+		return nowhere(in), false
+	case n > 1:
+		r.report(in.LabelRanges[1], in.Type+" "+r.text(in.LabelRanges[1]), wrong("one name is enough"))
+		return nowhere(in), false
+	}
+	label := in.Labels[0]
+	if m := valid(label); m != nil {
+		r.report(in.LabelRanges[0], in.Type+" "+r.text(in.LabelRanges[0]), m)
+		return nowhere(in), false
+	}
+	at := under(path, in.Type+"."+label)
+	if first, twice := r.places[at]; twice {
+		r.report(in.LabelRanges[0], in.Type+" "+r.text(in.LabelRanges[0]),
+			wrong("there is one of that name on line %d", first.Start.Line))
+		return nowhere(in), false
+	}
+	r.places[at] = in.TypeRange
+	return at, true
+}
+
+func sampleLabel(blockType string) string {
+	switch blockType {
+	case "bridge":
+		return "bridge0"
+	case "nic":
+		return "lan"
+	}
+	return blockType + "-01"
+}
+
+// nowhere is the path of a block that has no place of its own in the cell,
+// because it is one too many or has no good name.
+func nowhere(in *hclsyntax.Block) string {
+	return fmt.Sprintf("%s@%d", in.Type, in.TypeRange.Start.Byte)
+}

@@ -1,0 +1,87 @@
+package cell
+
+import (
+	"crypto/sha256"
+	"net"
+)
+
+// complete fills in the defaults that follow from other values. What it fills in
+// it finds empty, so that a second time changes nothing.
+func complete(c *Cell) {
+	if c.Kernel != nil {
+		c.Boot = Boot{Kind: BootKernel}
+	}
+	if c.Boot.Kind == BootLoader && c.Boot.Loader == nil {
+		c.Boot.Loader = &Loader{}
+	}
+	if c.Memory == 0 {
+		c.Memory = defaultMemory(c)
+	}
+	for i := range c.Disks {
+		completeDisk(&c.Disks[i])
+	}
+	for i, n := range c.NICs {
+		if n.MAC == "" {
+			c.NICs[i].MAC = defaultMAC(c.Name, n.Label)
+		}
+	}
+	if c.Jail.Limits.Processes == 0 {
+		c.Jail.Limits.Processes = defaultProcesses(c)
+	}
+	if c.Jail.Limits.OpenFiles == 0 {
+		c.Jail.Limits.OpenFiles = defaultOpenFiles(c)
+	}
+}
+
+func completeDisk(d *Disk) {
+	if d.File != "" && d.Format == "" {
+		d.Format = FormatRaw
+	}
+	if d.ISO != "" {
+		d.ReadOnly = true
+	}
+	if d.Model == "" {
+		d.Model = defaultModel(d)
+	}
+}
+
+// defaultModel makes an iso a drive with a disc in it, which is what firmware
+// and installers look for.
+func defaultModel(d *Disk) string {
+	if d.ISO != "" {
+		return "ahci"
+	}
+	return "virtio"
+}
+
+// defaultMemory is little for the built-in guest, which needs next to none, and
+// for others enough for firmware and the kernel of a small system.
+func defaultMemory(c *Cell) Size {
+	if c.Boot.Kind == BootHello {
+		return 64 * MiB
+	}
+	return 512 * MiB
+}
+
+// defaultProcesses has room for every thread that a hypervisor starts of itself:
+// one for each processor; in QEMU a pool of up to 64 for disks, in bhyve eight a
+// disk; and a few for network, screen, timers and the monitor. QEMU gives up
+// altogether when a thread cannot be made, so this is no place to be mean.
+func defaultProcesses(c *Cell) int {
+	return 80 + c.CPUs + 8*len(c.Disks)
+}
+
+// defaultOpenFiles has room for the descriptors that QEMU opens of itself: one
+// for each processor, and two for each queue, of which a virtio disk has as many
+// as there are processors.
+func defaultOpenFiles(c *Cell) int {
+	return 256 + 2*c.CPUs*(1+len(c.Disks))
+}
+
+// defaultMAC makes an address from the names, so that a card keeps it for ever
+// and two cells differ. The second bit of its first byte says that nobody sold
+// it.
+func defaultMAC(cell, nic string) string {
+	sum := sha256.Sum256([]byte("skep nic\x00" + cell + "\x00" + nic))
+	return net.HardwareAddr{0x02, sum[0], sum[1], sum[2], sum[3], sum[4]}.String()
+}

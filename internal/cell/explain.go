@@ -1,0 +1,72 @@
+package cell
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// unquoted finds a value on a line that needs quotes and has none.
+var unquoted = regexp.MustCompile(`=\s*([0-9]+(?:\.[0-9]+)?[A-Za-z%]+|[~.]?/[^\s"{},]*|[0-9a-f]+(?:[.:][0-9a-f]+){2,}[:0-9]*)\s*}?\s*$`)
+
+// explain puts what HCL has to say about a file into the words of this program.
+func (r *reader) explain(d *hcl.Diagnostic, rng hcl.Range) (summary, hint string) {
+	line := r.line(rng.Start)
+	if g := unquoted.FindSubmatch(line); g != nil && d.Summary != redefined {
+		return "cannot read this line: text stands in quotes", `did you mean "` + string(g[1]) + `"?`
+	}
+	switch d.Summary {
+	case redefined:
+		name := r.text(rng)
+		return "cannot use " + name + " twice: it stands in this block already", "keep one of the two"
+	case "Invalid single-argument block definition":
+		return "cannot read this block: on one line there is room for one attribute",
+			"give each attribute a line of its own, without commas"
+	case "Unclosed configuration block", "Unclosed configuration body":
+		return "cannot read this block: its } is missing", ""
+	case "Missing newline after argument":
+		return "cannot read this line: something follows the value", "give each attribute a line of its own, without commas"
+	case "Missing newline after block definition":
+		return "cannot read this line: something follows the block", "begin a new line after }"
+	case "Invalid multi-line string", "Unterminated template string", "Unterminated string literal":
+		return "cannot read this text: its closing quote is missing", ""
+	case "Invalid character encoding":
+		return "cannot read this text: it is not UTF-8", ""
+	}
+	// HCL's sentences are good ones; they only begin and end in another style.
+	detail := strings.TrimRight(firstSentence(d.Detail), ".")
+	if detail == "" {
+		detail = lower(d.Summary)
+	}
+	return "cannot read this line: " + lower(detail), ""
+}
+
+// line is the text of the line that p is on.
+func (r *reader) line(p hcl.Pos) []byte {
+	at := min(max(p.Byte, 0), len(r.src))
+	start := bytes.LastIndexByte(r.src[:at], '\n') + 1
+	if end := bytes.IndexByte(r.src[start:], '\n'); end >= 0 {
+		return r.src[start : start+end]
+	}
+	return r.src[start:]
+}
+
+func firstSentence(s string) string {
+	if i := strings.Index(s, ". "); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
+
+func lower(s string) string {
+	for i, c := range s {
+		if i == 0 && unicode.IsUpper(c) {
+			return strings.ToLower(s[:1]) + s[1:]
+		}
+		break
+	}
+	return s
+}

@@ -1,0 +1,106 @@
+package cell
+
+import (
+	"slices"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// otherNames are what other tools call things.
+var otherNames = map[string]string{
+	"cpu": "cpus", "vcpu": "cpus", "vcpus": "cpus", "cores": "cpus",
+	"mem": "memory", "ram": "memory",
+	"firmware": "boot", "bios": "boot", "bootrom": "boot",
+	"vnc": "screen", "graphics": "screen", "framebuffer": "screen",
+	"network": "nic", "net": "nic", "interface": "nic",
+	"volume": "disk", "drive": "disk", "cdrom": "disk",
+	"append": "cmdline", "initramfs": "initrd", "password": "password_file",
+	"path": "file", "image": "file", "readonly": "read_only", "autostart": "start",
+	"resolution": "width", "port": "listen", "address": "listen", "serial": "console",
+}
+
+func (s shape) names() []string {
+	names := slices.Clone(s.attrs)
+	for _, b := range s.blocks {
+		names = append(names, b.name)
+	}
+	return names
+}
+
+func (s shape) block(name string) (shape, bool) {
+	for _, b := range s.blocks {
+		if b.name == name {
+			return b, true
+		}
+	}
+	return shape{}, false
+}
+
+// unknownAttr reports an attribute that the block does not have.
+func (r *reader) unknownAttr(s shape, in *hclsyntax.Attribute) {
+	if b, ok := s.block(in.Name); ok {
+		r.report(in.NameRange, in.Name, wrong("it is a block and takes no =").but("write %s", b.sample()))
+		return
+	}
+	r.report(in.NameRange, in.Name, wrong("there is no attribute of that name here").but("%s", s.hint(in.Name)))
+}
+
+// unknownBlock reports a block that the block does not have.
+func (r *reader) unknownBlock(s shape, in *hclsyntax.Block) {
+	if s.hasAttr(in.Type) {
+		r.report(in.TypeRange, in.Type, wrong("it is an attribute and no block").but("write %s = …", in.Type))
+		return
+	}
+	r.report(in.TypeRange, in.Type, wrong("there is no block of that name here").but("%s", s.hint(in.Type)))
+}
+
+// strayBlock reports a block at the top of a file.
+func (r *reader) strayBlock(in *hclsyntax.Block) {
+	m := wrong("a file holds one cell block and nothing else")
+	if _, ok := cellBlock.shape("cell", "").block(in.Type); ok {
+		m.but(`put it into cell "name" { … }`)
+	} else if closest(in.Type, []string{"cell"}) != "" || in.Type == "vm" {
+		m.but("did you mean cell?")
+	}
+	r.report(in.TypeRange, in.Type, m)
+}
+
+// hint is the name that was meant; if that is anyone's guess, where the name
+// belongs; and else what there is, if that is little.
+func (s shape) hint(name string) string {
+	names := s.names()
+	if other := otherNames[name]; slices.Contains(names, other) {
+		return didYouMean(other)
+	}
+	if c := closest(name, names); c != "" {
+		return didYouMean(c)
+	}
+	if owner := cellBlock.shape("cell", "").owner(name); owner != "" && owner != s.name {
+		return name + " belongs in a " + owner + " block"
+	}
+	if len(names) <= 10 {
+		return "there is " + enumerate(names, "and")
+	}
+	return "skep.hcl(5) lists all that there is"
+}
+
+// owner is the block that has such an attribute or block, the outermost first.
+func (s shape) owner(name string) string {
+	if slices.Contains(s.names(), name) {
+		return s.name
+	}
+	for _, b := range s.blocks {
+		if o := b.owner(name); o != "" {
+			return o
+		}
+	}
+	return ""
+}
+
+// sample is how such a block is written.
+func (s shape) sample() string {
+	if s.label == "" {
+		return s.name + " { … }"
+	}
+	return s.name + ` "` + sampleLabel(s.name) + `" { … }`
+}
