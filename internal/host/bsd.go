@@ -19,8 +19,9 @@ type FreeBSD struct {
 	Racct       bool     `json:"racct"`      // kern.racct.enable
 	RuleDepth   int      `json:"rule_depth"` // vfs.devfs.rule_depth
 	Bhyve       *Bhyve   `json:"bhyve,omitempty"`
-	Firmware    []string `json:"firmware,omitempty"` // UEFI firmware files of the host
-	Rulesets    []int    `json:"rulesets,omitempty"` // ruleset numbers in use
+	BhyveWhy    string   `json:"bhyve_why,omitempty"` // why there is none, if it is there and damaged
+	Firmware    []string `json:"firmware,omitempty"`  // UEFI firmware files of the host
+	Rulesets    []int    `json:"rulesets,omitempty"`  // ruleset numbers in use
 	Addresses   []string `json:"addresses,omitempty"`
 }
 

@@ -9,6 +9,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// rememberedCgroup is what was tried, and where it was tried from.
+type rememberedCgroup struct {
+	Key    string `json:"key"`
+	Cgroup Cgroup `json:"cgroup"`
+}
+
+const cgroupMemory = "cgroup.json"
+
+// findCgroups tries what can be had, and remembers a full success: a memory
+// cgroup that was made and removed lingers in the kernel for a while, and that
+// is too much for every `skep ps`. A host that changed its cgroups since then
+// is noticed when a cell is started, which checks what it wrote.
+//
+// The mount table is not part of the key: on a host with many mounts it is
+// slow to read. The name spaces and the directory's device stand for it.
+func findCgroups(c cache, euid int) Cgroup {
+	own := text("/proc/self/cgroup")
+	mnt, _ := os.Readlink("/proc/self/ns/mnt")
+	cg, _ := os.Readlink("/proc/self/ns/cgroup")
+	key := fmt.Sprint(bootID(), mnt, cg, stampOf("/sys/fs/cgroup").dev, euid, own)
+	var r rememberedCgroup
+	if c.load(cgroupMemory, &r) == nil && r.Key == key {
+		return r.Cgroup
+	}
+	g := cgroups(findTrees(text("/proc/self/mountinfo"), own), euid, liveDirs{})
+	if len(g.Controllers) == len(controllers) {
+		_ = c.save(cgroupMemory, rememberedCgroup{key, g})
+	}
+	return g
+}
+
+func bootID() string { return sysctl("/proc/sys/kernel/random/boot_id") }
+
 // liveDirs asks the kernel.
 type liveDirs struct{}
 

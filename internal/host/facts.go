@@ -76,14 +76,14 @@ type Linux struct {
 type QEMU struct {
 	Path    string `json:"path"`
 	Version string `json:"version"` // "7.2.22"
-	// Files is the ELF closure: the binary, its interpreter, the libraries, and
-	// the modules that it opens late, each where the room must have it.
+	// Files is the ELF closure: the binary, its interpreter and the libraries,
+	// each where the room must have it.
 	Files []File `json:"files"`
-	// TCG are those of Files that only an emulated guest needs: the module
-	// that QEMU opens late for -accel tcg. Empty where TCG is built in.
+	// TCG is what emulation adds to Files: the module that QEMU opens late for
+	// -accel tcg, with its libraries. Empty where TCG is built in.
 	TCG []File `json:"tcg,omitempty"`
 	// Modules are what a device adds to Files, by module name: a
-	// "hw-display-virtio-vga" with the modules that it pulls in.
+	// "hw-display-virtio-vga" with the modules and libraries that it pulls in.
 	Modules map[string][]File `json:"modules,omitempty"`
 	// Data is the directory of ROM images that -L names in the room.
 	Data string `json:"data"`

@@ -77,8 +77,7 @@ const (
 )
 
 func kvmKey(release string, q *QEMU) string {
-	boot := strings.TrimSpace(text("/proc/sys/kernel/random/boot_id"))
-	return fmt.Sprintf("%s %s %s %v", release, boot, q.Path, stampOf(q.Path))
+	return fmt.Sprintf("%s %s %s %v", release, bootID(), q.Path, stampOf(q.Path))
 }
 
 // judgeKVM fills in whether KVM works, from memory or by trial.

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +28,8 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 
 	l := &Linux{KVM: lookAtKVM(), Landlock: landlockABI(), TunTap: opens("/dev/net/tun")}
 	f.Linux = l
-	l.Cgroup = cgroups(findTrees(text("/proc/self/mountinfo"), text("/proc/self/cgroup")), f.EUID, liveDirs{})
+	c := o.cache(f.Dirs)
+	l.Cgroup = findCgroups(c, f.EUID)
 	if f.EUID != 0 {
 		l.SubID = a.subID(f.EUID, idHelpers())
 		l.UserNSRestricted = sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1"
@@ -42,7 +42,6 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 	}
 	probeLayers(l)
 
-	c := o.cache(f.Dirs)
 	if err := findQEMU(ctx, o, c, l); err != nil {
 		return err
 	}
@@ -62,17 +61,31 @@ func release() string {
 // text is a small file of the system, "" when it cannot be read. The bound is
 // for what an admin may have grown: a passwd of a directory server.
 func text(path string) string {
-	f, err := os.Open(path)
+	// Not os.ReadFile, which enters each of these files into its poller first.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 8<<20))
-	if err != nil {
-		return ""
+	defer unix.Close(fd)
+	b := make([]byte, 0, 4096)
+	for len(b) < maxText {
+		b = slices.Grow(b, 2048)
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return ""
+		}
+		if n == 0 {
+			break
+		}
+		b = b[:len(b)+n]
 	}
 	return string(b)
 }
+
+const maxText = 8 << 20
 
 func sysctl(path string) string { return strings.TrimSpace(text(path)) }
 
@@ -90,10 +103,18 @@ func memTotal(meminfo string) int64 {
 
 // bridges lists the interfaces that are bridges.
 func bridges(dir string) []string {
-	m, _ := filepath.Glob(filepath.Join(dir, "*", "bridge"))
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
 	var out []string
-	for _, p := range m {
-		out = append(out, filepath.Base(filepath.Dir(p)))
+	for _, n := range names {
+		var st unix.Stat_t
+		if unix.Stat(dir+"/"+n+"/bridge", &st) == nil {
+			out = append(out, n)
+		}
 	}
 	slices.Sort(out)
 	return out

@@ -123,42 +123,41 @@ func examine(ctx context.Context, path string) (*QEMU, []string, error) {
 		return nil, nil, err
 	}
 	module := moduleFinder(real, binary)
-	roots := []string{real}
-	tcg := module("accel-tcg-x86_64")
-	if tcg != "" {
-		roots = append(roots, tcg)
-	}
-	files, err := elf.Closure(search, roots...)
+	files, err := elf.Closure(search, real)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, f := range files {
 		q.Files = append(q.Files, File{f.Host, f.Room})
 		watch = append(watch, f.Seen)
-		if tcg != "" && f.Seen == tcg {
-			q.TCG = append(q.TCG, File{f.Host, f.Room})
-		}
 	}
-	for name, set := range moduleSets {
-		var more []string
-		for _, m := range set {
-			if p := module(m); p != "" {
-				more = append(more, p)
+	// more is what modules add to Files.
+	more := func(names ...string) []File {
+		roots := []string{real}
+		for _, n := range names {
+			p := module(n)
+			if p == "" {
+				return nil
 			}
+			roots = append(roots, p)
 		}
-		if len(more) != len(set) {
-			continue
-		}
-		extra, err := elf.Closure(search, append([]string{real}, more...)...)
+		files, err := elf.Closure(search, roots...)
 		if err != nil {
-			continue
+			return nil
 		}
-		for _, f := range extra {
-			file := File{f.Host, f.Room}
+		var out []File
+		for _, f := range files {
 			watch = append(watch, f.Seen)
-			if !slices.Contains(q.Files, file) {
-				q.Modules[name] = append(q.Modules[name], file)
+			if file := (File{f.Host, f.Room}); !slices.Contains(q.Files, file) {
+				out = append(out, file)
 			}
+		}
+		return out
+	}
+	q.TCG = more("accel-tcg-x86_64")
+	for name, set := range moduleSets {
+		if files := more(set...); files != nil {
+			q.Modules[name] = files
 		}
 	}
 	q.Version = parseVersion(<-version)
@@ -236,6 +235,9 @@ func moduleFinder(real string, binary []byte) func(string) string {
 		"/usr/lib/x86_64-linux-gnu/qemu", "/usr/lib/aarch64-linux-gnu/qemu", "/usr/lib64/qemu", "/usr/lib/qemu", "/usr/lib64/qemu-kvm",
 		"/usr/local/lib/x86_64-linux-gnu/qemu", "/usr/local/lib64/qemu", "/usr/local/lib/qemu",
 	} {
+		if st, err := os.Stat(d); err != nil || !st.IsDir() {
+			continue
+		}
 		if bytes.Contains(binary, []byte("\x00"+d+"\x00")) {
 			dirs = append(dirs, d)
 		}
