@@ -1,0 +1,187 @@
+package devfs
+
+import (
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+)
+
+// Report is what a jail with a rule set really sees.
+type Report struct {
+	Number int    `json:"number"`
+	Name   string `json:"name,omitempty"`
+	Depth  int    `json:"depth"`
+	// Empty: the set has no rules or does not exist, so it hides nothing.
+	Empty      bool         `json:"empty,omitempty"`
+	Dangerous  []Finding    `json:"dangerous"`
+	Unfollowed []Unfollowed `json:"unfollowed"`
+	Broad      []Broad      `json:"broad"`
+	Unused     []Broad      `json:"unused,omitempty"`
+	Visible    []Visible    `json:"visible"`
+	Hidden     int          `json:"hidden"` // how many nodes the rules do hide
+
+	hideAll bool // a rule that runs hides everything first
+}
+
+// Finding is a visible node that a jail should not have.
+type Finding struct {
+	Visible
+	Why string `json:"why"`
+}
+
+// Broad is a rule with its pattern: one that unhides by a glob, and so shows
+// what other jails own and what is made later; or one that shows a node below
+// a directory that stays hidden, and so shows nothing.
+type Broad struct {
+	Ref
+	Rule  Rule     `json:"spec"`
+	Shows []string `json:"shows,omitempty"`
+}
+
+// Check evaluates a set and sorts what comes out by how bad it is. Nodes in
+// own are the jail's by right and never dangerous: its own virtual machine,
+// tap, volume, console.
+func Check(sets Rulesets, number, depth int, nodes []Node, own ...string) (Report, error) {
+	report := Report{Number: number, Depth: depth, Empty: !sets.exists(number) || sets[number] == nil || len(sets[number].Rules) == 0}
+	if set := sets[number]; set != nil {
+		report.Name = set.Name
+	}
+	steps, beyond, err := sets.flatten(number, depth)
+	if err != nil {
+		return report, err
+	}
+	report.Unfollowed = beyond
+	if report.Visible, err = sets.Evaluate(number, depth, nodes); err != nil {
+		return report, err
+	}
+	all := withParents(nodes)
+	report.Hidden = len(all) - len(report.Visible)
+
+	mine, seen := map[string]bool{}, map[string]bool{}
+	for _, o := range own {
+		mine[o] = true
+	}
+	for _, v := range report.Visible {
+		seen[v.Path] = true
+		if why, bad := Dangerous(v.Path); bad && !mine[v.Path] && v.Kind != Directory {
+			report.Dangerous = append(report.Dangerous, Finding{v, why})
+		}
+	}
+	sort.SliceStable(report.Dangerous, func(i, j int) bool {
+		a, _ := danger(report.Dangerous[i].Path)
+		b, _ := danger(report.Dangerous[j].Path)
+		return a < b
+	})
+	for _, st := range steps {
+		report.judge(st, all, seen)
+	}
+	return report, nil
+}
+
+// judge looks for what a rule does beside what it was written for.
+func (r *Report) judge(st step, all []Node, seen map[string]bool) {
+	if st.rule.Hide && !st.rule.HasPath && st.rule.Types == 0 && len(st.guards) == 0 {
+		r.hideAll = true
+	}
+	if !st.rule.Unhide || !st.rule.HasPath {
+		return
+	}
+	var shows []string
+	matched := 0
+	for _, n := range all {
+		if st.applies(n) {
+			matched++
+			if seen[n.Path] {
+				shows = append(shows, n.Path)
+			}
+		}
+	}
+	b := Broad{st.ref, st.rule, shows}
+	if matched > 0 && len(shows) == 0 {
+		r.Unused = append(r.Unused, b)
+	} else if isGlob(st.rule.Path) && broadPattern(st.rule.Path) {
+		r.Broad = append(r.Broad, b)
+	}
+}
+
+// broadPattern says whether a glob reaches what belongs to other cells.
+func broadPattern(pattern string) bool {
+	for _, prefix := range []string{"vmm", "nmdm", "tap", "tun", "vmnet", "zvol", "md", "da", "ada", "nda", "nvd", "vtbd", "*", "?", "["} {
+		if strings.HasPrefix(pattern, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// WriteText prints the report for a person, the worst first.
+func (r Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	title := fmt.Sprintf("rule set %d", r.Number)
+	if r.Name != "" {
+		title += " (" + r.Name + ")"
+	}
+	fmt.Fprintf(&b, "%s, include depth %d: %d nodes visible, %d dangerous, %d hidden\n",
+		title, r.Depth, len(r.Visible), len(r.Dangerous), r.Hidden)
+	if r.Empty {
+		fmt.Fprintf(&b, "warning: the set has no rules, so it hides nothing\n")
+	} else if !r.hideAll {
+		fmt.Fprintf(&b, "warning: no rule that runs hides everything first: each node is visible unless a rule names it\n")
+	}
+	for _, u := range r.Unfollowed {
+		fmt.Fprintf(&b, "warning: the kernel does not follow \"include %d\" in %s: it is reached through %s, and vfs.devfs.rule_depth is %d\n",
+			u.Include, u.Ref, through(u.Via), r.Depth)
+	}
+	for _, g := range r.Broad {
+		fmt.Fprintf(&b, "warning: %s unhides %q, every node of that name, other jails' and later ones too (now: %s)\n",
+			g.Ref, g.Rule.Path, list(g.Shows))
+	}
+	for _, g := range r.Unused {
+		fmt.Fprintf(&b, "warning: %s unhides %q in vain: a directory above stays hidden, or a later rule hides it again\n", g.Ref, g.Rule.Path)
+	}
+	for _, f := range r.Dangerous {
+		fmt.Fprintf(&b, "danger: %-16s %s (%s)\n", f.Path, f.Why, f.shownBy())
+	}
+	for _, v := range r.Visible {
+		if !r.isDangerous(v.Path) {
+			fmt.Fprintf(&b, "shown:  %-16s %s\n", v.Path, v.shownBy())
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Report) isDangerous(path string) bool {
+	for _, f := range r.Dangerous {
+		if f.Path == path {
+			return true
+		}
+	}
+	return false
+}
+
+func (v Visible) shownBy() string {
+	if v.Shown == nil {
+		return "no rule hides it"
+	}
+	return "unhidden by " + v.Shown.String()
+}
+
+func through(via []Ref) string {
+	if len(via) == 0 {
+		return "no other set"
+	}
+	names := make([]string, len(via))
+	for i, r := range via {
+		names[i] = r.String()
+	}
+	return strings.Join(names, ", then ")
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, " ")
+}
