@@ -1,0 +1,96 @@
+// Package console is the serial console of a guest as people meet it: the log
+// that is always written and always bounded, and the session that a terminal
+// can join and leave.
+package console
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Trim keeps a log at or below max bytes. Where it has grown over, it keeps
+// the newest half of max, from the start of a line, below a line that says how
+// much is gone. The hypervisor goes on appending meanwhile: its descriptor is
+// O_APPEND, so it follows the end of the file wherever that is.
+func Trim(path string, max int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	size := info.Size()
+	if size <= max {
+		return nil
+	}
+	keep := max / 2
+	tail := make([]byte, keep)
+	n, err := f.ReadAt(tail, size-keep)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	tail = tail[:n]
+	if i := bytes.IndexByte(tail, '\n'); i >= 0 {
+		tail = tail[i+1:]
+	}
+	mark := fmt.Sprintf("[skep: %d bytes of log cut here]\n", size-int64(len(tail)))
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	// Appending, like the hypervisor: neither overwrites the other.
+	a, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	_, err = a.Write(append([]byte(mark), tail...))
+	return err
+}
+
+// Tail is the last max bytes of a log, from the start of a line where one
+// begins in them.
+func Tail(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := info.Size() - max
+	if from < 0 {
+		from = 0
+	}
+	b := make([]byte, info.Size()-from)
+	n, err := f.ReadAt(b, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	b = b[:n]
+	if from > 0 {
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			b = b[i+1:]
+		}
+	}
+	return b, nil
+}
+
+// Overlap is how many of the first bytes of live are already the last bytes of
+// log. Whoever joins a console connects first and reads the log second, so
+// that nothing is lost in between; what came both ways is shown once.
+func Overlap(log, live []byte) int {
+	for n := min(len(log), len(live)); n > 0; n-- {
+		if bytes.Equal(log[len(log)-n:], live[:n]) {
+			return n
+		}
+	}
+	return 0
+}

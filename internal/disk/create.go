@@ -1,0 +1,100 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/plan"
+)
+
+// create makes a disk that is not there. It is made aside and linked into
+// place, so that a crash leaves either no disk or a whole one and an existing
+// file is never touched.
+func create(d *plan.Disk) (made bool, err error) {
+	if d.Type == plan.DiskZvol {
+		return createZvol(d)
+	}
+	if _, err := os.Lstat(d.Path); err == nil {
+		return false, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false, bad(d, "", "%v", unwrapPath(err))
+	}
+	dir := filepath.Dir(d.Path)
+	tmp, err := os.CreateTemp(dir, "."+filepath.Base(d.Path)+".*")
+	if err != nil {
+		hint := ""
+		if errors.Is(err, fs.ErrNotExist) {
+			hint = "mkdir -p " + dir
+		}
+		return false, bad(d, hint, "it cannot be made: %v", unwrapPath(err))
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+	if d.Format == cell.FormatQcow2 {
+		err = createQcow2(tmp.Name(), d.Create)
+	} else {
+		err = tmp.Truncate(int64(d.Create))
+	}
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err != nil {
+		var fe *fault.Error
+		if errors.As(err, &fe) {
+			return false, fe
+		}
+		return false, bad(d, "", "it cannot be made: %v", unwrapPath(err))
+	}
+	if err := os.Link(tmp.Name(), d.Path); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return false, nil // another was quicker; the lock decides who has it
+		}
+		return false, bad(d, "", "it cannot be made: %v", unwrapPath(err))
+	}
+	return true, nil
+}
+
+// createQcow2 lets qemu-img write an empty image. It reads nothing that a
+// guest has written.
+func createQcow2(path string, size cell.Size) error {
+	tool, err := exec.LookPath("qemu-img")
+	if err != nil {
+		return fault.New(fault.Host, "apt install qemu-utils, or use format = \"raw\"", "make a qcow2 image: qemu-img is not installed")
+	}
+	cmd := exec.Command(tool, "create", "-q", "-f", "qcow2", path, strconv.FormatInt(int64(size), 10))
+	cmd.Env = []string{}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("qemu-img: %w: %.200s", err, out)
+	}
+	return nil
+}
+
+// createZvol asks zfs(8) for a volume that no one tastes: volmode=dev keeps
+// GEOM from reading the guest's partition table.
+func createZvol(d *plan.Disk) (bool, error) {
+	if _, err := os.Stat(d.Path); err == nil {
+		return false, nil
+	}
+	tool, err := exec.LookPath("zfs")
+	if err != nil {
+		return false, fault.New(fault.Host, "install ZFS, or use file = …", "make the volume %s: zfs is not installed", d.Dataset)
+	}
+	if exec.Command(tool, "list", "-H", "-t", "volume", d.Dataset).Run() == nil {
+		return false, waitForNode(d)
+	}
+	args := []string{"create", "-V", strconv.FormatInt(int64(d.Create), 10), "-o", "volmode=dev"}
+	if !d.Reserved {
+		args = append(args, "-s")
+	}
+	if out, err := exec.Command(tool, append(args, d.Dataset)...).CombinedOutput(); err != nil {
+		return false, bad(d, "zfs list shows the pools and datasets there are", "it cannot be made: %.200s", out)
+	}
+	return true, waitForNode(d)
+}

@@ -1,0 +1,194 @@
+// Package disk opens the disks of a guest so that only a descriptor of each
+// needs to enter the jail, and refuses what is not what the cell file says.
+//
+// An image belongs to the guest and is hostile: what is read of it here is a
+// few bounded bytes of header, to find images that name other files of the
+// host. Nothing in this package removes or shortens an image.
+package disk
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/plan"
+)
+
+// Open opens and locks the disk, making it first where the cell file gives a
+// size and it is missing. The lock is on the open file, so it lasts as long as
+// any process has the descriptor: the hypervisor's life, not the keeper's.
+func Open(d *plan.Disk) (f *os.File, made bool, err error) {
+	if d.Create > 0 {
+		if made, err = create(d); err != nil {
+			return nil, false, err
+		}
+	}
+	f, err = open(d)
+	if err != nil {
+		return nil, made, err
+	}
+	if err := check(d, f); err != nil {
+		f.Close()
+		return nil, made, err
+	}
+	if err := lock(d, f); err != nil {
+		f.Close()
+		return nil, made, err
+	}
+	return f, made, nil
+}
+
+// open opens without following a last symbolic link and without waiting for
+// the other end of a FIFO; what it is is looked at before anything is read.
+func open(d *plan.Disk) (*os.File, error) {
+	flags := os.O_RDWR
+	if d.ReadOnly {
+		flags = os.O_RDONLY
+	}
+	path := d.Path
+	if d.Type == plan.DiskFile || d.Type == plan.DiskISO {
+		flags |= syscall.O_NOFOLLOW
+	}
+	f, err := os.OpenFile(path, flags|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		hint := "make it, or let skep make it with size = \"20G\""
+		switch d.Type {
+		case plan.DiskISO, plan.DiskDevice:
+			hint = "check the path in the cell file"
+		case plan.DiskZvol:
+			hint = "zfs list -t volume shows what there is; size = \"20G\" makes it"
+		}
+		return nil, bad(d, hint, "it is not there")
+	case errors.Is(err, syscall.ELOOP), isLinkError(err):
+		target, _ := filepath.EvalSymlinks(path)
+		hint := "name the file itself"
+		if target != "" {
+			hint = fmt.Sprintf("name the file itself: %q", target)
+		}
+		return nil, bad(d, hint, "it is a symbolic link")
+	case errors.Is(err, syscall.ENXIO):
+		return nil, bad(d, "a disk is a regular file", "it is not a regular file")
+	case errors.Is(err, syscall.EISDIR):
+		return nil, bad(d, "a disk is a regular file", "it is a directory")
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return nil, bad(d, "read_only = true needs no right to write", "%v", unwrapPath(err))
+	default:
+		return nil, bad(d, "", "%v", unwrapPath(err))
+	}
+	if err := kind(d, f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// kind checks what the opened thing is, before a byte of it is read.
+func kind(d *plan.Disk, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return bad(d, "", "%v", unwrapPath(err))
+	}
+	mode := info.Mode()
+	device := d.Type == plan.DiskZvol || d.Type == plan.DiskDevice
+	switch {
+	case device && mode&fs.ModeDevice != 0:
+		return nil
+	case device:
+		return bad(d, "use file = … for an image file", "it is not a device node")
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		return bad(d, "a disk is a regular file", "it is a directory")
+	case mode&fs.ModeDevice != 0:
+		return bad(d, "zvol = … names a ZFS volume, device = … a raw device", "it is a device node")
+	}
+	return bad(d, "a disk is a regular file", "it is not a regular file (%s)", mode.Type())
+}
+
+// lock takes a flock(2): exclusive for a disk that is written, shared for one
+// that is only read.
+func lock(d *plan.Disk, f *os.File) error {
+	how := syscall.LOCK_EX
+	if d.ReadOnly {
+		how = syscall.LOCK_SH
+	}
+	switch err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return bad(d, "stop the other cell, or give both read_only = true", "it is in use by another cell or program")
+	case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EINVAL):
+		return bad(d, "put the image on a file system with flock(2)", "it cannot be locked: %v", err)
+	default:
+		return bad(d, "", "it cannot be locked: %v", err)
+	}
+}
+
+// check reads the header.
+func check(d *plan.Disk, f *os.File) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil || size < 0 {
+		if d.Type == plan.DiskZvol || d.Type == plan.DiskDevice {
+			return nil // not every device can tell by seeking
+		}
+		return bad(d, "", "its size cannot be read: %v", err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return bad(d, "", "%v", unwrapPath(err))
+	}
+	if size == 0 && (d.Type == plan.DiskFile || d.Type == plan.DiskISO) {
+		return bad(d, "truncate -s 20G "+d.Path+" gives it a size", "it is empty")
+	}
+	header := make([]byte, 4096)
+	n, err := f.ReadAt(header, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return bad(d, "", "its header cannot be read: %v", unwrapPath(err))
+	}
+	header = header[:n]
+	if d.Format == cell.FormatQcow2 {
+		return checkQcow2(d, header, size)
+	}
+	return checkRaw(d, header, size)
+}
+
+func checkRaw(d *plan.Disk, header []byte, size int64) error {
+	if isQcow2(header) && filepath.Ext(d.Path) == ".qcow2" {
+		return bad(d, `add format = "qcow2"`, "it is a qcow2 image and the cell file calls it raw")
+	}
+	if d.Type == plan.DiskFile && size%512 != 0 {
+		return bad(d, "a disk is made of 512-byte sectors: fetch the image again, or round its size up", "it is truncated: %d bytes are no whole number of sectors", size)
+	}
+	// A GUID partition table names its last block: UEFI 2.10, section 5.3.2.
+	const gpt = 512
+	if len(header) >= gpt+48 && string(header[gpt:gpt+8]) == "EFI PART" {
+		last := binary.LittleEndian.Uint64(header[gpt+32:])
+		if last < 1<<55 && int64(last+1)*512 > size {
+			return bad(d, "fetch the image again, or enlarge it with truncate -s", "it is truncated: its partition table says %d bytes, the file has %d", int64(last+1)*512, size)
+		}
+	}
+	return nil
+}
+
+// bad is an error about a disk: the input names it wrongly.
+func bad(d *plan.Disk, hint, format string, args ...any) error {
+	what := fmt.Sprintf("use disk %q (%s): ", d.Label, d.Path) + fmt.Sprintf(format, args...)
+	return &fault.Error{Code: fault.Input, Hint: hint, What: what}
+}
+
+// unwrapPath drops the path that an error carries: the message has it already.
+func unwrapPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+// Package fault is the one kind of error that reaches a person: what could not
+// be done, what to do about it, and the exit status that says whose fault it
+// was.
+//
+// The table of exit statuses is an interface: it is in the man page, in `skep
+// help exit-codes` and in the tests.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is an exit status of skep.
+type Code int
+
+// The exit statuses.
+const (
+	OK             Code = 0
+	Host           Code = 1
+	Input          Code = 2
+	GuestDied      Code = 3
+	HypervisorDied Code = 4
+	Jail           Code = 5
+	Stopped        Code = 6
+)
+
+// Codes is the table of exit statuses in order.
+var Codes = []struct {
+	Code    Code
+	Name    string
+	Meaning string
+}{
+	{OK, "ok", "the command did what was asked; for run: the guest powered off"},
+	{Host, "host", "the host failed or lacks something"},
+	{Input, "input", "the command line or the cell file names something wrongly: a disk, a bridge, a port, an address"},
+	{GuestDied, "guest-died", "the guest died: a triple fault or a panic"},
+	{HypervisorDied, "hypervisor-died", "the hypervisor died"},
+	{Jail, "jail", "the jail could not be built or verified"},
+	{Stopped, "stopped", "the guest was stopped by an operator"},
+}
+
+// Error is an error for a person. What reads as the rest of a sentence that
+// begins with "cannot": "open disk /x: permission denied".
+type Error struct {
+	Code Code
+	What string
+	Hint string // what to do; may be empty
+	Err  error  // the cause; may be nil
+}
+
+func (e *Error) Error() string {
+	s := "cannot " + e.What
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// New makes an Error without a cause.
+func New(code Code, hint, format string, args ...any) *Error {
+	return &Error{Code: code, Hint: hint, What: fmt.Sprintf(format, args...)}
+}
+
+// Wrap makes an Error with a cause. A cause that already is an Error keeps its
+// own code and, where none is given here, its hint.
+func Wrap(code Code, err error, hint, format string, args ...any) *Error {
+	e := &Error{Code: code, Hint: hint, What: fmt.Sprintf(format, args...), Err: err}
+	var inner *Error
+	if errors.As(err, &inner) {
+		e.Code = inner.Code
+		if hint == "" {
+			e.Hint = inner.Hint
+		}
+	}
+	return e
+}
+
+// CodeOf is the exit status that an error stands for: Host where the error
+// does not say.
+func CodeOf(err error) Code {
+	if err == nil {
+		return OK
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Host
+}
+
+// HintOf is the hint of an error, or "".
+func HintOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,152 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/fault"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// takeCgroup makes the group and sets its limits. A group of that name that a
+// dead cell left is empty and is made anew, so that no old limit stays.
+func takeCgroup(g *plan.Cgroup) error {
+	if err := os.MkdirAll(filepath.Dir(g.Path), 0o755); err != nil {
+		return fault.Wrap(fault.Host, err, "", "make the control group %s", g.Path)
+	}
+	err := os.Mkdir(g.Path, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		if err = os.Remove(g.Path); err == nil {
+			err = os.Mkdir(g.Path, 0o755)
+		}
+	}
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "make the control group %s", g.Path)
+	}
+	if g.Tree == "v2" {
+		if err := enableControllers(filepath.Dir(g.Path), g.Limits); err != nil {
+			return err
+		}
+	}
+	for _, s := range g.Limits {
+		path := filepath.Join(g.Path, s.File)
+		err := os.WriteFile(path, []byte(s.Value), 0)
+		if errors.Is(err, fs.ErrNotExist) && optionalSetting[s.File] {
+			continue
+		}
+		if err != nil {
+			return fault.Wrap(fault.Host, err, "", "limit the cell: write %s to %s", s.Value, path)
+		}
+	}
+	return nil
+}
+
+// optionalSetting are files that a kernel may be configured without; what they
+// do is not a layer of its own.
+var optionalSetting = map[string]bool{"memory.swap.max": true, "memory.oom.group": true}
+
+// enableControllers lets the children of a v2 directory use the controllers
+// that their settings belong to.
+func enableControllers(dir string, limits []plan.Setting) error {
+	need := map[string]bool{}
+	for _, s := range limits {
+		name, _, _ := strings.Cut(s.File, ".")
+		need[name] = true
+	}
+	if len(need) == 0 {
+		return nil
+	}
+	path := filepath.Join(dir, "cgroup.subtree_control")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for _, have := range strings.Fields(string(b)) {
+		delete(need, have)
+	}
+	for name := range need {
+		if err := os.WriteFile(path, []byte("+"+name), 0); err != nil {
+			return fault.Wrap(fault.Host, err, "", "use the %s controller below %s", name, dir)
+		}
+	}
+	return nil
+}
+
+// releaseCgroup kills whatever is left in the group and removes it. A process
+// leaves its group some time after it was killed.
+func releaseCgroup(ctx context.Context, g *plan.Cgroup) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		err := os.Remove(g.Path)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) || ctx.Err() != nil {
+			return err
+		}
+		killCgroup(g.Path)
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// killCgroup kills every process in a group: at once where the kernel has
+// cgroup.kill (Linux 5.14, v2 only), else one by one.
+func killCgroup(path string) {
+	if os.WriteFile(filepath.Join(path, "cgroup.kill"), []byte("1"), 0) == nil {
+		return
+	}
+	b, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+	if err != nil {
+		return
+	}
+	for _, pid := range strings.Fields(string(b)) {
+		n := 0
+		for _, d := range pid {
+			n = n*10 + int(d-'0')
+		}
+		if n > 1 {
+			_ = unix.Kill(n, unix.SIGKILL)
+		}
+	}
+}
+
+// releaseHypervisor ends the process, if it still is the one that was started:
+// a pid alone may be another's by now.
+func (t *linuxTaker) releaseHypervisor(ctx context.Context, h store.Held) error {
+	if t.qemu != nil {
+		_ = t.qemu.proc.Kill()
+		select {
+		case <-t.qemu.exited:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if t.qemu.qmp != nil {
+			t.qemu.qmp.Close()
+		}
+		t.qemu.stderr.f.Close()
+		t.drop("cgroup")
+		return t.qemu.proc.Release()
+	}
+	if h.PID == 0 || !t.sameBoot {
+		return nil
+	}
+	p, err := jail.Adopt(h.PID, h.Start)
+	if err != nil {
+		return nil // gone
+	}
+	defer p.Release()
+	if err := p.Kill(); err != nil {
+		return err
+	}
+	_, err = p.Wait(ctx)
+	return err
+}

@@ -1,0 +1,227 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"skep/internal/fault"
+)
+
+// The control protocol: a client writes one request as a line of JSON, and
+// reads lines of JSON until the keeper closes the connection. The socket lies
+// in a directory that only the keeper's user may enter. It can be tried by
+// hand:
+//
+//	echo '{"do":"status"}' | nc -U /var/run/skep/cells/NAME/control.sock
+type request struct {
+	Do  string `json:"do"`  // stop, kill, screenshot, status
+	Who string `json:"who"` // for the reason
+}
+
+// response is one line of a keeper's.
+type response struct {
+	OK    bool       `json:"ok"`
+	Error string     `json:"error,omitempty"`
+	Hint  string     `json:"hint,omitempty"`
+	Code  fault.Code `json:"code,omitempty"`
+	Data  []byte     `json:"data,omitempty"`
+	// Ended is set in the last line after stop and kill: everything of the cell
+	// is released.
+	Ended  bool   `json:"ended,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Bounds of the protocol. A screenshot is the largest thing said.
+const (
+	maxRequest  = 4 << 10
+	maxResponse = 256 << 20
+	controlWait = 30 * time.Second
+)
+
+// server answers on the control socket.
+type server struct {
+	keeper   *Keeper
+	listener net.Listener
+	clients  sync.WaitGroup
+}
+
+func serve(k *Keeper, l net.Listener) *server {
+	s := &server{keeper: k, listener: l}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.clients.Add(1)
+			go func() {
+				defer s.clients.Done()
+				defer conn.Close()
+				s.client(conn)
+			}()
+		}
+	}()
+	return s
+}
+
+// close ends the listening. Clients that wait for the end are answered by
+// their own goroutines; Flush waits for them.
+func (s *server) close() { s.listener.Close() }
+
+// Flush waits, within a bound, until every client has its last line. The
+// keeper's process calls it before it exits.
+func (k *Keeper) Flush() {
+	if k.server == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() { k.server.clients.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+func (s *server) client(conn net.Conn) {
+	_ = conn.SetReadDeadline(time.Now().Add(controlWait))
+	line, err := bufio.NewReaderSize(io.LimitReader(conn, maxRequest), maxRequest).ReadBytes('\n')
+	if err != nil {
+		return
+	}
+	out := json.NewEncoder(conn)
+	var req request
+	if err := json.Unmarshal(line, &req); err != nil {
+		_ = out.Encode(response{Error: "cannot understand the request"})
+		return
+	}
+	o := order{do: orderKind(req.Do), who: req.Who, reply: make(chan answer, 1)}
+	switch o.do {
+	case orderStop, orderKill, orderScreenshot, orderStatus:
+	default:
+		_ = out.Encode(response{Error: fmt.Sprintf("cannot do %.40q", req.Do)})
+		return
+	}
+	s.keeper.tell(o)
+	var a answer
+	select {
+	case a = <-o.reply:
+	case <-s.keeper.finished:
+	}
+	r := response{OK: a.err == nil, Data: a.data}
+	if a.err != nil {
+		r.Error, r.Hint, r.Code = a.err.Error(), fault.HintOf(a.err), fault.CodeOf(a.err)
+	}
+	if out.Encode(r) != nil || a.err != nil {
+		return
+	}
+	if o.do == orderStop || o.do == orderKill {
+		<-s.keeper.finished
+		_ = out.Encode(response{OK: true, Ended: true, Reason: s.keeper.outcome.Reason})
+	}
+}
+
+// Client speaks with the keeper of a running cell.
+type Client struct {
+	conn net.Conn
+	in   *json.Decoder
+}
+
+// Dial connects to the keeper whose cell has that run directory.
+func Dial(runDir string) (*Client, error) {
+	conn, err := DialUnix(filepath.Join(runDir, "control.sock"))
+	if err != nil {
+		return nil, err
+	}
+	return &Client{conn: conn, in: json.NewDecoder(io.LimitReader(conn, maxResponse))}, nil
+}
+
+// Close hangs up.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Ask makes one request and waits for its first answer.
+func (c *Client) Ask(ctx context.Context, do, who string) ([]byte, error) {
+	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
+	defer stop()
+	b, _ := json.Marshal(request{Do: do, Who: who})
+	if _, err := c.conn.Write(append(b, '\n')); err != nil {
+		return nil, err
+	}
+	var r response
+	if err := c.in.Decode(&r); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	if !r.OK {
+		return nil, &fault.Error{Code: r.Code, What: trimCannot(r.Error), Hint: r.Hint}
+	}
+	return r.Data, nil
+}
+
+// Ended waits, after stop or kill, until everything of the cell is released,
+// and returns how it ended. A keeper that hangs up without a word has died.
+func (c *Client) Ended(ctx context.Context) (reason string, err error) {
+	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
+	defer stop()
+	var r response
+	if err := c.in.Decode(&r); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", errors.New("the keeper ended without a word")
+	}
+	return r.Reason, nil
+}
+
+func trimCannot(s string) string {
+	const cannot = "cannot "
+	if len(s) > len(cannot) && s[:len(cannot)] == cannot {
+		return s[len(cannot):]
+	}
+	return s
+}
+
+// maxSunPath is what fits in sun_path on every system that skep runs on, with
+// its final zero: 104 on FreeBSD, 108 on Linux; unix(4), unix(7).
+const maxSunPath = 103
+
+// DialUnix connects to a UNIX socket, also where its path is longer than a
+// socket address holds.
+func DialUnix(path string) (*net.UnixConn, error) {
+	var conn *net.UnixConn
+	err := viaShort(path, func(short string) (err error) {
+		conn, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
+	return conn, err
+}
+
+// ListenUnix binds a UNIX socket that only its owner may connect to.
+func ListenUnix(path string) (*net.UnixListener, error) {
+	var l *net.UnixListener
+	err := viaShort(path, func(short string) (err error) {
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Its name is removed as a resource, by whoever releases it.
+	l.SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		os.Remove(path)
+		return nil, err
+	}
+	return l, nil
+}

@@ -1,0 +1,228 @@
+// Package keeper holds one running cell: it takes the resources of the plan,
+// watches the hypervisor, and lets go of everything again.
+//
+// A cell is in one of six states.
+//
+//	            up, run                 guest runs
+//	stopped ──────────────▶ starting ──────────────▶ running ◀─┐ reset
+//	   ▲ ▲                     │  ▲                   │  │ └─────┘
+//	   │ │      cannot start   │  │ back-off is over  │  │ down, a signal
+//	   │ └─────────────────────┘  │                   │  ▼
+//	   │                       crashed ◀──────────────┘ stopping
+//	   │                          │    guest or           │
+//	   │                          │    hypervisor died    │
+//	   │  restart = "never"       │                       │ powered off,
+//	   ├──────────────────────────┤                       │ or forced
+//	   │                          ▼ budget is spent       │
+//	   │                        held                      │
+//	   └──────────────────────────────────────────────────┘
+//
+// starting: resources are being taken, each written to the journal first. What
+// cannot be taken sends the cell back to stopped with everything released.
+//
+// running: the guest's own reset stays in this state, in the same process and
+// the same room, and counts against the restart budget, so that a guest that
+// resets in a loop ends in held and not in a spin.
+//
+// stopping: the ACPI power button was pressed; after stop_timeout the
+// hypervisor is killed.
+//
+// crashed: the guest died (triple fault, panic) or the hypervisor did. All
+// resources are released. With restart = "on-crash" or "always" the keeper
+// stays and starts the cell again after a pause that doubles each time.
+//
+// held: it crashed or reset too often. The reason is kept; `skep up` clears
+// it.
+//
+// The hypervisor's life does not hang on the keeper's: should the keeper die,
+// the guest goes on, and whoever comes next finds the journal, the listening
+// sockets and the process.
+package keeper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/hypervisor"
+	"skep/internal/store"
+)
+
+// Config says what a keeper keeps and who listens.
+type Config struct {
+	Cell  *cell.Cell
+	Facts host.Facts // the slots that are taken are read anew
+	Store *store.Store
+	// Foreground: the cell belongs to a terminal. Its end is the end: nothing
+	// is restarted after a crash or a power-off.
+	Foreground bool
+	// Notify takes one line for a person; nil drops it.
+	Notify func(line string)
+	// Prepared is called once the room is closed and before the guest's first
+	// instruction, so that whoever wants to see all of the console can connect.
+	// nil is nothing.
+	Prepared func(consoleSocket string) error
+	// Running is called each time the guest has begun to run. nil is nothing.
+	Running func()
+}
+
+// Outcome is how a cell's run ended.
+type Outcome struct {
+	End   hypervisor.End
+	State store.Phase // stopped, crashed or held
+	Code  fault.Code
+	// Reason is one line for a person.
+	Reason string
+
+	retryTCG bool // KVM failed where emulation may not
+}
+
+// Keeper keeps one cell. It is made with New and used once.
+type Keeper struct {
+	Config
+	orders   chan order
+	finished chan struct{} // closed when everything is released
+	outcome  Outcome       // valid once finished is closed
+
+	lock    *store.Lock
+	journal *store.Journal
+	taker   taker
+	state   store.State
+	budget  budget
+	server  *server
+	stop    *order // the order that ended the cell, if one did
+}
+
+// New makes a keeper. Nothing is touched before Run.
+func New(cfg Config) *Keeper {
+	if cfg.Notify == nil {
+		cfg.Notify = func(string) {}
+	}
+	return &Keeper{
+		Config:   cfg,
+		orders:   make(chan order, 16),
+		finished: make(chan struct{}),
+		budget:   budget{max: cfg.Cell.RestartMax},
+	}
+}
+
+// Run keeps the cell until it is stopped, dies for good or is held. An error
+// says why it could not be started; it is a fault.Error. A cancelled context
+// kills the guest.
+func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
+	defer close(k.finished)
+	name := k.Cell.Name
+	lock, err := k.Store.LockCell(name)
+	if err != nil {
+		return Outcome{}, err
+	}
+	k.lock = lock
+	defer k.lock.Unlock()
+	if err := sweepLocked(ctx, k.Store, name); err != nil {
+		return Outcome{}, fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
+	}
+	k.state = store.State{Version: store.StateVersion, Name: name, File: k.Cell.File, KeeperPID: os.Getpid(), Boot: bootID(), UID: -1, GID: -1}
+	for {
+		out, err := k.once(ctx)
+		if err != nil {
+			k.finish(store.Stopped, err.Error(), fault.CodeOf(err))
+			return Outcome{State: store.Stopped, Code: fault.CodeOf(err), Reason: err.Error()}, err
+		}
+		again, pause := k.next(&out)
+		if !again {
+			k.outcome = out
+			k.finish(out.State, out.Reason, out.Code)
+			return out, nil
+		}
+		if !k.wait(ctx, pause, out) {
+			k.outcome = Outcome{End: out.End, State: store.Stopped, Code: fault.Stopped, Reason: "stopped while waiting to be restarted after: " + out.Reason}
+			k.finish(store.Stopped, k.outcome.Reason, fault.Stopped)
+			return k.outcome, nil
+		}
+	}
+}
+
+// next decides what follows an end: whether the cell is started again and
+// after which pause. It settles the outcome's state where it is not.
+func (k *Keeper) next(out *Outcome) (again bool, pause time.Duration) {
+	if out.retryTCG && k.stop == nil {
+		k.Notify("KVM failed on this guest before it had written to a disk; starting it again with TCG (emulation), and from now on")
+		rememberRefused(k)
+		again := *k.Cell
+		again.Accel = cell.AccelTCG
+		k.Cell = &again
+		return true, 0
+	}
+	if k.Foreground || k.stop != nil {
+		return false, 0
+	}
+	crashed := out.State == store.Crashed
+	if k.Cell.Restart == cell.RestartNever || (k.Cell.Restart == cell.RestartOnCrash && !crashed) {
+		return false, 0
+	}
+	if out.State == store.OnHold {
+		return false, 0
+	}
+	if !k.budget.spend(time.Now()) {
+		out.State = store.OnHold
+		out.Reason = fmt.Sprintf("held: ended %d times within %s, the last time: %s", k.Cell.RestartMax.Starts+1, k.Cell.RestartMax.Within, out.Reason)
+		return false, 0
+	}
+	k.state.Restarts++
+	return true, k.budget.pause()
+}
+
+// wait lets a pause go by in the state crashed, with the control socket still
+// served. It is false when the cell is to stay down.
+func (k *Keeper) wait(ctx context.Context, pause time.Duration, out Outcome) bool {
+	if pause == 0 {
+		return true
+	}
+	k.setState(store.Crashed, out.Reason+fmt.Sprintf("; starting again in %s", pause))
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			return true
+		case <-ctx.Done():
+			return false
+		case o := <-k.orders:
+			if o.do == orderStop || o.do == orderKill {
+				return false
+			}
+			o.answer(fault.New(fault.Host, "", "do that: %s is not running", k.Cell.Name))
+		}
+	}
+}
+
+// setState writes the state for everybody else. A state that cannot be written
+// does not stop a guest; ps then shows the one before.
+func (k *Keeper) setState(p store.Phase, reason string) {
+	k.state.State, k.state.Reason, k.state.Since = p, reason, time.Now().UTC()
+	if err := k.Store.WriteState(k.state); err != nil && p == store.Running {
+		k.Notify(err.Error())
+	}
+}
+
+// finish writes what is remembered of the cell and removes its run directory.
+func (k *Keeper) finish(p store.Phase, reason string, code fault.Code) {
+	if k.server != nil {
+		k.server.close()
+	}
+	last := k.state
+	last.State, last.Reason, last.Since = p, reason, time.Now().UTC()
+	last.End, last.ExitCode = string(k.outcome.End.Kind), int(code)
+	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Room, last.Screen = 0, 0, 0, -1, -1, nil, ""
+	last.Plan = nil
+	if err := k.Store.WriteLast(last); err != nil {
+		k.Notify(err.Error())
+	}
+	if err := k.Store.RemoveRunDir(k.Cell.Name); err != nil {
+		k.Notify(err.Error())
+	}
+}

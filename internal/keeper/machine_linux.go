@@ -1,0 +1,396 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+	"skep/internal/plan"
+	"skep/internal/screen"
+	"skep/internal/store"
+)
+
+// Bounds on waiting for QEMU. A host with two hundred cells starting at once
+// on two processors takes a while for each.
+const (
+	greetWait = 60 * time.Second
+	quitWait  = 5 * time.Second
+)
+
+// qemuMachine is a live QEMU in its jail.
+type qemuMachine struct {
+	proc   *jail.Process
+	qmp    *hypervisor.QMP
+	accel  cell.Accel
+	stderr *stderrFile
+	happen chan happening
+	judged chan struct{} // closed when an end was sent
+	exited chan struct{} // closed when exit is known
+	exit   jail.Exit
+	killed chan struct{}
+	counts *store.Room
+	root   jail.Root
+}
+
+// takeHypervisor builds the room and the jail, starts QEMU in them and waits
+// until it has prepared the guest; then the room is closed behind it.
+func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (store.Held, error) {
+	spec, err := t.jailSpec(s)
+	if err != nil {
+		return store.Held{}, err
+	}
+	for _, c := range spec.Root.Copies {
+		defer c.From.Close()
+	}
+	socket, ok := t.plan.Find("socket:qmp")
+	if !ok {
+		return store.Held{}, errors.New("the plan has no QMP socket")
+	}
+	m := &qemuMachine{
+		accel:  t.plan.Accel,
+		happen: make(chan happening, 4),
+		judged: make(chan struct{}),
+		exited: make(chan struct{}),
+		killed: make(chan struct{}),
+		root:   spec.Root,
+	}
+	if m.stderr, err = openStderr(t.plan); err != nil {
+		return store.Held{}, err
+	}
+	m.proc, err = jail.Start(ctx, spec)
+	if err != nil {
+		m.stderr.f.Close()
+		return store.Held{}, jailFault(err)
+	}
+	t.qemu = m
+	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
+	go func() {
+		m.exit, _ = m.proc.Wait(context.Background())
+		close(m.exited)
+	}()
+	if err := m.greet(ctx, socket.Spec.(*plan.Socket).Path); err != nil {
+		return held, err
+	}
+	// From here on the hypervisor needs no file and none of the calls that only
+	// its start needed.
+	if err := m.closeRoom(ctx, t.plan.Layers); err != nil {
+		return held, fault.Wrap(fault.Jail, err, "", "close the room of %s", t.plan.Name)
+	}
+	if err := t.screenPassword(ctx, m); err != nil {
+		return held, err
+	}
+	go m.follow()
+	return held, nil
+}
+
+// jailSpec turns the plan's room, jail and hypervisor into what the launcher
+// takes.
+func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
+	rooms, jails := plan.Specs[*plan.Room](t.plan), plan.Specs[*plan.Jail](t.plan)
+	if len(rooms) != 1 || len(jails) != 1 {
+		return spec, errors.New("the plan has no room or no jail")
+	}
+	room, j := rooms[0], jails[0]
+	spec = jail.Spec{
+		Hostname: j.Hostname,
+		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: jail.Mapping(j.Identity)},
+		Stderr:   t.files["hypervisor-log"],
+		Path:     jail.RoomPath(s.Path),
+		Argv:     s.Argv,
+		Layers:   t.plan.Layers,
+		// A cell goes before the host's own services when memory runs out.
+		OOMScoreAdj: 500,
+	}
+	for _, f := range room.Files {
+		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host), Exec: f.Exec})
+	}
+	const page = 4096
+	spec.Root.Size = int64(len(room.Files)+64) * page
+	defer func() {
+		if err != nil {
+			for _, c := range spec.Root.Copies {
+				c.From.Close()
+			}
+		}
+	}()
+	for _, c := range room.Copies {
+		f, err := openPlain(c.From)
+		if err != nil {
+			return spec, fault.Wrap(fault.Input, err, "", "read %s", c.From)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return spec, err
+		}
+		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Room: jail.RoomPath(c.Room), From: f, Size: info.Size()})
+		spec.Root.Size += info.Size() + page
+	}
+	for _, d := range room.Devices {
+		spec.Root.Nodes = append(spec.Root.Nodes, jail.Node{Room: jail.RoomPath(d), Host: jail.HostPath(d)})
+	}
+	for _, d := range s.Descriptors {
+		f := t.files[d.Name]
+		if f == nil {
+			return spec, fmt.Errorf("the descriptor %s was not opened", d.Name)
+		}
+		spec.FDs = append(spec.FDs, jail.FD{Name: d.Name, File: f})
+	}
+	for _, l := range j.Rlimits {
+		if l.Name != "core" { // always 0
+			spec.Limits = append(spec.Limits, jail.Limit{Name: l.Name, Value: l.Value})
+		}
+	}
+	for _, g := range plan.Specs[*plan.Cgroup](t.plan) {
+		if g.Tree != "v2" {
+			spec.Cgroups.V1Procs = append(spec.Cgroups.V1Procs, g.Path+"/cgroup.procs")
+			continue
+		}
+		if spec.Cgroups.V2, err = os.Open(g.Path); err != nil {
+			return spec, err
+		}
+		t.hold("cgroup", spec.Cgroups.V2)
+	}
+	var needs []seccomp.Need
+	for _, f := range j.Features {
+		needs = append(needs, seccomp.Need(f))
+	}
+	spec.Policy = seccomp.QEMU(needs...)
+	return spec, nil
+}
+
+// jailFault says what a person can do about a jail that could not be built.
+func jailFault(err error) error {
+	if errors.Is(err, jail.ErrUserNamespacesRestricted) {
+		return fault.Wrap(fault.Jail, err, jail.HintUserNamespaces, "build the jail")
+	}
+	var step *jail.StepError
+	if errors.As(err, &step) {
+		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows which layers this host has", What: "build the jail: step " + step.Step, Err: step.Errno}
+	}
+	return fault.Wrap(fault.Jail, err, "", "build the jail")
+}
+
+// greet connects to QMP, or says how QEMU ended meanwhile.
+func (m *qemuMachine) greet(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, greetWait)
+	defer cancel()
+	go func() {
+		select {
+		case <-m.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	conn, err := DialUnix(path)
+	if err == nil {
+		m.qmp, err = hypervisor.NewQMP(ctx, conn)
+	}
+	if err == nil {
+		return nil
+	}
+	select {
+	case <-m.exited:
+		end, _ := hypervisor.Judge(m.evidence(nil))
+		code := fault.HypervisorDied
+		return &fault.Error{Code: code, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor NAME shows all it said"}
+	case <-time.After(50 * time.Millisecond):
+	}
+	return fault.Wrap(fault.HypervisorDied, err, "", "speak with QEMU")
+}
+
+// closeRoom takes away what only the start needed.
+func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) error {
+	if err := m.proc.Seal(); err != nil {
+		return err
+	}
+	if layer.On(layers, layer.EmptyRoom) {
+		if err := m.proc.Empty(ctx, m.root); err != nil {
+			return err
+		}
+		m.counts = &store.Room{Mounts: 1}
+	} else {
+		m.counts = &store.Room{Files: len(m.root.Files) + len(m.root.Copies), Nodes: len(m.root.Nodes), Mounts: 1 + len(m.root.Files) + len(m.root.Nodes)}
+	}
+	m.counts.Syscalls = m.proc.Record().RunCalls
+	return nil
+}
+
+func (m *qemuMachine) process() (int, uint64)        { return m.proc.Pid(), m.proc.StartTime() }
+func (m *qemuMachine) record() jail.Record           { return m.proc.Record() }
+func (m *qemuMachine) room() *store.Room             { return m.counts }
+func (m *qemuMachine) happenings() <-chan happening  { return m.happen }
+func (m *qemuMachine) run(ctx context.Context) error { return m.qmp.Cont(ctx) }
+func (m *qemuMachine) powerButton(ctx context.Context) error {
+	return m.qmp.SystemPowerdown(ctx)
+}
+
+// reset starts the guest over in the same process and the same room.
+func (m *qemuMachine) reset(ctx context.Context) error {
+	m.stderr.read.Clear()
+	if err := m.qmp.Reset(ctx); err != nil {
+		return err
+	}
+	return m.qmp.Cont(ctx)
+}
+
+func (m *qemuMachine) kill() {
+	select {
+	case <-m.killed:
+	default:
+		close(m.killed)
+	}
+	_ = m.proc.Kill()
+}
+
+// evidence is what is known so far.
+func (m *qemuMachine) evidence(events []hypervisor.Event) hypervisor.Evidence {
+	m.stderr.catchUp()
+	e := hypervisor.Evidence{
+		System: hypervisor.QEMU, Accel: m.accel, Ran: m.qmp != nil, Events: events,
+		TripleFault: m.stderr.read.TripleFault(), Stderr: m.stderr.read.LastWords(),
+	}
+	select {
+	case <-m.killed:
+		e.Killed = true
+	default:
+	}
+	select {
+	case <-m.exited:
+		e.Gone = true
+		if m.exit.Seen {
+			e.Exit = &hypervisor.Exit{Status: m.exit.Code, Signal: m.exit.Signal}
+		}
+	default:
+	}
+	return e
+}
+
+// follow turns what QEMU says, and its exit, into happenings: any number of
+// resets and one end.
+func (m *qemuMachine) follow() {
+	events := m.qmp.Events()
+	var seen []hypervisor.Event
+	for {
+		var state hypervisor.RunState
+		select {
+		case ev, ok := <-events:
+			if !ok {
+				events = nil // the connection is gone; so, soon, is the process
+				continue
+			}
+			seen = append(seen, ev)
+			if ev.Kind == hypervisor.EventStop {
+				ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+				if s, err := m.qmp.QueryStatus(ctx); err == nil {
+					state = s.State
+				}
+				cancel()
+			}
+		case <-m.exited:
+			// What it said last may still be waiting to be read.
+			if events != nil {
+				for ev := range events {
+					seen = append(seen, ev)
+				}
+			}
+		}
+		e := m.evidence(seen)
+		e.State = state
+		end, ok := hypervisor.Judge(e)
+		if !ok {
+			if len(seen) > 64 {
+				seen = seen[len(seen)-64:]
+			}
+			continue
+		}
+		if end.Kind == hypervisor.EndReset && !e.Gone {
+			seen = seen[:0]
+			m.happen <- happening{reset: true, end: end}
+			continue
+		}
+		m.finish(end)
+		return
+	}
+}
+
+// finish ends the process of a guest that has ended, and sends the end.
+func (m *qemuMachine) finish(end hypervisor.End) {
+	h := happening{end: end}
+	ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+	defer cancel()
+	select {
+	case <-m.exited:
+	default:
+		if end.Kind == hypervisor.EndInternalError {
+			written, err := m.qmp.Written(ctx)
+			h.untouched = err == nil && !written
+		}
+		_ = m.qmp.Quit(ctx)
+		select {
+		case <-m.exited:
+		case <-ctx.Done():
+			_ = m.proc.Kill()
+			<-m.exited
+		}
+	}
+	m.happen <- h
+}
+
+// screenshot asks for PPM, because QEMU 7.2's PNG swaps red and blue, and
+// encodes it here.
+func (m *qemuMachine) screenshot(ctx context.Context) ([]byte, error) {
+	w, r, err := memPipe("screenshot")
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	defer r.Close()
+	if err := m.qmp.Screendump(ctx, w); err != nil {
+		var ce *hypervisor.CommandError
+		if errors.As(err, &ce) {
+			return nil, fault.New(fault.Input, "add screen {} to the cell file", "take a screenshot: the guest has no screen (%s)", ce.Desc)
+		}
+		return nil, err
+	}
+	return screen.PNGFromPPM(r)
+}
+
+// stderrFile reads what the hypervisor's standard error adds to its log.
+type stderrFile struct {
+	f    *os.File
+	at   int64
+	read hypervisor.Stderr
+}
+
+func openStderr(p *plan.Plan) (*stderrFile, error) {
+	for _, l := range plan.Specs[*plan.Log](p) {
+		if l.Name == "hypervisor-log" {
+			f, err := os.Open(l.Path)
+			if err != nil {
+				return nil, err
+			}
+			at, err := f.Seek(0, io.SeekEnd)
+			return &stderrFile{f: f, at: at}, err
+		}
+	}
+	return nil, errors.New("the plan has no log for the hypervisor")
+}
+
+// catchUp reads what is new. A log that was cut is read from its start: old
+// words read twice do no harm, a mark that is missed would.
+func (s *stderrFile) catchUp() {
+	if info, err := s.f.Stat(); err == nil && info.Size() < s.at {
+		s.at = 0
+	}
+	n, _ := io.Copy(&s.read, io.NewSectionReader(s.f, s.at, 1<<20))
+	s.at += n
+}

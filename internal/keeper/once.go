@@ -1,0 +1,234 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"skep/internal/fault"
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// taker takes and releases resources on one system. It keeps the descriptors
+// of what it has taken until the hypervisor has them.
+type taker interface {
+	// take has the resource afterwards, or an error and nothing.
+	take(ctx context.Context, r plan.Resource) (store.Held, error)
+	// release lets go of a resource. It also works for one that another process
+	// has taken, or was about to take; one that is gone is no error.
+	release(ctx context.Context, r plan.Resource, h store.Held) error
+	// machine is the live hypervisor once its resource is taken.
+	machine() machine
+}
+
+// machine is a live hypervisor.
+type machine interface {
+	// process identifies it on the host.
+	process() (pid int, start uint64)
+	// record is what the launcher did of the jail.
+	record() jail.Record
+	// room counts what it can still reach.
+	room() *store.Room
+	// run lets the guest execute its first instruction.
+	run(ctx context.Context) error
+	// happenings delivers resets, and then one end.
+	happenings() <-chan happening
+	powerButton(ctx context.Context) error
+	// reset starts the guest over after a reset happened.
+	reset(ctx context.Context) error
+	// kill ends the hypervisor at once; the end comes as a happening.
+	kill()
+	// screenshot is a PNG of the screen.
+	screenshot(ctx context.Context) ([]byte, error)
+}
+
+// happening is something that the guest or its hypervisor did.
+type happening struct {
+	reset bool
+	end   hypervisor.End // where reset is false
+	// untouched: the guest had not changed a disk yet.
+	untouched bool
+}
+
+// maxSlotTries bounds how often another slot is tried where a uid turns out to
+// be in use.
+const maxSlotTries = 16
+
+// once takes the cell through one life: starting, running, stopping. What it
+// took is released when it returns.
+func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
+	if err := k.Store.MakeStateDir(k.Cell.Name); err != nil {
+		return out, err
+	}
+	if k.journal, err = k.Store.OpenJournal(k.Cell.Name); err != nil {
+		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
+	}
+	defer k.journal.Close()
+	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
+		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
+	}
+	k.setState(store.Starting, "")
+
+	held := []taken{}
+	defer func() {
+		if rerr := k.releaseAll(held); rerr != nil {
+			k.Notify(rerr.Error())
+		}
+	}()
+	p, err := k.planAndSlot(ctx, &held)
+	if err != nil {
+		return out, err
+	}
+	for _, note := range p.Notes {
+		k.Notify(note)
+	}
+	for _, r := range p.Resources[len(held):] {
+		if err := k.takeOne(ctx, r, &held); err != nil {
+			return out, err
+		}
+		if o, ok := k.pendingStop(); ok {
+			k.stop = &o
+			return Outcome{State: store.Stopped, Code: fault.Stopped, Reason: "stopped by " + o.who + " while starting"}, nil
+		}
+	}
+	m := k.taker.machine()
+	k.state.Plan = p
+	k.state.PID, k.state.PIDStart = m.process()
+	rec := m.record()
+	k.state.Jail, k.state.Room = &rec, m.room()
+	k.state.Accel = string(p.Accel)
+	if k.Prepared != nil {
+		if s, ok := p.Find("socket:console"); ok {
+			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {
+				return out, fault.Wrap(fault.Host, err, "", "open the console of %s", k.Cell.Name)
+			}
+		}
+	}
+	if err := m.run(ctx); err != nil {
+		return out, fault.Wrap(fault.HypervisorDied, err, "skep log --hypervisor "+k.Cell.Name+" shows what it said", "let the guest run")
+	}
+	k.setState(store.Running, "")
+	if k.Running != nil {
+		k.Running()
+	}
+	return k.watch(ctx, m), nil
+}
+
+// planAndSlot makes the plan and takes its resources up to and with the slot,
+// under the lock of the slots, so that no two cells get one number.
+func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, error) {
+	var p *plan.Plan
+	err := k.Store.WithSlots(func(inUse map[string]int) error {
+		facts := k.Facts
+		facts.Slots.Taken = inUse
+		for try := 0; ; try++ {
+			var err error
+			if p, err = plan.Make(k.Cell, facts); err != nil {
+				return err
+			}
+			if try == maxSlotTries || !slotBusy(p) {
+				break
+			}
+			facts.Slots.Taken[fmt.Sprintf("busy %d", p.Slot)] = p.Slot
+		}
+		k.taker = newTaker(k, p)
+		for _, r := range p.Resources {
+			if err := k.takeOne(ctx, r, held); err != nil {
+				return err
+			}
+			if r.Spec.Kind() == plan.KindSlot {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, asFault(err, "start %s", k.Cell.Name)
+	}
+	return p, nil
+}
+
+// taken is one resource that this keeper holds.
+type taken struct {
+	resource plan.Resource
+	held     store.Held
+}
+
+// takeOne writes the journal, then takes, then writes it again. What was begun
+// is added to held even where it failed: a take that failed half-way must
+// leave nothing either.
+func (k *Keeper) takeOne(ctx context.Context, r plan.Resource, held *[]taken) error {
+	if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &r}); err != nil {
+		return fault.Wrap(fault.Host, err, "", "take %s", r.ID)
+	}
+	crashPoint("taking", r.ID)
+	h, err := k.taker.take(ctx, r)
+	*held = append(*held, taken{r, h})
+	crashPoint("took", r.ID)
+	if err != nil {
+		return asFault(err, "take %s", r.ID)
+	}
+	if s, ok := r.Spec.(*plan.Slot); ok {
+		k.state.UID, k.state.GID = s.UID, s.GID
+	}
+	if err := k.journal.Append(store.Entry{Step: store.Taken, ID: r.ID, Held: &h}); err != nil {
+		return fault.Wrap(fault.Host, err, "", "take %s", r.ID)
+	}
+	crashPoint("taken", r.ID)
+	return nil
+}
+
+// releaseAll releases in reverse. One that fails does not keep the others; it
+// stays in the journal for a sweep.
+func (k *Keeper) releaseAll(held []taken) error {
+	// Not the keeper's context: what was taken is released even when the keeper
+	// is being told to go.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var errs []error
+	for i := len(held) - 1; i >= 0; i-- {
+		t := held[i]
+		crashPoint("releasing", t.resource.ID)
+		if err := k.taker.release(ctx, t.resource, t.held); err != nil {
+			errs = append(errs, fmt.Errorf("cannot release %s: %w", t.resource.ID, err))
+			continue
+		}
+		crashPoint("released", t.resource.ID)
+		if err := k.journal.Append(store.Entry{Step: store.Released, ID: t.resource.ID}); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// pendingStop looks for an order to stop that came while starting.
+func (k *Keeper) pendingStop() (order, bool) {
+	for {
+		select {
+		case o := <-k.orders:
+			if o.do == orderStop || o.do == orderKill {
+				return o, true
+			}
+			o.answer(fault.New(fault.Host, "", "do that: %s is still starting", k.Cell.Name))
+		default:
+			return order{}, false
+		}
+	}
+}
+
+// asFault keeps a fault as it is and wraps anything else as the host's.
+func asFault(err error, format string, args ...any) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err
+	}
+	var step *jail.StepError
+	if errors.As(err, &step) {
+		return fault.Wrap(fault.Jail, err, "skep doctor shows what this host has", format, args...)
+	}
+	return fault.Wrap(fault.Host, err, "", format, args...)
+}

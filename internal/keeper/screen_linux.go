@@ -1,0 +1,146 @@
+package keeper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/fault"
+	"skep/internal/plan"
+)
+
+// maxPassword bounds the file that a screen's password is read from. VNC's own
+// authentication looks at eight bytes.
+const maxPassword = 4096
+
+// screenServer accepts viewers outside of the jail and hands each one's
+// connection to QEMU, which has no network of its own.
+type screenServer struct {
+	listener net.Listener
+	wait     sync.WaitGroup
+}
+
+func (t *linuxTaker) takeScreen(s *plan.Screen) error {
+	var l net.Listener
+	var err error
+	if s.Path != "" {
+		l, err = ListenUnix(s.Path)
+		if err != nil {
+			return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
+		}
+	} else if l, err = net.Listen("tcp", s.Listen); err != nil {
+		var oe *net.OpError
+		if errors.As(err, &oe) {
+			err = oe.Err
+		}
+		hint := "choose another port, or leave listen out for a UNIX socket"
+		if errors.Is(err, unix.EADDRNOTAVAIL) {
+			hint = "ip address shows the addresses that this host has"
+		}
+		return fault.Wrap(fault.Input, err, hint, "show the screen on %s", s.Listen)
+	}
+	srv := &screenServer{listener: l}
+	t.screens = append(t.screens, srv)
+	srv.wait.Add(1)
+	go func() {
+		defer srv.wait.Done()
+		srv.accept(t.qemu)
+	}()
+	if t.keeper != nil {
+		t.keeper.state.Screen = s.Listen
+		if s.Path != "" {
+			t.keeper.state.Screen = s.Path
+		}
+	}
+	return nil
+}
+
+func (s *screenServer) accept(m *qemuMachine) {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.Sleep(100 * time.Millisecond) // out of descriptors, most likely
+			continue
+		}
+		f, err := connFile(conn)
+		conn.Close()
+		if err != nil {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+		_ = m.qmp.AddVNC(ctx, f, false) // a viewer that QEMU refuses sees its connection close
+		cancel()
+		f.Close()
+	}
+}
+
+func (s *screenServer) close() {
+	s.listener.Close()
+	s.wait.Wait()
+}
+
+func connFile(conn net.Conn) (*os.File, error) {
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		return c.File()
+	case *net.UnixConn:
+		return c.File()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// screenPassword gives QEMU the password over QMP: it is never on a command
+// line, in an environment or in a log.
+func (t *linuxTaker) screenPassword(ctx context.Context, m *qemuMachine) error {
+	for _, s := range plan.Specs[*plan.Screen](t.plan) {
+		if s.PasswordFile == "" {
+			continue
+		}
+		f, err := openPlain(s.PasswordFile)
+		if err != nil {
+			return fault.Wrap(fault.Input, err, "", "read the screen's password from %s", s.PasswordFile)
+		}
+		b := make([]byte, maxPassword)
+		n, _ := f.Read(b)
+		f.Close()
+		line, _, _ := bytes.Cut(b[:n], []byte("\n"))
+		password := string(bytes.TrimRight(line, "\r"))
+		if password == "" {
+			return fault.New(fault.Input, "write the password into its first line", "use the screen's password in %s: the file is empty", s.PasswordFile)
+		}
+		if err := m.qmp.SetVNCPassword(ctx, password); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// memPipe is a file without a name, open for writing and, anew, for reading.
+func memPipe(name string) (w, r *os.File, err error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, nil, err
+	}
+	rw := os.NewFile(uintptr(fd), name)
+	defer rw.Close()
+	// QEMU hands out a descriptor only for exactly the mode it was opened with.
+	path := "/proc/self/fd/" + strconv.Itoa(fd)
+	if w, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil {
+		return nil, nil, err
+	}
+	if r, err = os.Open(path); err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	return w, r, nil
+}

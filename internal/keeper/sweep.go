@@ -1,0 +1,64 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"skep/internal/store"
+)
+
+// Swept says what a sweep found of one cell.
+type Swept struct {
+	Name     string   `json:"name"`
+	Released []string `json:"released,omitempty"` // IDs of resources
+	Torn     bool     `json:"torn,omitempty"`     // the journal's last line was not whole
+}
+
+// Sweep releases what the journal of a cell names and no living keeper holds.
+// A cell that a keeper holds is left alone: held is then true.
+func Sweep(ctx context.Context, s *store.Store, name string) (swept Swept, held bool, err error) {
+	lock, err := s.LockCell(name)
+	if err != nil {
+		if s.Held(name) {
+			return Swept{Name: name}, true, nil
+		}
+		return Swept{Name: name}, false, err
+	}
+	defer lock.Unlock()
+	swept, err = sweepOne(ctx, s, name)
+	return swept, false, err
+}
+
+// sweepLocked is Sweep for whoever holds the cell's lock already.
+func sweepLocked(ctx context.Context, s *store.Store, name string) error {
+	_, err := sweepOne(ctx, s, name)
+	return err
+}
+
+func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
+	out := Swept{Name: name}
+	open, boot, torn, err := s.ReadJournal(name)
+	out.Torn = torn
+	if err != nil {
+		// A damaged line in the middle: what was read before it is still true.
+		err = fmt.Errorf("%s: %w", s.JournalPath(name), err)
+	}
+	t := sweeper(boot == bootID())
+	var errs []error
+	for i := len(open) - 1; i >= 0; i-- {
+		o := open[i]
+		if rerr := t.release(ctx, o.Resource, o.Held); rerr != nil {
+			errs = append(errs, fmt.Errorf("cannot release %s: %w", o.Resource.ID, rerr))
+			continue
+		}
+		out.Released = append(out.Released, o.Resource.ID)
+	}
+	if len(errs) > 0 {
+		return out, errors.Join(errs...)
+	}
+	if rerr := s.RemoveRunDir(name); rerr != nil {
+		return out, rerr
+	}
+	return out, err
+}

@@ -1,0 +1,345 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
+	"skep/internal/console"
+	"skep/internal/disk"
+	"skep/internal/fault"
+	"skep/internal/network"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// linuxTaker takes resources on Linux.
+type linuxTaker struct {
+	keeper *Keeper // nil for a sweep
+	plan   *plan.Plan
+	// files are the descriptors for the hypervisor, by name, as the plan lists
+	// them. They are closed when the resource that opened them is released.
+	files    map[string]*os.File
+	screens  []*screenServer
+	stopLog  []context.CancelFunc
+	qemu     *qemuMachine
+	sameBoot bool
+}
+
+func newTaker(k *Keeper, p *plan.Plan) taker {
+	return &linuxTaker{keeper: k, plan: p, files: map[string]*os.File{}, sameBoot: true}
+}
+
+// sweeper releases what another process took. What an earlier boot took is
+// gone, but for files.
+func sweeper(sameBoot bool) taker {
+	return &linuxTaker{files: map[string]*os.File{}, sameBoot: sameBoot}
+}
+
+func (t *linuxTaker) machine() machine { return t.qemu }
+
+// take is one line a kind, so that the list reads as one.
+func (t *linuxTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err error) {
+	switch s := r.Spec.(type) {
+	case *plan.Directory:
+		err = os.MkdirAll(s.Path, fs.FileMode(s.Mode))
+	case *plan.Slot:
+		err = writeNew(s.File, s.Name+"\n")
+	case *plan.Cgroup:
+		err = takeCgroup(s)
+	case *plan.Bridge:
+		h.Made, err = takeBridge(s)
+	case *plan.Tap:
+		err = t.takeTap(s)
+	case *plan.Disk:
+		var f *os.File
+		f, h.Made, err = disk.Open(s)
+		t.hold("disk:"+s.Label, f)
+	case *plan.Vars:
+		err = t.takeVars(s)
+	case *plan.Firmware:
+		err = t.takeFirmware(s)
+	case *plan.Log:
+		err = t.takeLog(s)
+	case *plan.Socket:
+		err = t.takeSocket(s)
+	case *plan.Room, *plan.Jail:
+		// Both are made with the hypervisor's process, in one program.
+	case *plan.Hypervisor:
+		h, err = t.takeHypervisor(ctx, s)
+	case *plan.Screen:
+		err = t.takeScreen(s)
+	default:
+		err = fmt.Errorf("no way to take a %s on Linux", r.Spec.Kind())
+	}
+	return h, err
+}
+
+func (t *linuxTaker) release(ctx context.Context, r plan.Resource, h store.Held) error {
+	switch s := r.Spec.(type) {
+	case *plan.Directory:
+		return nil // its files go with the cell's last state, see Store.RemoveRunDir
+	case *plan.Slot:
+		return removeFile(s.File)
+	case *plan.Cgroup:
+		if !t.sameBoot {
+			return nil
+		}
+		return releaseCgroup(ctx, s)
+	case *plan.Bridge:
+		if !t.sameBoot || !s.Create {
+			return nil
+		}
+		return network.DropBridge(s.Name, s.Tag, s.Uplink)
+	case *plan.Tap:
+		t.drop("tap:" + s.Label)
+		if !t.sameBoot || s.Admin {
+			return nil
+		}
+		return network.DropTap(s.Name, s.Tag)
+	case *plan.Disk:
+		t.drop("disk:" + s.Label)
+		return nil
+	case *plan.Vars:
+		t.drop("flash-vars")
+		return nil
+	case *plan.Firmware:
+		t.drop("flash-code")
+		return nil
+	case *plan.Log:
+		for _, stop := range t.stopLog {
+			stop()
+		}
+		t.stopLog = nil
+		t.drop(s.Name)
+		return nil
+	case *plan.Socket:
+		t.drop(s.Name)
+		return removeFile(s.Path)
+	case *plan.Room, *plan.Jail:
+		return nil
+	case *plan.Hypervisor:
+		return t.releaseHypervisor(ctx, h)
+	case *plan.Screen:
+		for _, sc := range t.screens {
+			sc.close()
+		}
+		if s.Path != "" {
+			return removeFile(s.Path)
+		}
+		return nil
+	}
+	return fmt.Errorf("no way to release a %s on Linux", r.Spec.Kind())
+}
+
+func (t *linuxTaker) hold(name string, f *os.File) {
+	if f != nil {
+		t.files[name] = f
+	}
+}
+
+func (t *linuxTaker) drop(name string) {
+	if f := t.files[name]; f != nil {
+		f.Close()
+		delete(t.files, name)
+	}
+}
+
+// writeNew writes a file that must not be there yet.
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func takeBridge(b *plan.Bridge) (made bool, err error) {
+	if b.Create {
+		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
+		if err != nil {
+			return made, fault.Wrap(fault.Input, err, "", "make bridge %s", b.Name)
+		}
+		return made, nil
+	}
+	if err := network.FindBridge(b.Name); err != nil {
+		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err,
+			Hint: fmt.Sprintf("ip link add %s type bridge && ip link set %s up; or bridge %q { create = true } in the cell file", b.Name, b.Name, b.Name)}
+	}
+	return false, nil
+}
+
+func (t *linuxTaker) takeTap(s *plan.Tap) error {
+	var tap *network.Tap
+	var err error
+	if s.Admin {
+		tap, err = network.OpenAdminTap(s.Name)
+	} else {
+		tap, err = network.OpenTap(s.Name, s.Tag, s.Bridge)
+	}
+	switch {
+	case err == nil:
+		t.hold("tap:"+s.Label, tap.File)
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.Wrap(fault.Host, err, "modprobe tun", "give network card %q a tap", s.Label)
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Wrap(fault.Host, err, "run as root, or name a tap of yours: nic { tap = \"…\" }, made with ip tuntap add mode tap user $USER", "give network card %q a tap", s.Label)
+	case s.Admin:
+		return fault.Wrap(fault.Input, err, "ip tuntap add dev "+s.Name+" mode tap", "use tap %s for network card %q", s.Name, s.Label)
+	}
+	return fault.Wrap(fault.Host, err, "", "give network card %q a tap", s.Label)
+}
+
+// takeVars copies the firmware's template once and opens the cell's own copy.
+func (t *linuxTaker) takeVars(v *plan.Vars) error {
+	if _, err := os.Stat(v.Path); errors.Is(err, fs.ErrNotExist) {
+		template, err := os.ReadFile(v.From)
+		if err != nil {
+			return fault.Wrap(fault.Host, err, "apt install --reinstall ovmf", "read the UEFI variables' template")
+		}
+		if err := store.WriteDurable(v.Path, template); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return fault.Wrap(fault.Host, err, "another program has them open", "lock the UEFI variables %s", v.Path)
+	}
+	t.hold("flash-vars", f)
+	return nil
+}
+
+// takeFirmware opens what the guest executes first.
+func (t *linuxTaker) takeFirmware(s *plan.Firmware) error {
+	if s.From == plan.BuiltinHello {
+		f, err := memfile("hello", hello.ROM())
+		t.hold("flash-code", f)
+		return err
+	}
+	f, err := openPlain(s.From)
+	if err != nil {
+		return fault.Wrap(fault.Input, err, "", "read the firmware %s", s.From)
+	}
+	info, err := f.Stat()
+	const page = 4096
+	if err == nil && (info.Size() == 0 || info.Size()%page != 0) {
+		f.Close()
+		return fault.New(fault.Input, "a firmware image is a whole number of 4096-byte pages", "use the firmware %s: it has %d bytes", s.From, info.Size())
+	}
+	t.hold("flash-code", f)
+	return err
+}
+
+// openPlain opens a regular file for reading and nothing else: not a FIFO that
+// never answers, not a device.
+func openPlain(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("it is not a regular file (%s)", info.Mode())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// memfile is bytes as a sealed file without a name: memfd_create(2).
+func memfile(name string, b []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, err
+	}
+	w := os.NewFile(uintptr(fd), name)
+	defer w.Close()
+	if _, err := w.Write(b); err != nil {
+		return nil, err
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE); err != nil {
+		return nil, err
+	}
+	// QEMU wants a descriptor of exactly the access mode that it opens with.
+	return os.OpenFile("/proc/self/fd/"+strconv.Itoa(fd), os.O_RDONLY, 0)
+}
+
+// takeLog opens a log and keeps it below its size while the keeper lives.
+func (t *linuxTaker) takeLog(l *plan.Log) error {
+	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "SKEP_STATE_DIR names another directory", "write the log %s", l.Path)
+	}
+	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
+		f.Close()
+		return fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
+	}
+	t.hold(l.Name, f)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.stopLog = append(t.stopLog, cancel)
+	go func() {
+		if err := console.Bound(ctx, l.Path, int64(l.Max)); err != nil {
+			t.keeper.Notify("cannot bound the log " + l.Path + ": " + err.Error())
+		}
+	}()
+	return nil
+}
+
+func (t *linuxTaker) takeSocket(s *plan.Socket) error {
+	l, err := ListenUnix(s.Path)
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
+	}
+	if s.Name == "control" {
+		t.keeper.server = serve(t.keeper, l)
+		return nil
+	}
+	// The hypervisor alone accepts on these.
+	f, err := l.File()
+	l.Close()
+	t.hold(s.Name, f)
+	return err
+}
+
+// slotBusy asks the kernel whether a uid's cell lives that our store does not
+// know of: one of another run directory. The control group's name is the uid,
+// so it is the one place where all of a host's cells meet.
+func slotBusy(p *plan.Plan) bool {
+	for _, g := range plan.Specs[*plan.Cgroup](p) {
+		b, err := os.ReadFile(g.Path + "/cgroup.procs")
+		if err == nil && len(strings.TrimSpace(string(b))) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,129 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/hypervisor"
+	"skep/internal/store"
+)
+
+// pressAgain is how long a guest that ignores its power button is left before
+// it is pressed once more: a guest that was still booting has missed the
+// first.
+const pressAgain = 3 * time.Second
+
+// watch follows a running guest to its end.
+func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
+	var force, again <-chan time.Time
+	stopping := false
+	killed := "" // why we killed it
+	kill := func(why string) {
+		if killed == "" {
+			killed = why
+		}
+		m.kill()
+	}
+	done := ctx.Done()
+	for {
+		select {
+		case h := <-m.happenings():
+			if !h.reset {
+				return k.judge(h, killed)
+			}
+			k.state.Resets++
+			if !k.budget.spend(time.Now()) {
+				out := Outcome{End: h.end, State: store.OnHold, Code: fault.GuestDied,
+					Reason: fmt.Sprintf("held: the guest reset itself more than %d times within %s", k.Cell.RestartMax.Starts, k.Cell.RestartMax.Within)}
+				m.kill()
+				k.drain(m)
+				return out
+			}
+			if err := m.reset(ctx); err != nil {
+				k.Notify("cannot reset the guest: " + err.Error())
+				kill("the reset failed")
+				continue
+			}
+			k.setState(k.state.State, k.state.Reason)
+		case o := <-k.orders:
+			switch o.do {
+			case orderStop:
+				if !stopping {
+					stopping, k.stop = true, &o
+					k.setState(store.Stopping, "asked by "+o.who)
+					if err := m.powerButton(ctx); err != nil {
+						k.Notify("cannot press the power button: " + err.Error())
+					}
+					force = time.After(k.Cell.StopTimeout)
+					again = time.After(pressAgain)
+				}
+				o.answer(nil)
+			case orderKill:
+				k.stop = &o
+				k.setState(store.Stopping, "killed by "+o.who)
+				kill("killed by " + o.who)
+				o.answer(nil)
+			case orderScreenshot:
+				png, err := m.screenshot(ctx)
+				o.send(answer{err: err, data: png})
+			default:
+				o.answer(nil)
+			}
+		case <-again:
+			_ = m.powerButton(ctx)
+			again = time.After(pressAgain)
+		case <-force:
+			kill(fmt.Sprintf("the guest did not power off within %s", k.Cell.StopTimeout))
+		case <-done:
+			done = nil
+			if k.stop == nil {
+				k.stop = &order{do: orderKill, who: "the keeper's own end"}
+			}
+			kill("the keeper was told to end")
+		}
+	}
+}
+
+// drain waits, within a bound, for the end of a hypervisor that was killed.
+func (k *Keeper) drain(m machine) {
+	t := time.NewTimer(10 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case h := <-m.happenings():
+			if !h.reset {
+				return
+			}
+		case <-t.C:
+			return
+		}
+	}
+}
+
+// judge turns an end into an outcome.
+func (k *Keeper) judge(h happening, killed string) Outcome {
+	out := Outcome{End: h.end, State: store.Stopped}
+	out.Reason = h.end.String()
+	switch {
+	case killed != "":
+		out.End.Kind = hypervisor.EndKilled
+		out.Code, out.Reason = fault.Stopped, killed
+	case k.stop != nil && h.end.Kind == hypervisor.EndPowerOff:
+		out.Code, out.Reason = fault.Stopped, "the guest powered off, asked by "+k.stop.who
+	case h.end.Kind == hypervisor.EndPowerOff:
+		out.Code = fault.OK
+	case h.end.Kind == hypervisor.EndTripleFault, h.end.Kind == hypervisor.EndPanic:
+		out.State, out.Code = store.Crashed, fault.GuestDied
+	case h.end.Kind == hypervisor.EndInternalError:
+		out.State, out.Code = store.Crashed, fault.HypervisorDied
+		// Nothing is lost by starting over: no disk was written, and KVM was our
+		// choice and not the cell file's.
+		out.retryTCG = h.untouched && k.Cell.Accel == cell.AccelAuto
+	default:
+		out.State, out.Code = store.Crashed, fault.HypervisorDied
+	}
+	return out
+}

@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"hash/fnv"
+	"path/filepath"
+	"strconv"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+)
+
+// builder collects resources in order.
+type builder struct {
+	cell *cell.Cell
+	host host.Facts
+	plan *Plan
+}
+
+func newBuilder(c *cell.Cell, h host.Facts) (*builder, error) {
+	slot, err := pickSlot(c.Name, h.Slots)
+	if err != nil {
+		return nil, err
+	}
+	return &builder{c, h, &Plan{Version: Version, Name: c.Name, OS: h.OS, Slot: slot}}, nil
+}
+
+// add appends a resource. asked is its path in the cell file, or "".
+func (b *builder) add(id, asked, why string, s Spec) {
+	b.plan.Resources = append(b.plan.Resources, Resource{ID: id, For: asked, Why: why, Spec: s})
+}
+
+// pickSlot takes the slot that the name leads to, or the next free one. A cell
+// that is alone on its host thus has the same uid at every start, and two
+// hosts agree on it.
+func pickSlot(name string, s host.Slots) (int, error) {
+	if n, ok := s.Taken[name]; ok {
+		return n, nil
+	}
+	taken := make(map[int]bool, len(s.Taken))
+	for _, n := range s.Taken {
+		taken[n] = true
+	}
+	sum := fnv.New32a()
+	sum.Write([]byte(name))
+	for i := range s.Count {
+		n := (int(sum.Sum32()%uint32(max(s.Count, 1))) + i) % s.Count
+		if !taken[n] {
+			return n, nil
+		}
+	}
+	return 0, fault.New(fault.Host, "stop a cell, or widen the range with "+host.EnvUIDCount,
+		"start another cell: all %d slots are taken", s.Count)
+}
+
+// RunDir is the directory of a running cell.
+func RunDir(h host.Facts, name string) string { return filepath.Join(h.Dirs.Run, "cells", name) }
+
+// StateDir is the directory of what stays of a cell.
+func StateDir(h host.Facts, name string) string { return filepath.Join(h.Dirs.State, "cells", name) }
+
+// TapName names the tap of network card n of the cell in a slot. Interface
+// names hold 15 characters on both systems.
+func TapName(slot, n int) string { return "skep" + strconv.Itoa(slot) + "n" + strconv.Itoa(n) }
+
+// TapTag marks a tap as the one of this cell's network card.
+func TapTag(name, label string) string { return "skep tap " + name + " " + label }
+
+// BridgeTag marks a bridge as made by skep.
+func BridgeTag(bridge string) string { return "skep bridge " + bridge }
+
+// network adds the bridges and taps, which are alike on both systems.
+func (b *builder) network() {
+	made := map[string]cell.Bridge{}
+	for _, br := range b.cell.Bridges {
+		made[br.Name] = br
+	}
+	seen := map[string]bool{}
+	for _, n := range b.cell.NICs {
+		if n.Bridge == "" || seen[n.Bridge] {
+			continue
+		}
+		seen[n.Bridge] = true
+		spec := &Bridge{OS: b.host.OS, Name: n.Bridge}
+		asked, why := "nic."+n.Label+".bridge", "the admin's bridge, looked for and left alone"
+		if br := made[n.Bridge]; br.Create {
+			spec.Create, spec.Uplink, spec.Tag = true, br.Uplink, BridgeTag(n.Bridge)
+			asked, why = "bridge."+n.Bridge, "made when it is missing, removed with its last tap"
+		}
+		b.add("bridge:"+n.Bridge, asked, why, spec)
+	}
+	for i, n := range b.cell.NICs {
+		if n.Tap != "" {
+			b.add("tap:"+n.Label, "nic."+n.Label+".tap", "the admin's tap, opened and left alone",
+				&Tap{OS: b.host.OS, Label: n.Label, Name: n.Tap, Admin: true})
+			continue
+		}
+		b.add("tap:"+n.Label, "nic."+n.Label, "the host's side of network card "+n.Label,
+			&Tap{OS: b.host.OS, Label: n.Label, Name: TapName(b.plan.Slot, i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label)})
+	}
+}
+
+// disks adds the disks in the file's order.
+func (b *builder) disks() {
+	for _, d := range b.cell.Disks {
+		s := &Disk{Label: d.Label, Format: d.Format, ReadOnly: d.ReadOnly, Create: d.Size, Reserved: d.Reserved}
+		if s.Format == "" {
+			s.Format = cell.FormatRaw
+		}
+		switch {
+		case d.Zvol != "":
+			s.Type, s.Dataset, s.Path = DiskZvol, d.Zvol, "/dev/zvol/"+d.Zvol
+		case d.ISO != "":
+			s.Type, s.Path, s.ReadOnly = DiskISO, d.ISO, true
+		case d.Device != "":
+			s.Type, s.Path = DiskDevice, d.Device
+		default:
+			s.Type, s.Path = DiskFile, d.File
+		}
+		b.add("disk:"+d.Label, "disk."+d.Label, "opened and locked outside", s)
+	}
+}
+
+// preflight refuses what no host of this size can give.
+func (b *builder) preflight() error {
+	c, h := b.cell, b.host
+	if h.Memory > 0 && int64(c.Memory) > h.Memory {
+		return fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has %s in all",
+			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB)))
+	}
+	return nil
+}

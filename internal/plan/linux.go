@@ -1,0 +1,334 @@
+package plan
+
+import (
+	"path"
+	"path/filepath"
+	"strconv"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/hypervisor"
+	"skep/internal/layer"
+)
+
+// Places in the room.
+const (
+	roomKernel = "/kernel"
+	roomInitrd = "/initrd"
+	kvmNode    = "/dev/kvm"
+)
+
+// linux plans a cell on a Linux host: QEMU in namespaces.
+func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
+	b, err := newBuilder(c, h)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.preflight(); err != nil {
+		return nil, err
+	}
+	if err := linuxOnly(c); err != nil {
+		return nil, err
+	}
+	if h.Linux == nil || h.Linux.QEMU == nil {
+		return nil, fault.New(fault.Host, "apt install qemu-system-x86", "start %s: QEMU is not installed", c.Name)
+	}
+	choice, err := host.ChooseAccel(c, h)
+	if err != nil {
+		return nil, err
+	}
+	b.plan.Accel = choice.Accel
+	if choice.Notice != "" {
+		b.plan.Notes = append(b.plan.Notes, choice.Notice)
+	}
+	decisions, err := host.ChooseLayers(c, h)
+	if err != nil {
+		return nil, err
+	}
+	b.plan.Layers = decisions
+	b.plan.Notes = append(b.plan.Notes, layerNotes(decisions)...)
+
+	who := host.ChooseIdentity(h, b.plan.Slot)
+	b.linuxState(who)
+	cgroups := b.cgroups(who, decisions)
+	b.network()
+	b.disks()
+	if err := b.firmware(); err != nil {
+		return nil, err
+	}
+	b.sockets()
+	b.room(choice.Accel)
+	b.jail(who, cgroups, decisions)
+	b.hypervisor()
+	b.screen()
+	return b.plan, nil
+}
+
+// linuxOnly refuses what only a FreeBSD host can do.
+func linuxOnly(c *cell.Cell) error {
+	refuse := func(what, hint string) error {
+		return fault.New(fault.Input, hint, "%s on a Linux host", what)
+	}
+	switch {
+	case c.Boot.Kind == cell.BootLoader:
+		return refuse(`boot = "loader"`, "bhyveload(8) is FreeBSD's; use a kernel block or boot = \"uefi\"")
+	case c.Jail.Root != "":
+		return refuse("use jail.root", "the room is always made new on Linux")
+	case len(c.Shares) > 0:
+		return refuse("share a directory with the guest", "a directory is not a descriptor: use a disk")
+	case len(c.Passthru) > 0:
+		return refuse("pass a PCI device through", "passthru works on FreeBSD hosts")
+	case c.Console.Device != "":
+		return refuse("use a null modem for the console", "leave console.device out: the console is a socket here")
+	}
+	return nil
+}
+
+// layerNotes tells what is not as the table has it.
+func layerNotes(decisions []layer.Decision) []string {
+	var notes []string
+	for _, d := range decisions {
+		switch d.Verdict {
+		case layer.Substituted:
+			notes = append(notes, "layer "+string(d.ID)+" is substituted by "+string(d.By)+": "+d.Detail)
+		case layer.Missing:
+			notes = append(notes, "layer "+string(d.ID)+" is missing, as the cell file allows: "+d.Detail)
+		case layer.NotPrivileged:
+			notes = append(notes, "layer "+string(d.ID)+" is not applied: "+d.Detail)
+		}
+	}
+	return notes
+}
+
+// linuxState adds what the cell is kept track of with.
+func (b *builder) linuxState(who host.Identity) {
+	dir := RunDir(b.host, b.cell.Name)
+	b.add("directory:run", "", "journal, state and sockets of the running cell", &Directory{Path: dir, Mode: 0o700})
+	b.add("slot", "", "a number of its own: uid and tap names follow from it",
+		&Slot{Number: b.plan.Slot, Name: b.cell.Name, File: filepath.Join(b.host.Dirs.Run, "slots", strconv.Itoa(b.plan.Slot)), UID: who.UID, GID: who.GID})
+	b.add("log:console", "console.log_size", "what the guest says, kept below a size",
+		&Log{Name: "console-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "console.log"), Max: b.cell.Console.LogSize})
+	b.add("log:hypervisor", "", "what the hypervisor says of itself",
+		&Log{Name: "hypervisor-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "hypervisor.log"), Max: cell.MiB})
+}
+
+// cgroups adds the cell's control groups and returns their paths.
+//
+// A cell with a uid of its own has a group of that number: whichever run
+// directory a cell belongs to, this is where all cells of a host meet, so no
+// two can have one uid.
+func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []string {
+	group := b.cell.Name
+	if who.UID != b.host.EUID {
+		group = strconv.Itoa(who.UID)
+	}
+	g := b.host.Linux.Cgroup
+	l := b.cell.Jail.Limits
+	memory := strconv.FormatInt(int64(b.cell.Memory+l.MemoryOverhead), 10)
+	v2 := map[string][]Setting{
+		// No swap: guest memory does not go to the host's disk.
+		"memory": {{"memory.max", memory}, {"memory.swap.max", "0"}, {"memory.oom.group", "1"}},
+		"pids":   {{"pids.max", strconv.Itoa(l.Processes)}},
+	}
+	v1 := map[string][]Setting{
+		"memory": {{"memory.limit_in_bytes", memory}},
+		"pids":   {{"pids.max", strconv.Itoa(l.Processes)}},
+	}
+	if l.CPU > 0 {
+		// Per cent of one processor, in microseconds of each 100 ms.
+		v2["cpu"] = []Setting{{"cpu.max", strconv.Itoa(l.CPU*1000) + " 100000"}}
+		v1["cpu"] = []Setting{{"cpu.cfs_period_us", "100000"}, {"cpu.cfs_quota_us", strconv.Itoa(l.CPU * 1000)}}
+	}
+	wanted := []struct {
+		controller, asked string
+		layer             layer.ID
+	}{
+		{"memory", "jail.limits.memory_overhead", layer.CgroupMemory},
+		{"pids", "jail.limits.processes", layer.CgroupPids},
+		{"cpu", "jail.limits.cpu", layer.CgroupCPU},
+	}
+	var paths []string
+	if g.V2 != "" {
+		var limits []Setting
+		for _, w := range wanted {
+			if g.V1[w.controller] == "" && layer.On(decisions, w.layer) {
+				limits = append(limits, v2[w.controller]...)
+			}
+		}
+		p := path.Join(g.V2, group)
+		b.add("cgroup:v2", "", "holds every process of the cell, for limits, freezing and killing", &Cgroup{Tree: "v2", Path: p, Limits: limits})
+		paths = append(paths, p)
+	}
+	for _, w := range wanted {
+		if base := g.V1[w.controller]; base != "" && layer.On(decisions, w.layer) && len(v1[w.controller]) > 0 {
+			p := path.Join(base, group)
+			b.add("cgroup:"+w.controller, w.asked, "bounds "+w.controller, &Cgroup{Tree: w.controller, Path: p, Limits: v1[w.controller]})
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+// firmware adds what the guest executes first, and its UEFI variables.
+func (b *builder) firmware() error {
+	switch b.cell.Boot.Kind {
+	case cell.BootHello:
+		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
+		return nil
+	case cell.BootFirmware:
+		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
+		return nil
+	case cell.BootUEFI:
+	default:
+		return nil
+	}
+	ovmf := b.host.Linux.OVMF
+	if ovmf == nil {
+		return fault.New(fault.Host, "apt install ovmf", "start %s: no UEFI firmware for QEMU is installed", b.cell.Name)
+	}
+	b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
+	b.add("vars", "boot", "the cell's own UEFI variables; they stay",
+		&Vars{Path: filepath.Join(StateDir(b.host, b.cell.Name), "uefi-vars.fd"), From: ovmf.Vars})
+	return nil
+}
+
+// sockets adds what the keeper and its clients talk through.
+func (b *builder) sockets() {
+	dir := RunDir(b.host, b.cell.Name)
+	for _, s := range []struct{ name, why string }{
+		{"control", "where skep's own commands reach the keeper"},
+		{"qmp", "where the keeper speaks with QEMU; bound outside, so that a new keeper can connect"},
+		{"console", "the serial console; one reader at a time"},
+	} {
+		b.add("socket:"+s.name, "", s.why, &Socket{Name: s.name, Path: filepath.Join(dir, s.name+".sock")})
+	}
+}
+
+// room adds the root.
+func (b *builder) room(accel cell.Accel) {
+	q := b.host.Linux.QEMU
+	r := &Room{Files: append([]host.File(nil), q.Files...)}
+	if accel == cell.AccelTCG {
+		r.Files = addFiles(r.Files, q.TCG)
+	}
+	roms := map[string]host.File{}
+	for _, f := range q.ROMs {
+		roms[path.Base(f.Room)] = f
+	}
+	for _, name := range hypervisor.QEMUDataFiles(b.cell) {
+		if f, ok := roms[name]; ok {
+			r.Files = addFiles(r.Files, []host.File{f})
+		}
+	}
+	if k := b.cell.Kernel; k != nil {
+		r.Copies = append(r.Copies, Copy{From: k.Image, Room: roomKernel})
+		if k.Initrd != "" {
+			r.Copies = append(r.Copies, Copy{From: k.Initrd, Room: roomInitrd})
+		}
+	}
+	if accel == cell.AccelKVM {
+		r.Devices = []string{kvmNode}
+	}
+	b.add("room", "", "the root: what the hypervisor needs to start, read-only, and nothing else", r)
+}
+
+func addFiles(have, more []host.File) []host.File {
+	at := map[string]bool{}
+	for _, f := range have {
+		at[f.Room] = true
+	}
+	for _, f := range more {
+		if !at[f.Room] {
+			have = append(have, f)
+		}
+	}
+	return have
+}
+
+// jail adds what surrounds the hypervisor.
+func (b *builder) jail(who host.Identity, cgroups []string, decisions []layer.Decision) {
+	l := b.cell.Jail.Limits
+	j := &Jail{
+		Hostname:   b.cell.Name,
+		Identity:   who.Mapping,
+		UID:        who.UID,
+		GID:        who.GID,
+		Namespaces: []string{"user", "mount", "pid", "net", "ipc", "uts", "cgroup"},
+		Rlimits: []Rlimit{
+			{"core", 0},
+			{"nofile", uint64(l.OpenFiles)},
+			{"nproc", uint64(l.Processes)},
+			{"memlock", 0},
+			{"msgqueue", 0},
+		},
+		Features: features(b.cell, b.plan.Accel),
+		Cgroups:  cgroups,
+	}
+	for _, d := range decisions {
+		switch d.Verdict {
+		case layer.Applied:
+			j.Layers = append(j.Layers, string(d.ID))
+		case layer.Substituted:
+			if d.By != "" && !layer.On(decisions, d.By) {
+				j.Layers = append(j.Layers, string(d.By))
+			}
+		}
+	}
+	b.add("jail", "jail", "namespaces, identity, limits and filters, before the hypervisor's first instruction", j)
+}
+
+// features name the rows of the system call table that this cell needs.
+func features(c *cell.Cell, accel cell.Accel) []string {
+	var f []string
+	if len(c.Disks) > 0 || c.Boot.Kind == cell.BootUEFI {
+		f = append(f, "disk")
+	}
+	if len(c.NICs) > 0 {
+		f = append(f, "nic")
+	}
+	if c.Screen != nil {
+		f = append(f, "screen")
+	}
+	return append(f, string(accel))
+}
+
+// hypervisor adds QEMU itself.
+func (b *builder) hypervisor() {
+	q := b.host.Linux.QEMU
+	list := hypervisor.QEMUDescriptors(b.cell)
+	fds := hypervisor.Number(list)
+	argv := hypervisor.QEMUArgs(b.cell, hypervisor.QEMUInput{
+		Accel: b.plan.Accel, FD: fds, DataDir: q.Data, KernelPath: roomKernel, InitrdPath: roomInitrd,
+	})
+	h := &Hypervisor{Path: roomOf(q), Argv: append([]string{path.Base(q.Path)}, argv...)}
+	for _, d := range list {
+		h.Descriptors = append(h.Descriptors, Descriptor{Number: fds[d.Name], Name: d.Name, Use: string(d.Use)})
+	}
+	b.add("hypervisor", "", "QEMU, waiting until the room is closed behind it", h)
+}
+
+// roomOf is where the room has the binary of QEMU.
+func roomOf(q *host.QEMU) string {
+	for _, f := range q.Files {
+		if f.Host == q.Path {
+			return f.Room
+		}
+	}
+	return q.Path
+}
+
+// screen adds where viewers connect.
+func (b *builder) screen() {
+	s := b.cell.Screen
+	if s == nil {
+		return
+	}
+	spec := &Screen{Listen: s.Listen, PasswordFile: s.PasswordFile}
+	why := "viewers connect here; each is handed to QEMU as a descriptor"
+	if spec.Listen == "" {
+		spec.Path = filepath.Join(RunDir(b.host, b.cell.Name), "screen.sock")
+		why = "viewers connect here; no network sees it"
+	}
+	b.add("screen", "screen", why, spec)
+}

@@ -1,0 +1,328 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+
+	"skep/internal/cell"
+)
+
+// Directory is a directory in the run directory that only skep may enter.
+type Directory struct {
+	Path string `json:"path"`
+	Mode uint32 `json:"mode"` // permission bits
+}
+
+// Kind implements Spec.
+func (*Directory) Kind() Kind { return KindDirectory }
+
+// Take implements Spec.
+func (d *Directory) Take() []string {
+	return []string{command("mkdir", "-p", "-m", fmt.Sprintf("%04o", d.Mode), d.Path)}
+}
+
+// Release implements Spec.
+func (d *Directory) Release() []string { return []string{command("rmdir", d.Path)} }
+
+// Slot is the number of a running cell; uid, ruleset and tap names follow from
+// it. The file holds the cell's name and is made with O_EXCL.
+type Slot struct {
+	Number int    `json:"number"`
+	Name   string `json:"name"`
+	File   string `json:"file"`
+	UID    int    `json:"uid"` // -1 where the host gives no uid of its own
+	GID    int    `json:"gid"`
+}
+
+// Kind implements Spec.
+func (*Slot) Kind() Kind { return KindSlot }
+
+// Take implements Spec.
+func (s *Slot) Take() []string {
+	return []string{"set -C; " + writes(s.Name, s.File)}
+}
+
+// Release implements Spec.
+func (s *Slot) Release() []string { return []string{command("rm", s.File)} }
+
+// Setting is one value in a kernel file below a cgroup directory.
+type Setting struct {
+	File  string `json:"file"`
+	Value string `json:"value"`
+}
+
+// Cgroup is the cell's own control group in one tree: the v2 tree, or one v1
+// controller's.
+type Cgroup struct {
+	Tree   string    `json:"tree"` // "v2", or a v1 controller: "memory", "pids", "cpu"
+	Path   string    `json:"path"`
+	Limits []Setting `json:"limits,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Cgroup) Kind() Kind { return KindCgroup }
+
+// Take implements Spec.
+func (c *Cgroup) Take() []string {
+	lines := []string{command("mkdir", c.Path)}
+	for _, s := range c.Limits {
+		lines = append(lines, writes(s.Value, c.Path+"/"+s.File))
+	}
+	return lines
+}
+
+// Release implements Spec.
+func (c *Cgroup) Release() []string { return []string{command("rmdir", c.Path)} }
+
+// Bridge is a bridge of the host. The admin's is only looked for; one of ours
+// is made when it is missing and goes when its last tap goes.
+type Bridge struct {
+	OS     string `json:"os"`
+	Name   string `json:"name"`
+	Create bool   `json:"create,omitempty"`
+	Uplink string `json:"uplink,omitempty"`
+	// Tag marks a bridge as made by skep.
+	Tag string `json:"tag,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Bridge) Kind() Kind { return KindBridge }
+
+// Take implements Spec.
+func (b *Bridge) Take() []string {
+	if b.OS == "freebsd" {
+		return b.takeFreeBSD()
+	}
+	if !b.Create {
+		return []string{command("ip", "link", "show", "type", "bridge", "dev", b.Name)}
+	}
+	lines := []string{
+		command("ip", "link", "add", b.Name, "type", "bridge"),
+		command("ip", "link", "set", b.Name, "alias", b.Tag),
+	}
+	if b.Uplink != "" {
+		lines = append(lines, command("ip", "link", "set", b.Uplink, "master", b.Name))
+	}
+	return append(lines, command("ip", "link", "set", b.Name, "up"))
+}
+
+func (b *Bridge) takeFreeBSD() []string {
+	if !b.Create {
+		return []string{command("ifconfig", b.Name)}
+	}
+	lines := []string{command("ifconfig", b.Name, "create", "description", b.Tag)}
+	if b.Uplink != "" {
+		lines = append(lines, command("ifconfig", b.Name, "addm", b.Uplink))
+	}
+	return append(lines, command("ifconfig", b.Name, "up"))
+}
+
+// Release implements Spec.
+func (b *Bridge) Release() []string {
+	switch {
+	case !b.Create:
+		return nil
+	case b.OS == "freebsd":
+		return []string{command("ifconfig", b.Name, "destroy")}
+	}
+	return []string{command("ip", "link", "delete", b.Name)}
+}
+
+// Tap is a tap(4) interface of the guest's network card. The admin's own is
+// opened and left as it is.
+type Tap struct {
+	OS     string `json:"os"`
+	Label  string `json:"label"`
+	Name   string `json:"name"`
+	Bridge string `json:"bridge,omitempty"`
+	Admin  bool   `json:"admin,omitempty"` // the cell file names a tap of the admin's
+	// Tag marks a tap as ours: interface alias on Linux, description on FreeBSD.
+	Tag string `json:"tag,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Tap) Kind() Kind { return KindTap }
+
+// Take implements Spec.
+func (t *Tap) Take() []string {
+	switch {
+	case t.Admin && t.OS == "freebsd":
+		return []string{command("ifconfig", t.Name)}
+	case t.Admin:
+		return []string{command("ip", "link", "show", "dev", t.Name)}
+	case t.OS == "freebsd":
+		return []string{
+			command("ifconfig", "tap", "create", "name", t.Name, "description", t.Tag),
+			command("ifconfig", t.Bridge, "addm", t.Name),
+			command("ifconfig", t.Name, "up"),
+		}
+	}
+	return []string{
+		command("ip", "tuntap", "add", "dev", t.Name, "mode", "tap", "vnet_hdr"),
+		command("ip", "link", "set", t.Name, "alias", t.Tag),
+		command("ip", "link", "set", t.Name, "master", t.Bridge),
+		command("ip", "link", "set", t.Name, "up"),
+	}
+}
+
+// Release implements Spec.
+func (t *Tap) Release() []string {
+	switch {
+	case t.Admin:
+		return nil
+	case t.OS == "freebsd":
+		return []string{command("ifconfig", t.Name, "destroy")}
+	}
+	return []string{command("ip", "link", "delete", t.Name)}
+}
+
+// DiskKind says what a disk is on the host.
+type DiskKind string
+
+// The kinds of disks.
+const (
+	DiskFile   DiskKind = "file"
+	DiskZvol   DiskKind = "zvol"
+	DiskISO    DiskKind = "iso"
+	DiskDevice DiskKind = "device"
+)
+
+// Disk is a disk of the guest, opened and locked by the keeper. It holds the
+// guest's data: releasing it closes it and no more.
+type Disk struct {
+	Label    string          `json:"label"`
+	Type     DiskKind        `json:"type"`
+	Path     string          `json:"path"`              // of the file or device node
+	Dataset  string          `json:"dataset,omitempty"` // of a zvol
+	Format   cell.DiskFormat `json:"format"`
+	ReadOnly bool            `json:"read_only,omitempty"`
+	Create   cell.Size       `json:"create,omitempty"` // size to make it with when it is missing; 0: it must be there
+	Reserved bool            `json:"reserved,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Disk) Kind() Kind { return KindDisk }
+
+// Take implements Spec.
+func (d *Disk) Take() []string {
+	var lines []string
+	size := strconv.FormatInt(int64(d.Create), 10)
+	switch {
+	case d.Create == 0:
+	case d.Type == DiskZvol && d.Reserved:
+		lines = append(lines, "zfs list "+quote(d.Dataset)+" || "+command("zfs", "create", "-V", size, "-o", "volmode=dev", d.Dataset))
+	case d.Type == DiskZvol:
+		lines = append(lines, "zfs list "+quote(d.Dataset)+" || "+command("zfs", "create", "-s", "-V", size, "-o", "volmode=dev", d.Dataset))
+	case d.Format == cell.FormatQcow2:
+		lines = append(lines, "[ -e "+quote(d.Path)+" ] || "+command("qemu-img", "create", "-f", "qcow2", d.Path, size))
+	default:
+		lines = append(lines, "[ -e "+quote(d.Path)+" ] || "+command("truncate", "-s", size, d.Path))
+	}
+	lock := "flock -n "
+	if d.ReadOnly {
+		lock = "flock -n -s "
+	}
+	return append(lines, lock+quote(d.Path)+" true")
+}
+
+// Release implements Spec.
+func (*Disk) Release() []string { return nil }
+
+// BuiltinHello names the built-in guest where a file would be named.
+const BuiltinHello = "builtin:hello"
+
+// Firmware is what the guest executes first, opened for reading.
+type Firmware struct {
+	From string `json:"from"` // path on the host, or BuiltinHello
+}
+
+// Kind implements Spec.
+func (*Firmware) Kind() Kind { return KindFirmware }
+
+// Take implements Spec.
+func (f *Firmware) Take() []string {
+	if f.From == BuiltinHello {
+		return []string{"skep hello-rom > hello.rom  # the built-in guest"}
+	}
+	return []string{command("test", "-r", f.From)}
+}
+
+// Release implements Spec.
+func (*Firmware) Release() []string { return nil }
+
+// Vars is the cell's own copy of the firmware's UEFI variables. It holds the
+// guest's data and stays.
+type Vars struct {
+	Path string `json:"path"`
+	From string `json:"from"` // the firmware's template
+}
+
+// Kind implements Spec.
+func (*Vars) Kind() Kind { return KindVars }
+
+// Take implements Spec.
+func (v *Vars) Take() []string {
+	return []string{"[ -e " + quote(v.Path) + " ] || " + command("cp", v.From, v.Path)}
+}
+
+// Release implements Spec.
+func (*Vars) Release() []string { return nil }
+
+// Log is a log that stays after the cell and is kept below a size.
+type Log struct {
+	Name string    `json:"name"` // "console-log" or "hypervisor-log"
+	Path string    `json:"path"`
+	Max  cell.Size `json:"max"` // bytes
+}
+
+// Kind implements Spec.
+func (*Log) Kind() Kind { return KindLog }
+
+// Take implements Spec.
+func (l *Log) Take() []string { return []string{": >> " + quote(l.Path)} }
+
+// Release implements Spec.
+func (*Log) Release() []string { return nil }
+
+// Socket is a listening UNIX socket in the cell's run directory.
+type Socket struct {
+	Name string `json:"name"` // "qmp", "console", "control"
+	Path string `json:"path"`
+}
+
+// Kind implements Spec.
+func (*Socket) Kind() Kind { return KindSocket }
+
+// Take implements Spec.
+func (s *Socket) Take() []string { return []string{command("nc", "-lU", s.Path) + " &"} }
+
+// Release implements Spec.
+func (s *Socket) Release() []string { return []string{command("rm", s.Path)} }
+
+// Screen is where viewers of the guest's frame buffer connect: a TCP address,
+// or a UNIX socket that no network sees.
+type Screen struct {
+	Listen       string `json:"listen,omitempty"` // "host:port", or
+	Path         string `json:"path,omitempty"`   // the UNIX socket
+	PasswordFile string `json:"password_file,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Screen) Kind() Kind { return KindScreen }
+
+// Take implements Spec.
+func (s *Screen) Take() []string {
+	if s.Path != "" {
+		return []string{command("nc", "-lkU", s.Path) + " &"}
+	}
+	host, port := splitListen(s.Listen)
+	return []string{command("nc", "-lk", host, port) + " &"}
+}
+
+// Release implements Spec.
+func (s *Screen) Release() []string {
+	if s.Path != "" {
+		return []string{command("rm", s.Path)}
+	}
+	return nil
+}

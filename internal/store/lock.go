@@ -1,0 +1,127 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"skep/internal/fault"
+)
+
+// Lock is a held flock(2) on a file. The kernel lets go of it when its holder
+// dies, however that happens.
+type Lock struct {
+	f      *os.File
+	path   string
+	remove bool
+}
+
+// ErrHeld is wrapped by the error of a lock that somebody else holds.
+var ErrHeld = errors.New("held by another process")
+
+// LockCell takes the lock of a cell's keeper, or fails at once.
+func (s *Store) LockCell(name string) (*Lock, error) {
+	path := filepath.Join(s.dirs.Run, "locks", name)
+	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, ErrHeld) {
+		hint := "skep ps shows it; skep down " + name + " stops it"
+		return nil, &fault.Error{Code: fault.Input, Hint: hint, What: "start " + name + ": it is already running" + holder(path), Err: nil}
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "", "lock the cell %s", name)
+	}
+	l.remove = true
+	// For people only: nothing decides by this number.
+	_ = l.f.Truncate(0)
+	_, _ = l.f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return l, nil
+}
+
+// Held says whether a living keeper holds the cell. It asks for a shared lock
+// and lets go of it at once.
+func (s *Store) Held(name string) bool {
+	f, err := os.Open(filepath.Join(s.dirs.Run, "locks", name))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+}
+
+// lockSlots takes the lock under which slots are given out, waiting for it:
+// its holders are brief.
+func (s *Store) lockSlots() (*Lock, error) {
+	return lock(filepath.Join(s.dirs.Run, "lock"), syscall.LOCK_EX)
+}
+
+// LockNamed takes a lock of its own name in the state directory, waiting for
+// it: for work that two processes would otherwise do at once.
+func (s *Store) LockNamed(name string) (*Lock, error) {
+	return lock(filepath.Join(s.dirs.Run, name+".lock"), syscall.LOCK_EX)
+}
+
+// lock opens and locks a file. The file may be removed by a holder that lets
+// go, so a lock counts only on the file that still has the name.
+func lock(path string, how int) (*Lock, error) {
+	// An attempt of Held may be holding the file for an instant.
+	deadline := time.Now().Add(200 * time.Millisecond)
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := flock(f, how); err != nil {
+			f.Close()
+			if errors.Is(err, syscall.EWOULDBLOCK) {
+				if time.Now().Before(deadline) && holder(path) == "" {
+					time.Sleep(5 * time.Millisecond)
+					continue
+				}
+				return nil, fmt.Errorf("%s: %w", path, ErrHeld)
+			}
+			return nil, err
+		}
+		mine, err1 := f.Stat()
+		there, err2 := os.Stat(path)
+		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+			return &Lock{f: f, path: path}, nil
+		}
+		f.Close()
+	}
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how)
+		if err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+// holder is " (keeper PID)" for the message, as far as it is written.
+func holder(path string) string {
+	b, err := os.ReadFile(path)
+	pid := strings.TrimSpace(string(b))
+	if err != nil || pid == "" {
+		return ""
+	}
+	return " (keeper " + pid + ")"
+}
+
+// Unlock lets go of the lock, removing the file of a cell's lock first so that
+// nothing is left behind.
+func (l *Lock) Unlock() {
+	if l == nil {
+		return
+	}
+	if l.remove {
+		os.Remove(l.path)
+	}
+	l.f.Close()
+}

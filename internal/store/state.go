@@ -1,0 +1,113 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"skep/internal/jail"
+	"skep/internal/plan"
+)
+
+// StateVersion is the version of the JSON form of State.
+const StateVersion = 1
+
+// Phase is the state that a cell is in.
+type Phase string
+
+// The states of a cell; the edges are drawn in package keeper.
+const (
+	Stopped  Phase = "stopped"
+	Starting Phase = "starting"
+	Running  Phase = "running"
+	Stopping Phase = "stopping"
+	Crashed  Phase = "crashed"
+	OnHold   Phase = "held"
+)
+
+// State is what a keeper last said of its cell.
+type State struct {
+	Version   int       `json:"version"`
+	Name      string    `json:"name"`
+	State     Phase     `json:"state"`
+	Since     time.Time `json:"since"`
+	Reason    string    `json:"reason,omitempty"` // why it stopped, crashed or is held
+	PID       int       `json:"pid,omitempty"`    // the hypervisor's, as the host sees it
+	PIDStart  uint64    `json:"pid_start,omitempty"`
+	KeeperPID int       `json:"keeper_pid,omitempty"`
+	UID       int       `json:"uid"`
+	GID       int       `json:"gid"`
+	Accel     string    `json:"accel,omitempty"`
+	Restarts  int       `json:"restarts,omitempty"`
+	Resets    int       `json:"resets,omitempty"`
+	Screen    string    `json:"screen,omitempty"`
+	File      string    `json:"file,omitempty"`
+	Boot      string    `json:"boot,omitempty"` // the kernel's boot identity
+	End       string    `json:"end,omitempty"`  // how the last run ended
+	ExitCode  int       `json:"exit_code,omitempty"`
+
+	Plan *plan.Plan `json:"plan,omitempty"`
+	// Jail is what the launcher recorded of each layer.
+	Jail *jail.Record `json:"jail,omitempty"`
+	// Room is what is reachable and callable in the running cell.
+	Room *Room `json:"room,omitempty"`
+}
+
+// Room counts what a running hypervisor can still reach.
+type Room struct {
+	Files    int `json:"files"`
+	Nodes    int `json:"nodes"`
+	Mounts   int `json:"mounts"`
+	Syscalls int `json:"syscalls"`
+}
+
+// WriteState replaces the state of a running cell.
+func (s *Store) WriteState(st State) error {
+	return writeJSON(filepath.Join(s.RunDir(st.Name), "state.json"), st, false)
+}
+
+// WriteLast replaces what is remembered of a cell that does not run.
+func (s *Store) WriteLast(st State) error {
+	if err := s.MakeStateDir(st.Name); err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(s.StateDir(st.Name), "last.json"), st, true)
+}
+
+// ReadState is what the keeper of a cell last said, and whether that keeper
+// lives. Without a run directory it is what is remembered, or simply stopped.
+func (s *Store) ReadState(name string) (State, bool, error) {
+	held := s.Held(name)
+	st, err := readJSON(filepath.Join(s.RunDir(name), "state.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		st, err = readJSON(filepath.Join(s.StateDir(name), "last.json"))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		st, err = State{State: Stopped, UID: -1, GID: -1}, nil
+		if held {
+			st.State = Starting
+		}
+	}
+	st.Version, st.Name = StateVersion, name
+	return st, held, err
+}
+
+func writeJSON(path string, v any, durable bool) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeAside(path, append(b, '\n'), durable)
+}
+
+func readJSON(path string) (State, error) {
+	var st State
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return st, err
+	}
+	return st, json.Unmarshal(b, &st)
+}

@@ -1,0 +1,185 @@
+// Package store keeps what skep must remember: which cells are held and by
+// whom, what each has taken from the host, and what became of it.
+//
+// There are two directories. The run directory does not outlive a reboot, and
+// neither does anything its journals name: processes, mounts, links, sockets.
+//
+//	RUN/lock               taken while slots are given out
+//	RUN/locks/NAME         held by the living keeper of NAME
+//	RUN/slots/N            the name of the cell that holds slot N
+//	RUN/cells/NAME/        journal, state.json, the sockets
+//
+// The state directory does:
+//
+//	STATE/cells/NAME/      console.log, hypervisor.log, uefi-vars.fd, last.json
+//	STATE/cache/           facts that are dear to find out
+//
+// The kernel's state is the truth. A lock is a flock(2), so it cannot outlive
+// its holder; a state file that says "running" without a held lock is a story
+// that a dead keeper told.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"skep/internal/fault"
+	"skep/internal/host"
+)
+
+// Store is the pair of directories.
+type Store struct {
+	dirs host.Dirs
+}
+
+// Open makes the directories that are missing. They are the owner's alone:
+// the sockets and logs of guests are nobody else's business.
+func Open(dirs host.Dirs) (*Store, error) {
+	s := &Store{dirs}
+	for _, d := range []string{
+		dirs.Run, filepath.Join(dirs.Run, "locks"), filepath.Join(dirs.Run, "slots"), filepath.Join(dirs.Run, "cells"),
+		dirs.State, filepath.Join(dirs.State, "cells"), filepath.Join(dirs.State, "cache"),
+	} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fault.Wrap(fault.Host, err, "choose other directories with SKEP_STATE_DIR and SKEP_RUN_DIR", "make the directory %s", d)
+		}
+	}
+	// A run directory that others may write to would let them plant journals.
+	for _, d := range []string{dirs.Run, dirs.State} {
+		if err := private(d); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// View opens the store for reading only: nothing is made, and directories that
+// are not there read as empty.
+func View(dirs host.Dirs) *Store { return &Store{dirs} }
+
+// private refuses a directory that another user owns or may write to.
+func private(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "look at %s", dir)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fault.New(fault.Host, "chmod go-w "+dir, "trust %s: others may write to it (mode %04o)", dir, info.Mode().Perm())
+	}
+	if uid, ok := owner(info); ok && uid != os.Geteuid() && uid != 0 {
+		return fault.New(fault.Host, "", "trust %s: it belongs to uid %d", dir, uid)
+	}
+	return nil
+}
+
+// Dirs are the directories of the store.
+func (s *Store) Dirs() host.Dirs { return s.dirs }
+
+// RunDir is the directory of a running cell's journal, state and sockets.
+func (s *Store) RunDir(name string) string { return filepath.Join(s.dirs.Run, "cells", name) }
+
+// StateDir is the directory of what stays of a cell: logs, UEFI variables.
+func (s *Store) StateDir(name string) string { return filepath.Join(s.dirs.State, "cells", name) }
+
+// MakeStateDir makes StateDir.
+func (s *Store) MakeStateDir(name string) error {
+	if err := os.MkdirAll(s.StateDir(name), 0o700); err != nil {
+		return fault.Wrap(fault.Host, err, "", "make the directory %s", s.StateDir(name))
+	}
+	return nil
+}
+
+// Names lists every cell that the store knows of, running or not, sorted.
+func (s *Store) Names() ([]string, error) {
+	seen := map[string]bool{}
+	for _, d := range []string{filepath.Join(s.dirs.Run, "cells"), filepath.Join(s.dirs.State, "cells")} {
+		entries, err := os.ReadDir(d)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.Wrap(fault.Host, err, "", "list the cells in %s", d)
+		}
+		for _, e := range entries {
+			if e.IsDir() {
+				seen[e.Name()] = true
+			}
+		}
+	}
+	names := make([]string, 0, len(seen))
+	for n := range seen {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// writeAside replaces a file as a whole: whoever reads it, and whenever the
+// power fails, finds the old bytes or the new ones.
+func writeAside(path string, data []byte, durable bool) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		if _, err := tmp.Write(data); err != nil {
+			return err
+		}
+		if durable {
+			return tmp.Sync()
+		}
+		return nil
+	}()
+	if cerr := tmp.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	if durable {
+		return syncDir(filepath.Dir(path))
+	}
+	return nil
+}
+
+// WriteDurable replaces a file as a whole and syncs it to the disk.
+func WriteDurable(path string, data []byte) error { return writeAside(path, data, true) }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// RemoveRunDir removes the run directory of a cell whose resources have all
+// been released. Only files of ours are removed; anything else stays, and is
+// said.
+func (s *Store) RemoveRunDir(name string) error {
+	dir := s.RunDir(name)
+	for _, f := range []string{"state.json", "control.sock", "qmp.sock", "console.sock", "screen.sock", "gdb.sock", "journal"} {
+		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot remove %s: %w", filepath.Join(dir, f), err)
+		}
+	}
+	// What a crash left half-written.
+	if entries, err := os.ReadDir(dir); err == nil {
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".state.json.") {
+				os.Remove(filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove %s: %w", dir, err)
+	}
+	return nil
+}
