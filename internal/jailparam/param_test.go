@@ -72,7 +72,6 @@ func TestText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `skep_web {
-	name = skep_web;
 	path = "/var/run/skep/web/root";
 	host.hostname = web;
 	persist;
@@ -94,6 +93,9 @@ func TestText(t *testing.T) {
 `
 	if conf != want {
 		t.Errorf("got\n%swant\n%s", conf, want)
+	}
+	if _, err := Conf("other", params); err == nil {
+		t.Error("a jail with two names was written")
 	}
 	argv, err := Argv(params)
 	if err != nil {

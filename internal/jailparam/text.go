@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Conf is a jail of jail.conf(5) with these parameters.
+// Conf is a jail of jail.conf(5) with these parameters. The jail's name stands
+// in front of the block, and jail(8) refuses to hear it again inside.
 func Conf(jail string, params []Param) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s {\n", quote(jail))
@@ -13,18 +14,23 @@ func Conf(jail string, params []Param) (string, error) {
 		if err := p.check(); err != nil {
 			return "", err
 		}
+		if p.Name == "name" {
+			if p.text != jail {
+				return "", fmt.Errorf("jail %q cannot have the name %q", jail, p.text)
+			}
+			continue
+		}
 		values, some := p.values()
 		if !some {
 			fmt.Fprintf(&b, "\t%s;\n", p.label())
 			continue
 		}
-		if len(values) == 0 {
-			values = []string{""}
-		}
+		quoted := make([]string, max(len(values), 1))
+		quoted[0] = quote("")
 		for i, v := range values {
-			values[i] = quote(v)
+			quoted[i] = quote(v)
 		}
-		fmt.Fprintf(&b, "\t%s = %s;\n", p.Name, strings.Join(values, ", "))
+		fmt.Fprintf(&b, "\t%s = %s;\n", p.Name, strings.Join(quoted, ", "))
 	}
 	b.WriteString("}\n")
 	return b.String(), nil
