@@ -25,7 +25,7 @@ type live struct {
 	qmp     *hypervisor.QMP
 	console string // path of its socket
 	log     string // path of the console's log
-	stderr  *bytes.Buffer
+	stderr  *hypervisor.Stderr
 	exited  chan error
 }
 
@@ -36,6 +36,7 @@ type inputs struct {
 	taps                 map[string]*os.File
 	dataDir              string
 	kernel, initrd       string
+	cpu                  string
 }
 
 func needQEMU(t *testing.T) string {
@@ -62,7 +63,7 @@ func start(t *testing.T, c *cell.Cell, accel cell.Accel, in inputs, wrap ...stri
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	l := &live{t: t, dir: dir, console: filepath.Join(dir, "console"), log: filepath.Join(dir, "log"),
-		stderr: &bytes.Buffer{}, exited: make(chan error, 1)}
+		stderr: &hypervisor.Stderr{}, exited: make(chan error, 1)}
 
 	list := hypervisor.QEMUDescriptors(c)
 	var files []*os.File
@@ -70,7 +71,7 @@ func start(t *testing.T, c *cell.Cell, accel cell.Accel, in inputs, wrap ...stri
 		files = append(files, l.open(d, in))
 	}
 	args := hypervisor.QEMUArgs(c, hypervisor.QEMUInput{Accel: accel, FD: hypervisor.Number(list),
-		DataDir: in.dataDir, KernelPath: in.kernel, InitrdPath: in.initrd})
+		DataDir: in.dataDir, CPU: in.cpu, KernelPath: in.kernel, InitrdPath: in.initrd})
 	argv := append(append([]string{}, wrap...), qemu)
 	argv = append(argv, args...)
 	l.cmd = exec.Command(argv[0], argv[1:]...)
@@ -141,7 +142,7 @@ func (l *live) connect() *hypervisor.QMP {
 		l.cmd.Process.Kill()
 		<-l.exited
 		l.exited <- nil
-		l.t.Fatalf("no QMP: %v\nstderr: %s\nargv: %q", err, l.stderr, l.cmd.Args)
+		l.t.Fatalf("no QMP: %v\nstderr: %s\nargv: %q", err, l.stderr.LastWords(), l.cmd.Args)
 	}
 	l.t.Cleanup(func() { q.Close() })
 	return q
@@ -155,7 +156,7 @@ func (l *live) want(kind hypervisor.EventKind, within time.Duration) hypervisor.
 		select {
 		case e, ok := <-l.qmp.Events():
 			if !ok {
-				l.t.Fatalf("QEMU ended while %s was awaited: %v\nstderr: %s", kind, l.qmp.Err(), l.stderr)
+				l.t.Fatalf("QEMU ended while %s was awaited: %v\nstderr: %s", kind, l.qmp.Err(), l.stderr.LastWords())
 			}
 			if e.Kind == kind {
 				return e
@@ -176,7 +177,7 @@ func (l *live) wantText(text string, within time.Duration) {
 			return
 		}
 	}
-	l.t.Fatalf("no %q on the console within %s:\n%s\nstderr: %.2000s", text, within, log, l.stderr)
+	l.t.Fatalf("no %q on the console within %s:\n%s\nstderr: %s", text, within, log, l.stderr.LastWords())
 }
 
 // send types on the console.

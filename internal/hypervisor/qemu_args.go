@@ -17,7 +17,17 @@ type QEMUInput struct {
 	// descriptor.
 	KernelPath string
 	InitrdPath string
+	// CPU is one of CPUModels, or "" for the first.
+	CPU string
 }
+
+// CPUModels are the processors to offer a guest, best first. "max" is "host"
+// under KVM and all that can be emulated under TCG; a cell is never migrated,
+// so there is no older processor to imitate. A KVM that is software itself
+// says that it has IA32_ARCH_CAPABILITIES and then refuses it, at which QEMU
+// aborts; without that register a guest on Intel works around more of the
+// processor's flaws than it has to. So try, and take the first that runs.
+var CPUModels = []string{"max", "max,arch-capabilities=off"}
 
 // fd is the number of a descriptor. QEMU refuses -1, so a descriptor that was
 // forgotten stops the start rather than becoming standard input.
@@ -96,13 +106,15 @@ func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 		accel.Value = "tcg,split-wx=on,thread=multi"
 		accel.Why = "emulation; split-wx: no memory is writable and executable at once"
 	}
+	cpu := in.CPU
+	if cpu == "" {
+		cpu = CPUModels[0]
+	}
 	n := strconv.Itoa(c.CPUs)
 	return []Option{
 		{Flag: "-machine", Value: machine, Why: "a PCIe board with as little on it as boots"},
 		accel,
-		// "max" is "host" under KVM and all that can be emulated under TCG; a
-		// cell is never migrated, so there is no older processor to imitate.
-		{Flag: "-cpu", Value: "max", Why: "every feature that this host can give"},
+		{Flag: "-cpu", Value: cpu, Why: "every feature that this host can give"},
 		{Flag: "-smp", Value: "cpus=" + n + ",maxcpus=" + n + ",sockets=1,cores=" + n + ",threads=1", Why: "processors; no hotplug", Source: "cpus"},
 		{Flag: "-global", Value: "apic-common.vapic=off", Why: "no ROM that patches the code of Windows XP"},
 		{Flag: "-m", Value: "size=" + c.Memory.String(), Why: "the guest's memory", Source: "memory"},
