@@ -75,7 +75,7 @@ func (b *block[T]) body(r *reader, path string, body *hclsyntax.Body, into *T) {
 			r.unknownBlock(s, in)
 		}
 	}
-	if b.check != nil {
+	if b.check != nil && !r.partial {
 		b.check(r, path, into)
 	}
 }

@@ -85,6 +85,9 @@ type Kernel struct {
 type Loader struct {
 	Env []string `json:"env,omitempty"` // name=value, as -e takes it
 	OS  string   `json:"os,omitempty"`  // another userboot.so, as -l takes it
+	// HostPath is a directory of the host that the loader sees as host:, as -h
+	// takes it: a loosening.
+	HostPath string `json:"host_path,omitempty"`
 }
 
 // Accel is the way guest instructions are executed on a Linux host.

@@ -14,6 +14,9 @@ func checkTwice(r *reader, c *Cell) {
 			return
 		}
 		key := attr + "\x00" + value
+		if strings.HasPrefix(value, "/") {
+			key = value // a path is the same whatever attribute names it
+		}
 		if first, twice := used[key]; twice {
 			r.at(at, attr, wrong("%s uses it already, on line %d", owner, r.places[first].Start.Line))
 			return
@@ -23,9 +26,9 @@ func checkTwice(r *reader, c *Cell) {
 	for _, d := range c.Disks {
 		p := "disk." + d.Label + "."
 		once(p+"zvol", "zvol", d.Zvol, "another disk")
-		for attr, path := range map[string]string{"file": d.File, "iso": d.ISO, "device": d.Device} {
-			once(p+attr, attr, path, "another disk")
-		}
+		once(p+"file", "file", d.File, "another disk")
+		once(p+"iso", "iso", d.ISO, "another disk")
+		once(p+"device", "device", d.Device, "another disk")
 	}
 	for _, n := range c.NICs {
 		once("nic."+n.Label+".mac", "mac", n.MAC, "another nic")

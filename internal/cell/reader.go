@@ -15,6 +15,9 @@ type reader struct {
 	layers []string
 	found  Diagnostics
 	places map[string]hcl.Range
+	// partial is set when lines of the file could not be read. What is missing
+	// may then be there.
+	partial bool
 }
 
 // mistake is why a value cannot be used, and what to do about it.

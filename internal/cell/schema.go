@@ -67,6 +67,7 @@ var loaderBlock = block[Loader]{
 	attrs: []attr[Loader]{
 		at("env", list(text(envRule), false), func(l *Loader) *[]string { return &l.Env }),
 		at("os", path(), func(l *Loader) *string { return &l.OS }),
+		at("host_path", path(shareRule), func(l *Loader) *string { return &l.HostPath }),
 	},
 	fresh: func() Loader { return Loader{} },
 }

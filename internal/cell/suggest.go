@@ -1,6 +1,8 @@
 package cell
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,11 +18,23 @@ func closest(word string, candidates []string) string {
 		distance = 2
 	}
 	for _, c := range candidates {
-		if d := levenshtein.Distance(word, strings.ToLower(c), nil); d < distance {
+		d := levenshtein.Distance(word, strings.ToLower(c), nil)
+		if d == 2 && sameLetters(word, strings.ToLower(c)) {
+			// Two letters that changed places are one slip.
+			d = 1
+		}
+		if d < distance {
 			best, distance = c, d
 		}
 	}
 	return best
+}
+
+func sameLetters(a, b string) bool {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return bytes.Equal(x, y)
 }
 
 // didYouMean is the hint that names one replacement.

@@ -1,6 +1,10 @@
 package cell
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -9,37 +13,95 @@ import (
 // in what the file says and not in how: the rest of the file can be read.
 const redefined = "Attribute redefined"
 
-// syntax reads the file as HCL. If it is not HCL, the mistakes of form are
-// reported and nothing is returned: what a parser makes of the rest after such
-// a mistake would lead to reports of faults that are none.
+// syntax reads the file as HCL. A parser's idea of what follows a mistake of form
+// leads to reports of faults that are none, so the line of such a mistake is
+// blanked and the file read again: what is wrong in other lines is found in the
+// same pass. Where that is not possible, nothing is returned.
 func (r *reader) syntax() *hclsyntax.Body {
 	if len(r.src) > maxFile {
-		r.add(hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}, "cannot read the file: it is larger than 1 MiB, which no cell file is", "")
+		r.whole("it is larger than 1 MiB, which no cell file is")
 		return nil
 	}
-	if rng, deep := tooDeep(r.src, r.file); deep {
-		r.add(rng, "cannot read the file: its brackets are nested too deep", "")
+	if deep(r.src) {
+		r.whole("its brackets are nested too deep")
 		return nil
 	}
-	file, diags := hclsyntax.ParseConfig(r.src, r.file, hcl.InitialPos)
-	good := true
-	for _, d := range diags {
-		r.syntaxError(d)
-		good = good && d.Summary == redefined
+	src := bytes.Clone(r.src)
+	for range maxShown {
+		file, diags := hclsyntax.ParseConfig(src, r.file, hcl.InitialPos)
+		bad := form(diags)
+		if len(bad) == 0 {
+			for _, d := range diags {
+				r.syntaxError(d)
+			}
+			body, _ := file.Body.(*hclsyntax.Body)
+			return body
+		}
+		r.partial = true
+		if !blank(src, *bad[0].Subject) {
+			for _, d := range bad {
+				r.syntaxError(d)
+			}
+			return nil
+		}
+		r.syntaxError(bad[0])
 	}
-	if !good || file == nil {
-		return nil
-	}
-	body, _ := file.Body.(*hclsyntax.Body)
-	return body
+	return nil
 }
 
-// tooDeep finds input that would lead the parser, which calls itself for each
+// form are the mistakes of form, in the order of the file.
+func form(diags hcl.Diagnostics) hcl.Diagnostics {
+	var bad hcl.Diagnostics
+	for _, d := range diags {
+		if d.Summary == redefined {
+			continue
+		}
+		if d.Subject == nil {
+			d.Subject = &hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}
+		}
+		bad = append(bad, d)
+	}
+	slices.SortStableFunc(bad, func(a, b *hcl.Diagnostic) int {
+		return cmp.Compare(a.Subject.Start.Byte, b.Subject.Start.Byte)
+	})
+	return bad
+}
+
+// blank puts spaces in place of the line that a mistake begins on. It does not
+// if brackets open or close there, which would move the mistake elsewhere.
+func blank(src []byte, rng hcl.Range) bool {
+	at := min(rng.Start.Byte, len(src))
+	start := bytes.LastIndexByte(src[:at], '\n') + 1
+	end := len(src)
+	if i := bytes.IndexByte(src[at:], '\n'); i >= 0 {
+		end = at + i
+	}
+	line := src[start:end]
+	for _, pair := range []string{"{}", "[]", "()"} {
+		if bytes.Count(line, []byte(pair[:1])) != bytes.Count(line, []byte(pair[1:])) {
+			return false
+		}
+	}
+	if len(bytes.TrimSpace(line)) == 0 || bytes.Contains(line, []byte("<<")) {
+		return false
+	}
+	for i := range line {
+		line[i] = ' '
+	}
+	return true
+}
+
+// whole reports a file that is not looked at any further.
+func (r *reader) whole(why string) {
+	r.add(hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}, "cannot read the file: "+why, "")
+}
+
+// deep finds input that would lead the parser, which calls itself for each
 // level, to use up all stack there is. The tokens of the file tell without a
 // stack. Signs and questions nest as well, though nothing closes them.
-func tooDeep(src []byte, file string) (hcl.Range, bool) {
+func deep(src []byte) bool {
 	const most = 200
-	tokens, _ := hclsyntax.LexConfig(src, file, hcl.InitialPos)
+	tokens, _ := hclsyntax.LexConfig(src, "", hcl.InitialPos)
 	depth, signs := 0, 0
 	for _, t := range tokens {
 		switch t.Type {
@@ -53,19 +115,15 @@ func tooDeep(src []byte, file string) (hcl.Range, bool) {
 			signs++
 		}
 		if depth > most || signs > 50*most {
-			return t.Range, true
+			return true
 		}
 	}
-	return hcl.Range{}, false
+	return false
 }
 
 // syntaxError reports what HCL found, in the words of this program where it has
 // some.
 func (r *reader) syntaxError(d *hcl.Diagnostic) {
-	rng := hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}
-	if d.Subject != nil {
-		rng = *d.Subject
-	}
-	summary, hint := r.explain(d, rng)
-	r.add(rng, summary, hint)
+	summary, hint := r.explain(d, *d.Subject)
+	r.add(*d.Subject, summary, hint)
 }

@@ -65,7 +65,10 @@ func badSize(s string, err error) *mistake {
 		}
 		return m
 	}
-	return wrong("%s", strings.TrimPrefix(err.Error(), strconv.Quote(s)+" "))
+	if why, ok := strings.CutPrefix(err.Error(), strconv.Quote(s)+" "); ok {
+		return wrong("it %s", why)
+	}
+	return wrong("%s", err)
 }
 
 // withUnit is the text of a value that needs a unit. A bare number, in quotes or

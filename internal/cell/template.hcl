@@ -1,0 +1,121 @@
+# A cell: one virtual machine and the jail around its hypervisor.
+#
+# Only the name is required. Lines that begin with a # and no space show what
+# else there is, with its default where it has one: remove the # to change it.
+# skep.hcl(5) explains each of them, "skep check" finds mistakes.
+
+cell "NAME" {
+  #cpus   = 1
+  #memory = "512M" # 64M for the built-in guest
+
+  # What boots: "hello" is the built-in guest, "uefi" the host's own firmware,
+  # "loader" is bhyveload(8), and a path is a firmware file. A kernel block
+  # boots a Linux kernel directly, in place of boot.
+  #boot = "hello"
+  #kernel {
+  #  image   = "vmlinuz"
+  #  initrd  = "initrd.img"
+  #  cmdline = "console=ttyS0"
+  #}
+  #loader {
+  #  env       = ["console=comconsole"]
+  #  os        = "userboot.so"
+  #  host_path = "loader"
+  #}
+
+  # How the guest's instructions run on Linux: "kvm", "tcg", or what works.
+  #accel = "auto"
+
+  # Each disk has one of file, zvol, iso and device. A size makes a file or
+  # zvol that is missing.
+  #disk "disk-01" {
+  #  file      = "NAME.img"
+  #  format    = "raw" # or "qcow2"
+  #  size      = "20G"
+  #  read_only = false
+  #  model     = "virtio" # or "ahci", "nvme"
+  #}
+  #disk "disk-02" {
+  #  zvol     = "tank/NAME/disk-02"
+  #  size     = "20G"
+  #  reserved = false
+  #}
+  #disk "cd" {
+  #  iso = "install.iso"
+  #}
+  #disk "raw" {
+  #  device = "/dev/ada1"
+  #}
+
+  # Without a nic the guest has no network, and neither has its jail.
+  #nic "lan" {
+  #  bridge = "bridge0"
+  #  mac    = "02:00:00:00:00:01" # made from the names unless given
+  #  model  = "virtio"            # or "e1000"
+  #}
+  #nic "own" {
+  #  tap = "tap0"
+  #}
+  #bridge "bridge0" {
+  #  create = false
+  #  uplink = "em0" # with create = true
+  #}
+
+  # The screen, over VNC: on a UNIX socket unless listen names an address.
+  #screen {
+  #  listen        = "127.0.0.1:5900"
+  #  width         = 1024
+  #  height        = 768
+  #  password_file = "NAME.password"
+  #  wait          = false
+  #}
+
+  # The serial console is always there and always logged.
+  #console {
+  #  log_size = "1M"
+  #  device   = "/dev/nmdm-NAME-A"
+  #}
+
+  # When it runs.
+  #start        = "manual" # or "boot", and then after these cells
+  #after        = []
+  #restart      = "never" # or "on-crash", "always"
+  #stop_timeout = "30s"
+  #restart_limit {
+  #  starts = 5
+  #  within = "10m"
+  #}
+
+  # The jail. It needs nothing from here for most guests.
+  #jail {
+  #  network = "none" # or "shared" with ip4, ip6; or "vnet"
+  #  ip4     = ["192.0.2.1"]
+  #  ip6     = ["2001:db8::1"]
+  #  limits {
+  #    memory_overhead = "256M"
+  #    processes       = 128
+  #    open_files      = 512
+  #    cpu             = "100%"
+  #  }
+  #}
+
+  # Loosenings: each widens the jail, and the audit shows it by name.
+  #jail {
+  #  root          = "/usr/jails/NAME"
+  #  allow_missing = []
+  #}
+  #share "pub" {
+  #  path      = "pub"
+  #  read_only = true
+  #}
+  #passthru "card" {
+  #  pci = "3/0/0"
+  #}
+  #gdb {
+  #  listen = "127.0.0.1:1234"
+  #  wait   = false
+  #}
+  #hypervisor {
+  #  args = []
+  #}
+}
