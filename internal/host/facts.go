@@ -14,9 +14,10 @@ const FactsVersion = 1
 // Facts is what one machine offers. The part of the other system is nil.
 type Facts struct {
 	Version int    `json:"version"`
-	OS      string `json:"os"`     // "linux" or "freebsd"
-	Arch    string `json:"arch"`   // as Go names it: "amd64", "arm64"
-	Kernel  string `json:"kernel"` // uname -r
+	OS      string `json:"os"`               // "linux" or "freebsd"
+	Arch    string `json:"arch"`             // as Go names it: "amd64", "arm64"
+	Kernel  string `json:"kernel"`           // uname -r
+	Distro  string `json:"distro,omitempty"` // family of packages: "debian", "fedora", …
 	CPUs    int    `json:"cpus"`
 	Memory  int64  `json:"memory"` // bytes of RAM
 	EUID    int    `json:"euid"`
@@ -70,6 +71,8 @@ type Linux struct {
 	// UserNSOff is the setting that forbids this caller any user namespace,
 	// such as "user.max_user_namespaces=0"; "" where none does.
 	UserNSOff string `json:"userns_off,omitempty"`
+	// LayersWhy is set where the layers could not be probed.
+	LayersWhy string `json:"layers_why,omitempty"`
 }
 
 // QEMU is the hypervisor of a Linux host with everything it opens.
@@ -92,6 +95,17 @@ type QEMU struct {
 	ROMs []File `json:"roms"`
 }
 
+// ROM finds one of ROMs by the name that QEMU asks for, which may have a
+// directory in it ("keymaps/en-us").
+func (q *QEMU) ROM(name string) (File, bool) {
+	for _, f := range q.ROMs {
+		if f.Room == q.Data+"/"+name {
+			return f, true
+		}
+	}
+	return File{}, false
+}
+
 // File is a file of the host and the place where the room has it.
 type File struct {
 	Host string `json:"host"`
@@ -105,6 +119,11 @@ type KVM struct {
 	Tried   bool   `json:"tried"` // the built-in guest was run
 	Works   bool   `json:"works"` // and greeted
 	Why     string `json:"why,omitempty"`
+	// CPU is the processor model that the trial ran with, "" for the best one.
+	CPU string `json:"cpu,omitempty"`
+	// Boot is the SHA-256 sum (hex) of what the cell at hand boots, filled in by
+	// whoever plans it (BootFile, Sum); "" where nothing was refused yet.
+	Boot string `json:"boot,omitempty"`
 	// Node is the mode of /dev/kvm and its group, as "crw-rw---- kvm", for
 	// people who may not open it.
 	Node string `json:"node,omitempty"`
@@ -152,3 +171,7 @@ type SubID struct {
 	GIDStart int `json:"gid_start"`
 	GIDCount int `json:"gid_count"`
 }
+
+// refusedMemory is the name under which KVM's failures are remembered; the
+// doctor tells people of it.
+const refusedMemory = "kvm-refused.json"

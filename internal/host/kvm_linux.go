@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -57,8 +58,7 @@ func lookAtKVM() KVM {
 // virtualisation), so the boot counts as much as the kernel.
 type kvmAnswer struct {
 	Key   string `json:"key"`
-	Works bool   `json:"works"`
-	Why   string `json:"why,omitempty"`
+	Trial Trial  `json:"trial"`
 }
 
 // kvmRefusals are the firmwares and kernels that KVM failed on. They outlive a
@@ -69,8 +69,7 @@ type kvmRefusals struct {
 }
 
 const (
-	kvmMemory     = "kvm.json"
-	refusedMemory = "kvm-refused.json"
+	kvmMemory = "kvm.json"
 
 	// More sums than anybody has firmwares; then the oldest are forgotten.
 	maxRefused = 256
@@ -93,29 +92,30 @@ func judgeKVM(ctx context.Context, o Options, c cache, f *Facts) {
 	var a kvmAnswer
 	key := kvmKey(f.Kernel, f.Linux.QEMU)
 	if c.load(kvmMemory, &a) == nil && a.Key == key {
-		k.Tried, k.Works, k.Why = true, a.Works, a.Why
+		k.take(a.Trial)
 		return
 	}
 	if o.TryKVM == nil {
 		return
 	}
-	works, why := o.TryKVM(ctx, *f)
+	t := o.TryKVM(ctx, *f)
 	if ctx.Err() != nil {
 		// Somebody lost patience, and that says nothing about KVM.
 		return
 	}
-	k.Tried, k.Works, k.Why = true, works, why
-	_ = c.save(kvmMemory, kvmAnswer{key, works, why})
+	k.take(t)
+	_ = c.save(kvmMemory, kvmAnswer{key, t})
 }
+
+func (k *KVM) take(t Trial) { k.Tried, k.Works, k.Why, k.CPU = true, t.Works, t.Why, t.CPU }
 
 // RememberKVM writes down what a trial of KVM said, for a caller that did not
 // want to wait for it inside Probe.
-func RememberKVM(f Facts, works bool, why string) error {
+func RememberKVM(f Facts, t Trial) error {
 	if f.Linux == nil || f.Linux.QEMU == nil {
 		return nil
 	}
-	c := Options{}.cache(f.Dirs)
-	return c.save(kvmMemory, kvmAnswer{kvmKey(f.Kernel, f.Linux.QEMU), works, why})
+	return Options{}.cache(f.Dirs).save(kvmMemory, kvmAnswer{kvmKey(f.Kernel, f.Linux.QEMU), t})
 }
 
 // RememberRefused writes down that KVM failed on a firmware or kernel where
@@ -127,10 +127,8 @@ func RememberRefused(dir, sha256 string) error {
 	if c.load(refusedMemory, &r) != nil || r.Kernel != release {
 		r = kvmRefusals{Kernel: release}
 	}
-	for _, s := range r.Sums {
-		if s == sha256 {
-			return nil
-		}
+	if slices.Contains(r.Sums, sha256) {
+		return nil
 	}
 	r.Sums = append(r.Sums, sha256)
 	if n := len(r.Sums) - maxRefused; n > 0 {

@@ -1,4 +1,4 @@
 package host
 
 // probeLayers fills in which layers of the jail this host can have.
-func probeLayers(*Linux) {}
+func probeLayers(f *Facts) { f.Linux.Layers = withFacts(nil, *f) }

@@ -19,9 +19,16 @@ type Options struct {
 	// TryKVM runs the built-in guest under KVM with the facts found so far. It
 	// is called only where no earlier answer holds, and not at all when nil:
 	// then KVM stays untried.
-	TryKVM func(ctx context.Context, f Facts) (works bool, why string)
+	TryKVM func(ctx context.Context, f Facts) Trial
 	// NoCache neither reads nor writes remembered facts.
 	NoCache bool
+}
+
+// Trial is what a trial of KVM said.
+type Trial struct {
+	Works bool   `json:"works"`
+	Why   string `json:"why,omitempty"` // why not
+	CPU   string `json:"cpu,omitempty"` // the processor model that ran
 }
 
 // The environment variables that move things. They are an interface.
@@ -40,6 +47,12 @@ func (o Options) env(name string) string {
 	}
 	return o.Getenv(name)
 }
+
+// The directories of root.
+var (
+	systemDirsLinux   = Dirs{Config: "/etc/skep", State: "/var/lib/skep", Run: "/var/run/skep"}
+	systemDirsFreeBSD = Dirs{Config: "/usr/local/etc/skep", State: "/var/db/skep", Run: "/var/run/skep"}
+)
 
 // dirs settles the three directories. system are those of root on this
 // system.

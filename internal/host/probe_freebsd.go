@@ -13,14 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// systemDirs are root's, as hier(7) has them.
-var systemDirs = Dirs{Config: "/usr/local/etc/skep", State: "/var/db/skep", Run: "/var/run/skep"}
-
 // probe fills in the facts of a FreeBSD or HardenedBSD host.
 func probe(_ context.Context, o Options, f *Facts) error {
 	f.OS = "freebsd"
 	f.Kernel, _ = unix.Sysctl("kern.osrelease")
-	f.Dirs = o.dirs(systemDirs, f.EUID)
+	f.Dirs = o.dirs(systemDirsFreeBSD, f.EUID)
 	f.Memory = sysctlInt("hw.physmem")
 	f.Bridges = bridges()
 	f.Slots.RulesetBase = defaultRulesetBase

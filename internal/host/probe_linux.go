@@ -12,15 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// systemDirs are root's.
-var systemDirs = Dirs{Config: "/etc/skep", State: "/var/lib/skep", Run: "/var/run/skep"}
-
 // probe fills in the facts of a Linux host. It is on the way of every command,
 // so whatever takes longer than some system calls is remembered (cache).
 func probe(ctx context.Context, o Options, f *Facts) error {
 	f.OS = "linux"
 	f.Kernel = release()
-	f.Dirs = o.dirs(systemDirs, f.EUID)
+	f.Dirs = o.dirs(systemDirsLinux, f.EUID)
+	f.Distro = distroOf(text("/etc/os-release"))
 	f.Memory = memTotal(text("/proc/meminfo"))
 	f.Bridges = bridges("/sys/class/net")
 	a := accountFiles{text("/etc/passwd"), text("/etc/group"), text("/etc/subuid"), text("/etc/subgid")}
@@ -32,6 +30,9 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 	l.Cgroup = findCgroups(c, f.EUID)
 	if f.EUID != 0 {
 		l.SubID = a.subID(f.EUID, idHelpers())
+		if l.SubID != nil {
+			f.Slots.Count = l.SubID.fit(f.Slots.Count)
+		}
 		l.UserNSRestricted = sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1"
 		if sysctl("/proc/sys/kernel/unprivileged_userns_clone") == "0" {
 			l.UserNSOff = "kernel.unprivileged_userns_clone=0"
@@ -40,7 +41,7 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 	if sysctl("/proc/sys/user/max_user_namespaces") == "0" {
 		l.UserNSOff = "user.max_user_namespaces=0"
 	}
-	probeLayers(l)
+	probeLayers(f)
 
 	if err := findQEMU(ctx, o, c, l); err != nil {
 		return err

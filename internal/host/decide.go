@@ -1,0 +1,166 @@
+package host
+
+import (
+	"fmt"
+	"slices"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/layer"
+)
+
+// Reason is one step of a decision: what was found and what follows from it.
+type Reason struct {
+	Fact        string `json:"fact"`
+	Consequence string `json:"consequence"`
+}
+
+// Accelerator is how a cell's guest is executed on a Linux host.
+type Accelerator struct {
+	Accel cell.Accel `json:"accel"` // AccelKVM or AccelTCG
+	// CPU is the processor model that was seen to run, "" for the best one.
+	CPU string `json:"cpu,omitempty"`
+	// Notice is one line for a person whose guest is emulated though the cell
+	// file did not ask for that; "" when all is as expected.
+	Notice string `json:"notice,omitempty"`
+	// Untried is set where a trial of KVM could still change the answer.
+	Untried bool     `json:"untried,omitempty"`
+	Why     []Reason `json:"why"`
+}
+
+// ChooseAccel decides between KVM and TCG. "auto" trusts KVM only after the
+// built-in guest was seen to run under it, and never for a firmware or kernel
+// (KVM.Boot) that it failed on before; "kvm" is an order, and not to be able to
+// follow it is an error.
+func ChooseAccel(c *cell.Cell, f Facts) (Accelerator, error) {
+	if c.Accel == cell.AccelTCG {
+		return Accelerator{Accel: cell.AccelTCG, Why: []Reason{
+			{`the cell file says accel = "tcg"`, "the guest is emulated"}}}, nil
+	}
+	k := f.Linux.KVM
+	no, mend := kvmObstacle(f)
+	if c.Accel == cell.AccelKVM {
+		if no != "" {
+			return Accelerator{}, fault.New(fault.Host, mend, `use accel = "kvm" as the cell file says: %s`, no)
+		}
+		a := Accelerator{Accel: cell.AccelKVM, CPU: k.CPU, Untried: !k.Tried, Why: []Reason{
+			{`the cell file says accel = "kvm"`, "KVM runs the guest"}}}
+		if k.refusesBoot() {
+			a.Notice = "KVM failed on this firmware or kernel before; the cell file asks for it all the same"
+		}
+		return a, nil
+	}
+	a := Accelerator{Accel: cell.AccelTCG}
+	switch {
+	case no != "":
+	case !k.Tried:
+		no, a.Untried = "it was not tried on this host yet", true
+	case k.refusesBoot():
+		no = "it failed on this firmware or kernel before"
+	default:
+		return Accelerator{Accel: cell.AccelKVM, CPU: k.CPU, Why: []Reason{
+			{"the built-in guest ran under KVM", "KVM runs the guest"}}}, nil
+	}
+	a.Notice = "KVM is not used: " + no + "; the guest is emulated and slower"
+	a.Why = []Reason{{"KVM: " + no, "the guest is emulated"}}
+	return a, nil
+}
+
+// refusesBoot says whether what this cell boots is on the list of failures.
+func (k KVM) refusesBoot() bool { return k.Boot != "" && slices.Contains(k.Refused, k.Boot) }
+
+// kvmObstacle says what stands between this caller and KVM, and how to mend it.
+func kvmObstacle(f Facts) (no, mend string) {
+	k := f.Linux.KVM
+	switch {
+	case f.Arch != "amd64":
+		return "cells are x86-64 machines and this host is " + f.Arch, `accel = "tcg" emulates one`
+	case !k.Present:
+		return orElse(k.Why, "there is no /dev/kvm"), "modprobe kvm_intel (or kvm_amd), and enable virtualisation in the firmware setup; " + `accel = "tcg" needs neither`
+	case !k.Opens:
+		return orElse(k.Why, "/dev/kvm does not open"), "usermod -aG kvm USER, then log in again"
+	case k.Tried && !k.Works:
+		return "the built-in guest did not run under it (" + orElse(k.Why, "no greeting") + ")", `accel = "tcg" emulates`
+	}
+	return "", ""
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// ChooseLayers decides which layers the jail of a cell has on this host. The
+// decisions come with the error too, so that they can be shown.
+func ChooseLayers(c *cell.Cell, f Facts) ([]layer.Decision, error) {
+	probes := map[layer.ID]layer.Probe{}
+	if f.Linux != nil {
+		for id, p := range f.Linux.Layers {
+			probes[id] = p
+		}
+	}
+	if c.Jail.Limits.CPU == 0 {
+		// A limit that nobody asked for cannot be missed.
+		if p := probes[layer.CgroupCPU]; p.State != layer.Have {
+			probes[layer.CgroupCPU] = layer.Probe{State: layer.Moot, Detail: "the cell file sets no cpu limit"}
+		}
+	}
+	d, err := layer.Decide(probes, c.Jail.AllowMissing)
+	if err != nil {
+		hint := "skep doctor says what would mend it; jail { allow_missing = [\"NAME\"] } does without, and is shown as a loosening"
+		if f.Linux != nil && f.Linux.userNSForbidden(f.EUID) {
+			hint = userNSMend(f.Linux)
+		}
+		return d, fault.Wrap(fault.Jail, err, hint, "build the jail of %s", c.Name)
+	}
+	return d, nil
+}
+
+// Identity is who the hypervisor is, as the host sees it.
+type Identity struct {
+	// Mapping says how the numbers are come by: "root" sets them, "subuid" has
+	// newuidmap(1) map one of the caller's subordinate numbers, "own" is the
+	// caller's own.
+	Mapping string   `json:"mapping"`
+	UID     int      `json:"uid"`
+	GID     int      `json:"gid"`
+	Why     []Reason `json:"why"`
+}
+
+// The mappings of an Identity.
+const (
+	MappingRoot   = "root"
+	MappingSubUID = "subuid"
+	MappingOwn    = "own"
+)
+
+// ChooseIdentity decides who the hypervisor in a slot is.
+func ChooseIdentity(f Facts, slot int) Identity {
+	if f.EUID == 0 {
+		n := f.Slots.UIDBase + slot
+		return Identity{MappingRoot, n, n, []Reason{
+			{"skep runs as root", fmt.Sprintf("the hypervisor gets uid and gid %d, which are no one else's", n)}}}
+	}
+	if f.Linux != nil && f.Linux.SubID != nil {
+		s := f.Linux.SubID
+		u, g := s.UIDStart+offset(s.UIDCount, f.Slots.Count)+slot, s.GIDStart+offset(s.GIDCount, f.Slots.Count)+slot
+		return Identity{MappingSubUID, u, g, []Reason{
+			{"the caller has subordinate numbers", fmt.Sprintf("the hypervisor gets uid %d and gid %d of them", u, g)}}}
+	}
+	return Identity{MappingOwn, f.EUID, f.EGID, []Reason{
+		{"the caller has no subordinate numbers", "the hypervisor keeps the caller's uid and supplementary groups, which only root could take away"}}}
+}
+
+// offset is where the slots begin in a subordinate range. Rootless containers
+// take theirs from its beginning and have a "nobody" close to its 65536th;
+// the middle is where neither comes.
+func offset(count, slots int) int {
+	return max(0, min(count/2, count-slots))
+}
+
+// fit bounds the slots by what a subordinate range has room for.
+func (s *SubID) fit(slots int) int {
+	return min(slots, s.UIDCount, s.GIDCount)
+}

@@ -1,0 +1,51 @@
+package host
+
+import (
+	"slices"
+
+	"skep/internal/layer"
+)
+
+// withFacts completes what the jail found out about its layers with those that
+// hang on facts which only this package looks at: whose numbers a cell may
+// have, and which controllers limit it.
+func withFacts(found map[layer.ID]layer.Probe, f Facts) map[layer.ID]layer.Probe {
+	out := make(map[layer.ID]layer.Probe, len(found)+5)
+	for id, p := range found {
+		out[id] = p
+	}
+	who := layer.Probe{State: layer.Have}
+	switch {
+	case f.EUID == 0 && f.Slots.Clash != "":
+		// A cell that shares its uid can be signalled and can signal.
+		who = layer.Probe{State: layer.Lacking, Detail: f.Slots.Clash + ": move the range with " + EnvUIDBase}
+	case f.EUID != 0 && f.Linux.SubID == nil:
+		who = layer.Probe{State: layer.Unprivileged, Detail: "no range in /etc/subuid and /etc/subgid, or no newuidmap"}
+	}
+	out[layer.OwnUID] = who
+	if f.EUID == 0 {
+		who = layer.Probe{State: layer.Have}
+	}
+	out[layer.NoGroups] = who
+	for id, controller := range map[layer.ID]string{
+		layer.CgroupMemory: "memory", layer.CgroupPids: "pids", layer.CgroupCPU: "cpu",
+	} {
+		g := f.Linux.Cgroup
+		p := layer.Probe{State: layer.Have, Detail: "on " + treeOf(g, controller)}
+		if !slices.Contains(g.Controllers, controller) {
+			p = layer.Probe{State: layer.Lacking, Detail: g.Why}
+			if f.EUID != 0 {
+				p.State = layer.Unprivileged
+			}
+		}
+		out[id] = p
+	}
+	return out
+}
+
+func treeOf(g Cgroup, controller string) string {
+	if d := g.V1[controller]; d != "" {
+		return "v1, " + d
+	}
+	return "v2, " + g.V2
+}

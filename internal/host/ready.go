@@ -1,0 +1,121 @@
+package host
+
+import (
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// Ready says whether this host can run the cell at all: the first thing that
+// is missing, with the command that mends it. Layers of the jail and the
+// accelerator are decided elsewhere; their absence may be allowed.
+func Ready(c *cell.Cell, f Facts) error {
+	switch {
+	case f.Linux != nil:
+		return readyLinux(c, f)
+	case f.FreeBSD != nil:
+		return readyFreeBSD(c, f)
+	}
+	return fault.New(fault.Host, "", "start %s on %s", c.Name, f.OS)
+}
+
+func readyLinux(c *cell.Cell, f Facts) error {
+	l := f.Linux
+	if l.QEMU == nil {
+		return fault.New(fault.Host, f.install("qemu"), "start %s: no QEMU for x86-64 (%s)", c.Name, orElse(l.QEMUWhy, "qemu-system-x86_64 is not installed"))
+	}
+	if c.Boot.Kind == cell.BootUEFI {
+		if _, err := ChooseFirmware(f); err != nil {
+			return err
+		}
+	}
+	if f.EUID != 0 && l.userNSForbidden(f.EUID) {
+		return fault.New(fault.Host, userNSMend(l), "start %s: this host lets ordinary users have no user namespace of use", c.Name)
+	}
+	return nil
+}
+
+func readyFreeBSD(c *cell.Cell, f Facts) error {
+	b := f.FreeBSD
+	switch {
+	case b.Bhyve == nil:
+		return fault.New(fault.Host, "install the base system's bhyve (pkg install FreeBSD-bhyve on a packaged base)",
+			"start %s: no bhyve (%s)", c.Name, orElse(b.BhyveWhy, "/usr/sbin/bhyve is not there"))
+	case !b.VMM && b.CPU == "":
+		return fault.New(fault.Host, "enable VT-x or AMD-V in the firmware setup; on a virtual machine, nested virtualisation",
+			"start %s: this processor shows neither VT-x nor AMD-V", c.Name)
+	case !b.VMM && b.Jailed:
+		return fault.New(fault.Host, "outside: kldload vmm, then allow.vmm for this jail", "start %s inside a jail without vmm", c.Name)
+	case !b.VMM:
+		return fault.New(fault.Host, "kldload vmm (and vmm_load=\"YES\" in /boot/loader.conf)", "start %s: vmm.ko is not loaded", c.Name)
+	case b.Jailed:
+		return fault.New(fault.Host, "run skep on the host; a jail that is to make jails needs children.max, allow.vmm, allow.mount.tmpfs and devfs rules of its own",
+			"start %s: this is already the inside of a jail", c.Name)
+	case f.EUID != 0:
+		return fault.New(fault.Host, "run skep as root", "start %s: jail(2) is root's", c.Name)
+	}
+	if c.Boot.Kind == cell.BootUEFI {
+		if _, err := ChooseFirmware(f); err != nil {
+			return err
+		}
+	}
+	if c.Boot.Kind == cell.BootLoader && len(b.Bhyve.Loader) == 0 {
+		return fault.New(fault.Host, "", "start %s: there is no bhyveload on this host", c.Name)
+	}
+	return nil
+}
+
+// ChooseFirmware is the firmware of boot = "uefi".
+func ChooseFirmware(f Facts) (OVMF, error) {
+	switch {
+	case f.Linux != nil && f.Linux.OVMF != nil:
+		return *f.Linux.OVMF, nil
+	case f.FreeBSD != nil && len(f.FreeBSD.Firmware) > 0:
+		return OVMF{Code: f.FreeBSD.Firmware[0], By: "a known path"}, nil
+	}
+	return OVMF{}, fault.New(fault.Host, f.install("ovmf"), `find a firmware for boot = "uefi"`)
+}
+
+// userNSForbidden says whether an ordinary user's namespaces are of no use.
+func (l *Linux) userNSForbidden(euid int) bool {
+	return l.UserNSOff != "" || euid != 0 && l.UserNSRestricted
+}
+
+func userNSMend(l *Linux) string {
+	switch {
+	case l.UserNSRestricted:
+		return "Ubuntu's AppArmor policy takes the capabilities of unprivileged user namespaces away: run skep as root, install its AppArmor profile, or sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+	case l.UserNSOff == "user.max_user_namespaces=0":
+		return "sysctl user.max_user_namespaces=10000"
+	case l.UserNSOff != "":
+		return "run skep as root, or sysctl kernel.unprivileged_userns_clone=1"
+	}
+	return ""
+}
+
+// packages are the names of what we need where they differ. The first column
+// is the command.
+var packages = map[string]map[string]string{
+	"debian":  {"": "apt install ", "qemu": "qemu-system-x86", "ovmf": "ovmf", "uidmap": "uidmap"},
+	"fedora":  {"": "dnf install ", "qemu": "qemu-system-x86-core", "ovmf": "edk2-ovmf", "uidmap": "shadow-utils"},
+	"arch":    {"": "pacman -S ", "qemu": "qemu-system-x86", "ovmf": "edk2-ovmf", "uidmap": "shadow"},
+	"suse":    {"": "zypper install ", "qemu": "qemu-x86", "ovmf": "qemu-ovmf-x86_64", "uidmap": "shadow"},
+	"alpine":  {"": "apk add ", "qemu": "qemu-system-x86_64", "ovmf": "ovmf", "uidmap": "shadow-uidmap"},
+	"freebsd": {"": "pkg install ", "ovmf": "edk2-bhyve"},
+}
+
+// install is the command that installs a thing on this host, or says what to
+// look for where we do not know its packages.
+func (f Facts) install(what string) string {
+	family := f.Distro
+	if f.OS == "freebsd" {
+		family = "freebsd"
+	}
+	p := packages[family]
+	if p == nil {
+		p = packages["debian"]
+	}
+	if p[what] == "" {
+		return ""
+	}
+	return p[""] + p[what]
+}
