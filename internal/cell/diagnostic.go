@@ -17,6 +17,9 @@ type Diagnostic struct {
 // Error is the mistake in one line. What came from the file was made safe to
 // print when the Diagnostic was made.
 func (d Diagnostic) Error() string {
+	if d.Pos == (Pos{}) {
+		return d.Summary
+	}
 	return Printable(d.Pos.String()) + ": " + d.Summary
 }
 

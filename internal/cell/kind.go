@@ -34,8 +34,8 @@ func scalar[V any](read func(cty.Value) (V, *mistake), write func(V) cty.Value) 
 	}
 }
 
-// flag is true or false.
-var flag = scalar(
+// boolean is true or false.
+var boolean = scalar(
 	func(v cty.Value) (bool, *mistake) {
 		if v.Type() == cty.Bool {
 			return v.True(), nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -96,15 +97,17 @@ func zvolRule(s string) *mistake {
 	return nil
 }
 
-// plainText is text that can stand in one line of an argument, a rule or a log.
+// plainText is text that can stand in one line of an argument, a rule or a log,
+// and that looks there like what it is: a path that reads backwards would fool
+// whoever looks at an audit.
 func plainText(v cty.Value) (string, *mistake) {
 	if v.Type() != cty.String {
 		return "", wrong("it is text in quotes")
 	}
 	s := v.AsString()
 	for _, r := range s {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
-			return "", wrong("there is a control character in it")
+		if !unicode.IsPrint(r) {
+			return "", wrong("there is a control character or an invisible one in it")
 		}
 	}
 	return s, nil

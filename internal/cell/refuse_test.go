@@ -127,8 +127,8 @@ func TestRefused(t *testing.T) {
 		{`disk "d" { file = "a,b" }`, `cannot use file "a,b": bhyve takes what follows a comma in a path for an option`, `rename it, or link to it under another name`},
 		{`disk "d" { file = "" }`, `cannot use file "": a path is missing`, ``},
 		{`disk "d" { file = "~/a" }`, `cannot use file "~/a": there is no shell here to expand ~`, `write the path in full`},
-		{`disk "d" { file = "a\nb" }`, `cannot use file "a\nb": there is a control character in it`, ``},
-		{`disk "d" { file = "a\u001bb" }`, `cannot use file "a\u001bb": there is a control character in it`, ``},
+		{`disk "d" { file = "a\nb" }`, `cannot use file "a\nb": there is a control character or an invisible one in it`, ``},
+		{`disk "d" { file = "a\u001bb" }`, `cannot use file "a\u001bb": there is a control character or an invisible one in it`, ``},
 		{`disk "d" { file = "` + strings.Repeat("a", 1024) + `" }`, `cannot use file "` + strings.Repeat("a", 38) + `…: the path has 1024 characters and 1023 are the most`, ``},
 		{`disk "d" { device = "/dev/zvol/t/a" }`, `cannot use device "/dev/zvol/t/a": a ZFS volume has an attribute of its own`, `did you mean zvol = "t/a"?`},
 		{`disk "d" { device = "/etc/passwd" }`, `cannot use device "/etc/passwd": a device is a node in /dev`, `use file for the image of a disk`},
@@ -204,7 +204,7 @@ func TestRefused(t *testing.T) {
 		{`passthru "p" { pci = "3/0/8" }`, `cannot use pci "3/0/8": bus, slot and function are numbers up to 255, 31 and 7`, ``},
 		{"passthru \"p\" { pci = \"3/0/1\" }\npassthru \"q\" { pci = \"3/0/1\" }", `cannot use pci: another passthru uses it already, on line 2`, ``},
 		{`hypervisor { args = [""] }`, `cannot use args "": it is empty`, ``},
-		{`hypervisor { args = ["a\nb"] }`, `cannot use args "a\nb": there is a control character in it`, ``},
+		{`hypervisor { args = ["a\nb"] }`, `cannot use args "a\nb": there is a control character or an invisible one in it`, ``},
 
 		// Form.
 		{`memory = 16G`, `cannot read this line: text stands in quotes`, `did you mean "16G"?`},

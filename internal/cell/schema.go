@@ -80,8 +80,8 @@ var diskBlock = block[Disk]{
 		at("device", path(deviceRule), func(d *Disk) *string { return &d.Device }),
 		at("format", choice(FormatRaw, FormatQcow2), func(d *Disk) *DiskFormat { return &d.Format }),
 		at("size", size(MiB, 1024*TiB, MiB), func(d *Disk) *Size { return &d.Size }),
-		at("reserved", flag, func(d *Disk) *bool { return &d.Reserved }),
-		at("read_only", flag, func(d *Disk) *bool { return &d.ReadOnly }),
+		at("reserved", boolean, func(d *Disk) *bool { return &d.Reserved }),
+		at("read_only", boolean, func(d *Disk) *bool { return &d.ReadOnly }),
 		at("model", choice("virtio", "ahci", "nvme"), func(d *Disk) *string { return &d.Model }),
 	},
 	fresh: func() Disk { return Disk{} },
@@ -101,7 +101,7 @@ var nicBlock = block[NIC]{
 
 var bridgeBlock = block[Bridge]{
 	attrs: []attr[Bridge]{
-		at("create", flag, func(b *Bridge) *bool { return &b.Create }),
+		at("create", boolean, func(b *Bridge) *bool { return &b.Create }),
 		at("uplink", text(interfaceRule), func(b *Bridge) *string { return &b.Uplink }),
 	},
 	fresh: func() Bridge { return Bridge{} },
@@ -111,7 +111,7 @@ var bridgeBlock = block[Bridge]{
 var shareBlock = block[Share]{
 	attrs: []attr[Share]{
 		at("path", path(shareRule), func(s *Share) *string { return &s.Path }),
-		at("read_only", flag, func(s *Share) *bool { return &s.ReadOnly }),
+		at("read_only", boolean, func(s *Share) *bool { return &s.ReadOnly }),
 	},
 	fresh: func() Share { return Share{} },
 	check: func(r *reader, path string, _ *Share) { r.need(path, "path", `path = "/srv/share"`) },
@@ -132,7 +132,7 @@ var screenBlock = block[Screen]{
 		at("width", count(640, 3840, ""), func(s *Screen) *int { return &s.Width }),
 		at("height", count(480, 2160, ""), func(s *Screen) *int { return &s.Height }),
 		at("password_file", path(), func(s *Screen) *string { return &s.PasswordFile }),
-		at("wait", flag, func(s *Screen) *bool { return &s.Wait }),
+		at("wait", boolean, func(s *Screen) *bool { return &s.Wait }),
 	},
 	fresh: func() Screen { return Screen{Width: 1024, Height: 768} },
 }
@@ -148,7 +148,7 @@ var consoleBlock = block[Console]{
 var gdbBlock = block[GDB]{
 	attrs: []attr[GDB]{
 		at("listen", listen, func(g *GDB) *string { return &g.Listen }),
-		at("wait", flag, func(g *GDB) *bool { return &g.Wait }),
+		at("wait", boolean, func(g *GDB) *bool { return &g.Wait }),
 	},
 	fresh: func() GDB { return GDB{} },
 	check: func(r *reader, path string, _ *GDB) { r.need(path, "listen", `listen = "127.0.0.1:1234"`) },

@@ -10,7 +10,7 @@ import (
 var otherNames = map[string]string{
 	"cpu": "cpus", "vcpu": "cpus", "vcpus": "cpus", "cores": "cpus",
 	"mem": "memory", "ram": "memory",
-	"firmware": "boot", "bios": "boot", "bootrom": "boot",
+	"firmware": "boot", "bios": "boot", "bootrom": "boot", "uefi": "boot",
 	"vnc": "screen", "graphics": "screen", "framebuffer": "screen",
 	"network": "nic", "net": "nic", "interface": "nic",
 	"volume": "disk", "drive": "disk", "cdrom": "disk",
