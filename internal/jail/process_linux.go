@@ -1,25 +1,183 @@
 package jail
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"skep/internal/layer"
 )
 
-// Process is a live hypervisor in its jail.
-type Process struct{}
+// ErrGone: there is no such process any more, or its number belongs to another one now.
+var ErrGone = errors.New("the hypervisor is gone")
 
-var errTodo = errors.New("not built yet")
+// A Process is a live hypervisor in its jail. Nothing of it depends on the keeper: if that dies,
+// it goes on, and another keeper can Adopt it.
+type Process struct {
+	pid      int
+	file     *os.File // the pidfd, in the runtime's poller
+	start    uint64
+	child    bool
+	record   Record
+	listener *listener
 
-func Start(ctx context.Context, spec Spec) (*Process, error)     { return nil, errTodo }
-func Adopt(pid int, startTime uint64) (*Process, error)          { return nil, errTodo }
-func ProbeLayers() (map[layer.ID]layer.Probe, error)             { return nil, errTodo }
-func (p *Process) Pid() int                                      { return 0 }
-func (p *Process) StartTime() uint64                             { return 0 }
-func (p *Process) Record() Record                                { return Record{} }
-func (p *Process) Seal() error                                   { return errTodo }
-func (p *Process) Empty(ctx context.Context, planned Root) error { return errTodo }
-func (p *Process) Kill() error                                   { return errTodo }
-func (p *Process) Wait(ctx context.Context) (Exit, error)        { return Exit{}, errTodo }
-func (p *Process) Release() error                                { return nil }
+	done    chan struct{} // closed when it has ended and exit is set
+	exit    Exit
+	sealing sync.Mutex
+}
+
+func newProcess(pid, pidfd int, child bool) (*Process, error) {
+	p := &Process{pid: pid, child: child, done: make(chan struct{})}
+	var err error
+	if p.start, err = startTime(pid); err == nil {
+		err = unix.SetNonblock(pidfd, true)
+	}
+	if err != nil {
+		unix.Close(pidfd)
+		return nil, fmt.Errorf("cannot watch process %d: %w", pid, err)
+	}
+	p.file = os.NewFile(uintptr(pidfd), "pidfd")
+	go p.reap()
+	return p, nil
+}
+
+// Adopt takes over a hypervisor that another keeper started. The start time makes sure that the
+// number has not gone to someone else. Its phases are sealed: the listener died with its keeper.
+func Adopt(pid int, start uint64, record Record) (*Process, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, ErrGone)
+	}
+	// With the pidfd in hand the number cannot change its owner between here and the check.
+	if now, err := startTime(pid); err != nil || now != start {
+		unix.Close(pidfd)
+		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, ErrGone)
+	}
+	p, err := newProcess(pid, pidfd, false)
+	if err != nil {
+		return nil, err
+	}
+	p.record = record
+	p.record.Sealed = true
+	return p, nil
+}
+
+// Pid is the hypervisor's number on the host, StartTime what tells it from a later one of that
+// number: field 22 of /proc/PID/stat.
+func (p *Process) Pid() int          { return p.pid }
+func (p *Process) StartTime() uint64 { return p.start }
+
+// PidFD is a descriptor of the process. It is the Process's own and closed by Release.
+func (p *Process) PidFD() *os.File { return p.file }
+
+// Done is closed when the hypervisor has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Record is what was applied.
+func (p *Process) Record() Record {
+	p.sealing.Lock()
+	defer p.sealing.Unlock()
+	r := p.record
+	r.Layers = slices.Clone(r.Layers)
+	return r
+}
+
+// Seal ends the start: from here on each of its calls fails with ENOSYS, and nobody can undo it.
+func (p *Process) Seal() error {
+	p.sealing.Lock()
+	defer p.sealing.Unlock()
+	if p.listener != nil {
+		if err := p.listener.seal(); err != nil {
+			return fmt.Errorf("cannot end the start phase: %w", err)
+		}
+	}
+	p.record.Sealed = layer.On(p.record.Layers, layer.TwoPhases)
+	return nil
+}
+
+// Kill ends the hypervisor now. One that has ended already is no error.
+func (p *Process) Kill() error {
+	err := p.control(func(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) })
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+// Wait returns how it ended.
+func (p *Process) Wait(ctx context.Context) (Exit, error) {
+	select {
+	case <-p.done:
+		return p.exit, nil
+	case <-ctx.Done():
+		return Exit{}, ctx.Err()
+	}
+}
+
+// Release lets go of what the keeper holds of the process and leaves that alone. It seals too.
+func (p *Process) Release() error {
+	return errors.Join(p.Seal(), p.file.Close())
+}
+
+func (p *Process) control(do func(fd int) error) error {
+	conn, err := p.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	err = conn.Control(func(fd uintptr) { inner = do(int(fd)) })
+	return errors.Join(err, inner)
+}
+
+// reap waits in the runtime's poller, without a thread. After Release nobody collects the process;
+// it is then init's or the next keeper's.
+func (p *Process) reap() {
+	conn, err := p.file.SyscallConn()
+	if err != nil {
+		return
+	}
+	err = conn.Read(func(fd uintptr) bool { return p.ended(int(fd)) })
+	if err == nil {
+		close(p.done)
+	}
+}
+
+func (p *Process) ended(pidfd int) bool {
+	if p.child {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(p.pid, &status, unix.WNOHANG, nil)
+		if err == nil && pid == p.pid {
+			p.exit = Exit{Seen: true, Code: status.ExitStatus()}
+			if status.Signaled() {
+				p.exit.Code, p.exit.Signal = 0, int(status.Signal())
+			}
+			return true
+		}
+		return err != nil && err != unix.EINTR
+	}
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n == 1
+}
+
+// startTime is field 22 of /proc/PID/stat. The name in field 2 may hold anything, so counting
+// starts behind its closing parenthesis.
+func startTime(pid int) (uint64, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	i := bytes.LastIndexByte(stat, ')')
+	fields := bytes.Fields(stat[i+1:])
+	if i < 0 || len(fields) < 20 {
+		return 0, unix.EPROTO
+	}
+	return strconv.ParseUint(string(fields[19]), 10, 64)
+}

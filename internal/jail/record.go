@@ -6,6 +6,7 @@ import "skep/internal/layer"
 // outside. It is written to the cell's state as JSON.
 type Record struct {
 	Layers      []layer.Decision `json:"layers"`
+	Mapping     Mapping          `json:"mapping"`
 	LandlockABI int              `json:"landlock_abi"`
 	Filters     []FilterRecord   `json:"filters"`
 	// RunCalls and StartCalls count the calls of each phase; Sealed says the second are gone.

@@ -1,0 +1,76 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// check finds what no host could do. The plan has checked what people write; this guards the room
+// against the plan: a path that climbs out would be made on the host.
+func (s Spec) check() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("cannot build the jail: "+format, args...))
+	}
+	seen := map[RoomPath]bool{}
+	for _, p := range s.Root.paths() {
+		if !p.clean() {
+			bad("%q is no clean absolute path of a room", p)
+		}
+		if seen[p] {
+			bad("%q is in the room twice", p)
+		}
+		seen[p] = true
+	}
+	for _, n := range s.Root.Nodes {
+		if path.Dir(string(n.Room)) != "/dev" {
+			bad("device %q is not in /dev", n.Room)
+		}
+	}
+	for _, p := range s.Root.paths() {
+		if path.Dir(string(p)) == "/dev" && !slices.ContainsFunc(s.Root.Nodes, func(n Node) bool { return n.Room == p }) {
+			bad("%q is in /dev and no device", p)
+		}
+	}
+	if !seen[s.Path] {
+		bad("the hypervisor %q is not in the room", s.Path)
+	}
+	if len(s.Argv) == 0 {
+		bad("the hypervisor has no argv")
+	}
+	for _, arg := range append([]string{s.Hostname, string(s.Path)}, s.Argv...) {
+		if strings.ContainsRune(arg, 0) {
+			bad("%q holds a NUL", arg)
+		}
+	}
+	if s.Hostname == "" || len(s.Hostname) > 64 {
+		bad("a host name has 1 to 64 bytes, not %d", len(s.Hostname))
+	}
+	// User 0 would own the host's files even without a capability.
+	if s.Identity.UID <= 0 || s.Identity.GID <= 0 {
+		if s.Identity.Mapping != ByOwn {
+			bad("user %d and group %d: neither may be 0", s.Identity.UID, s.Identity.GID)
+		}
+	}
+	for i, fd := range s.FDs {
+		if fd.File == nil {
+			bad("descriptor %d (%s) is not open", FDNumber(i), fd.Name)
+		}
+	}
+	for _, c := range s.Root.Copies {
+		if c.From == nil || c.Size < 0 {
+			bad("the source of %q is not open", c.Room)
+		}
+	}
+	if s.Root.Size <= 0 {
+		bad("the room has no size")
+	}
+	return errors.Join(errs...)
+}
+
+func (p RoomPath) clean() bool {
+	return strings.HasPrefix(string(p), "/") && p != "/" && path.Clean(string(p)) == string(p) && !strings.ContainsRune(string(p), 0)
+}

@@ -1,0 +1,172 @@
+package jail
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/layer"
+)
+
+// ProbeLayers asks this host for each layer by trying it, with the rights of the caller, and
+// changes nothing. id is the identity a cell would get.
+func ProbeLayers(id Identity) (map[layer.ID]layer.Probe, error) {
+	have := layer.Probe{State: layer.Have}
+	probes := map[layer.ID]layer.Probe{
+		// These came with kernels older than any that has the private root's calls.
+		layer.EmptyEnv: have, layer.NoNewPrivs: have, layer.RLimits: have, layer.NoCore: have,
+		layer.Capabilities: have, layer.OOMScore: have, layer.ASLR: have,
+	}
+	for _, n := range namespaces {
+		probes[n.layer] = tried(tryNamespaces(n.flag))
+	}
+	probes[layer.CgroupNamespace] = tried(tryNamespaces(unix.CLONE_NEWCGROUP))
+	probes[layer.PrivateRoot] = tried(mountCalls())
+	probes[layer.EmptyRoom] = probes[layer.PrivateRoot]
+	probes[layer.ClosedFDs] = tried(knows(unix.SYS_CLOSE_RANGE, ^uintptr(0), 0, 0))
+	probes[layer.Keyring] = tried(knows(unix.SYS_KEYCTL, ^uintptr(0), 0, 0))
+	probes[layer.WXMDWE] = tried(prctl(unix.PR_GET_MDWE, 0, 0, 0, 0))
+	probes[layer.KSMOff] = mootIf(prctl(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0), unix.EINVAL, ksmDetail())
+	probes[layer.CoreScheduling] = mootIf(coreScheduling(), unix.ENODEV, "no sibling threads on this processor")
+	probes[layer.Landlock] = landlockProbe()
+	probes[layer.Seccomp] = tried(seccompAction(unix.SECCOMP_RET_ERRNO))
+	probes[layer.WXSeccomp] = probes[layer.Seccomp]
+	notify := tried(notifyListener())
+	probes[layer.OneExec], probes[layer.TwoPhases] = notify, notify
+	probeIdentity(probes, id)
+	probeCgroups(probes)
+	return probes, nil
+}
+
+func tried(errno unix.Errno) layer.Probe {
+	if errno == 0 {
+		return layer.Probe{State: layer.Have}
+	}
+	return layer.Probe{State: layer.Lacking, Detail: errno.Error()}
+}
+
+func mootIf(errno, moot unix.Errno, why string) layer.Probe {
+	if errno == moot {
+		return layer.Probe{State: layer.Moot, Detail: why}
+	}
+	return tried(errno)
+}
+
+// tryNamespaces makes one, in a child that ends at once. An ordinary user's comes inside a user
+// namespace, as it will in a cell.
+func tryNamespaces(flag uint64) unix.Errno {
+	program := &Program{}
+	loaded, err := program.load(-1)
+	if err != nil {
+		return unix.EINVAL
+	}
+	pid, err := loaded.fork(&cloneArgs{Flags: unix.CLONE_NEWUSER | unix.CLONE_CLEAR_SIGHAND | flag, ExitSignal: uint64(unix.SIGCHLD)})
+	if err != nil {
+		if errno, ok := err.(unix.Errno); ok {
+			return errno
+		}
+		return unix.EINVAL
+	}
+	for {
+		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
+			return 0
+		}
+	}
+}
+
+// knows makes a call with arguments that cannot succeed: any answer but ENOSYS shows that it is there.
+func knows(number, a, b, c uintptr) unix.Errno {
+	if _, _, errno := unix.RawSyscall(number, a, b, c); errno == unix.ENOSYS {
+		return errno
+	}
+	return 0
+}
+
+// mountCalls are those of the private root; mount_setattr(2) is the youngest.
+func mountCalls() unix.Errno {
+	for _, n := range []uintptr{unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_MOUNT_SETATTR} {
+		if errno := knows(n, ^uintptr(0), 0, ^uintptr(0)); errno != 0 {
+			return errno
+		}
+	}
+	return 0
+}
+
+func ksmDetail() string {
+	if _, err := os.Stat("/sys/kernel/mm/ksm"); err != nil {
+		return "this kernel merges no pages"
+	}
+	return "this kernel merges only what a program offers"
+}
+
+// coreScheduling reads this thread's cookie, which changes nothing.
+func coreScheduling() unix.Errno {
+	var cookie uint64
+	return prctl(unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(&cookie)))
+}
+
+func landlockProbe() layer.Probe {
+	if abi := landlockABI(); abi > 0 {
+		return layer.Probe{State: layer.Have, Detail: fmt.Sprintf("ABI %d", abi)}
+	}
+	return layer.Probe{State: layer.Lacking, Detail: "not in this kernel, or not among its security modules"}
+}
+
+func seccompAction(action uint32) unix.Errno {
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
+	return errno
+}
+
+func notifyListener() unix.Errno {
+	if errno := seccompAction(unix.SECCOMP_RET_USER_NOTIF); errno != 0 {
+		return errno
+	}
+	if !flagKnown(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+		return unix.EINVAL
+	}
+	return 0
+}
+
+func probeIdentity(probes map[layer.ID]layer.Probe, id Identity) {
+	p := layer.Probe{State: layer.Have}
+	if id.Mapping == ByOwn {
+		p = layer.Probe{State: layer.Unprivileged, Detail: "needs root or a range in /etc/subuid and /etc/subgid"}
+	}
+	probes[layer.OwnUID], probes[layer.NoGroups] = p, p
+	// A caller without supplementary groups has none to drop.
+	if groups, err := os.Getgroups(); id.Mapping == ByOwn && err == nil && len(groups) == 0 {
+		probes[layer.NoGroups] = layer.Probe{State: layer.Moot, Detail: "the caller has none"}
+	}
+}
+
+// probeCgroups looks for the controllers, and whether the caller is root. Whoever places a cell in
+// a delegated group knows better and may overrule this.
+func probeCgroups(probes map[layer.ID]layer.Probe) {
+	controllers, _ := os.ReadFile("/proc/cgroups")
+	for _, c := range []struct {
+		id   layer.ID
+		name string
+	}{{layer.CgroupMemory, "memory"}, {layer.CgroupPids, "pids"}, {layer.CgroupCPU, "cpu"}} {
+		switch {
+		case !enabled(string(controllers), c.name):
+			probes[c.id] = layer.Probe{State: layer.Lacking, Detail: "no such controller"}
+		case os.Geteuid() != 0:
+			probes[c.id] = layer.Probe{State: layer.Unprivileged, Detail: "needs root or a delegated cgroup"}
+		default:
+			probes[c.id] = layer.Probe{State: layer.Have}
+		}
+	}
+}
+
+// enabled reads /proc/cgroups: name, hierarchy, number of groups, enabled.
+func enabled(table, name string) bool {
+	for line := range strings.Lines(table) {
+		if f := strings.Fields(line); len(f) == 4 && f[0] == name {
+			return f[3] == "1"
+		}
+	}
+	return false
+}

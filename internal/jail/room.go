@@ -1,0 +1,36 @@
+package jail
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// relative is a path as the room's root sees it.
+func relative(p RoomPath) string { return strings.TrimPrefix(path.Clean(string(p)), "/") }
+
+// directories are all parents of what is in the room, parents first.
+func (r Root) directories() []string {
+	var dirs []string
+	for _, p := range r.paths() {
+		for d := path.Dir(relative(p)); d != "."; d = path.Dir(d) {
+			dirs = append(dirs, d)
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+func (r Root) paths() []RoomPath {
+	var all []RoomPath
+	for _, f := range r.Files {
+		all = append(all, f.Room)
+	}
+	for _, c := range r.Copies {
+		all = append(all, c.Room)
+	}
+	for _, n := range r.Nodes {
+		all = append(all, n.Room)
+	}
+	return all
+}

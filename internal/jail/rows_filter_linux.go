@@ -1,0 +1,155 @@
+package jail
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+)
+
+// right is one row of Landlock's table: what it is called and which ABI brought it.
+type right struct {
+	flag
+	abi int
+}
+
+// Landlock refuses whatever it handles and no rule gives back. All that the kernel knows is
+// handled; the newest rights come first where one depends on another.
+var (
+	fileRights = []right{
+		{flag{"EXECUTE", unix.LANDLOCK_ACCESS_FS_EXECUTE}, 1},
+		{flag{"WRITE_FILE", unix.LANDLOCK_ACCESS_FS_WRITE_FILE}, 1},
+		{flag{"READ_FILE", unix.LANDLOCK_ACCESS_FS_READ_FILE}, 1},
+		{flag{"READ_DIR", unix.LANDLOCK_ACCESS_FS_READ_DIR}, 1},
+		{flag{"REMOVE_DIR", unix.LANDLOCK_ACCESS_FS_REMOVE_DIR}, 1},
+		{flag{"REMOVE_FILE", unix.LANDLOCK_ACCESS_FS_REMOVE_FILE}, 1},
+		{flag{"MAKE_CHAR", unix.LANDLOCK_ACCESS_FS_MAKE_CHAR}, 1},
+		{flag{"MAKE_DIR", unix.LANDLOCK_ACCESS_FS_MAKE_DIR}, 1},
+		{flag{"MAKE_REG", unix.LANDLOCK_ACCESS_FS_MAKE_REG}, 1},
+		{flag{"MAKE_SOCK", unix.LANDLOCK_ACCESS_FS_MAKE_SOCK}, 1},
+		{flag{"MAKE_FIFO", unix.LANDLOCK_ACCESS_FS_MAKE_FIFO}, 1},
+		{flag{"MAKE_BLOCK", unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK}, 1},
+		{flag{"MAKE_SYM", unix.LANDLOCK_ACCESS_FS_MAKE_SYM}, 1},
+		{flag{"REFER", unix.LANDLOCK_ACCESS_FS_REFER}, 2},
+		{flag{"TRUNCATE", unix.LANDLOCK_ACCESS_FS_TRUNCATE}, 3},
+		{flag{"IOCTL_DEV", unix.LANDLOCK_ACCESS_FS_IOCTL_DEV}, 5},
+	}
+	netRights = []right{
+		{flag{"BIND_TCP", unix.LANDLOCK_ACCESS_NET_BIND_TCP}, 4},
+		{flag{"CONNECT_TCP", unix.LANDLOCK_ACCESS_NET_CONNECT_TCP}, 4},
+	}
+	scopes = []right{
+		{flag{"ABSTRACT_UNIX_SOCKET", unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, 6},
+		{flag{"SIGNAL", unix.LANDLOCK_SCOPE_SIGNAL}, 6},
+	}
+	roomRights = []string{"EXECUTE", "READ_FILE"}
+	nodeRights = []string{"READ_FILE", "WRITE_FILE", "IOCTL_DEV"}
+)
+
+// known is the part of a table that this ABI has, and of that the named ones if names are given.
+func known(table []right, abi int, names ...string) Arg {
+	var fs []flag
+	for _, r := range table {
+		wanted := len(names) == 0
+		for _, n := range names {
+			wanted = wanted || n == r.name
+		}
+		if wanted && r.abi <= abi {
+			fs = append(fs, r.flag)
+		}
+	}
+	if len(fs) == 0 {
+		return named("0", 0)
+	}
+	return flags(fs...)
+}
+
+// landlock refuses once more, by paths, what the empty room leaves nothing of.
+func (b *builder) landlock() {
+	abi := b.facts.landlockABI
+	files, net, scoped := known(fileRights, abi), known(netRights, abi), known(scopes, abi)
+	ruleset := &unix.LandlockRulesetAttr{
+		Handled_access_fs: uint64(files.value), Handled_access_net: uint64(net.value), Scoped: uint64(scoped.value)}
+	id := layer.Landlock
+	b.rows(step(id, "rules", sysLandlockCreate, "all that is handled and not allowed below is refused",
+		mem(fmt.Sprintf("{fs=%s, net=%s, scoped=%s}", files.text, net.text, scoped.text), ruleset),
+		number(int(unsafe.Sizeof(*ruleset))), number(0)).returning(b.in.lowest(), ""))
+	allow := func(name, path, why string, rights []string) {
+		granted := known(fileRights, abi, rights...)
+		// The rule's descriptor is written down before there is one: the lowest free number.
+		fd := b.in.lowest() + 1
+		// The kernel's struct is packed and 12 bytes long, this one has 4 more behind it.
+		rule := &unix.LandlockPathBeneathAttr{Allowed_access: uint64(granted.value), Parent_fd: int32(fd)}
+		b.rows(
+			step(id, "find-"+name, sysOpenat, "", cwd, str(path),
+				flags(flag{"O_PATH", unix.O_PATH}, flag{"O_CLOEXEC", unix.O_CLOEXEC}), number(0)).returning(fd, ""),
+			step(id, "allow-"+name, sysLandlockAdd, why, from("rules"),
+				named("LANDLOCK_RULE_PATH_BENEATH", unix.LANDLOCK_RULE_PATH_BENEATH),
+				mem(fmt.Sprintf("{%s, %d}", granted.text, fd), rule), number(0)),
+			step(id, "drop-"+name, sysClose, "", number(fd)),
+		)
+	}
+	allow("room", "/", "the room's files, as long as there are any", roomRights)
+	for _, n := range b.spec.Root.Nodes {
+		allow(string(n.Room), string(n.Room), "the device", nodeRights)
+	}
+	b.rows(
+		step(id, "landlock", sysLandlockSelf, "", from("rules"), number(0)),
+		step(id, "drop-rules", sysClose, "", from("rules")),
+		step(id, "prove-landlock", sysOpenat, "it cannot be seen from outside, so it is tried here", cwd, str("/"),
+			flags(flag{"O_RDONLY", unix.O_RDONLY}, flag{"O_DIRECTORY", unix.O_DIRECTORY}, flag{"O_CLOEXEC", unix.O_CLOEXEC}), number(0)).failing(unix.EACCES),
+	)
+}
+
+// compiled is the spec's policy for this machine; either part may be empty.
+type compiled struct {
+	seccomp.Filters
+}
+
+// sockFprog is struct sock_fprog.
+type sockFprog struct {
+	length uint16
+	filter unsafe.Pointer
+}
+
+func fprog(name string, f seccomp.Filter) Arg {
+	p := &sockFprog{length: uint16(len(f)), filter: unsafe.Pointer(unsafe.SliceData([]bpf.RawInstruction(f)))}
+	return mem(fmt.Sprintf("{%s, %d instructions}", name, len(f)), p)
+}
+
+// filters come last. The one that asks the keeper is first: the rows between the two send it what
+// it needs to answer, with calls that the second no longer has.
+func (b *builder) filters(c compiled) {
+	mode := named("SECCOMP_SET_MODE_FILTER", unix.SECCOMP_SET_MODE_FILTER)
+	listener := b.in.lowest()
+	f := flags(flag{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER})
+	if b.facts.notifyFlags != 0 {
+		f = flags(flag{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}, flag{"WAIT_KILLABLE_RECV", b.facts.notifyFlags})
+	}
+	if b.on(layer.Seccomp) {
+		b.rows(
+			step(layer.OneExec, "filter-phases", sysSeccomp, "exec and what only the start needs: the keeper is asked",
+				mode, f, fprog("phases", c.Phases)).returning(listener, ""),
+			step(layer.OneExec, "hand-over-listener", sysSendmsg, "the keeper answers, and ends it",
+				descriptor("sync", b.in.sync), mem(fmt.Sprintf("{SCM_RIGHTS, [%d]}", listener), rightsMessage(listener)),
+				flags(flag{"MSG_NOSIGNAL", unix.MSG_NOSIGNAL})).returning(1, ""),
+			step(layer.OneExec, "drop-listener", sysClose, "no one in here may answer", number(listener)),
+		)
+	}
+	b.rows(step(layer.Seccomp, "filter-calls", sysSeccomp, "only the calls of the policy",
+		mode, number(0), fprog("calls", c.Calls)))
+}
+
+// rightsMessage is a msghdr of one byte that carries fd.
+func rightsMessage(fd int) *unix.Msghdr {
+	control := unix.UnixRights(fd)
+	var one [1]byte
+	iov := &unix.Iovec{Base: &one[0], Len: 1}
+	m := &unix.Msghdr{Iov: iov, Iovlen: 1, Control: &control[0]}
+	m.SetControllen(len(control))
+	return m
+}

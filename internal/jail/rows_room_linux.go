@@ -1,0 +1,130 @@
+package jail
+
+import (
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	dirMode  = 0o555
+	fileMode = 0o444 // of a copy; a placeholder's mode never shows
+	devDir   = "dev"
+)
+
+// room builds the root: a tmpfs, the files in it, and then the old root gone.
+func (b *builder) room() {
+	size := strconv.FormatInt(b.spec.Root.Size, 10)
+	inodes := strconv.Itoa(len(b.spec.Root.directories()) + len(b.spec.Root.Files) + len(b.spec.Root.Copies) + len(b.spec.Root.Nodes) + 1)
+	config := func(name, key, value, why string) Step {
+		return step("", name, sysFsconfig, why, from("new-root"),
+			named("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), str(key), str(value), number(0))
+	}
+	b.rows(
+		step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
+			null(), str("/"), null(), flags(flag{"MS_REC", unix.MS_REC}, flag{"MS_PRIVATE", unix.MS_PRIVATE}), null()),
+		step("", "new-root", sysFsopen, "a root of our own, in memory", str("tmpfs"), flags(flag{"FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC})),
+		config("bound-root", "size", size, "just as large as what goes in"),
+		config("bound-root-entries", "nr_inodes", inodes, "and with just as many entries"),
+		config("root-mode", "mode", strconv.FormatInt(dirMode, 8), "to be read and searched"),
+		step("", "create-root", sysFsconfig, "", from("new-root"), named("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), null(), null(), number(0)),
+		step("", "mount-root", sysFsmount, "", from("new-root"), flags(mountClose), flags(nodev, nosuid, noexec)),
+		step("", "place-root", sysMoveMount, "over the old root, which absolute paths still reach", from("mount-root"), emptyPath,
+			cwd, str("/"), flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})),
+		step("", "no-umask", sysUmask, "modes are as written here", octal(0)),
+	)
+	for _, dir := range b.spec.Root.directories() {
+		b.rows(step("", "dir-/"+dir, sysMkdirat, "on the way to a file", from("mount-root"), str(dir), octal(dirMode)))
+	}
+	for _, f := range b.spec.Root.Files {
+		b.file(f)
+	}
+	for i, c := range b.spec.Root.Copies {
+		b.copy(c, b.in.copies[i])
+	}
+	b.bindNodes()
+	b.rows(
+		step("", "enter-root", sysFchdir, "", from("mount-root")),
+		step("", "pivot", sysPivotRoot, "the new root below, the old one on top of it", str("."), str(".")),
+		step("", "drop-old-root", sysUmount, "and the host's files are gone", str("."), flags(flag{"MNT_DETACH", unix.MNT_DETACH})),
+		step("", "enter-room", sysChdir, "", str("/")),
+		b.attributes("close-room", "/", "no writes, no devices, no execution of what was copied in", rdonly, nodev, nosuid, noexec),
+	)
+	b.placeNodes()
+	b.rows(step("", "strict-umask", sysUmask, "in case something could be made", octal(0o777)))
+}
+
+func (b *builder) attributes(name, at, why string, set ...flag) Step {
+	return step("", name, sysMountSetattr, why, append([]Arg{cwd, str(at), number(0)}, setattr(set...)...)...)
+}
+
+// file shows one file of the host: a copy of its mount with stricter flags on an empty placeholder.
+func (b *builder) file(f File) {
+	in := relative(f.Room)
+	set, why := []flag{rdonly, nodev, nosuid, noexec}, "to be read"
+	if f.Exec {
+		set, why = set[:3], "to be read and executed"
+	}
+	b.bind(in, f.Host, why, set)
+	b.rows(b.move("place-"+string(f.Room), "take-"+string(f.Room), from("mount-root"), in))
+}
+
+func (b *builder) bind(in string, host HostPath, why string, set []flag) {
+	name := "/" + in
+	b.rows(
+		step("", "slot-"+name, sysMknodat, "a name to mount on", from("mount-root"), str(in),
+			named("S_IFREG|0", unix.S_IFREG), number(0)),
+		step("", "take-"+name, sysOpenTree, why, cwd, str(string(host)),
+			flags(flag{"OPEN_TREE_CLONE", unix.OPEN_TREE_CLONE}, flag{"OPEN_TREE_CLOEXEC", unix.OPEN_TREE_CLOEXEC})),
+		step("", "bar-"+name, sysMountSetattr, "", append([]Arg{from("take-" + name), emptyPath,
+			flags(flag{"AT_EMPTY_PATH", unix.AT_EMPTY_PATH})}, setattr(set...)...)...),
+	)
+}
+
+func (b *builder) move(name, what string, dir Arg, to string) Step {
+	return step("", name, sysMoveMount, "", from(what), emptyPath, dir, str(to),
+		flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH}))
+}
+
+func (b *builder) copy(c Copy, source int) {
+	name, in := string(c.Room), relative(c.Room)
+	b.rows(
+		step("", "make-"+name, sysOpenat, "a file of the caller's, by descriptor", from("mount-root"), str(in),
+			flags(flag{"O_WRONLY", unix.O_WRONLY}, flag{"O_CREAT", unix.O_CREAT}, flag{"O_EXCL", unix.O_EXCL}, flag{"O_CLOEXEC", unix.O_CLOEXEC}), octal(fileMode)),
+		step("", "copy-"+name, sysSendfile, "", from("make-"+name), descriptor(fmt.Sprintf("source of %s", name), source),
+			mem("&0", new(int64)), number(int(c.Size))).inFull(),
+		// A file open for writing would keep the mount from becoming read-only.
+		step("", "done-"+name, sysClose, "", from("make-"+name)),
+	)
+}
+
+// bindNodes prepares the host's own nodes, where the keeper could not make any: they have to be
+// taken while the old root is there.
+func (b *builder) bindNodes() {
+	if b.in.nodes >= 0 {
+		return
+	}
+	for _, n := range b.spec.Root.Nodes {
+		b.bind(relative(n.Room), n.Host, "the host's own node", []flag{rdonly, nosuid, noexec})
+	}
+}
+
+// placeNodes shows the devices, after the room was closed to all others.
+func (b *builder) placeNodes() {
+	if len(b.spec.Root.Nodes) == 0 {
+		return
+	}
+	if b.in.nodes < 0 {
+		for _, n := range b.spec.Root.Nodes {
+			b.rows(b.move("place-"+string(n.Room), "take-"+string(n.Room), cwd, string(n.Room)))
+		}
+		return
+	}
+	b.rows(
+		step("", "place-devices", sysMoveMount, "nodes of the cell's own user, made by the keeper",
+			descriptor("devices", b.in.nodes), emptyPath, cwd, str("/"+devDir),
+			flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})),
+		b.attributes("close-devices", "/"+devDir, "nothing can be added there", rdonly, nosuid, noexec),
+	)
+}

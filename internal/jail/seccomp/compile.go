@@ -1,0 +1,176 @@
+package seccomp
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/net/bpf"
+)
+
+// Actions, as <linux/seccomp.h> has them; written here so that filters can be made anywhere.
+const (
+	retAllow  = 0x7fff0000
+	retNotify = 0x7fc00000
+	retErrno  = 0x00050000
+	retKill   = 0x80000000 // the whole process
+	retEPERM  = retErrno | 1
+	retENOSYS = retErrno | 38
+)
+
+// struct seccomp_data: the number, the architecture, the address of the call, six arguments. Both
+// architectures here are little-endian, so the low word of an argument comes first.
+const (
+	offNumber = 0
+	offArch   = 4
+	offArgs   = 16
+	x32Bit    = 0x40000000
+	// firstUnknown is the first number that no kernel had when this table was written.
+	firstUnknown = 471
+	maxLength    = 4096 // BPF_MAXINSNS
+)
+
+// A Filter is what seccomp(2) takes.
+type Filter []bpf.RawInstruction
+
+// SHA256 identifies the filter in records and audits.
+func (f Filter) SHA256() string {
+	h := sha256.New()
+	for _, in := range f {
+		_ = binary.Write(h, binary.LittleEndian, in) // a hash takes every write
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Filters is a compiled policy; the package comment says what each half is for.
+type Filters struct {
+	Phases Filter
+	Calls  Filter
+}
+
+// Compile makes the filters of one architecture. Rows for calls that the architecture has not got
+// are left out; a name that no architecture has is a mistake.
+func (p Policy) Compile(arch Arch) (Filters, error) {
+	rows := map[uint32][]Row{}
+	for _, row := range p.Rows {
+		if !Known(row.Call) {
+			return Filters{}, fmt.Errorf("cannot compile the policy: no call is named %q", row.Call)
+		}
+		if n, here := arch.Number(row.Call); here {
+			rows[n] = append(rows[n], row)
+		}
+	}
+	phases, err := arch.assemble(rows, phasesAction, retAllow, retAllow)
+	if err != nil {
+		return Filters{}, err
+	}
+	calls, err := arch.assemble(rows, callsAction, retEPERM, retENOSYS)
+	return Filters{Phases: phases, Calls: calls}, err
+}
+
+func phasesAction(p Phase) uint32 {
+	if p == Start || p == Once {
+		return retNotify
+	}
+	return retAllow
+}
+
+func callsAction(p Phase) uint32 {
+	if p == Absent {
+		return retENOSYS
+	}
+	return retAllow
+}
+
+// assemble lays out one filter: whose call is it, which number, and then the rows of that number.
+// A call that no row allows gets deny, one from the future gets unknown.
+func (a Arch) assemble(rows map[uint32][]Row, action func(Phase) uint32, deny, unknown uint32) (Filter, error) {
+	var s assembler
+	s.add(bpf.LoadAbsolute{Off: offArch, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: a.audit, SkipTrue: 1},
+		bpf.RetConstant{Val: retKill},
+		bpf.LoadAbsolute{Off: offNumber, Size: 4})
+	if a.x32 {
+		s.add(bpf.JumpIf{Cond: bpf.JumpLessThan, Val: x32Bit, SkipTrue: 1},
+			bpf.RetConstant{Val: retENOSYS})
+	}
+	s.add(bpf.JumpIf{Cond: bpf.JumpLessThan, Val: firstUnknown, SkipTrue: 1},
+		bpf.RetConstant{Val: unknown})
+
+	blocks := map[uint32]label{}
+	numbers := slices.Sorted(maps.Keys(rows))
+	for _, n := range numbers {
+		blocks[n] = s.label()
+	}
+	refuse := s.label()
+	s.dispatch(numbers, blocks, refuse)
+	for _, n := range numbers {
+		s.place(blocks[n])
+		s.rows(rows[n], action, refuse)
+	}
+	s.place(refuse)
+	s.add(bpf.RetConstant{Val: deny})
+	return s.finish()
+}
+
+// dispatch finds a number's block by halving: a call that is made often must not wait for the
+// comparisons of all the others.
+func (s *assembler) dispatch(numbers []uint32, blocks map[uint32]label, refuse label) {
+	if len(numbers) <= 3 {
+		for _, n := range numbers {
+			s.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: n, SkipFalse: 1})
+			s.jump(blocks[n])
+		}
+		s.jump(refuse)
+		return
+	}
+	half := len(numbers) / 2
+	upper := s.label()
+	s.add(bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: numbers[half], SkipFalse: 1})
+	s.jump(upper)
+	s.dispatch(numbers[:half], blocks, refuse)
+	s.place(upper)
+	s.dispatch(numbers[half:], blocks, refuse)
+}
+
+// rows tries a call's rows in the order of their phases: what the run may do needs no question.
+func (s *assembler) rows(rows []Row, action func(Phase) uint32, refuse label) {
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b Row) int { return int(a.Phase) - int(b.Phase) })
+	for _, row := range sorted {
+		next := s.label()
+		for _, c := range row.When {
+			s.cond(c, next)
+		}
+		s.add(bpf.RetConstant{Val: action(row.Phase)})
+		s.place(next)
+	}
+	s.jump(refuse)
+}
+
+// cond falls through if c holds, else goes to otherwise.
+func (s *assembler) cond(c Cond, otherwise label) {
+	holds := s.label()
+	low := uint32(offArgs + 8*c.Arg)
+	for _, v := range c.In {
+		next := s.label()
+		if c.Width == Long {
+			s.compare(low+4, uint32(c.Mask>>32), uint32(v>>32), next)
+		}
+		s.compare(low, uint32(c.Mask), uint32(v), next)
+		s.jump(holds)
+		s.place(next)
+	}
+	s.jump(otherwise)
+	s.place(holds)
+}
+
+func (s *assembler) compare(off, mask, value uint32, otherwise label) {
+	s.add(bpf.LoadAbsolute{Off: off, Size: 4},
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: mask},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: value, SkipTrue: 1})
+	s.jump(otherwise)
+}

@@ -1,0 +1,169 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+)
+
+// Start builds the jail, and returns when the hypervisor's first instruction is due. If ctx ends
+// before that, or any row fails, nothing of it is left.
+func Start(ctx context.Context, spec Spec) (*Process, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	filters, err := spec.compile()
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLaunch(spec)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	program, err := build(spec, readFacts(), l.in, filters)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := program.load(l.in.errors)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.clone(loaded, spec)
+	if err != nil {
+		return nil, err
+	}
+	// Killing the child ends every wait below: its ends of the descriptors close with it.
+	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
+	defer stop()
+	if err := l.watch(p, program, spec); err != nil {
+		_ = p.Kill()
+		<-p.done
+		_ = p.Release()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("cannot build the jail: %w", ctx.Err())
+		}
+		return nil, err
+	}
+	p.record = record(spec, program, filters)
+	return p, nil
+}
+
+// Describe is the program that Start would run, for people to read. It takes and changes nothing.
+func Describe(spec Spec) (*Program, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	filters, err := spec.compile()
+	if err != nil {
+		return nil, err
+	}
+	return build(spec, readFacts(), spec.imagined(), filters)
+}
+
+func (s Spec) compile() (compiled, error) {
+	arch, ok := seccomp.ArchOf(runtime.GOARCH)
+	if !ok {
+		return compiled{}, fmt.Errorf("cannot build the jail: no table of calls for %s: %w", runtime.GOARCH, errors.ErrUnsupported)
+	}
+	filters, err := s.Policy.Compile(arch)
+	return compiled{filters}, err
+}
+
+// namespaces are the clone3(2) flags of the layers.
+var namespaces = []struct {
+	layer layer.ID
+	flag  uint64
+}{
+	{layer.UserNamespace, unix.CLONE_NEWUSER},
+	{layer.MountNamespace, unix.CLONE_NEWNS},
+	{layer.PIDNamespace, unix.CLONE_NEWPID},
+	{layer.NetworkNamespace, unix.CLONE_NEWNET},
+	{layer.IPCNamespace, unix.CLONE_NEWIPC},
+	{layer.UTSNamespace, unix.CLONE_NEWUTS},
+}
+
+func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
+	pidfd := new(int32)
+	args := &cloneArgs{
+		Flags:      unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND,
+		PidFD:      uint64(uintptr(unsafe.Pointer(pidfd))),
+		ExitSignal: uint64(unix.SIGCHLD),
+	}
+	for _, n := range namespaces {
+		if layer.On(spec.Layers, n.layer) {
+			args.Flags |= n.flag
+		}
+	}
+	if v2 := spec.Cgroups.V2; v2 != nil {
+		args.Flags |= unix.CLONE_INTO_CGROUP
+		args.Cgroup = uint64(v2.Fd())
+	}
+	pid, err := program.fork(args)
+	runtime.KeepAlive(pidfd)
+	runtime.KeepAlive(spec.Cgroups.V2)
+	if err != nil {
+		return nil, explain(cloneError(err))
+	}
+	l.dropChildEnds()
+	return newProcess(pid, int(*pidfd), true)
+}
+
+func cloneError(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return &StepError{Layer: layer.UserNamespace, Step: "clone", Errno: errno}
+	}
+	return err
+}
+
+// watch does the keeper's part while the child works through its rows.
+func (l *launch) watch(p *Process, program *Program, spec Spec) error {
+	if err := l.admit(p.pid, spec); err != nil {
+		return err
+	}
+	if layer.On(spec.Layers, layer.OneExec) && layer.On(spec.Layers, layer.Seccomp) {
+		listener, err := l.receive()
+		if err == nil {
+			if err = p.listen(listener); err != nil {
+				return err
+			}
+		} else if failed := l.failure(program); failed != nil {
+			return failed
+		} else {
+			return fmt.Errorf("cannot build the jail: receive the seccomp listener: %w", err)
+		}
+	}
+	return l.failure(program)
+}
+
+// admit maps the user, places the process in its cgroups, and lets it go on.
+func (l *launch) admit(pid int, spec Spec) error {
+	if layer.On(spec.Layers, layer.UserNamespace) {
+		if err := mapIDs(pid, spec.Identity); err != nil {
+			return err
+		}
+	}
+	for _, procs := range spec.Cgroups.V1Procs {
+		if err := os.WriteFile(procs, fmt.Append(nil, pid), 0); err != nil {
+			return fmt.Errorf("cannot build the jail: place it in its cgroup: %w", err)
+		}
+	}
+	if layer.On(spec.Layers, layer.OOMScore) {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), fmt.Append(nil, spec.OOMScoreAdj), 0); err != nil {
+			return fmt.Errorf("cannot build the jail: set its oom score: %w", err)
+		}
+	}
+	if _, err := unix.Write(l.sync, []byte{1}); err != nil {
+		return fmt.Errorf("cannot build the jail: release the child: %w", err)
+	}
+	return nil
+}
