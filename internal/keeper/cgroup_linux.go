@@ -139,7 +139,7 @@ func (t *linuxTaker) releaseHypervisor(ctx context.Context, h store.Held) error 
 	if h.PID == 0 || !t.sameBoot {
 		return nil
 	}
-	p, err := jail.Adopt(h.PID, h.Start)
+	p, err := jail.Adopt(h.PID, h.Start, jail.Record{})
 	if err != nil {
 		return nil // gone
 	}

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/fault"
+	"skep/internal/host"
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
 	"skep/internal/jail/seccomp"
@@ -102,7 +104,7 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	room, j := rooms[0], jails[0]
 	spec = jail.Spec{
 		Hostname: j.Hostname,
-		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: jail.Mapping(j.Identity)},
+		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: mappings[j.Identity]},
 		Stderr:   t.files["hypervisor-log"],
 		Path:     jail.RoomPath(s.Path),
 		Argv:     s.Argv,
@@ -111,10 +113,13 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		OOMScoreAdj: 500,
 	}
 	for _, f := range room.Files {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host), Exec: f.Exec})
+		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host), Exec: true})
+	}
+	for _, f := range room.Data {
+		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host)})
 	}
 	const page = 4096
-	spec.Root.Size = int64(len(room.Files)+64) * page
+	spec.Root.Size = int64(len(room.Files)+len(room.Data)+64) * page
 	defer func() {
 		if err != nil {
 			for _, c := range spec.Root.Copies {
@@ -165,6 +170,11 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	}
 	spec.Policy = seccomp.QEMU(needs...)
 	return spec, nil
+}
+
+// mappings are the plan's words for how a uid is come by, as the launcher's.
+var mappings = map[string]jail.Mapping{
+	host.MappingRoot: jail.ByRoot, host.MappingSubUID: jail.BySubIDs, host.MappingOwn: jail.ByOwn,
 }
 
 // jailFault says what a person can do about a jail that could not be built.
@@ -361,7 +371,13 @@ func (m *qemuMachine) screenshot(ctx context.Context) ([]byte, error) {
 		}
 		return nil, err
 	}
-	return screen.PNGFromPPM(r)
+	img, err := screen.DecodePPM(r)
+	if err != nil {
+		return nil, err
+	}
+	var png bytes.Buffer
+	err = screen.WritePNG(&png, img)
+	return png.Bytes(), err
 }
 
 // stderrFile reads what the hypervisor's standard error adds to its log.

@@ -96,7 +96,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		}
 	}
 	m := k.taker.machine()
-	k.state.Plan = p
+	k.state.Plan, k.state.Loosenings = p, k.Cell.Loosenings()
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
 	k.state.Jail, k.state.Room = &rec, m.room()

@@ -106,7 +106,7 @@ func (k *Keeper) drain(m machine) {
 // judge turns an end into an outcome.
 func (k *Keeper) judge(h happening, killed string) Outcome {
 	out := Outcome{End: h.end, State: store.Stopped}
-	out.Reason = h.end.String()
+	out.Reason = h.end.Detail
 	switch {
 	case killed != "":
 		out.End.Kind = hypervisor.EndKilled

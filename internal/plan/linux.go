@@ -60,7 +60,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.sockets()
 	b.room(choice.Accel)
 	b.jail(who, cgroups, decisions)
-	b.hypervisor()
+	b.hypervisor(choice.CPU)
 	b.screen()
 	return b.plan, nil
 }
@@ -218,7 +218,7 @@ func (b *builder) room(accel cell.Accel) {
 	}
 	for _, name := range hypervisor.QEMUDataFiles(b.cell) {
 		if f, ok := roms[name]; ok {
-			r.Files = addFiles(r.Files, []host.File{f})
+			r.Data = append(r.Data, f)
 		}
 	}
 	if k := b.cell.Kernel; k != nil {
@@ -294,12 +294,12 @@ func features(c *cell.Cell, accel cell.Accel) []string {
 }
 
 // hypervisor adds QEMU itself.
-func (b *builder) hypervisor() {
+func (b *builder) hypervisor(cpu string) {
 	q := b.host.Linux.QEMU
 	list := hypervisor.QEMUDescriptors(b.cell)
 	fds := hypervisor.Number(list)
 	argv := hypervisor.QEMUArgs(b.cell, hypervisor.QEMUInput{
-		Accel: b.plan.Accel, FD: fds, DataDir: q.Data, KernelPath: roomKernel, InitrdPath: roomInitrd,
+		Accel: b.plan.Accel, CPU: cpu, FD: fds, DataDir: q.Data, KernelPath: roomKernel, InitrdPath: roomInitrd,
 	})
 	h := &Hypervisor{Path: roomOf(q), Argv: append([]string{path.Base(q.Path)}, argv...)}
 	for _, d := range list {

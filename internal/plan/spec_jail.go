@@ -19,7 +19,8 @@ type Copy struct {
 // Room is the root of a cell: a private file system that holds the
 // hypervisor, what it needs to start, and nothing else.
 type Room struct {
-	Files   []host.File `json:"files"`             // shown read-only, one by one
+	Files   []host.File `json:"files"`             // programs and libraries, shown read-only, one by one
+	Data    []host.File `json:"data,omitempty"`    // the same, and never executed
 	Copies  []Copy      `json:"copies,omitempty"`  // copied in
 	Devices []string    `json:"devices,omitempty"` // device nodes, named exactly
 	Size    int64       `json:"size"`              // bound of what may be written to it while it is made, bytes
@@ -34,6 +35,10 @@ func (r *Room) Take() []string {
 	for _, f := range r.Files {
 		lines = append(lines, "install -D /dev/null "+quote("/mnt"+f.Room)+" && "+
 			command("mount", "-o", "bind,ro,nosuid,nodev", f.Host, "/mnt"+f.Room))
+	}
+	for _, f := range r.Data {
+		lines = append(lines, "install -D /dev/null "+quote("/mnt"+f.Room)+" && "+
+			command("mount", "-o", "bind,ro,nosuid,nodev,noexec", f.Host, "/mnt"+f.Room))
 	}
 	for _, c := range r.Copies {
 		lines = append(lines, command("install", "-D", "-m", "0444", c.From, "/mnt"+c.Room))

@@ -42,6 +42,21 @@ func (s *Store) LockCell(name string) (*Lock, error) {
 	return l, nil
 }
 
+// LockConsole takes the lock of whoever is at a cell's console, or fails at
+// once: two readers of one console would each get half of it.
+func (s *Store) LockConsole(name string) (*Lock, error) {
+	path := filepath.Join(s.dirs.Run, "locks", name+".console")
+	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, ErrHeld) {
+		return nil, fault.New(fault.Host, "skep log -f "+name+" reads along", "join the console of %s: somebody else is there", name)
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "", "join the console of %s", name)
+	}
+	l.remove = true
+	return l, nil
+}
+
 // Held says whether a living keeper holds the cell. It asks for a shared lock
 // and lets go of it at once.
 func (s *Store) Held(name string) bool {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"skep/internal/cell"
 	"skep/internal/jail"
 	"skep/internal/plan"
 )
@@ -50,6 +51,8 @@ type State struct {
 	ExitCode  int       `json:"exit_code,omitempty"`
 
 	Plan *plan.Plan `json:"plan,omitempty"`
+	// Loosenings are what the cell file asked for that widens the jail.
+	Loosenings []cell.Loosening `json:"loosenings,omitempty"`
 	// Jail is what the launcher recorded of each layer.
 	Jail *jail.Record `json:"jail,omitempty"`
 	// Room is what is reachable and callable in the running cell.

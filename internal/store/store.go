@@ -94,6 +94,27 @@ func (s *Store) MakeStateDir(name string) error {
 	return nil
 }
 
+// RunNames lists the cells that have a run directory, sorted.
+func (s *Store) RunNames() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dirs.Run, "cells"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Host, err, "", "list the running cells")
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// HasJournal says whether a cell holds, or once held, anything.
+func (s *Store) HasJournal(name string) bool {
+	_, err := os.Stat(s.JournalPath(name))
+	return err == nil
+}
+
 // Names lists every cell that the store knows of, running or not, sorted.
 func (s *Store) Names() ([]string, error) {
 	seen := map[string]bool{}

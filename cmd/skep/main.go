@@ -1,0 +1,13 @@
+// Command skep runs every virtual machine's hypervisor in a jail of its own.
+package main
+
+import (
+	"context"
+	"os"
+
+	"skep/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}

@@ -1,0 +1,150 @@
+// Package cli is the command line of skep: one file a verb, one file that owns
+// all that is written to people (ui.go), one table of exit statuses (package
+// fault).
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/fault"
+	"skep/internal/host"
+)
+
+// Streams are the three standard streams.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// app is one run of skep.
+type app struct {
+	*ui
+	dirs host.Dirs // as far as flags give them
+}
+
+// Main runs one command line, without the name of the program, and returns
+// the exit status.
+func Main(ctx context.Context, args []string, s Streams) int {
+	a := &app{ui: &ui{in: s.In, out: s.Out, err: s.Err}}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return a.fail(asInput(err))
+	}
+	return int(fault.OK)
+}
+
+// asInput makes of an error of the command line's own an error of the input.
+func asInput(err error) error {
+	var f *fault.Error
+	var shown shownError
+	if errors.As(err, &f) || errors.As(err, &shown) {
+		return err
+	}
+	if u := new(usageError); errors.As(err, &u) {
+		return fault.New(fault.Input, "skep help shows what there is", "%s", u.Error())
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown flag") ||
+		strings.HasPrefix(err.Error(), "unknown shorthand") || strings.HasPrefix(err.Error(), "flag needs") ||
+		strings.HasPrefix(err.Error(), "invalid argument") || strings.HasPrefix(err.Error(), "required flag") {
+		return fault.New(fault.Input, "skep help shows what there is", "read the command line: %s", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", " "))
+	}
+	return err
+}
+
+// usageError is a command line that does not fit its verb.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// root is the tree of commands: one constructor a verb.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "skep",
+		Short: "Run every virtual machine's hypervisor in a jail of its own",
+		Long: `skep runs every virtual machine's hypervisor in a jail of its own, and that jail
+holds nothing but what this one machine needs: bhyve in a jail(8) on FreeBSD,
+QEMU in namespaces, seccomp and Landlock on Linux.
+
+NAME is a cell file in the configuration directory (cells/NAME.hcl), a path to
+a cell file, or "hello", the built-in guest.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("understand the command %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&a.dirs.Config, "config-dir", "", "directory with cells/NAME.hcl ($"+host.EnvConfigDir+")")
+	f.StringVar(&a.dirs.State, "state-dir", "", "directory for what outlives a reboot ($"+host.EnvStateDir+")")
+	f.StringVar(&a.dirs.Run, "run-dir", "", "directory for sockets and journals ($"+host.EnvRunDir+")")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.New(fault.Input, "skep help "+cmd.Name()+" shows what there is", "read the command line: %s", err)
+	})
+	root.AddGroup(
+		&cobra.Group{ID: "live", Title: "Running cells:"},
+		&cobra.Group{ID: "look", Title: "Looking at them:"},
+		&cobra.Group{ID: "file", Title: "Cell files and plans:"},
+		&cobra.Group{ID: "host", Title: "The host and skep itself:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("live", a.run(), a.up(), a.down(), a.kill(), a.restart())
+	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot())
+	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new())
+	add("host", a.doctor(), a.sweep(), a.version())
+	root.AddCommand(a.keeper(), a.exitCodes())
+	root.SetHelpCommandGroupID("host")
+	root.SetCompletionCommandGroupID("host")
+	return root
+}
+
+// exitCodes is the help topic with the table of exit statuses.
+func (a *app) exitCodes() *cobra.Command {
+	var b strings.Builder
+	b.WriteString("The exit statuses of skep are an interface:\n\n")
+	for _, c := range fault.Codes {
+		fmt.Fprintf(&b, "  %d  %s\n", c.Code, c.Meaning)
+	}
+	return &cobra.Command{Use: "exit-codes", Short: "What each exit status means", Long: b.String()}
+}
+
+// probe is what this machine offers.
+func (a *app) probe(ctx context.Context, tryKVM bool) (host.Facts, error) {
+	o := host.Options{Dirs: a.dirs}
+	if tryKVM {
+		o.TryKVM = a.tryKVM
+	}
+	defer a.slow("looking at this host")()
+	return host.Probe(ctx, o)
+}
+
+// executable is this program, for starting it again as a keeper.
+func executable() (string, error) {
+	p, err := os.Executable()
+	if err != nil {
+		return "", fault.Wrap(fault.Host, err, "", "find skep's own program")
+	}
+	return p, nil
+}

@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/keeper"
+	"skep/internal/store"
+)
+
+func (a *app) down() *cobra.Command {
+	var all, force bool
+	cmd := &cobra.Command{
+		Use:   "down NAME… | --all",
+		Short: "Stop cells: power button first, force after stop_timeout",
+		Long: `Stop cells. Each guest's power button is pressed; one that is still there after
+its stop_timeout is killed. The command returns once everything that the cell
+held is released. --force does not press the button.`,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			do := "stop"
+			if force {
+				do = "kill"
+			}
+			return a.order(cmd.Context(), args, all, do, "skep down")
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every cell that runs")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not press the power button")
+	return cmd
+}
+
+func (a *app) kill() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:               "kill NAME… | --all",
+		Short:             "Kill cells at once",
+		Long:              "Kill the hypervisors of cells at once, as pulling the plug would.",
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.order(cmd.Context(), args, all, "kill", "skep kill")
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every cell that runs")
+	return cmd
+}
+
+func (a *app) restart() *cobra.Command {
+	var all, force bool
+	cmd := &cobra.Command{
+		Use:               "restart NAME… | --all",
+		Short:             "Stop cells and start them again, with their files read anew",
+		Long:              "Stop cells as down does and start them again as up does, with their files read anew. A cell that does not run is started.",
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, err := a.namesOf(args, all, a.held)
+			if err != nil {
+				return err
+			}
+			do := "stop"
+			if force {
+				do = "kill"
+			}
+			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			return a.each(names, func(arg string) error {
+				// A file with a mistake must not take down a cell that runs.
+				c, err := a.load(dirs, arg)
+				if err != nil {
+					return err
+				}
+				if store.View(dirs).Held(c.Name) {
+					if err := a.end(cmd.Context(), dirs, c.Name, do, "skep restart"); err != nil {
+						return err
+					}
+				}
+				return a.start(cmd.Context(), arg)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every cell that runs")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not press the power button")
+	return cmd
+}
+
+// held lists the cells that have a living keeper.
+func (a *app) held() ([]string, error) {
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	names, err := known(dirs)
+	if err != nil {
+		return nil, err
+	}
+	st := store.View(dirs)
+	var live []string
+	for _, n := range names {
+		if st.Held(n) || st.HasJournal(n) {
+			live = append(live, n)
+		}
+	}
+	return live, nil
+}
+
+// order tells the keepers of some cells the same thing and waits for each end.
+func (a *app) order(ctx context.Context, args []string, all bool, do, who string) error {
+	names, err := a.namesOf(args, all, a.held)
+	if err != nil {
+		return err
+	}
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	return a.each(names, func(arg string) error {
+		name, err := a.nameOf(dirs, arg)
+		if err != nil {
+			return err
+		}
+		return a.end(ctx, dirs, name, do, who)
+	})
+}
+
+// nameOf is the name of the cell that an argument means, for verbs that need
+// no cell file: it may be gone, or broken, while its cell runs.
+func (a *app) nameOf(dirs host.Dirs, arg string) (string, error) {
+	if !isPath(arg) {
+		if err := cell.ValidName(arg); err != nil {
+			return "", fault.Wrap(fault.Input, err, "", "use the name %s", quoteShort(arg))
+		}
+		return arg, nil
+	}
+	c, err := a.load(dirs, arg)
+	if err != nil {
+		return "", err
+	}
+	return c.Name, nil
+}
+
+// end stops or kills one cell and waits until it is gone. One that does not
+// run is no error, so that a script may say down twice; one that nobody has
+// ever heard of is.
+func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) error {
+	st := store.View(dirs)
+	defer a.slow("waiting for %s to end", name)()
+	for try := 0; ; try++ {
+		if !st.Held(name) {
+			return a.endUnheld(ctx, dirs, name)
+		}
+		cl, err := keeper.Dial(st.RunDir(name))
+		if err != nil {
+			// It is starting, or its last moment; both pass.
+			if try > 200 {
+				return fault.Wrap(fault.Host, err, "skep kill "+name+", then skep sweep", "reach the keeper of %s", name)
+			}
+			time.Sleep(25 * time.Millisecond)
+			continue
+		}
+		defer cl.Close()
+		if _, err := cl.Ask(ctx, do, who); err != nil {
+			if !st.Held(name) {
+				return nil
+			}
+			return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
+		}
+		if _, err := cl.Ended(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			// The keeper died in the middle: what it held is released here.
+			return a.endUnheld(ctx, dirs, name)
+		}
+		return nil
+	}
+}
+
+// endUnheld is the end of a cell that no keeper holds.
+func (a *app) endUnheld(ctx context.Context, dirs host.Dirs, name string) error {
+	v := store.View(dirs)
+	if v.HasJournal(name) {
+		st, err := store.Open(dirs)
+		if err != nil {
+			return err
+		}
+		_, _, err = keeper.Sweep(ctx, st, name)
+		if err != nil {
+			return fault.Wrap(fault.Host, err, "", "release what %s held", name)
+		}
+		return nil
+	}
+	names, err := known(dirs)
+	if err != nil {
+		return err
+	}
+	for _, n := range append(names, "hello") {
+		if n == name {
+			return nil
+		}
+	}
+	return fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", name)
+}

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/keeper"
+	"skep/internal/store"
+)
+
+// Version is the version of skep; the build may set it.
+var Version = "0.1.0"
+
+// doctorJSON is what doctor writes and plan --host reads.
+type doctorJSON struct {
+	Version int         `json:"version"`
+	Status  host.Status `json:"status"`
+	Rows    []host.Row  `json:"rows"`
+	Facts   host.Facts  `json:"facts"`
+}
+
+func (a *app) doctor() *cobra.Command {
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this host has, what follows, and what would mend it",
+		Long: `Look at this host: each fact, what follows from it and, where something is
+missing, the command that mends it. The status is 1 when no cell could run.
+--json writes the facts that plan --host reads.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := a.probe(cmd.Context(), true)
+			if err != nil {
+				return err
+			}
+			rows := host.Doctor(f)
+			worst := host.Worst(rows)
+			if asProgram {
+				if err := a.json(doctorJSON{1, worst, rows, f}); err != nil {
+					return err
+				}
+			} else if err := a.printRows(rows); err != nil {
+				return err
+			}
+			if worst == host.Fail {
+				return shownError{fault.Host}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs, and for plan --host")
+	return cmd
+}
+
+func (a *app) printRows(rows []host.Row) error {
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	for _, r := range rows {
+		line := fmt.Sprintf("%s\t%s\t%s", r.Status, r.Topic, cell.Printable(r.Fact))
+		if r.Consequence != "" {
+			line += ": " + cell.Printable(r.Consequence)
+		}
+		fmt.Fprintln(w, line)
+		if r.Mend != "" {
+			fmt.Fprintf(w, "\t\tmend: %s\n", cell.Printable(r.Mend))
+		}
+	}
+	return w.Flush()
+}
+
+func (a *app) sweep() *cobra.Command {
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:   "sweep [NAME…]",
+		Short: "Release what dead keepers have left",
+		Long:  "Release what a journal names and no living keeper holds. Cells that run are left alone, and so is everything that holds guest data.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.sweepCells(cmd.Context(), args, asProgram)
+		},
+		ValidArgsFunction: a.completeNames,
+	}
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	return cmd
+}
+
+func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) error {
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	st, err := store.Open(dirs)
+	if err != nil {
+		return err
+	}
+	names := []string{}
+	for _, arg := range args {
+		n, err := a.nameOf(dirs, arg)
+		if err != nil {
+			return err
+		}
+		names = append(names, n)
+	}
+	if len(args) == 0 {
+		if names, err = st.RunNames(); err != nil {
+			return err
+		}
+	}
+	all := []keeper.Swept{}
+	var errs []error
+	for _, n := range names {
+		swept, held, err := keeper.Sweep(ctx, st, n)
+		if err != nil {
+			errs = append(errs, fault.Wrap(fault.Host, err, "", "sweep %s", n))
+		}
+		if held {
+			continue
+		}
+		all = append(all, swept)
+		if !asProgram {
+			for _, id := range swept.Released {
+				a.printf("%s: released %s\n", n, id)
+			}
+			if swept.Torn {
+				a.note("%s: the journal's last line was not whole and is passed over", n)
+			}
+		}
+	}
+	if asProgram {
+		if err := a.json(struct {
+			Version int            `json:"version"`
+			Cells   []keeper.Swept `json:"cells"`
+		}{1, all}); err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *app) version() *cobra.Command {
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			revision := ""
+			if info, ok := debug.ReadBuildInfo(); ok {
+				for _, s := range info.Settings {
+					if s.Key == "vcs.revision" {
+						revision = s.Value
+					}
+				}
+			}
+			if asProgram {
+				return a.json(struct {
+					Version  string `json:"version"`
+					Revision string `json:"revision"`
+					Go       string `json:"go"`
+					OS       string `json:"os"`
+					Arch     string `json:"arch"`
+				}{Version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+			}
+			a.printf("skep %s %s/%s\n", Version, runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	return cmd
+}
+
+func (a *app) screenshot() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "screenshot NAME",
+		Short: "Save a guest's screen as a PNG",
+		Long:  "Save the screen of a running guest as a PNG, to NAME.png or to the file that --output names (- for standard output).",
+		Args:  oneName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			name, err := a.nameOf(dirs, args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.mustKnow(dirs, name); err != nil {
+				return err
+			}
+			cl, err := keeper.Dial(store.View(dirs).RunDir(name))
+			if err != nil {
+				return fault.New(fault.Host, "skep up "+name+" starts it", "take a screenshot of %s: it is not running", name)
+			}
+			defer cl.Close()
+			png, err := cl.Ask(cmd.Context(), "screenshot", "skep screenshot")
+			if err != nil {
+				return fault.Wrap(fault.Host, err, "", "take a screenshot of %s", name)
+			}
+			if output == "-" {
+				_, err = a.out.Write(png)
+				return err
+			}
+			if output == "" {
+				output = name + ".png"
+			}
+			if err := os.WriteFile(output, png, 0o600); err != nil {
+				return fault.Wrap(fault.Host, err, "", "save the screenshot")
+			}
+			a.printf("%s\n", cell.Printable(filepath.Clean(output)))
+			return nil
+		},
+		ValidArgsFunction: a.completeNames,
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, - for standard output")
+	return cmd
+}
+
+// readBounded reads a cell file from a stream.
+func readBounded(r io.Reader) ([]byte, error) {
+	src, err := io.ReadAll(io.LimitReader(r, maxCellFile+1))
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "", "read the cell file")
+	}
+	return src, nil
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/layer"
+	"skep/internal/store"
+)
+
+// maxCellFile bounds what is read of a cell file.
+const maxCellFile = 1 << 20
+
+// isPath tells a path to a cell file from a name.
+func isPath(arg string) bool {
+	return strings.ContainsRune(arg, '/') || strings.HasSuffix(arg, ".hcl") || arg == "-"
+}
+
+// load finds and reads the cell that a command line names: a path to a file,
+// a name in the configuration directory, or the built-in "hello". A file of
+// that name in the configuration directory wins over the built-in cell.
+func (a *app) load(dirs host.Dirs, arg string) (*cell.Cell, error) {
+	return a.loadFor(dirs, arg, false)
+}
+
+// loadFor is load; asNamed keeps paths as they are named, so that what is made
+// of them is the same on every machine.
+func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, error) {
+	path := arg
+	if !isPath(arg) {
+		if err := cell.ValidName(arg); err != nil {
+			return nil, fault.Wrap(fault.Input, err, "", "use the name %s", cell.Printable(quoteShort(arg)))
+		}
+		path = filepath.Join(dirs.Config, "cells", arg+".hcl")
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			if arg == "hello" {
+				return cell.Hello(), nil
+			}
+			return nil, fault.New(fault.Input, a.knownCells(dirs), "find the cell %s: there is no %s", arg, path)
+		}
+	}
+	src, abs, err := readCellFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if !asNamed {
+		path = abs
+	}
+	c, diags := parse(path, src)
+	if len(diags) > 0 {
+		_ = diags.Render(a.err, src)
+		return nil, shownError{fault.Input}
+	}
+	if !isPath(arg) && c.Name != arg {
+		return nil, fault.New(fault.Input, "rename the file or the cell", "use %s: it holds the cell %q, not %q", path, c.Name, arg)
+	}
+	return c, nil
+}
+
+// parse reads a cell file with the names of the layers known.
+func parse(path string, src []byte) (*cell.Cell, cell.Diagnostics) {
+	o := cell.Options{}
+	for _, l := range layer.Table {
+		o.Layers = append(o.Layers, string(l.ID))
+	}
+	return o.Parse(path, src)
+}
+
+// readCellFile reads a regular file, bounded, and returns its absolute path.
+func readCellFile(path string) ([]byte, string, error) {
+	cannot := func(err error, hint string) error {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return fault.Wrap(fault.Input, err, hint, "read the cell file %s", path)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", cannot(err, "")
+	}
+	f, err := os.OpenFile(abs, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, "", cannot(err, "skep new NAME writes one")
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, "", cannot(err, "")
+	}
+	if !info.Mode().IsRegular() {
+		return nil, "", fault.New(fault.Input, "", "read the cell file %s: it is not a regular file (%s)", path, info.Mode())
+	}
+	src, err := io.ReadAll(io.LimitReader(f, maxCellFile+1))
+	if err != nil {
+		return nil, "", cannot(err, "")
+	}
+	return src, abs, nil
+}
+
+func quoteShort(s string) string {
+	if len(s) > 40 {
+		s = s[:40] + "…"
+	}
+	return `"` + s + `"`
+}
+
+// cellFiles lists the names in the configuration directory, sorted.
+func cellFiles(dirs host.Dirs) []string {
+	entries, err := os.ReadDir(filepath.Join(dirs.Config, "cells"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".hcl"); ok && cell.ValidName(name) == nil {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (a *app) knownCells(dirs host.Dirs) string {
+	names := cellFiles(dirs)
+	if len(names) == 0 {
+		return "skep new NAME writes a cell file; hello is built in"
+	}
+	if len(names) > 8 {
+		names = append(names[:8], "…")
+	}
+	return "there are: " + strings.Join(names, ", ") + "; hello is built in"
+}
+
+// known lists every cell there is anything to say about: with a file, running,
+// or remembered.
+func known(dirs host.Dirs) ([]string, error) {
+	names, err := store.View(dirs).Names()
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for _, n := range names {
+		seen[n] = true
+	}
+	for _, n := range cellFiles(dirs) {
+		if !seen[n] {
+			names = append(names, n)
+		}
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// completeNames completes NAME arguments.
+func (a *app) completeNames(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	names, _ := known(dirs)
+	have := map[string]bool{}
+	for _, n := range args {
+		have[n] = true
+	}
+	var out []string
+	for _, n := range append(names, "hello") {
+		if !have[n] && strings.HasPrefix(n, toComplete) {
+			out, have[n] = append(out, n), true
+		}
+	}
+	if isPath(toComplete) {
+		return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// namesOf settles the cells that a command with NAME… or --all means.
+func (a *app) namesOf(args []string, all bool, each func() ([]string, error)) ([]string, error) {
+	switch {
+	case all && len(args) > 0:
+		return nil, usage("take both --all and names")
+	case all:
+		return each()
+	case len(args) == 0:
+		return nil, usage("guess which cell: name one, or say --all")
+	}
+	return args, nil
+}

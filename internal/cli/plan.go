@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// planFlags say for which host a plan is made.
+type planFlags struct {
+	hostFile, os string
+}
+
+func (p *planFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.hostFile, "host", "", "plan for the host in this file, written by skep doctor --json")
+	cmd.Flags().StringVar(&p.os, "os", "", "plan for a reference host: linux or freebsd")
+}
+
+func (a *app) plan() *cobra.Command {
+	var flags planFlags
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:   "plan NAME|FILE",
+		Short: "Print what run would do, as commands a person would type",
+		Long: `Print what run would do, as commands a person would type, without doing it.
+--host plans for another machine, --os for a reference host of that system;
+both give the same text on every machine.`,
+		Args:              oneName,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, p, err := a.makePlan(cmd.Context(), args[0], flags)
+			if err != nil {
+				return err
+			}
+			if asProgram {
+				return a.json(p)
+			}
+			a.printPlan(p)
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	return cmd
+}
+
+// makePlan makes the plan of a cell for this host, or for the one that the
+// flags name.
+func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (*cell.Cell, *plan.Plan, error) {
+	facts, pure, err := a.factsFor(ctx, flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Where cell files are is a matter of this machine, whatever host the plan
+	// is for.
+	c, err := a.loadFor(host.DirsFor(host.Options{Dirs: a.dirs}), arg, pure)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !pure {
+		if facts.Slots.Taken, err = store.View(facts.Dirs).Slots(); err != nil {
+			return nil, nil, fault.Wrap(fault.Host, err, "", "read which slots are taken")
+		}
+	}
+	if err := host.Ready(c, facts); err != nil {
+		return nil, nil, err
+	}
+	p, err := plan.Make(c, facts)
+	return c, p, err
+}
+
+// factsFor is the host that the flags name. pure: it is not this machine.
+func (a *app) factsFor(ctx context.Context, flags planFlags) (f host.Facts, pure bool, err error) {
+	switch {
+	case flags.hostFile != "" && flags.os != "":
+		return f, true, usage("take both --host and --os")
+	case flags.os != "":
+		f, err = host.Reference(flags.os)
+		if err != nil {
+			return f, true, fault.New(fault.Input, "linux and freebsd are there", "plan for the system %q", flags.os)
+		}
+		return f, true, nil
+	case flags.hostFile != "":
+		b, err := os.ReadFile(flags.hostFile)
+		if err != nil {
+			return f, true, fault.Wrap(fault.Input, err, "skep doctor --json > FACTS.json writes one", "read the host's facts")
+		}
+		var d doctorJSON
+		if err := json.Unmarshal(b, &d); err != nil {
+			return f, true, fault.Wrap(fault.Input, err, "skep doctor --json > FACTS.json writes one", "read the host's facts in %s", flags.hostFile)
+		}
+		if d.Facts.Version != host.FactsVersion || d.Facts.OS == "" {
+			return f, true, fault.New(fault.Input, "skep doctor --json > FACTS.json writes one", "use %s: it is of version %d, this skep reads %d", flags.hostFile, d.Facts.Version, host.FactsVersion)
+		}
+		return d.Facts, true, nil
+	}
+	f, err = a.probe(ctx, false)
+	return f, false, err
+}
+
+func (a *app) printPlan(p *plan.Plan) {
+	a.printf("# %s on %s, slot %d", p.Name, p.OS, p.Slot)
+	if p.Accel != "" {
+		a.printf(", %s", p.Accel)
+	}
+	a.printf("\n")
+	for _, n := range p.Notes {
+		a.printf("# note: %s\n", cell.Printable(n))
+	}
+	for _, r := range p.Resources {
+		a.printf("\n# %s: %s\n", r.ID, r.Why)
+		for _, line := range r.Spec.Take() {
+			a.printf("%s\n", printableLines(line))
+		}
+	}
+}
+
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = cell.Printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (a *app) explain() *cobra.Command {
+	var flags planFlags
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:               "explain NAME|FILE",
+		Short:             "Say which line of the cell file asked for each resource",
+		Long:              "Say, for every resource of the plan, which line of the cell file asked for it and what it is for.",
+		Args:              oneName,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, p, err := a.makePlan(cmd.Context(), args[0], flags)
+			if err != nil {
+				return err
+			}
+			rows := plan.Explain(c, p)
+			if asProgram {
+				return a.json(struct {
+					Version int                `json:"version"`
+					Rows    []plan.Explanation `json:"rows"`
+				}{1, rows})
+			}
+			for _, r := range rows {
+				where := "every cell has it"
+				if r.Pos.Line > 0 {
+					where = cell.Printable(r.Pos.String())
+				} else if r.For != "" {
+					where = "default of " + r.For
+				}
+				a.printf("%s\n    asked by: %s\n    %s\n", r.ID, where, cell.Printable(r.Why))
+				for _, line := range r.Details {
+					a.printf("    %s\n", cell.Printable(line))
+				}
+			}
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	return cmd
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"text/tabwriter"
+	"time"
+
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/store"
+)
+
+// cellVersion is the version of the JSON form of ps and show.
+const cellVersion = 1
+
+// cellJSON is one cell as programs see it.
+type cellJSON struct {
+	Name      string    `json:"name"`
+	State     string    `json:"state"`
+	Reason    string    `json:"reason"`
+	Since     time.Time `json:"since"`
+	PID       int       `json:"pid"` // the hypervisor's, as the host sees it; 0 where none runs
+	KeeperPID int       `json:"keeper_pid"`
+	UID       int       `json:"uid"` // -1 where none runs
+	GID       int       `json:"gid"`
+	Accel     string    `json:"accel"`
+	Restarts  int       `json:"restarts"`
+	Resets    int       `json:"resets"`
+	Screen    string    `json:"screen"`
+	File      string    `json:"file"`
+}
+
+func (a *app) ps() *cobra.Command {
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "ps",
+		Short: "List cells",
+		Long:  "List every cell that has a file in the configuration directory, runs, or has run.",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			cells, err := listCells(dirs)
+			if err != nil {
+				return err
+			}
+			switch {
+			case asJSON:
+				return a.json(struct {
+					Version int        `json:"version"`
+					Cells   []cellJSON `json:"cells"`
+				}{cellVersion, cells})
+			case quiet:
+				for _, c := range cells {
+					a.printf("%s\n", c.Name)
+				}
+				return nil
+			}
+			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "NAME\tSTATE\tPID\tUID\tACCEL\tSINCE\tREASON")
+			for _, c := range cells {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.State, dash(c.PID), dash(c.UID), orDash(c.Accel), ago(c.Since), c.Reason)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "names only")
+	return cmd
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s: it takes no arguments", cmd.Name())
+	}
+	return nil
+}
+
+// listCells reads the state of every known cell.
+func listCells(dirs host.Dirs) ([]cellJSON, error) {
+	names, err := known(dirs)
+	if err != nil {
+		return nil, err
+	}
+	st := store.View(dirs)
+	cells := make([]cellJSON, 0, len(names))
+	for _, n := range names {
+		s, held, err := st.ReadState(n)
+		if err != nil {
+			return nil, fault.Wrap(fault.Host, err, "skep sweep", "read the state of %s", n)
+		}
+		cells = append(cells, asJSON(s, held))
+	}
+	return cells, nil
+}
+
+// asJSON is the state of a cell; what a dead keeper said is called so.
+func asJSON(s store.State, held bool) cellJSON {
+	c := cellJSON{
+		Name: s.Name, State: string(s.State), Reason: s.Reason, Since: s.Since, PID: s.PID, KeeperPID: s.KeeperPID,
+		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, File: s.File,
+	}
+	if !held {
+		c.KeeperPID = 0
+		switch s.State {
+		case store.Starting, store.Running, store.Stopping, store.Crashed:
+			if s.KeeperPID != 0 {
+				// Whether the guest still runs is for the kernel to say.
+				if s.PID != 0 && alive(s.PID, s.PIDStart) {
+					c.Reason = "its keeper has died; skep down ends it"
+				} else {
+					c.State, c.PID, c.Reason = string(store.Crashed), 0, "its keeper has died; skep sweep releases what it held"
+				}
+			}
+		}
+	}
+	if c.PID == 0 {
+		c.UID, c.GID = -1, -1
+	}
+	return c
+}
+
+func dash(n int) string {
+	if n <= 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// ago is how long something has been so, for people.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := time.Since(t)
+	switch {
+	case d < 0:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}

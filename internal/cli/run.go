@@ -1,0 +1,274 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"skep/guest/hello"
+	"skep/internal/cell"
+	"skep/internal/console"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/hypervisor"
+	"skep/internal/keeper"
+	"skep/internal/store"
+)
+
+func (a *app) run() *cobra.Command {
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:   "run NAME|FILE",
+		Short: "Run a cell in the foreground with its console on the terminal",
+		Long: `Run a cell in the foreground. Its serial console is on the terminal; what is
+piped in is typed into it, and the end of that is no order. ~. at the start of
+a line stops the guest: its power button is pressed, and after stop_timeout it
+is killed. So do SIGINT, SIGTERM and SIGHUP; a second one kills at once.
+
+The exit status is 0 when the guest powered off by itself; see
+"skep help exit-codes" for the others.`,
+		Args:              oneName,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runCell(cmd.Context(), args[0], quiet)
+		},
+	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
+	return cmd
+}
+
+// oneName wants exactly one cell.
+func oneName(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usage("%s: name one cell; %d were named", cmd.Name(), len(args))
+	}
+	return nil
+}
+
+func (a *app) runCell(ctx context.Context, arg string, quiet bool) error {
+	c, facts, st, err := a.ready(ctx, arg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	said := false
+	var k *keeper.Keeper
+	session := make(chan error, 1)
+	joined := false
+	k = keeper.New(keeper.Config{
+		Cell: c, Facts: facts, Store: st, Foreground: true,
+		Notify: func(line string) {
+			if !quiet {
+				a.note("%s", line)
+			}
+		},
+		Prepared: func(socket string) error {
+			conn, err := keeper.DialUnix(socket)
+			if err != nil {
+				return err
+			}
+			if !quiet && !said {
+				said = true
+				a.note("%s", k.Summary())
+			}
+			if joined {
+				// The guest was started over: the terminal goes on with it.
+				go func() { _, _ = io.Copy(a.out, conn) }()
+				return nil
+			}
+			joined = true
+			go func() { session <- a.session(ctx, conn) }()
+			return nil
+		},
+	})
+	stopSignals := a.signals(k)
+	defer stopSignals()
+	go func() {
+		if err := <-session; errors.Is(err, console.ErrLeft) {
+			k.Stop("~. on the terminal")
+		}
+	}()
+	out, err := k.Run(ctx)
+	k.Flush()
+	if err != nil {
+		return err
+	}
+	drain(session)
+	return a.verdict(c, out, quiet)
+}
+
+// session joins the terminal, or the pipes, to the console.
+func (a *app) session(ctx context.Context, conn net.Conn) error {
+	defer conn.Close()
+	return console.Session{Conn: conn, In: a.in, Out: a.out, Terminal: terminal(a.in)}.Run(ctx)
+}
+
+// drain gives the last words of a guest a moment to reach the terminal.
+func drain(session <-chan error) {
+	select {
+	case <-session:
+	case <-time.After(200 * time.Millisecond):
+	}
+}
+
+// signals stops the guest at the first signal and kills it at the second. A
+// terminal that is gone sends SIGHUP.
+func (a *app) signals(k *keeper.Keeper) (stop func()) {
+	ch := make(chan os.Signal, 4)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case s := <-ch:
+				if first {
+					k.Stop(s.String())
+				} else {
+					k.Kill(s.String() + ", the second signal")
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(ch); close(done) }
+}
+
+// verdict says how a run ended, unless it ended as it should.
+func (a *app) verdict(c *cell.Cell, out keeper.Outcome, quiet bool) error {
+	if out.Code == fault.OK {
+		return nil
+	}
+	if out.Code == fault.Stopped {
+		if !quiet {
+			a.note("%s: %s", c.Name, out.Reason)
+		}
+		return shownError{out.Code}
+	}
+	hint := ""
+	if out.Code == fault.HypervisorDied {
+		hint = "skep log --hypervisor " + c.Name + " shows all that the hypervisor said"
+	}
+	return fault.New(out.Code, hint, "keep %s running: %s", c.Name, out.Reason)
+}
+
+// ready does what run and up both begin with: the host, the store, the cell,
+// and whether this host can run it at all.
+func (a *app) ready(ctx context.Context, arg string) (*cell.Cell, host.Facts, *store.Store, error) {
+	facts, err := a.probe(ctx, true)
+	if err != nil {
+		return nil, facts, nil, err
+	}
+	c, err := a.load(facts.Dirs, arg)
+	if err != nil {
+		return nil, facts, nil, err
+	}
+	if err := host.Ready(c, facts); err != nil {
+		return nil, facts, nil, err
+	}
+	if facts.Linux != nil && len(facts.Linux.KVM.Refused) > 0 && c.Accel == cell.AccelAuto {
+		facts.Linux.KVM.Boot = keeper.BootSum(c, facts)
+	}
+	st, err := store.Open(facts.Dirs)
+	return c, facts, st, err
+}
+
+// tryKVM runs the built-in guest under KVM once for each processor model, as a
+// cell of its own, until one greets.
+func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
+	defer a.slow("trying KVM with the built-in guest")()
+	st, err := store.Open(facts.Dirs)
+	if err != nil {
+		return host.Trial{Why: err.Error()}
+	}
+	lock, err := st.LockNamed("kvm-trial")
+	if err != nil {
+		return host.Trial{Why: err.Error()}
+	}
+	defer lock.Unlock()
+	why := ""
+	for _, cpu := range hypervisor.CPUModels {
+		facts := facts
+		l := *facts.Linux
+		l.KVM.CPU = cpu
+		facts.Linux = &l
+		if why, err = a.tryModel(ctx, facts, st); why == "" && err == nil {
+			return host.Trial{Works: true, CPU: cpu}
+		}
+		if err != nil {
+			why = err.Error()
+		}
+	}
+	return host.Trial{Why: why}
+}
+
+// tryModel runs the built-in guest under KVM and says why it did not greet, or
+// "".
+func (a *app) tryModel(ctx context.Context, facts host.Facts, st *store.Store) (string, error) {
+	c := cell.Hello()
+	c.Name = "kvm-trial"
+	c.Accel = cell.AccelKVM
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	greeted := make(chan bool, 1)
+	var k *keeper.Keeper
+	k = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,
+		Prepared: func(socket string) error {
+			conn, err := keeper.DialUnix(socket)
+			if err != nil {
+				return err
+			}
+			go func() {
+				defer conn.Close()
+				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+				ok := greets(conn)
+				greeted <- ok
+				if !ok {
+					k.Kill("the trial of KVM")
+					return
+				}
+				_, _ = io.WriteString(conn, string(hello.PowerOff))
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+			return nil
+		}})
+	out, err := k.Run(ctx)
+	if err != nil {
+		return "", err
+	}
+	select {
+	case ok := <-greeted:
+		if ok {
+			return "", nil
+		}
+	default:
+	}
+	return out.Reason, nil
+}
+
+// greets says whether the built-in guest's greeting comes.
+func greets(r io.Reader) bool {
+	want := hello.Greeting
+	got := make([]byte, 0, len(want))
+	one := make([]byte, 1)
+	for {
+		if _, err := r.Read(one); err != nil {
+			return false
+		}
+		got = append(got, one[0])
+		if len(got) > len(want) {
+			got = got[1:]
+		}
+		if string(got) == want {
+			return true
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// showJSON is one cell with all it holds.
+type showJSON struct {
+	Version int `json:"version"`
+	cellJSON
+	Room       *store.Room      `json:"room"`
+	Jail       *jail.Record     `json:"jail"`
+	Plan       *plan.Plan       `json:"plan"`
+	Loosenings []cell.Loosening `json:"loosenings"`
+	ConsoleLog string           `json:"console_log"`
+}
+
+func (a *app) show() *cobra.Command {
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Show one cell with all it holds",
+		Long:              "Show one cell: its state, every resource it holds, each layer of its jail, and what its file loosens.",
+		Args:              oneName,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			name, err := a.nameOf(dirs, args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.mustKnow(dirs, name); err != nil {
+				return err
+			}
+			st := store.View(dirs)
+			s, held, err := st.ReadState(name)
+			if err != nil {
+				return fault.Wrap(fault.Host, err, "", "read the state of %s", name)
+			}
+			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Room: s.Room, Jail: s.Jail, Plan: s.Plan,
+				ConsoleLog: st.StateDir(name) + "/console.log"}
+			// The file may have changed since; what the cell holds is in its state.
+			out.Loosenings = s.Loosenings
+			if asProgram {
+				return a.json(out)
+			}
+			return a.showText(out)
+		},
+	}
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	return cmd
+}
+
+func (a *app) showText(s showJSON) error {
+	w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+	row := func(k, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", k, cell.Printable(fmt.Sprintf(format, args...)))
+	}
+	row("name", "%s", s.Name)
+	row("state", "%s (%s)", s.State, ago(s.Since))
+	if s.Reason != "" {
+		row("reason", "%s", s.Reason)
+	}
+	if s.File != "" {
+		row("file", "%s", s.File)
+	}
+	if s.PID != 0 {
+		row("hypervisor", "pid %d, uid %d, gid %d, %s", s.PID, s.UID, s.GID, orDash(s.Accel))
+		row("keeper", "pid %s", dash(s.KeeperPID))
+		row("resets", "%d, restarts %d", s.Resets, s.Restarts)
+	}
+	if s.Screen != "" {
+		row("screen", "%s", s.Screen)
+	}
+	row("console log", "%s", s.ConsoleLog)
+	if r := s.Room; r != nil {
+		row("in reach", "%d files, %d device nodes, %d mounts, %d system calls", r.Files, r.Nodes, r.Mounts, r.Syscalls)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if s.Plan != nil {
+		a.printf("\nresources\n")
+		for _, r := range s.Plan.Resources {
+			fmt.Fprintf(w, "  %s\t%s\n", r.ID, r.Why)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	if s.Jail != nil {
+		a.printf("\nlayers\n")
+		for _, d := range s.Jail.Layers {
+			detail := d.Detail
+			if d.By != "" {
+				detail = "by " + string(d.By) + "; " + detail
+			}
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", d.ID, d.Verdict, cell.Printable(detail))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(s.Loosenings) > 0 {
+		a.printf("\nloosenings\n")
+		for _, l := range s.Loosenings {
+			fmt.Fprintf(w, "  %s:%d\t%s\t%s\n", cell.Printable(l.Pos.File), l.Pos.Line, l.Path, cell.Printable(l.What))
+		}
+	}
+	return w.Flush()
+}
+
+// mustKnow refuses the name of a cell that nobody has heard of.
+func (a *app) mustKnow(dirs host.Dirs, name string) error {
+	names, err := known(dirs)
+	if err != nil {
+		return err
+	}
+	for _, n := range append(names, "hello") {
+		if n == name {
+			return nil
+		}
+	}
+	return fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", name)
+}

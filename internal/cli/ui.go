@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// ui owns all that skep writes to people. Its rules:
+//
+//   - What was asked for goes to standard output; everything else, to standard
+//     error, each line beginning with "skep: ".
+//   - "skep: error: cannot …" says what, "skep: hint: …" says what to do, and
+//     nothing else comes after them.
+//   - Nothing that a guest, a file or a hypervisor wrote reaches a terminal
+//     unescaped, except on the console, which is the guest's.
+//   - A step that takes more than a second says what it is about.
+type ui struct {
+	in       io.Reader
+	out, err io.Writer
+	mu       sync.Mutex
+}
+
+// note writes one line for a person.
+func (u *ui) note(format string, args ...any) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	fmt.Fprintf(u.err, "skep: %s\n", cell.Printable(fmt.Sprintf(format, args...)))
+}
+
+// fail writes an error and its hint, and returns the exit status for it.
+func (u *ui) fail(err error) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var shown shownError
+	if errors.As(err, &shown) {
+		return int(shown.code)
+	}
+	text := err.Error()
+	if len(text) < 7 || text[:7] != "cannot " {
+		text = "cannot " + text
+	}
+	fmt.Fprintf(u.err, "skep: error: %s\n", cell.Printable(text))
+	if hint := fault.HintOf(err); hint != "" {
+		fmt.Fprintf(u.err, "skep: hint: %s\n", cell.Printable(hint))
+	}
+	return int(fault.CodeOf(err))
+}
+
+// shownError ends a command with a status whose reason was shown already.
+type shownError struct{ code fault.Code }
+
+func (e shownError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+
+// printf writes what was asked for.
+func (u *ui) printf(format string, args ...any) {
+	fmt.Fprintf(u.out, format, args...)
+}
+
+// json writes what was asked for to a program.
+func (u *ui) json(v any) error {
+	e := json.NewEncoder(u.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// slow says what is going on once it has taken a second. The returned function
+// ends it.
+func (u *ui) slow(format string, args ...any) (done func()) {
+	t := time.AfterFunc(time.Second, func() { u.note(format, args...) })
+	return func() { t.Stop() }
+}
+
+// terminal is the file of a stream that is a terminal, else nil.
+func terminal(stream any) *os.File {
+	if f, ok := stream.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,269 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/keeper"
+	"skep/internal/store"
+)
+
+func (a *app) up() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "up NAME|FILE… | --all",
+		Short: "Start cells in the background",
+		Long: `Start cells in the background. The command returns once each guest is running,
+or says why it is not. A cell that is held is started afresh. --all starts
+every cell that has a file in the configuration directory.`,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, err := a.namesOf(args, all, func() ([]string, error) {
+				return cellFiles(host.DirsFor(host.Options{Dirs: a.dirs})), nil
+			})
+			if err != nil {
+				return err
+			}
+			return a.each(names, func(name string) error { return a.start(cmd.Context(), name) })
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every cell in the configuration directory")
+	return cmd
+}
+
+// atOnce bounds how many cells are started or stopped at the same time.
+const atOnce = 8
+
+// each does something to every name, some at once, and reports every failure;
+// the status is that of the first.
+func (a *app) each(names []string, do func(string) error) error {
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i, n := range names {
+		wg.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer wg.Done()
+			errs[i] = do(n)
+			<-slots
+		}()
+	}
+	wg.Wait()
+	var first error
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+			continue
+		}
+		a.fail(first)
+		first = shownThen(first, err)
+	}
+	return first
+}
+
+// shownThen is the error that is left to be shown, with the status of the
+// first.
+func shownThen(first, next error) error {
+	return fault.Wrap(fault.CodeOf(first), next, fault.HintOf(next), "%s", "do all of that")
+}
+
+// handover is what a keeper process is told on its standard input.
+type handover struct {
+	Cell  *cell.Cell `json:"cell"`
+	Facts host.Facts `json:"facts"`
+}
+
+// report is what a keeper process says once the guest runs, or does not.
+type report struct {
+	Running bool       `json:"running"`
+	Note    string     `json:"note,omitempty"`
+	Error   string     `json:"error,omitempty"`
+	Hint    string     `json:"hint,omitempty"`
+	Code    fault.Code `json:"code,omitempty"`
+}
+
+// start starts one cell in a keeper process of its own.
+func (a *app) start(ctx context.Context, arg string) error {
+	c, facts, st, err := a.ready(ctx, arg)
+	if err != nil {
+		return err
+	}
+	if st.Held(c.Name) {
+		return fault.New(fault.Input, "skep ps shows it; skep down "+c.Name+" stops it", "start %s: it is already running", c.Name)
+	}
+	defer a.slow("starting %s", c.Name)()
+	exe, err := executable()
+	if err != nil {
+		return err
+	}
+	in, err := json.Marshal(handover{c, facts})
+	if err != nil {
+		return err
+	}
+	// The keeper says what happens on descriptor 3 and closes it; it holds none
+	// of our standard streams, so a terminal that goes away is nothing to it.
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command(exe, "keeper", c.Name)
+	cmd.ExtraFiles = []*os.File{w}
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		w.Close()
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		w.Close()
+		return fault.Wrap(fault.Host, err, "", "start a keeper for %s", c.Name)
+	}
+	w.Close()
+	_, _ = stdin.Write(in)
+	stdin.Close()
+	go func() { _ = cmd.Wait() }()
+	return a.follow(c.Name, r)
+}
+
+// follow shows what a starting keeper says until it is running.
+func (a *app) follow(name string, r io.Reader) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var rep report
+		if err := json.Unmarshal(lines.Bytes(), &rep); err != nil {
+			continue
+		}
+		switch {
+		case rep.Note != "":
+			a.note("%s", rep.Note)
+		case rep.Running:
+			return nil
+		case rep.Error != "":
+			return &fault.Error{Code: rep.Code, What: trimCannot(rep.Error), Hint: rep.Hint}
+		}
+	}
+	return fault.New(fault.Host, "skep sweep releases what it held", "start %s: its keeper died", name)
+}
+
+func trimCannot(s string) string {
+	const cannot = "cannot "
+	if len(s) > len(cannot) && s[:len(cannot)] == cannot {
+		return s[len(cannot):]
+	}
+	return s
+}
+
+// keeper is the process behind up. It is not for people.
+func (a *app) keeper() *cobra.Command {
+	return &cobra.Command{
+		Use:    "keeper NAME",
+		Short:  "Keep one cell (started by up)",
+		Hidden: true,
+		Args:   oneName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.keep(cmd.Context())
+		},
+	}
+}
+
+func (a *app) keep(ctx context.Context) error {
+	var h handover
+	if err := json.NewDecoder(a.in).Decode(&h); err != nil || h.Cell == nil {
+		return usage("keep a cell: skep up starts keepers")
+	}
+	out := newReporter()
+	defer out.close()
+	st, err := store.Open(h.Facts.Dirs)
+	if err != nil {
+		out.error(err)
+		return shownError{fault.CodeOf(err)}
+	}
+	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st,
+		Notify: func(line string) { out.say(report{Note: h.Cell.Name + ": " + line}) },
+		Running: func() {
+			out.say(report{Running: true})
+			out.close()
+			slim()
+		},
+	})
+	defer a.signals(k)()
+	res, err := k.Run(ctx)
+	switch {
+	case err != nil:
+		out.error(err)
+	case res.Code != fault.OK:
+		out.error(fault.New(res.Code, "", "keep %s running: %s", h.Cell.Name, res.Reason))
+	default:
+		out.say(report{Running: true}) // it ran, and is over already
+	}
+	out.close()
+	k.Flush()
+	if err != nil {
+		return shownError{fault.CodeOf(err)}
+	}
+	return nil
+}
+
+// reporter speaks to the up that started this keeper, while it listens.
+type reporter struct {
+	mu sync.Mutex
+	w  *os.File
+}
+
+func newReporter() *reporter {
+	w := os.NewFile(3, "report")
+	if _, err := w.Stat(); err != nil {
+		w = nil
+	} else {
+		syscall.CloseOnExec(3)
+	}
+	return &reporter{w: w}
+}
+
+func (r *reporter) say(rep report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w == nil {
+		return
+	}
+	b, err := json.Marshal(rep)
+	if err == nil {
+		_, err = r.w.Write(append(b, '\n'))
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		r.w.Close()
+		r.w = nil
+	}
+}
+
+func (r *reporter) error(err error) {
+	r.say(report{Error: err.Error(), Hint: fault.HintOf(err), Code: fault.CodeOf(err)})
+}
+
+func (r *reporter) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.w != nil {
+		r.w.Close()
+		r.w = nil
+	}
+}
