@@ -153,26 +153,6 @@ func (t *linuxTaker) drop(name string) {
 	}
 }
 
-// writeNew writes a file that must not be there yet.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
-}
-
-func removeFile(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 func takeBridge(b *plan.Bridge) (made bool, err error) {
 	if b.Create {
 		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
@@ -252,28 +232,6 @@ func (t *linuxTaker) takeFirmware(s *plan.Firmware) error {
 	}
 	t.hold("flash-code", f)
 	return err
-}
-
-// openPlain opens a regular file for reading and nothing else: not a FIFO that
-// never answers, not a device.
-func openPlain(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("it is not a regular file (%s)", info.Mode())
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }
 
 // memfile is bytes as a sealed file without a name: memfd_create(2).

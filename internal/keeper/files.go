@@ -1,0 +1,84 @@
+package keeper
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"skep/internal/cell"
+	"skep/internal/host"
+)
+
+// writeNew writes a file that must not be there yet.
+func writeNew(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// openPlain opens a regular file for reading and nothing else: not a FIFO that
+// never answers, not a device.
+func openPlain(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("it is not a regular file (%s)", info.Mode())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// BootSum is the SHA-256 of what a cell boots, in hex, by which a host
+// remembers that its KVM fails on it; "" where it cannot be read.
+func BootSum(c *cell.Cell, f host.Facts) string {
+	path := ""
+	switch {
+	case c.Kernel != nil:
+		path = c.Kernel.Image
+	case c.Boot.Kind == cell.BootFirmware:
+		path = c.Boot.Path
+	case c.Boot.Kind == cell.BootUEFI && f.Linux != nil && f.Linux.OVMF != nil:
+		path = f.Linux.OVMF.Code
+	}
+	if path == "" {
+		return ""
+	}
+	in, err := openPlain(path)
+	if err != nil {
+		return ""
+	}
+	defer in.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, in); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
