@@ -14,19 +14,13 @@ func withFacts(found map[layer.ID]layer.Probe, f Facts) map[layer.ID]layer.Probe
 	for id, p := range found {
 		out[id] = p
 	}
-	who := layer.Probe{State: layer.Have}
 	switch {
 	case f.EUID == 0 && f.Slots.Clash != "":
 		// A cell that shares its uid can be signalled and can signal.
-		who = layer.Probe{State: layer.Lacking, Detail: f.Slots.Clash + ": move the range with " + EnvUIDBase}
+		out[layer.OwnUID] = layer.Probe{State: layer.Lacking, Detail: f.Slots.Clash + ": move the range with " + EnvUIDBase}
 	case f.EUID != 0 && f.Linux.SubID == nil:
-		who = layer.Probe{State: layer.Unprivileged, Detail: "no range in /etc/subuid and /etc/subgid, or no newuidmap"}
+		out[layer.OwnUID] = layer.Probe{State: layer.Unprivileged, Detail: "no range in /etc/subuid and /etc/subgid, or no newuidmap"}
 	}
-	out[layer.OwnUID] = who
-	if f.EUID == 0 {
-		who = layer.Probe{State: layer.Have}
-	}
-	out[layer.NoGroups] = who
 	for id, controller := range map[layer.ID]string{
 		layer.CgroupMemory: "memory", layer.CgroupPids: "pids", layer.CgroupCPU: "cpu",
 	} {

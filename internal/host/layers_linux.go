@@ -1,4 +1,56 @@
 package host
 
+import (
+	"fmt"
+	"os"
+
+	"skep/internal/jail"
+	"skep/internal/layer"
+)
+
+// rememberedLayers is what the jail found out by trying, which takes children
+// and name spaces, and what could change the answer.
+type rememberedLayers struct {
+	Key    string                   `json:"key"`
+	Layers map[layer.ID]layer.Probe `json:"layers"`
+}
+
+const layersMemory = "layers.json"
+
 // probeLayers fills in which layers of the jail this host can have.
-func probeLayers(f *Facts) { f.Linux.Layers = withFacts(nil, *f) }
+func probeLayers(c cache, f *Facts) {
+	l := f.Linux
+	who := ChooseIdentity(*f, 0)
+	key := layersKey(f, who)
+	var r rememberedLayers
+	if c.load(layersMemory, &r) != nil || r.Key != key {
+		found, err := jail.ProbeLayers(jailIdentity(who))
+		if err != nil {
+			l.LayersWhy = err.Error()
+		}
+		r = rememberedLayers{key, found}
+		// A user namespace that cannot be had just now, because too many are in
+		// use, may be had a moment later; such an answer is not kept.
+		if err == nil && found[layer.UserNamespace].State == layer.Have {
+			_ = c.save(layersMemory, r)
+		}
+	}
+	l.Layers = withFacts(r.Layers, *f)
+}
+
+// layersKey names all that the answer hangs on: the kernel and how it was
+// booted, the settings that forbid user namespaces, the confinement that this
+// process is in, and the program that asked.
+func layersKey(f *Facts, who Identity) string {
+	l := f.Linux
+	user, _ := os.Readlink("/proc/self/ns/user")
+	mnt, _ := os.Readlink("/proc/self/ns/mnt")
+	return fmt.Sprint(f.Kernel, bootID(), f.EUID, who.Mapping, user, mnt, l.UserNSOff, l.UserNSRestricted,
+		sysctl("/proc/self/attr/current"), stampOf("/proc/self/exe"))
+}
+
+// jailIdentity says the same in the jail's words.
+func jailIdentity(who Identity) jail.Identity {
+	m := map[string]jail.Mapping{MappingRoot: jail.ByRoot, MappingSubUID: jail.BySubIDs, MappingOwn: jail.ByOwn}
+	return jail.Identity{UID: who.UID, GID: who.GID, Mapping: m[who.Mapping]}
+}

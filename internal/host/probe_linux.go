@@ -41,7 +41,7 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 	if sysctl("/proc/sys/user/max_user_namespaces") == "0" {
 		l.UserNSOff = "user.max_user_namespaces=0"
 	}
-	probeLayers(f)
+	probeLayers(c, f)
 
 	if err := findQEMU(ctx, o, c, l); err != nil {
 		return err
