@@ -266,7 +266,7 @@ func TestRefusedFiles(t *testing.T) {
 		"\xff\xfe":               `*`,
 		"#!/bin/sh\nexit 1\n":    `*`,
 		strings.Repeat("[", 300): `x:1:1: cannot read the file: its brackets are nested too deep`,
-		"a = " + strings.Repeat("-", 20000) + "1": `x:1:1: cannot read the file: its brackets are nested too deep`,
+		"a = " + strings.Repeat("-", 20000) + "1": `x:1:1: cannot read the file: there is far more in it than in any cell file`,
 		strings.Repeat("#", maxFile+1):            `x:1:1: cannot read the file: it is larger than 1 MiB, which no cell file is`,
 	} {
 		_, diags := Parse("x", []byte(src))

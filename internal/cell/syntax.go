@@ -22,8 +22,8 @@ func (r *reader) syntax() *hclsyntax.Body {
 		r.whole("it is larger than 1 MiB, which no cell file is")
 		return nil
 	}
-	if deep(r.src) {
-		r.whole("its brackets are nested too deep")
+	if why := bounded(r.src); why != "" {
+		r.whole(why)
 		return nil
 	}
 	src := bytes.Clone(r.src)
@@ -96,29 +96,38 @@ func (r *reader) whole(why string) {
 	r.add(hcl.Range{Start: hcl.InitialPos, End: hcl.InitialPos}, "cannot read the file: "+why, "")
 }
 
-// deep finds input that would lead the parser, which calls itself for each
-// level, to use up all stack there is. The tokens of the file tell without a
-// stack. Signs and questions nest as well, though nothing closes them.
-func deep(src []byte) bool {
-	const most = 200
+// The parser calls itself for each level of brackets and for some operators, and
+// a process cannot recover from a stack that is full. These bounds, which no
+// honest file comes near, are kept before the parser sees anything.
+const (
+	maxDepth  = 200
+	maxTokens = 20_000
+)
+
+// bounded tells why the file is too much for the parser, or "". Taking a file
+// apart into tokens needs no stack.
+func bounded(src []byte) string {
 	tokens, _ := hclsyntax.LexConfig(src, "", hcl.InitialPos)
-	depth, signs := 0, 0
+	depth, count := 0, 0
 	for _, t := range tokens {
 		switch t.Type {
+		case hclsyntax.TokenComment, hclsyntax.TokenNewline:
+			continue
 		case hclsyntax.TokenOBrace, hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenOQuote,
 			hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl, hclsyntax.TokenOHeredoc:
 			depth++
 		case hclsyntax.TokenCBrace, hclsyntax.TokenCBrack, hclsyntax.TokenCParen, hclsyntax.TokenCQuote,
 			hclsyntax.TokenTemplateSeqEnd, hclsyntax.TokenCHeredoc:
 			depth--
-		case hclsyntax.TokenMinus, hclsyntax.TokenBang, hclsyntax.TokenQuestion:
-			signs++
 		}
-		if depth > most || signs > 50*most {
-			return true
+		switch count++; {
+		case depth > maxDepth:
+			return "its brackets are nested too deep"
+		case count > maxTokens:
+			return "there is far more in it than in any cell file"
 		}
 	}
-	return false
+	return ""
 }
 
 // syntaxError reports what HCL found, in the words of this program where it has

@@ -1,0 +1,1 @@
+cell "hello" {} # the built-in guest: no disk, no network, no download
