@@ -68,7 +68,7 @@ func Capture(ctx context.Context, conn net.Conn, password string) (*image.NRGBA,
 	return img, nil
 }
 
-// client is one RFB session.
+// client is the viewing end of one RFB connection.
 type client struct {
 	r *bufio.Reader
 	w io.Writer
