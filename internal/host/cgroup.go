@@ -1,6 +1,7 @@
 package host
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -136,7 +137,8 @@ const baseName = "skep"
 // dirView is what can be asked about a cgroup directory. On a host it asks the
 // kernel; in tests it is a table.
 type dirView interface {
-	// mayCreate tries to make a directory in dir and removes it again.
+	// mayCreate tries to make a directory in dir and removes it again. The
+	// error is the bare cause.
 	mayCreate(dir string) error
 	// mayWrite says whether a file may be opened for writing.
 	mayWrite(file string) bool
@@ -148,6 +150,7 @@ type dirView interface {
 func cgroups(t trees, euid int, v dirView) Cgroup {
 	out := Cgroup{Mode: t.mode(), V1: map[string]string{}}
 	var why []string
+	closed := map[string][]string{} // cause -> directories, told together
 	if out.Mode == CgroupNone {
 		why = append(why, "no cgroup file system is mounted for writing")
 	}
@@ -162,7 +165,7 @@ func cgroups(t trees, euid int, v dirView) Cgroup {
 			why = append(why, "this session is not in a cgroup of its own that it may divide")
 		default:
 			if err := v.mayCreate(parent); err != nil {
-				why = append(why, err.Error())
+				closed[err.Error()] = append(closed[err.Error()], parent)
 				break
 			}
 			out.V2 = path.Join(parent, baseName)
@@ -182,7 +185,7 @@ func cgroups(t trees, euid int, v dirView) Cgroup {
 			continue
 		}
 		if err := v.mayCreate(parent); err != nil {
-			why = append(why, err.Error())
+			closed[err.Error()] = append(closed[err.Error()], parent)
 			continue
 		}
 		out.V1[c] = path.Join(parent, baseName)
@@ -195,6 +198,9 @@ func cgroups(t trees, euid int, v dirView) Cgroup {
 			why = append(why, "the "+c+" controller cannot be handed down in "+path.Dir(out.V2))
 		}
 	}
+	for _, cause := range slices.Sorted(maps.Keys(closed)) {
+		why = append(why, "no directory can be made in "+strings.Join(closed[cause], ", ")+": "+cause)
+	}
 	if len(out.V1) == 0 {
 		out.V1 = nil
 		if out.V2 == "" {
@@ -202,7 +208,7 @@ func cgroups(t trees, euid int, v dirView) Cgroup {
 		}
 	}
 	if len(out.Controllers) < len(controllers) {
-		out.Why = strings.Join(slices.Compact(why), "; ")
+		out.Why = strings.Join(why, "; ")
 	}
 	return out
 }

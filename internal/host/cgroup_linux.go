@@ -52,7 +52,7 @@ func (liveDirs) mayCreate(dir string) error {
 	d := filepath.Join(dir, baseName+"-probe-"+strconv.Itoa(os.Getpid()))
 	err := os.Mkdir(d, 0o700)
 	if err != nil && !os.IsExist(err) {
-		return fmt.Errorf("no directory can be made in %s: %w", dir, err.(*os.PathError).Err)
+		return err.(*os.PathError).Err
 	}
 	return os.Remove(d)
 }

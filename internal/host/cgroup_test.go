@@ -33,7 +33,7 @@ func (v view) mayCreate(dir string) error {
 	if v.create[dir] {
 		return nil
 	}
-	return errors.New("no directory can be made in " + dir)
+	return errors.New("permission denied")
 }
 func (v view) mayWrite(f string) bool { return v.write[f] }
 func (v view) read(f string) string   { return v.files[f] }
@@ -83,8 +83,8 @@ func TestCgroups(t *testing.T) {
 			view{create: yes("/sys/fs/cgroup/unified", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids", "/sys/fs/cgroup/cpu,cpuacct")},
 			Cgroup{Mode: CgroupHybrid, V2: "/sys/fs/cgroup/unified/skep", Controllers: all, V1: map[string]string{
 				"memory": "/sys/fs/cgroup/memory/skep", "pids": "/sys/fs/cgroup/pids/skep", "cpu": "/sys/fs/cgroup/cpu,cpuacct/skep"}}, ""},
-		"hybrid, a user": {hybridMounts, "4:memory:/\n0::/\n", 1000, view{},
-			Cgroup{Mode: CgroupNone}, "not in a cgroup of its own"},
+		"hybrid, a user": {hybridMounts, "4:memory:/\n8:pids:/p\n0::/\n", 1000, view{},
+			Cgroup{Mode: CgroupNone}, "; no directory can be made in /sys/fs/cgroup/memory, /sys/fs/cgroup/pids/p: permission denied"},
 		"v1 with one tree closed": {strings.Replace(hybridMounts, "cgroup2", "none", 1), "8:pids:/\n", 0,
 			view{create: yes("/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct")},
 			Cgroup{Mode: CgroupV1, Controllers: []string{"memory", "cpu"}, V1: map[string]string{

@@ -25,8 +25,7 @@ func (d *report) linux(f Facts) {
 	}
 	d.who(f)
 	d.cgroup(l.Cgroup, f.EUID)
-	d.either(l.TunTap, "tap", "/dev/net/tun opens", "nics work",
-		Warn, "/dev/net/tun does not open", "cells have no nics; all else works", "modprobe tun (as root)")
+	d.tap(f)
 	d.layers(f)
 }
 
@@ -48,6 +47,17 @@ func (d *report) kvm(f Facts) {
 	if n := len(k.Refused); n > 0 {
 		d.add(Warn, "kvm", fmt.Sprintf("it failed on %d firmwares or kernels", n), "those guests are emulated (TCG), and slower",
 			"rm "+f.Dirs.State+"/cache/"+refusedMemory+" tries them again")
+	}
+}
+
+func (d *report) tap(f Facts) {
+	switch {
+	case f.EUID != 0:
+		d.add(Warn, "tap", "making a tap is root's", `nics need nic { tap = "…" } with one that is yours; all else works`, fmt.Sprintf("ip tuntap add dev tap0 mode tap user %d (as root)", f.EUID))
+	case f.Linux.TunTap:
+		d.add(OK, "tap", "/dev/net/tun opens", "nics work", "")
+	default:
+		d.add(Warn, "tap", "/dev/net/tun does not open", "cells have no nics; all else works", "modprobe tun")
 	}
 }
 

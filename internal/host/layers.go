@@ -29,7 +29,7 @@ func withFacts(found map[layer.ID]layer.Probe, f Facts) map[layer.ID]layer.Probe
 		if !slices.Contains(g.Controllers, controller) {
 			p = layer.Probe{State: layer.Lacking, Detail: g.Why}
 			if f.EUID != 0 {
-				p.State = layer.Unprivileged
+				p = layer.Probe{State: layer.Unprivileged, Detail: "no cgroup of this user's has the " + controller + " controller"}
 			}
 		}
 		out[id] = p

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,30 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// furnish copies files into a new root, and nothing else.
-func furnish(t *testing.T, root string, files []File) {
-	t.Helper()
-	for _, f := range files {
-		to := filepath.Join(root, f.Room)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		in, err := os.Open(f.Host)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.Copy(out, in); err != nil {
-			t.Fatal(err)
-		}
-		in.Close()
-		out.Close()
-	}
-}
 
 // inRoom runs QEMU in a root that holds only the given files, without /proc,
 // /dev and environment, as a user that owns nothing there.

@@ -1,0 +1,34 @@
+//go:build linux || freebsd
+
+package host
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// furnish copies files into a new root, and nothing else.
+func furnish(t *testing.T, root string, files []File) {
+	t.Helper()
+	for _, f := range files {
+		to := filepath.Join(root, f.Room)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		in, err := os.Open(f.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(out, in); err != nil {
+			t.Fatal(err)
+		}
+		in.Close()
+		out.Close()
+	}
+}
