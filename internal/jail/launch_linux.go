@@ -75,6 +75,11 @@ func (l *launch) open(spec Spec) error {
 		return err
 	}
 	l.in.nodes = -1
+	if spec.Identity.Mapping == ByRoot {
+		if err := l.openFiles(spec.Root.Files, base); err != nil {
+			return err
+		}
+	}
 	if len(spec.Root.Nodes) > 0 && spec.Identity.Mapping == ByRoot {
 		nodes, err := makeNodes(spec)
 		if err != nil {
@@ -82,6 +87,31 @@ func (l *launch) open(spec Spec) error {
 		}
 		l.in.nodes = l.lift(nodes, base, &err)
 		return err
+	}
+	return nil
+}
+
+// openFiles takes a copy of each file's mount that is mounted nowhere yet. Taken by the keeper it
+// needs no permission of the cell's on the path; taken by descriptor it needs no host path at all
+// in the child.
+func (l *launch) openFiles(files []File, base int) error {
+	for _, f := range files {
+		fd, err := unix.OpenTree(unix.AT_FDCWD, string(f.Host), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("take %s: %w", f.Host, err)
+		}
+		if fd < base {
+			if fd = l.lift(fd, base, &err); err != nil {
+				return err
+			}
+		} else {
+			l.childs = append(l.childs, fd)
+		}
+		attr := &unix.MountAttr{Attr_set: uint64(flags(f.attributes()...).value), Propagation: unix.MS_PRIVATE}
+		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, attr); err != nil {
+			return fmt.Errorf("take %s: %w", f.Host, err)
+		}
+		l.in.files = append(l.in.files, fd)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func ProbeLayers(id Identity) (map[layer.ID]layer.Probe, error) {
 	probes[layer.Keyring] = tried(knows(unix.SYS_KEYCTL, ^uintptr(0), 0, 0))
 	probes[layer.WXMDWE] = tried(prctl(unix.PR_GET_MDWE, 0, 0, 0, 0))
 	probes[layer.KSMOff] = mootIf(prctl(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0), unix.EINVAL, ksmDetail())
-	probes[layer.CoreScheduling] = mootIf(coreScheduling(), unix.ENODEV, "no sibling threads on this processor")
+	probes[layer.CoreScheduling] = coreScheduling()
 	probes[layer.Landlock] = landlockProbe()
 	probes[layer.Seccomp] = tried(seccompAction(unix.SECCOMP_RET_ERRNO))
 	probes[layer.WXSeccomp] = probes[layer.Seccomp]
@@ -102,10 +102,16 @@ func ksmDetail() string {
 	return "this kernel merges only what a program offers"
 }
 
-// coreScheduling reads this thread's cookie, which changes nothing.
-func coreScheduling() unix.Errno {
-	var cookie uint64
-	return prctl(unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(&cookie)))
+// coreScheduling reads this thread's cookie, which changes nothing. The kernel says ENODEV where
+// no core has siblings, and EINVAL where it was built without it; sysfs tells of the siblings then.
+func coreScheduling() layer.Probe {
+	smt, _ := os.ReadFile("/sys/devices/system/cpu/smt/active")
+	if strings.TrimSpace(string(smt)) == "0" {
+		return layer.Probe{State: layer.Moot, Detail: "no core runs two threads"}
+	}
+	cookie := new(uint64)
+	return mootIf(prctl(unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(cookie))),
+		unix.ENODEV, "no core runs two threads")
 }
 
 func landlockProbe() layer.Probe {

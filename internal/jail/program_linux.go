@@ -20,6 +20,7 @@ type inherited struct {
 	std        [3]int
 	fds        []int
 	copies     []int
+	files      []int // detached mounts of the files; none where the child has to take them by path
 	nodes      int // a detached tmpfs with the device nodes, or -1
 }
 

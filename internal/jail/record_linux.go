@@ -89,6 +89,11 @@ func (s Spec) imagined() inherited {
 	for range s.Root.Copies {
 		in.copies = append(in.copies, take())
 	}
+	if s.Identity.Mapping == ByRoot {
+		for range s.Root.Files {
+			in.files = append(in.files, take())
+		}
+	}
 	if len(s.Root.Nodes) > 0 && s.Identity.Mapping == ByRoot {
 		in.nodes = take()
 	}

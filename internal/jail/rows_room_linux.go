@@ -37,8 +37,8 @@ func (b *builder) room() {
 	for _, dir := range b.spec.Root.directories() {
 		b.rows(step("", "dir-/"+dir, sysMkdirat, "on the way to a file", from("mount-root"), str(dir), octal(dirMode)))
 	}
-	for _, f := range b.spec.Root.Files {
-		b.file(f)
+	for i, f := range b.spec.Root.Files {
+		b.file(i, f)
 	}
 	for i, c := range b.spec.Root.Copies {
 		b.copy(c, b.in.copies[i])
@@ -59,22 +59,35 @@ func (b *builder) attributes(name, at, why string, set ...flag) Step {
 	return step("", name, sysMountSetattr, why, append([]Arg{cwd, str(at), number(0)}, setattr(set...)...)...)
 }
 
-// file shows one file of the host: a copy of its mount with stricter flags on an empty placeholder.
-func (b *builder) file(f File) {
-	in := relative(f.Room)
-	set, why := []flag{rdonly, nodev, nosuid, noexec}, "to be read"
+// attributes of a file's mount.
+func (f File) attributes() []flag {
 	if f.Exec {
-		set, why = set[:3], "to be read and executed"
+		return []flag{rdonly, nodev, nosuid}
 	}
-	b.bind(in, f.Host, why, set)
-	b.rows(b.move("place-"+string(f.Room), "take-"+string(f.Room), from("mount-root"), in))
+	return []flag{rdonly, nodev, nosuid, noexec}
+}
+
+// file shows one file of the host: a copy of its mount with stricter flags on an empty placeholder.
+// Root's keeper hands the mount in; an ordinary user's cannot make one, so the child does.
+func (b *builder) file(i int, f File) {
+	in := relative(f.Room)
+	if len(b.in.files) == 0 {
+		b.bind(in, f.Host, "a file of the host", f.attributes())
+		b.rows(b.move("place-"+string(f.Room), from("take-"+string(f.Room)), from("mount-root"), in))
+		return
+	}
+	b.rows(b.slot(in), b.move("place-"+string(f.Room), descriptor(string(f.Host), b.in.files[i]), from("mount-root"), in))
+}
+
+func (b *builder) slot(in string) Step {
+	return step("", "slot-/"+in, sysMknodat, "a name to mount on", from("mount-root"), str(in),
+		named("S_IFREG|0", unix.S_IFREG), number(0))
 }
 
 func (b *builder) bind(in string, host HostPath, why string, set []flag) {
 	name := "/" + in
 	b.rows(
-		step("", "slot-"+name, sysMknodat, "a name to mount on", from("mount-root"), str(in),
-			named("S_IFREG|0", unix.S_IFREG), number(0)),
+		b.slot(in),
 		step("", "take-"+name, sysOpenTree, why, cwd, str(string(host)),
 			flags(flag{"OPEN_TREE_CLONE", unix.OPEN_TREE_CLONE}, flag{"OPEN_TREE_CLOEXEC", unix.OPEN_TREE_CLOEXEC})),
 		step("", "bar-"+name, sysMountSetattr, "", append([]Arg{from("take-" + name), emptyPath,
@@ -82,8 +95,8 @@ func (b *builder) bind(in string, host HostPath, why string, set []flag) {
 	)
 }
 
-func (b *builder) move(name, what string, dir Arg, to string) Step {
-	return step("", name, sysMoveMount, "", from(what), emptyPath, dir, str(to),
+func (b *builder) move(name string, what, dir Arg, to string) Step {
+	return step("", name, sysMoveMount, "", what, emptyPath, dir, str(to),
 		flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH}))
 }
 
@@ -117,7 +130,7 @@ func (b *builder) placeNodes() {
 	}
 	if b.in.nodes < 0 {
 		for _, n := range b.spec.Root.Nodes {
-			b.rows(b.move("place-"+string(n.Room), "take-"+string(n.Room), cwd, string(n.Room)))
+			b.rows(b.move("place-"+string(n.Room), from("take-"+string(n.Room)), cwd, string(n.Room)))
 		}
 		return
 	}

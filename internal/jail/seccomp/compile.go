@@ -63,7 +63,11 @@ func (p Policy) Compile(arch Arch) (Filters, error) {
 			rows[n] = append(rows[n], row)
 		}
 	}
-	phases, err := arch.assemble(rows, phasesAction, retAllow, retAllow)
+	asked := maps.Clone(rows)
+	maps.DeleteFunc(asked, func(_ uint32, rows []Row) bool {
+		return !slices.ContainsFunc(rows, func(r Row) bool { return phasesAction(r.Phase) == retNotify })
+	})
+	phases, err := arch.assemble(asked, phasesAction, retAllow, retAllow)
 	if err != nil {
 		return Filters{}, err
 	}
@@ -155,6 +159,16 @@ func (s *assembler) rows(rows []Row, action func(Phase) uint32, refuse label) {
 func (s *assembler) cond(c Cond, otherwise label) {
 	holds := s.label()
 	low := uint32(offArgs + 8*c.Arg)
+	if c.Width == Int && c.Mask == 0xffffffff { // a plain list: ioctl has a hundred requests
+		s.add(bpf.LoadAbsolute{Off: low, Size: 4})
+		for _, v := range c.In {
+			s.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(v), SkipFalse: 1})
+			s.jump(holds)
+		}
+		s.jump(otherwise)
+		s.place(holds)
+		return
+	}
 	for _, v := range c.In {
 		next := s.label()
 		if c.Width == Long {

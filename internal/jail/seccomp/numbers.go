@@ -1,5 +1,10 @@
 package seccomp
 
+import (
+	"maps"
+	"slices"
+)
+
 // Arch is one architecture as seccomp sees it.
 type Arch struct {
 	Name  string // as in GOARCH
@@ -206,3 +211,6 @@ var numbers = map[string][2]int16{
 	"write":             {1, 64},
 	"writev":            {20, 66},
 }
+
+// Calls are the names of all calls that a table may use, sorted.
+func Calls() []string { return slices.Sorted(maps.Keys(numbers)) }

@@ -130,6 +130,3 @@ func contains(needs []Need, n Need) bool {
 	}
 	return false
 }
-
-// QEMU is the policy for a QEMU with the given devices.
-func QEMU(needs ...Need) Policy { return Policy{}.For(needs...) }

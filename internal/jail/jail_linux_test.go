@@ -1,0 +1,188 @@
+package jail
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+)
+
+// TestMain is also the program that the tests put in the hypervisor's place.
+func TestMain(m *testing.M) {
+	if os.Args[0] == prisonerName {
+		prisoner()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// needRoot skips what only root can do; the unprivileged jail has tests of its own.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: maps a foreign user")
+	}
+}
+
+var testIdentity = Identity{UID: 700123, GID: 700124, Mapping: ByRoot}
+
+// decisions are those of this host, with nothing allowed to be missing but what it cannot have.
+func decisions(t *testing.T, id Identity) []layer.Decision {
+	t.Helper()
+	probes, err := ProbeLayers(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := layer.Decide(probes, nil)
+	if err != nil {
+		t.Logf("this host: %v", err)
+	}
+	return d
+}
+
+// closure is a program with its libraries and its loader, as ldd(1) finds them.
+func closure(t *testing.T, program string) []File {
+	t.Helper()
+	files := []File{{Room: RoomPath(program), Host: HostPath(program), Exec: true}}
+	out, err := exec.Command("ldd", program).CombinedOutput()
+	if err != nil { // a static program has none
+		return files
+	}
+	for _, m := range regexp.MustCompile(`(?m)(/\S+) \(0x`).FindAllStringSubmatch(string(out), -1) {
+		files = append(files, File{Room: RoomPath(m[1]), Host: HostPath(m[1]), Exec: true})
+	}
+	return files
+}
+
+// prisonSpec puts the test binary itself into a jail; it talks on descriptor 3.
+func prisonSpec(t *testing.T, id Identity) (Spec, *bufio.ReadWriter) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := closure(t, self)
+	files[0].Room = "/bin/prisoner"
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	copied := filepath.Join(t.TempDir(), "kernel")
+	if err := os.WriteFile(copied, []byte(strings.Repeat("k", 100_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kernel, err := os.Open(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kernel.Close() })
+	return Spec{
+		Hostname: "cell-one", Identity: id, OOMScoreAdj: 500,
+		Root: Root{Size: 1 << 20, Files: append(files, File{Room: "/share/os-release", Host: "/etc/os-release"}),
+			Copies: []Copy{{Room: "/boot/kernel", From: kernel, Size: 100_000}}},
+		Stderr: os.Stderr,
+		FDs:    []FD{{"talk", theirs}}, Path: "/bin/prisoner", Argv: []string{prisonerName},
+		Limits: []Limit{{"nofile", 64}, {"memlock", 65536}},
+		Layers: decisions(t, id), Policy: widePolicy(),
+	}, bufio.NewReadWriter(bufio.NewReader(ours), bufio.NewWriter(ours))
+}
+
+// widePolicy is for a program in Go, which needs more than QEMU does: all calls, save those the
+// tests look at.
+func widePolicy() seccomp.Policy {
+	var p seccomp.Policy
+	for _, call := range seccomp.Calls() {
+		switch call {
+		case "execve", "execveat":
+			p.Rows = append(p.Rows, seccomp.Row{Call: call, Phase: seccomp.Once})
+		case "clone3":
+			p.Rows = append(p.Rows, seccomp.Row{Call: call, Phase: seccomp.Absent})
+		case "personality":
+			p.Rows = append(p.Rows, seccomp.Row{Call: call, Phase: seccomp.Start})
+		case "bpf": // denied
+		default:
+			p.Rows = append(p.Rows, seccomp.Row{Call: call})
+		}
+	}
+	return p
+}
+
+func start(t *testing.T, spec Spec) *Process {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	p, err := Start(ctx, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.Kill()
+		<-p.Done()
+		if err := p.Release(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// ask sends one order to the prisoner and returns its report.
+func ask(t *testing.T, talk *bufio.ReadWriter, order string) report {
+	t.Helper()
+	if _, err := talk.WriteString(order + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := talk.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := talk.ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("the prisoner does not answer: %v", err)
+	}
+	var r report
+	if err := json.Unmarshal(line, &r); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	return r
+}
+
+// inside lists all that is reachable from the process's root, directories left out.
+func inside(t *testing.T, pid int) []string {
+	t.Helper()
+	root := filepath.Join("/proc", itoa(pid), "root")
+	var names []string
+	err := filepath.WalkDir(root+"/", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimPrefix(p, root))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func proc(t *testing.T, pid int, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("/proc", itoa(pid), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,104 @@
+package seccomp
+
+// Requests of ioctl(2), as the kernel's headers have them. The kernel looks at 32 bits of a request.
+
+// tapRun: offloads and header size follow the guest's driver.
+var tapRun = []named{
+	{"TUNSETOFFLOAD", 0x400454d0},
+	{"TUNSETVNETHDRSZ", 0x400454d8},
+	{"TUNGETVNETHDRSZ", 0x800454d7},
+}
+
+// tapStart: the name and the abilities of the tap; never TUNSETIFF, which would attach another one.
+var tapStart = []named{
+	{"TUNGETIFF", 0x800454d2},
+	{"TUNGETFEATURES", 0x800454cf},
+	{"TUNSETSNDBUF", 0x400454d4},
+}
+
+// diskStart: geometry of a block device. Nothing that discards, reads partitions or speaks SCSI.
+var diskStart = []named{
+	{"BLKSSZGET", 0x00001268},
+	{"BLKPBSZGET", 0x0000127b},
+	{"BLKSECTGET", 0x00001267},
+	{"BLKGETSIZE64", 0x80081272},
+}
+
+// kvmRun: the guest runs, is reset, is paused; the first is the one that counts, so it stands first.
+var kvmRun = []named{
+	{"KVM_RUN", 0x0000ae80},
+	{"KVM_IRQ_LINE_STATUS", 0xc008ae67},
+	{"KVM_IRQ_LINE", 0x4008ae61},
+	{"KVM_SIGNAL_MSI", 0x4020aea5},
+	{"KVM_INTERRUPT", 0x4004ae86},
+	{"KVM_NMI", 0x0000ae9a},
+	{"KVM_SMI", 0x0000aeb7},
+	{"KVM_IOEVENTFD", 0x4040ae79},
+	{"KVM_IRQFD", 0x4020ae76},
+	{"KVM_SET_GSI_ROUTING", 0x4008ae6a},
+	{"KVM_SET_USER_MEMORY_REGION", 0x4020ae46},
+	{"KVM_GET_DIRTY_LOG", 0x4010ae42},
+	{"KVM_CLEAR_DIRTY_LOG", 0xc018aec0},
+	{"KVM_REGISTER_COALESCED_MMIO", 0x4010ae67},
+	{"KVM_UNREGISTER_COALESCED_MMIO", 0x4010ae68},
+	{"KVM_GET_REGS", 0x8090ae81},
+	{"KVM_SET_REGS", 0x4090ae82},
+	{"KVM_GET_SREGS", 0x8138ae83},
+	{"KVM_SET_SREGS", 0x4138ae84},
+	{"KVM_GET_SREGS2", 0x8140aecc},
+	{"KVM_SET_SREGS2", 0x4140aecd},
+	{"KVM_GET_FPU", 0x81a0ae8c},
+	{"KVM_SET_FPU", 0x41a0ae8d},
+	{"KVM_GET_XSAVE", 0x9000aea4},
+	{"KVM_GET_XSAVE2", 0x9000aecf},
+	{"KVM_SET_XSAVE", 0x5000aea5},
+	{"KVM_GET_XCRS", 0x8188aea6},
+	{"KVM_SET_XCRS", 0x4188aea7},
+	{"KVM_GET_MSRS", 0xc008ae88},
+	{"KVM_SET_MSRS", 0x4008ae89},
+	{"KVM_GET_LAPIC", 0x8400ae8e},
+	{"KVM_SET_LAPIC", 0x4400ae8f},
+	{"KVM_GET_IRQCHIP", 0xc208ae62},
+	{"KVM_SET_IRQCHIP", 0x8208ae63},
+	{"KVM_GET_PIT2", 0x8070ae9f},
+	{"KVM_SET_PIT2", 0x4070aea0},
+	{"KVM_GET_CLOCK", 0x8030ae7c},
+	{"KVM_SET_CLOCK", 0x4030ae7b},
+	{"KVM_KVMCLOCK_CTRL", 0x0000aead},
+	{"KVM_GET_MP_STATE", 0x8004ae98},
+	{"KVM_SET_MP_STATE", 0x4004ae99},
+	{"KVM_GET_VCPU_EVENTS", 0x8040ae9f},
+	{"KVM_SET_VCPU_EVENTS", 0x4040aea0},
+	{"KVM_GET_DEBUGREGS", 0x8080aea1},
+	{"KVM_SET_DEBUGREGS", 0x4080aea2},
+	{"KVM_GET_NESTED_STATE", 0xc080aebe},
+	{"KVM_SET_NESTED_STATE", 0x4080aebf},
+	{"KVM_TPR_ACCESS_REPORTING", 0xc028ae92},
+	{"KVM_SET_VAPIC_ADDR", 0x4008ae93},
+	{"KVM_CHECK_EXTENSION", 0x0000ae03},
+}
+
+// kvmStart: no second machine and no new virtual processor once the guest is prepared.
+var kvmStart = []named{
+	{"KVM_GET_API_VERSION", 0x0000ae00},
+	{"KVM_CREATE_VM", 0x0000ae01},
+	{"KVM_CREATE_VCPU", 0x0000ae41},
+	{"KVM_GET_VCPU_MMAP_SIZE", 0x0000ae04},
+	{"KVM_GET_SUPPORTED_CPUID", 0xc008ae05},
+	{"KVM_SET_CPUID2", 0x4008ae90},
+	{"KVM_GET_MSR_INDEX_LIST", 0xc004ae02},
+	{"KVM_GET_MSR_FEATURE_INDEX_LIST", 0xc004ae0a},
+	{"KVM_X86_SET_MSR_FILTER", 0x4188aec6},
+	{"KVM_X86_GET_MCE_CAP_SUPPORTED", 0x8008ae9d},
+	{"KVM_X86_SETUP_MCE", 0x4008ae9c},
+	{"KVM_GET_TSC_KHZ", 0x0000aea3},
+	{"KVM_SET_TSC_KHZ", 0x0000aea2},
+	{"KVM_SET_TSS_ADDR", 0x0000ae47},
+	{"KVM_SET_IDENTITY_MAP_ADDR", 0x4008ae48},
+	{"KVM_SET_BOOT_CPU_ID", 0x0000ae78},
+	{"KVM_CREATE_IRQCHIP", 0x0000ae60},
+	{"KVM_CREATE_PIT2", 0x4040ae77},
+	{"KVM_ENABLE_CAP", 0x4068aea3},
+	{"KVM_GET_DEVICE_ATTR", 0x4018aee2},
+	{"KVM_SET_SIGNAL_MASK", 0x4004ae8b},
+}
