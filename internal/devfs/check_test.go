@@ -19,7 +19,7 @@ func report(t *testing.T, sets Rulesets, number, depth int, own ...string) (Repo
 }
 
 func TestCheckHandMadeRules(t *testing.T) {
-	sets := load(t, "defaults.rules", "bhyve.rules").Sets
+	sets := load(t, "../stock.rules", "bhyve.rules").Sets
 	r, text := report(t, sets, 25, DefaultDepth)
 	if len(r.Unfollowed) != 3 || r.Hidden != 0 {
 		t.Errorf("unfollowed %v, hidden %d", r.Unfollowed, r.Hidden)
@@ -46,7 +46,7 @@ func TestCheckHandMadeRules(t *testing.T) {
 }
 
 func TestCheckFollowed(t *testing.T) {
-	sets := load(t, "defaults.rules", "bhyve.rules").Sets
+	sets := load(t, "../stock.rules", "bhyve.rules").Sets
 	r, text := report(t, sets, 25, 2, "vmm/web", "vmm.io/web.bootrom", "tap0", "zvol/tank/bhyve/web/disk-01", "nmdm-web-A")
 	if len(r.Unfollowed) != 0 || strings.Contains(text, "no rule that runs hides") {
 		t.Errorf("depth 2:\n%s", text)

@@ -24,7 +24,7 @@ func names(t *testing.T, sets Rulesets, number, depth int, nodes []Node) []strin
 // which includes the set that hides everything. The kernel's depth is 1, so
 // nothing is hidden: seen on FreeBSD 14.2, where dd inside read the host's disk.
 func TestHandMadeRulesShowTheHost(t *testing.T) {
-	sets := load(t, "defaults.rules", "bhyve.rules").Sets
+	sets := load(t, "../stock.rules", "bhyve.rules").Sets
 	all := names(t, sets, 0, DefaultDepth, TypicalNodes())
 	got := names(t, sets, 25, DefaultDepth, TypicalNodes())
 	if !reflect.DeepEqual(got, all) {

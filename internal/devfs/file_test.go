@@ -25,7 +25,7 @@ func load(t *testing.T, names ...string) *Loader {
 }
 
 func TestLoad(t *testing.T) {
-	l := load(t, "defaults.rules", "bhyve.rules")
+	l := load(t, "../stock.rules", "bhyve.rules")
 	set, ok := l.Sets.Find("devfsrules_jail_bhyve")
 	if !ok || set.Number != 25 {
 		t.Fatalf("no set 25: %v", l.Sets.Numbers())
@@ -106,7 +106,7 @@ func FuzzText(f *testing.F) {
 }
 
 func FuzzLoad(f *testing.F) {
-	for _, name := range []string{"defaults.rules", "bhyve.rules"} {
+	for _, name := range []string{"../stock.rules", "bhyve.rules"} {
 		text, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			f.Fatal(err)

@@ -152,3 +152,12 @@ func (r Rule) matches(n Node) bool {
 	}
 	return !r.HasPath || match(r.Path, n.Path)
 }
+
+// Name is the one node that the rule's path matches; it is not exact where
+// there is no path, or a glob.
+func (r Rule) Name() (name string, exact bool) {
+	if !r.HasPath || isGlob(r.Path) {
+		return "", false
+	}
+	return literal(r.Path), true
+}

@@ -1,0 +1,245 @@
+package bsdimport
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"skep/internal/cell"
+	"skep/internal/devfs"
+	"skep/internal/fault"
+	"skep/internal/jailconf"
+)
+
+func file(t testing.TB, name string) jailconf.Source {
+	t.Helper()
+	text, err := os.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return jailconf.Source{Name: "testdata/" + name, Text: string(text)}
+}
+
+// published is the host of 2018: one jail for bhyve, rules with an include,
+// a bridge and a tap in rc.conf.
+func published(t testing.TB, jail string) Input {
+	rc := file(t, "rc.conf")
+	return Input{
+		JailConf: file(t, "jail.conf"), Include: jailconf.FromDisk,
+		Rules: []jailconf.Source{file(t, "devfs.rules")}, RCConf: &rc, Jail: jail, Depth: devfs.DefaultDepth,
+	}
+}
+
+func warned(t *testing.T, warnings []Warning, want ...string) {
+	t.Helper()
+	var b strings.Builder
+	for _, w := range warnings {
+		b.WriteString(string(w.Topic) + ": " + w.String() + "\n")
+	}
+	for _, w := range want {
+		if no, negative := strings.CutPrefix(w, "!"); strings.Contains(b.String(), no) == negative {
+			t.Errorf("%q in the warnings:\n%s", w, b.String())
+		}
+	}
+}
+
+func TestImport(t *testing.T) {
+	c, warnings, err := Import(published(t, "bhyve-01"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `cell "bhyve-01" {
+  boot  = "uefi"
+  start = "boot"
+  disk "disk-01" {
+    zvol = "tank/bhyve/laptop-dev-03/disk-01"
+  }
+  nic "tap0" {
+    tap = "tap0"
+  }
+  jail {
+    network = "shared"
+    ip4     = ["192.168.1.2"]
+  }
+}
+`
+	if d := cmp.Diff(want, string(cell.Encode(c))); d != "" {
+		t.Error(d)
+	}
+	warned(t, warnings,
+		// What nobody was told: nothing was hidden.
+		`rules: testdata/jail.conf:17:2: the kernel did not follow "include 1" in rule 100 of set 4: vfs.devfs.rule_depth is 1`,
+		"device: the old jail saw mem, which reads and writes the host's memory (no rule that ran hid it); the new one does not",
+		"device: the old jail saw vtbd0, which is a disk of the host",
+		"device: the old jail saw tap1, which is a network interface",
+		"device: the old jail saw these as well, and the new one does not: ",
+		`rules: testdata/jail.conf:17:2: rule 400 of set 25 showed every node that matches "tap*"`,
+		"device: the old rules show null modems by a glob",
+		`network: testdata/jail.conf:11:1: jail(8) added the address to igb0`,
+		`network: testdata/rc.conf: tap0 stays the host's, on bridge0`,
+		"jail: testdata/jail.conf:6:1: allow.raw_sockets is off in the new jail",
+		`jail: testdata/jail.conf:2:1: exec.start = "/bin/sh /etc/rc" is not carried over`,
+		"jail: testdata/jail.conf:9:1: /usr/jails/bhyve-01 is not used",
+		"take it out of jail_list",
+		"guest: how many cpus",
+		"!saw tap0", "!saw zvol/tank/bhyve/laptop-dev-03/disk-01", "!saw vmm,", "!allow.vmm is off",
+	)
+	if warnings[0].Topic != Device || warnings[len(warnings)-1].Topic != Guest {
+		t.Error("what matters most does not come first")
+	}
+}
+
+// With a depth of 2 the old rules did hide the host, and the warnings say so.
+func TestImportDepth(t *testing.T) {
+	in := published(t, "bhyve-01")
+	in.Depth = 2
+	_, warnings, err := Import(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	warned(t, warnings, "!did not follow", "!saw mem", "!saw vtbd0", "saw tap1", "saw fuse", "saw nmdm-web-B")
+}
+
+// A host's own nodes say what a glob stood for.
+func TestImportNodes(t *testing.T) {
+	in := published(t, "bhyve-01")
+	in.Depth = 2
+	in.Rules[0].Text = "[x=25]\nadd include $devfsrules_jail\nadd path zvol unhide\nadd path 'zvol/*' unhide\nadd path 'zvol/*/*' unhide\nadd path 'tap*' unhide\nadd path nmdm-x-B unhide\nadd path vmm unhide\n"
+	in.Nodes = []devfs.Node{{Path: "zvol/t/a"}, {Path: "tap0"}, {Path: "tap9"}, {Path: "null"}}
+	c, warnings, err := Import(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Disks) != 1 || c.Disks[0].Zvol != "t/a" || len(c.NICs) != 0 || c.Console.Device != "/dev/nmdm-x-A" {
+		t.Errorf("disks %+v, nics %+v, console %q", c.Disks, c.NICs, c.Console.Device)
+	}
+	warned(t, warnings, "a glob in the old rules shows zvol/t/a", "which one is this guest's is not in these files (tap0 tap9)", "!typical host")
+}
+
+func TestImportOtherJails(t *testing.T) {
+	c, warnings, err := Import(published(t, "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Start != cell.StartManual || c.StopTimeout.Seconds() != 90 || len(c.After) != 1 || c.Boot.Kind != cell.BootHello || c.Jail.IP4[0] != "192.168.1.7" {
+		t.Errorf("%+v", c)
+	}
+	warned(t, warnings, "children.max was 4 and is 0", "the old jail has no allow.vmm", "no rule names a disk", "a cell of that name", "!did not follow", "!saw mem", "saw zfs")
+
+	for _, tc := range []struct {
+		name, block string
+		check       func(*cell.Cell) bool
+		want        []string
+	}{
+		{"no devfs", "j { path = /j; }", func(c *cell.Cell) bool { return len(c.Disks) == 0 }, []string{"mounts no devfs"}},
+		{"empty set", "j { mount.devfs; devfs_ruleset = 99; }", func(*cell.Cell) bool { return true }, []string{"rule set 99 has no rules, so the old jail saw everything", "saw mem"}},
+		{"set by name", "j { mount.devfs; devfs_ruleset = bhyve; }", func(*cell.Cell) bool { return true }, []string{"is no number"}},
+		{"vnet", "j { vnet; vnet.interface = e0b; ip4.addr = 192.0.2.1; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkVnet && c.Jail.IP4 == nil }, []string{"vnet.interface e0b is not carried over", "a vnet jail has a network of its own"}},
+		{"both families", `j { ip4.addr = "em0|192.0.2.1/24 up", "192.0.2.1"; ip6.addr = "2001:db8::1/64"; ip4 = inherit; }`,
+			func(c *cell.Cell) bool { return len(c.Jail.IP4) == 1 && c.Jail.IP6[0] == "2001:db8::1" }, []string{"ifconfig_em0_alias0", "every address of the host"}},
+		{"bad address", "j { ip4.addr = example.org; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkNone }, []string{`"example.org" is no address`}},
+		{"other mounts", "j { mount.fdescfs; mount.noprocfs; mount.fstab = /etc/fstab.j; }", func(*cell.Cell) bool { return true }, []string{"mount.fdescfs is not carried over", "mount.fstab is not", "!procfs"}},
+		{"odd name", "j { } 'a b_c' { allow.vmm; }", func(*cell.Cell) bool { return true }, nil},
+	} {
+		in := published(t, "j")
+		in.JailConf = jailconf.Source{Name: "f", Text: tc.block}
+		c, warnings, err := Import(in)
+		if err != nil {
+			t.Errorf("%s: %v", tc.name, err)
+			continue
+		}
+		if !tc.check(c) {
+			t.Errorf("%s: %s", tc.name, cell.Encode(c))
+		}
+		warned(t, warnings, tc.want...)
+	}
+
+	in := published(t, "7 of 9")
+	in.JailConf = jailconf.Source{Name: "f", Text: "'7 of 9' { allow.vmm; }"}
+	c, _, err = Import(in)
+	if err != nil || c.Name != "vm-7-of-9" {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+func TestImportErrors(t *testing.T) {
+	in := published(t, "nobody")
+	if _, _, err := Import(in); err == nil || fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "bhyve-01") {
+		t.Errorf("a jail that is not there: %v", err)
+	}
+	in.JailConf.Text = "j {\n\tpath = /x\n}"
+	in.JailConf.Name = "f"
+	if _, _, err := Import(in); err == nil || !strings.Contains(err.Error(), "f:3:1: ") {
+		t.Errorf("a mistake without its place: %v", err)
+	}
+	in.JailConf.Text = "'" + strings.Repeat("x", 40) + "' { a; }"
+	in.Jail = strings.Repeat("x", 40)
+	if _, _, err := Import(in); err == nil || fault.HintOf(err) != "rename the jail first" {
+		t.Errorf("a name that is too long: %v", err)
+	}
+}
+
+func TestParseRC(t *testing.T) {
+	vars, problems := parseRC("a=1 b='x y'; c=\"$a-${b}\" # d=4\ne=a\"b\"'c'\\ d\n f=\"1\\\n2\\$a\\x\"\nif true; then\ng=`id`\nh=\"open\n")
+	want := map[string]string{"a": "1", "b": "x y", "c": "1-x y", "e": "abc d", "f": "12$a\\x", "g": "`id`", "h": "open\n"}
+	if d := cmp.Diff(want, vars); d != "" {
+		t.Error(d)
+	}
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.what)
+	}
+	if d := cmp.Diff([]string{`"if true; then" is no assignment and is not run here`, "g: it would run a command, and that is not done here", "h: its quote is not closed"}, got); d != "" {
+		t.Error(d)
+	}
+	if problems[0].line != 5 || problems[2].line != 7 {
+		t.Errorf("lines %v", problems)
+	}
+	if vars, problems := parseRC("l=a\nl+=\" b\"\n"); vars["l"] != "a b" || len(problems) != 1 {
+		t.Errorf("%q, %v", vars, problems)
+	}
+}
+
+func FuzzParseRC(f *testing.F) {
+	f.Add(file(f, "rc.conf").Text)
+	f.Add("a=\"$a$a\"\na+=$a\n\\\n=\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		vars, problems := parseRC(text)
+		for name := range vars {
+			if name == "" || strings.ContainsAny(name, " \n=") {
+				t.Errorf("variable %q", name)
+			}
+		}
+		for _, p := range problems {
+			if p.line < 1 || p.line > 1+strings.Count(text, "\n") {
+				t.Errorf("a problem on line %d", p.line)
+			}
+		}
+	})
+}
+
+// Whatever the files hold, there is a valid cell or an error that says what to
+// do.
+func FuzzImport(f *testing.F) {
+	in := published(f, "bhyve-01")
+	f.Add(in.JailConf.Text, in.Rules[0].Text, in.RCConf.Text)
+	f.Add("bhyve-01 { mount.devfs; devfs_ruleset = 1; ip4.addr = 'em0|::1'; depend = a, a; }", "[a=1]\nadd path tap0 unhide\nadd path zvol/a unhide\nadd path nmdm0B unhide\n", "jail_enable=1")
+	f.Fuzz(func(t *testing.T, conf, rules, rc string) {
+		in := in
+		in.JailConf.Text, in.Include = conf, nil
+		in.Rules = []jailconf.Source{{Name: "r", Text: rules}}
+		in.RCConf = &jailconf.Source{Name: "rc", Text: rc}
+		c, _, err := Import(in)
+		if err != nil {
+			if fault.CodeOf(err) != fault.Input {
+				t.Error(err)
+			}
+			return
+		}
+		if _, mistakes := cell.Parse("x.hcl", cell.Encode(c)); len(mistakes) > 0 {
+			t.Error(mistakes)
+		}
+	})
+}
