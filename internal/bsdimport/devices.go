@@ -206,7 +206,7 @@ func (i *importer) console(shown patterns) {
 }
 
 // lost warns of each node that the old jail saw and the new one does not: a
-// warning for each dangerous one, and one that names all others.
+// warning for each kind of dangerous ones, and one that names all others.
 func (i *importer) lost(report devfs.Report) {
 	keeps := map[string]bool{"vmm": true, "vmm/" + i.cell.Name: true, "vmm/" + i.in.Jail: true}
 	for _, d := range i.cell.Disks {
@@ -217,15 +217,24 @@ func (i *importer) lost(report devfs.Report) {
 	}
 	keeps[strings.TrimPrefix(i.cell.Console.Device, "/dev/")] = true
 
-	for _, f := range report.Dangerous {
-		if !keeps[f.Path] {
-			reason := "no rule that ran hid it"
-			if f.Shown != nil {
-				reason = f.Shown.String() + " showed it"
-			}
-			i.warn(Device, "", "the old jail saw %s, which %s (%s); the new one does not", f.Path, f.Why, reason)
-			keeps[f.Path] = true
+	// Nodes that are dangerous for one reason and shown by one rule share a
+	// warning; the report has the worst first.
+	for n, f := range report.Dangerous {
+		if keeps[f.Path] {
+			continue
 		}
+		var alike []string
+		for _, g := range report.Dangerous[n:] {
+			if g.Why == f.Why && (g.Shown == nil) == (f.Shown == nil) && (f.Shown == nil || *g.Shown == *f.Shown) && !keeps[g.Path] {
+				alike = append(alike, g.Path)
+				keeps[g.Path] = true
+			}
+		}
+		reason := "no rule that ran hid it"
+		if f.Shown != nil {
+			reason = "shown by " + f.Shown.String()
+		}
+		i.warn(Device, "", "the old jail saw %s (%s), and the new one does not: such a node %s", strings.Join(alike, " "), reason, f.Why)
 	}
 	var rest []string
 	for _, v := range report.Visible {

@@ -71,9 +71,9 @@ func TestImport(t *testing.T) {
 	warned(t, warnings,
 		// What nobody was told: nothing was hidden.
 		`rules: testdata/jail.conf:17:2: the kernel did not follow "include 1" in rule 100 of set 4: vfs.devfs.rule_depth is 1`,
-		"device: the old jail saw mem, which reads and writes the host's memory (no rule that ran hid it); the new one does not",
-		"device: the old jail saw vtbd0, which is a disk of the host",
-		"device: the old jail saw tap1, which is a network interface",
+		"device: the old jail saw kmem mem (no rule that ran hid it), and the new one does not: such a node reads and writes the host's memory",
+		"device: the old jail saw da0 nda0 nda0p1 nda0p2 vtbd0 vtbd0p1 vtbd0p2 (no rule that ran hid it), and the new one does not: such a node is a disk of the host",
+		"device: the old jail saw tap1 (no rule that ran hid it)",
 		"device: the old jail saw these as well, and the new one does not: ",
 		`rules: testdata/jail.conf:17:2: rule 400 of set 25 showed every node that matches "tap*"`,
 		"device: the old rules show null modems by a glob",
@@ -99,7 +99,7 @@ func TestImportDepth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	warned(t, warnings, "!did not follow", "!saw mem", "!saw vtbd0", "saw tap1", "saw fuse", "saw nmdm-web-B")
+	warned(t, warnings, "!did not follow", "!saw kmem", "!vtbd0", "saw tap1 (shown by rule 400 of set 25)", "saw fuse", "saw nmdm-web-A nmdm-web-B")
 }
 
 // A host's own nodes say what a glob stood for.
@@ -126,7 +126,7 @@ func TestImportOtherJails(t *testing.T) {
 	if c.Start != cell.StartManual || c.StopTimeout.Seconds() != 90 || len(c.After) != 1 || c.Boot.Kind != cell.BootHello || c.Jail.IP4[0] != "192.168.1.7" {
 		t.Errorf("%+v", c)
 	}
-	warned(t, warnings, "children.max was 4 and is 0", "the old jail has no allow.vmm", "no rule names a disk", "a cell of that name", "!did not follow", "!saw mem", "saw zfs")
+	warned(t, warnings, "children.max was 4 and is 0", "the old jail has no allow.vmm", "no rule names a disk", "a cell of that name", "!did not follow", "!kmem", "saw zfs")
 
 	for _, tc := range []struct {
 		name, block string
@@ -134,7 +134,7 @@ func TestImportOtherJails(t *testing.T) {
 		want        []string
 	}{
 		{"no devfs", "j { path = /j; }", func(c *cell.Cell) bool { return len(c.Disks) == 0 }, []string{"mounts no devfs"}},
-		{"empty set", "j { mount.devfs; devfs_ruleset = 99; }", func(*cell.Cell) bool { return true }, []string{"rule set 99 has no rules, so the old jail saw everything", "saw mem"}},
+		{"empty set", "j { mount.devfs; devfs_ruleset = 99; }", func(*cell.Cell) bool { return true }, []string{"rule set 99 has no rules, so the old jail saw everything", "saw kmem mem"}},
 		{"set by name", "j { mount.devfs; devfs_ruleset = bhyve; }", func(*cell.Cell) bool { return true }, []string{"is no number"}},
 		{"vnet", "j { vnet; vnet.interface = e0b; ip4.addr = 192.0.2.1; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkVnet && c.Jail.IP4 == nil }, []string{"vnet.interface e0b is not carried over", "a vnet jail has a network of its own"}},
 		{"both families", `j { ip4.addr = "em0|192.0.2.1/24 up", "192.0.2.1"; ip6.addr = "2001:db8::1/64"; ip4 = inherit; }`,
