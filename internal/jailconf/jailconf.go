@@ -7,6 +7,7 @@
 package jailconf
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -44,6 +45,19 @@ func (es Errors) Error() string {
 		lines[i] = e.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Positions says where each mistake is, for a caller that shows the lines.
+func Positions(err error) []Pos {
+	var es Errors
+	if !errors.As(err, &es) {
+		return nil
+	}
+	at := make([]Pos, len(es))
+	for i, e := range es {
+		at[i] = e.Pos
+	}
+	return at
 }
 
 // Config is what the files say, before a jail is resolved.

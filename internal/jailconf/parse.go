@@ -1,16 +1,8 @@
 package jailconf
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-)
-
-// The bounds of includes: jail(8)'s own for the depth, and one on their number,
-// which doubles where two files include each other.
-const (
-	maxIncludeDepth = 32
-	maxIncludes     = 1000
 )
 
 // Include finds the files that an include statement in the file from names. A
@@ -178,38 +170,6 @@ func (p *parser) add(st *param) {
 	s.params = append(s.params, st)
 }
 
-func (p *parser) includes(st *param) {
-	for _, v := range st.values {
-		pattern, ok := v.plain()
-		if !ok {
-			p.fail(v.pos, "the name of an included file cannot hold variables")
-			continue
-		}
-		if p.include == nil {
-			p.fail(v.pos, "%q cannot be included here", pattern)
-			continue
-		}
-		if p.depth >= maxIncludeDepth {
-			p.fail(v.pos, "files include each other more than %d deep", maxIncludeDepth)
-			continue
-		}
-		files, err := p.include(p.lex.file, pattern)
-		if err != nil {
-			p.fail(v.pos, "cannot include %q: %v", pattern, err)
-			continue
-		}
-		for _, f := range files {
-			if p.included++; p.included > maxIncludes {
-				p.fail(v.pos, "more than %d files are included", maxIncludes)
-				return
-			}
-			p.depth++
-			p.parse(f)
-			p.depth--
-		}
-	}
-}
-
 // recover goes on behind the next ; or before the next }, so that one mistake
 // does not hide the others.
 func (p *parser) recover() {
@@ -232,19 +192,6 @@ func (t token) String() string {
 	}
 	text, _ := value{pieces: t.pieces}.plain()
 	return fmt.Sprintf("%q", text)
-}
-
-// Positions says where each mistake is, for a caller that shows the lines.
-func Positions(err error) []Pos {
-	var es Errors
-	if !errors.As(err, &es) {
-		return nil
-	}
-	at := make([]Pos, len(es))
-	for i, e := range es {
-		at[i] = e.Pos
-	}
-	return at
 }
 
 // isWild says whether a section's name is a wildcard: one of its parts, cut at

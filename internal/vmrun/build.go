@@ -37,18 +37,18 @@ func (r *request) build(name string) (*Result, error) {
 		return nil, fault.Wrap(fault.Input, mistakes.Err(), "skep vmrun -h tells what each flag takes", "make a cell of this command line")
 	}
 	checked.File, checked.Sources = "", nil
-	return &Result{Cell: checked, Notes: r.notes, HostBase: r.hostBase}, nil
+	return &Result{Cell: checked, Notes: r.notes}, nil
 }
 
 // boot is UEFI with a screen, or bhyveload(8).
 func (r *request) boot(c *cell.Cell) {
 	if !r.uefi {
-		c.Boot = cell.Boot{Kind: cell.BootLoader, Loader: &cell.Loader{Env: r.env, OS: r.loader}}
+		c.Boot = cell.Boot{Kind: cell.BootLoader, Loader: &cell.Loader{Env: r.env, OS: r.loader, HostPath: r.hostBase}}
 		for _, f := range r.efiOnly {
 			r.note("-%c means nothing without -E", f)
 		}
 		if r.hostBase != "" {
-			r.note("-H %s: the loader, which reads what the guest wrote, sees this directory of the host", r.hostBase)
+			r.note("-H %s: the loader, which reads what the guest wrote, sees this directory of the host, which is a loosening", r.hostBase)
 		}
 		return
 	}
@@ -58,7 +58,6 @@ func (r *request) boot(c *cell.Cell) {
 	}
 	if len(r.env) > 0 || r.loader != "" || r.hostBase != "" {
 		r.note("-e, -l and -H are for bhyveload(8) and mean nothing with -E")
-		r.hostBase = ""
 	}
 	c.Screen = &cell.Screen{Width: cmp.Or(r.width, 1024), Height: cmp.Or(r.height, 768), Wait: r.wait}
 	if r.host == "" && r.port == "" {

@@ -40,9 +40,6 @@ type Options struct {
 type Result struct {
 	Cell  *cell.Cell
 	Notes []string
-	// HostBase is the directory of -H, which bhyveload(8) shows its scripts as
-	// host0:. A cell file has no word for it.
-	HostBase string
 }
 
 // defaults of the script.
