@@ -132,7 +132,6 @@ func (t *linuxTaker) releaseHypervisor(ctx context.Context, h store.Held) error 
 		if t.qemu.qmp != nil {
 			t.qemu.qmp.Close()
 		}
-		t.qemu.stderr.f.Close()
 		t.drop("cgroup")
 		return t.qemu.proc.Release()
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -26,6 +25,7 @@ import (
 const (
 	greetWait = 60 * time.Second
 	quitWait  = 5 * time.Second
+	shotWait  = 10 * time.Second
 )
 
 // qemuMachine is a live QEMU in its jail.
@@ -33,7 +33,7 @@ type qemuMachine struct {
 	proc   *jail.Process
 	qmp    *hypervisor.QMP
 	accel  cell.Accel
-	stderr *stderrFile
+	stderr *hypervisor.Stderr
 	happen chan happening
 	judged chan struct{} // closed when an end was sent
 	exited chan struct{} // closed when exit is known
@@ -41,6 +41,7 @@ type qemuMachine struct {
 	killed chan struct{}
 	counts *store.Room
 	root   jail.Root
+	heard  <-chan struct{} // closed when standard error has ended
 }
 
 // takeHypervisor builds the room and the jail, starts QEMU in them and waits
@@ -65,18 +66,28 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 		killed: make(chan struct{}),
 		root:   spec.Root,
 	}
-	if m.stderr, err = openStderr(t.plan); err != nil {
+	// Standard error is a pipe and never a file: a guest can make QEMU say as
+	// much as it likes there. What nobody reads any more is lost, and stops
+	// nobody.
+	words, err := t.takeStderr()
+	if err != nil {
 		return store.Held{}, err
 	}
+	m.stderr, spec.Stderr = words.stderr, words.w
 	m.proc, err = jail.Start(ctx, spec)
+	words.w.Close()
 	if err != nil {
-		m.stderr.f.Close()
 		return store.Held{}, jailFault(err)
 	}
+	m.heard = words.done
 	t.qemu = m
 	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
 	go func() {
 		m.exit, _ = m.proc.Wait(context.Background())
+		select { // its last words first
+		case <-words.done:
+		case <-time.After(quitWait):
+		}
 		close(m.exited)
 	}()
 	if err := m.greet(ctx, socket.Spec.(*plan.Socket).Path); err != nil {
@@ -105,7 +116,6 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	spec = jail.Spec{
 		Hostname: j.Hostname,
 		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: mappings[j.Identity]},
-		Stderr:   t.files["hypervisor-log"],
 		Path:     jail.RoomPath(s.Path),
 		Argv:     s.Argv,
 		Layers:   t.plan.Layers,
@@ -245,7 +255,7 @@ func (m *qemuMachine) powerButton(ctx context.Context) error {
 
 // reset starts the guest over in the same process and the same room.
 func (m *qemuMachine) reset(ctx context.Context) error {
-	m.stderr.read.Clear()
+	m.stderr.Clear()
 	if err := m.qmp.Reset(ctx); err != nil {
 		return err
 	}
@@ -263,10 +273,9 @@ func (m *qemuMachine) kill() {
 
 // evidence is what is known so far.
 func (m *qemuMachine) evidence(events []hypervisor.Event) hypervisor.Evidence {
-	m.stderr.catchUp()
 	e := hypervisor.Evidence{
 		System: hypervisor.QEMU, Accel: m.accel, Ran: m.qmp != nil, Events: events,
-		TripleFault: m.stderr.read.TripleFault(), Stderr: m.stderr.read.LastWords(),
+		TripleFault: m.stderr.TripleFault(), Stderr: m.stderr.LastWords(),
 	}
 	select {
 	case <-m.killed:
@@ -355,58 +364,30 @@ func (m *qemuMachine) finish(end hypervisor.End) {
 	m.happen <- h
 }
 
-// screenshot asks for PPM, because QEMU 7.2's PNG swaps red and blue, and
-// encodes it here.
+// screenshot connects to the screen as a viewer would, past the password: no
+// call and no file of the room is needed for it.
 func (m *qemuMachine) screenshot(ctx context.Context) ([]byte, error) {
-	w, r, err := memPipe("screenshot")
+	ctx, cancel := context.WithTimeout(ctx, shotWait)
+	defer cancel()
+	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	defer w.Close()
-	defer r.Close()
-	if err := m.qmp.Screendump(ctx, w); err != nil {
+	defer ours.Close()
+	err = m.qmp.AddVNC(ctx, theirs, true)
+	theirs.Close()
+	if err != nil {
 		var ce *hypervisor.CommandError
 		if errors.As(err, &ce) {
-			return nil, fault.New(fault.Input, "add screen {} to the cell file", "take a screenshot: the guest has no screen (%s)", ce.Desc)
+			return nil, fault.New(fault.Input, "add screen {} to the cell file", "see its screen: it has none")
 		}
 		return nil, err
 	}
-	img, err := screen.DecodePPM(r)
+	img, err := screen.Capture(ctx, ours, "")
 	if err != nil {
 		return nil, err
 	}
 	var png bytes.Buffer
 	err = screen.WritePNG(&png, img)
 	return png.Bytes(), err
-}
-
-// stderrFile reads what the hypervisor's standard error adds to its log.
-type stderrFile struct {
-	f    *os.File
-	at   int64
-	read hypervisor.Stderr
-}
-
-func openStderr(p *plan.Plan) (*stderrFile, error) {
-	for _, l := range plan.Specs[*plan.Log](p) {
-		if l.Name == "hypervisor-log" {
-			f, err := os.Open(l.Path)
-			if err != nil {
-				return nil, err
-			}
-			at, err := f.Seek(0, io.SeekEnd)
-			return &stderrFile{f: f, at: at}, err
-		}
-	}
-	return nil, errors.New("the plan has no log for the hypervisor")
-}
-
-// catchUp reads what is new. A log that was cut is read from its start: old
-// words read twice do no harm, a mark that is missed would.
-func (s *stderrFile) catchUp() {
-	if info, err := s.f.Stat(); err == nil && info.Size() < s.at {
-		s.at = 0
-	}
-	n, _ := io.Copy(&s.read, io.NewSectionReader(s.f, s.at, 1<<20))
-	s.at += n
 }

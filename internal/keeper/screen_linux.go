@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -125,22 +124,32 @@ func (t *linuxTaker) screenPassword(ctx context.Context, m *qemuMachine) error {
 	return nil
 }
 
-// memPipe is a file without a name, open for writing and, anew, for reading.
-func memPipe(name string) (w, r *os.File, err error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+// socketPair is two connected sockets: one to speak on, one to hand in.
+func socketPair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	rw := os.NewFile(uintptr(fd), name)
-	defer rw.Close()
-	// QEMU hands out a descriptor only for exactly the mode it was opened with.
-	path := "/proc/self/fd/" + strconv.Itoa(fd)
-	if w, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil {
+	f := os.NewFile(uintptr(fds[0]), "viewer")
+	defer f.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "viewer")
+	if ours, err = net.FileConn(f); err != nil {
+		theirs.Close()
 		return nil, nil, err
 	}
-	if r, err = os.Open(path); err != nil {
-		w.Close()
-		return nil, nil, err
+	return ours, theirs, nil
+}
+
+// control does something with a file's descriptor and leaves the file in its
+// mode, which Fd would not.
+func control(f *os.File, do func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
 	}
-	return w, r, nil
+	var inner error
+	if err := conn.Control(func(fd uintptr) { inner = do(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
 }

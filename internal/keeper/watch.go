@@ -115,7 +115,7 @@ func (k *Keeper) judge(h happening, killed string) Outcome {
 		out.Code, out.Reason = fault.Stopped, "the guest powered off, asked by "+k.stop.who
 	case h.end.Kind == hypervisor.EndPowerOff:
 		out.Code = fault.OK
-	case h.end.Kind == hypervisor.EndTripleFault, h.end.Kind == hypervisor.EndPanic:
+	case h.end.Kind.GuestDied():
 		out.State, out.Code = store.Crashed, fault.GuestDied
 	case h.end.Kind == hypervisor.EndInternalError:
 		out.State, out.Code = store.Crashed, fault.HypervisorDied

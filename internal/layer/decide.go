@@ -139,6 +139,8 @@ func settle(l Layer, available map[ID]Probe) Decision {
 		d.Verdict = Missing
 		if l.Substitute != "" && available[l.Substitute].State == Have {
 			d.Verdict, d.By = Substituted, l.Substitute
+		} else if l.Optional {
+			d.Verdict = NothingToApply
 		}
 	}
 	return d

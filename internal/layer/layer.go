@@ -21,6 +21,9 @@ type Layer struct {
 	Privilege string
 	// Substitute is the layer that does most of the same where the kernel has not got this one.
 	Substitute ID
+	// Optional: few kernels have it, and what it guards against nothing else does. Where the
+	// kernel has it, it is applied like any other; where not, that is told and stops no start.
+	Optional bool
 	// Seen says how the layer shows from outside. What cannot be seen says "recorded": the
 	// launcher proved it before the hypervisor's first instruction and wrote that down.
 	Seen string

@@ -96,7 +96,7 @@ var Table = []Layer{
 		Does: "the filter refuses the same by the arguments of mmap and mprotect"},
 	{ID: KSMOff, Kernel: "6.4", Seen: "recorded",
 		Does: "no page is merged with another cell's, so none can be told by timing"},
-	{ID: CoreScheduling, Kernel: "5.14", Seen: "recorded",
+	{ID: CoreScheduling, Kernel: "5.14", Optional: true, Seen: "recorded",
 		Does: "no foreign thread runs on the sibling of a core while the cell does"},
 	{ID: Landlock, Kernel: "5.13", Seen: "recorded",
 		Does: "a second, independent refusal of files, devices, TCP, foreign signals and abstract sockets"},

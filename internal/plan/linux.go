@@ -212,12 +212,8 @@ func (b *builder) room(accel cell.Accel) {
 	if accel == cell.AccelTCG {
 		r.Files = addFiles(r.Files, q.TCG)
 	}
-	roms := map[string]host.File{}
-	for _, f := range q.ROMs {
-		roms[path.Base(f.Room)] = f
-	}
 	for _, name := range hypervisor.QEMUDataFiles(b.cell) {
-		if f, ok := roms[name]; ok {
+		if f, ok := q.ROM(name); ok {
 			r.Data = append(r.Data, f)
 		}
 	}
