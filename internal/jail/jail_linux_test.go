@@ -46,10 +46,14 @@ func decisions(t *testing.T, id Identity) []layer.Decision {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := layer.Decide(probes, nil)
-	if err != nil {
+	if _, err := layer.Decide(probes, nil); err != nil {
 		t.Logf("this host: %v", err)
 	}
+	return decide(probes)
+}
+
+func decide(probes map[layer.ID]layer.Probe) []layer.Decision {
+	d, _ := layer.Decide(probes, nil) // what is missing is left out of the jail
 	return d
 }
 

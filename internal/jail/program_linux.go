@@ -21,7 +21,7 @@ type inherited struct {
 	fds        []int
 	copies     []int
 	files      []int // detached mounts of the files; none where the child has to take them by path
-	nodes      int // a detached tmpfs with the device nodes, or -1
+	nodes      int   // a detached tmpfs with the device nodes, or -1
 }
 
 // lowest is the first number that is free once everything else is closed.

@@ -3,10 +3,8 @@ package jail
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail/seccomp"
-	"skep/internal/layer"
 )
 
 // qemu is a real hypervisor in a jail, with what a cell gives it.
@@ -76,13 +73,18 @@ func qemuSpec(t *testing.T, accel string) (Spec, *qemu) {
 	tap := openTap(t)
 	needs := []seccomp.Need{seccomp.Disk, seccomp.NIC, seccomp.Screen}
 	files := closure(t, qemuPath)
+	if accel == "tcg" { // Debian has it as a module
+		if modules, _ := filepath.Glob("/usr/lib/*/qemu/accel-tcg-x86_64.so"); len(modules) == 1 {
+			files = append(files, File{Room: RoomPath(modules[0]), Host: HostPath(modules[0]), Exec: true})
+		}
+	}
 	for _, rom := range []string{"kvmvapic.bin", "keymaps/en-us"} {
 		files = append(files, File{Room: RoomPath("/usr/share/qemu/" + rom), Host: HostPath("/usr/share/qemu/" + rom)})
 	}
 	files = append(files, File{Room: "/usr/share/seabios/vgabios-stdvga.bin", Host: "/usr/share/seabios/vgabios-stdvga.bin"})
 	spec := Spec{
 		Hostname: "cell-qemu", Identity: testIdentity, Path: qemuPath,
-		Root:   Root{Size: 1 << 20, Files: files},
+		Root:   Root{Size: 1 << 20, Files: files, Nodes: []Node{{"/dev/null", "/dev/null"}}},
 		Stdout: os.Stderr, Stderr: os.Stderr,
 		FDs: []FD{{"qmp", listen(q.qmp)}, {"console", listen(q.con)}, {"log", open(q.logs, os.O_WRONLY|os.O_CREATE|os.O_APPEND)},
 			{"disk", disk}, {"code", open(ovmf, os.O_RDONLY)}, {"vars", open(filepath.Join(dir, "vars"), os.O_RDWR)}, {"tap", tap}},
@@ -99,7 +101,7 @@ func qemuSpec(t *testing.T, accel string) (Spec, *qemu) {
 		"-netdev", "tap,id=n0,fd=9", "-device", "virtio-net-pci,netdev=n0,romfile=",
 		"-device", "VGA", "-vnc", "none", "-smp", "2"}
 	if accel == "kvm" {
-		spec.Root.Nodes = []Node{{"/dev/kvm", "/dev/kvm"}}
+		spec.Root.Nodes = append(spec.Root.Nodes, Node{"/dev/kvm", "/dev/kvm"})
 		spec.Argv = append(spec.Argv, "-accel", "kvm", "-cpu", "qemu64")
 		needs = append(needs, seccomp.KVM)
 	} else {
@@ -255,7 +257,3 @@ func (q *qemu) use(t *testing.T, m *monitor) *monitor {
 	m.conn.Close()
 	return dial(t, q.qmp)
 }
-
-var _ = fmt.Sprint
-var _ = exec.Command
-var _ = layer.All

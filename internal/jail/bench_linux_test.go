@@ -1,0 +1,119 @@
+package jail
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"skep/internal/jail/seccomp"
+)
+
+// BenchmarkStart is the cost of a jail with a QEMU's files in it, to the hypervisor's first
+// instruction: true(1) in QEMU's place, and the time until it has ended.
+func BenchmarkStart(b *testing.B) {
+	spec := benchSpec(b)
+	b.ResetTimer()
+	for range b.N {
+		p, err := Start(b.Context(), spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		<-p.Done()
+		if err := p.Release(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBubblewrap does its own, with no file prepared one by one, for orientation.
+func BenchmarkBubblewrap(b *testing.B) {
+	if _, err := exec.LookPath("bwrap"); err != nil {
+		b.Skip("no bwrap here")
+	}
+	for range b.N {
+		if err := exec.Command("bwrap", "--unshare-all", "--ro-bind", "/", "/", "/bin/true").Run(); err != nil {
+			b.Skip(err)
+		}
+	}
+}
+
+// BenchmarkBare is the same true(1) without any jail.
+func BenchmarkBare(b *testing.B) {
+	for range b.N {
+		if err := exec.Command("/bin/true").Run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchSpec(b *testing.B) Spec {
+	b.Helper()
+	if os.Geteuid() != 0 {
+		b.Skip("needs root")
+	}
+	probes, err := ProbeLayers(testIdentity)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := new(testing.T)
+	files := closure(t, "/bin/true")
+	seen := map[RoomPath]bool{}
+	for _, f := range files {
+		seen[f.Room] = true
+	}
+	for _, f := range closure(t, qemuPath) {
+		if !seen[f.Room] {
+			files = append(files, f)
+		}
+	}
+	return Spec{Hostname: "cell", Identity: testIdentity, Path: "/bin/true", Argv: []string{"true"},
+		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG)}
+}
+
+// BenchmarkParts shows where the time of a start goes.
+func BenchmarkParts(b *testing.B) {
+	spec := benchSpec(b)
+	var parts [6][]time.Duration // medians, for a machine that does other things too
+	for range b.N {
+		at := time.Now()
+		lap := func(i int) { now := time.Now(); parts[i] = append(parts[i], now.Sub(at)); at = now }
+		filters, err := spec.compile()
+		if err != nil {
+			b.Fatal(err)
+		}
+		lap(0)
+		l, err := newLaunch(spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		lap(1)
+		program, err := build(spec, readFacts(), l.in, filters)
+		if err != nil {
+			b.Fatal(err)
+		}
+		loaded, err := program.load(l.in.errors)
+		if err != nil {
+			b.Fatal(err)
+		}
+		lap(2)
+		p, err := l.clone(loaded, spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		lap(3)
+		if err := l.watch(p, program, spec); err != nil {
+			b.Fatal(err)
+		}
+		lap(4)
+		<-p.Done()
+		lap(5)
+		_ = p.Release()
+		l.close()
+	}
+	for i, name := range []string{"compile", "open", "build", "clone", "rows", "exit"} {
+		slices.Sort(parts[i])
+		b.ReportMetric(float64(parts[i][b.N/2].Microseconds()), name+"-us")
+	}
+}

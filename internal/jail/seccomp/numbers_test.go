@@ -1,0 +1,42 @@
+package seccomp
+
+import (
+	"go/build"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The table of numbers agrees with golang.org/x/sys, for both architectures on any machine.
+func TestNumbers(t *testing.T) {
+	pkg, err := build.Import("golang.org/x/sys/unix", ".", build.FindOnly)
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, a := range []Arch{AMD64, ARM64} {
+		source, err := os.ReadFile(filepath.Join(pkg.Dir, "zsysnum_linux_"+a.Name+".go"))
+		if err != nil {
+			t.Skip(err)
+		}
+		want := map[string]uint32{}
+		for _, m := range regexp.MustCompile(`SYS_(\w+)\s+= (\d+)`).FindAllStringSubmatch(string(source), -1) {
+			n, err := strconv.ParseUint(m[2], 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[strings.ToLower(m[1])] = uint32(n)
+		}
+		if n, ok := want["fstatat"]; ok { // its name on arm64
+			want["newfstatat"] = n
+		}
+		for _, call := range Calls() {
+			got, ok := a.Number(call)
+			if n, there := want[call]; ok != there || ok && got != n {
+				t.Errorf("%s on %s: %d %v, x/sys says %d %v", call, a.Name, got, ok, n, there)
+			}
+		}
+	}
+}
