@@ -1,0 +1,58 @@
+# Works with GNU make and with BSD make: nothing in here is more than POSIX.
+#
+#   make            build bin/skep
+#   make demo       a virtual machine in a jail, seen from outside, and nothing left behind
+#   make test       all tests; as root more of them can run
+#   make bench      what the jail costs, against a bare QEMU
+#   make install    PREFIX and DESTDIR as usual
+
+PREFIX = /usr/local
+DESTDIR =
+# scripts/go finds a Go that is new enough; GO=/path/to/go names one.
+GO = sh scripts/go
+BIN = bin/skep
+# Flags for go test: make test TESTFLAGS='-short ./internal/cell'
+TESTFLAGS = -timeout 20m ./...
+BENCHFLAGS =
+
+all: build
+
+build:
+	GO='$(GO)' sh scripts/build $(BIN)
+
+demo: deps
+	GO='$(GO)' sh scripts/build $(BIN)
+	sh scripts/demo.sh $(BIN)
+
+# What make demo needs and this machine has not got yet.
+deps:
+	@sh scripts/deps demo
+
+test: vet
+	$(GO) run ./internal/repo/cmd/testsum $(TESTFLAGS)
+
+# Fast, and enough to know that the other systems build.
+vet:
+	CGO_ENABLED=0 GOOS=linux $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=freebsd $(GO) vet ./...
+
+lint: vet
+	@bad=$$("$$($(GO) env GOROOT)/bin/gofmt" -l cmd guest internal); test -z "$$bad" || { echo "gofmt would change: $$bad"; exit 1; }
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=freebsd GOARCH=arm64 $(GO) vet ./...
+	for page in man/*.[58]; do mandoc -T lint -W warning $$page || exit 1; done
+
+bench: build
+	$(GO) run ./internal/bench -skep $(BIN) $(BENCHFLAGS)
+
+install:
+	@test -x $(BIN) || GO='$(GO)' sh scripts/build $(BIN)
+	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
+
+uninstall:
+	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install -u
+
+clean:
+	rm -rf bin build dist
+
+.PHONY: all build demo deps test vet lint bench install uninstall clean
