@@ -103,9 +103,7 @@ func ChooseLayers(c *cell.Cell, f Facts) ([]layer.Decision, error) {
 	}
 	if c.Jail.Limits.CPU == 0 {
 		// A limit that nobody asked for cannot be missed.
-		if p := probes[layer.CgroupCPU]; p.State != layer.Have {
-			probes[layer.CgroupCPU] = layer.Probe{State: layer.Moot, Detail: "the cell file sets no cpu limit"}
-		}
+		probes[layer.CgroupCPU] = layer.Probe{State: layer.Moot, Detail: "the cell file sets no cpu limit"}
 	}
 	d, err := layer.Decide(probes, c.Jail.AllowMissing)
 	if err != nil {

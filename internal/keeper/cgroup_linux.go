@@ -20,13 +20,19 @@ import (
 // takeCgroup makes the group and sets its limits. A group of that name that a
 // dead cell left is empty and is made anew, so that no old limit stays.
 func takeCgroup(g *plan.Cgroup) error {
-	if err := os.MkdirAll(filepath.Dir(g.Path), 0o755); err != nil {
-		return fault.Wrap(fault.Host, err, "", "make the control group %s", g.Path)
-	}
-	err := os.Mkdir(g.Path, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		if err = os.Remove(g.Path); err == nil {
-			err = os.Mkdir(g.Path, 0o755)
+	var err error
+	// Another cell's end may remove the directory above in between.
+	for range 100 {
+		if err = os.MkdirAll(filepath.Dir(g.Path), 0o755); err != nil {
+			break
+		}
+		if err = os.Mkdir(g.Path, 0o755); errors.Is(err, fs.ErrExist) {
+			if err = os.Remove(g.Path); err == nil {
+				err = os.Mkdir(g.Path, 0o755)
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
 	if err != nil {
@@ -88,6 +94,8 @@ func releaseCgroup(ctx context.Context, g *plan.Cgroup) error {
 	for {
 		err := os.Remove(g.Path)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			// The directory of all cells goes with the last of them.
+			_ = os.Remove(filepath.Dir(g.Path))
 			return nil
 		}
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) || ctx.Err() != nil {
