@@ -56,6 +56,8 @@ var (
 	nodev      = flag{"NODEV", unix.MOUNT_ATTR_NODEV}
 	nosuid     = flag{"NOSUID", unix.MOUNT_ATTR_NOSUID}
 	noexec     = flag{"NOEXEC", unix.MOUNT_ATTR_NOEXEC}
+	moveFlags  = flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})
+	takeFlags  = flags(flag{"OPEN_TREE_CLONE", unix.OPEN_TREE_CLONE}, flag{"OPEN_TREE_CLOEXEC", unix.OPEN_TREE_CLOEXEC})
 	mountClose = flag{"CLOEXEC", unix.FSMOUNT_CLOEXEC}
 )
 

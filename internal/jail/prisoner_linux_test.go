@@ -109,6 +109,7 @@ var tries = map[string]func() error{
 	"map-own-exec":  func() error { return mapExec("/bin/prisoner") },
 	"list-root":     func() error { return open("/", unix.O_RDONLY|unix.O_DIRECTORY) },
 	"read-file":     func() error { return open("/share/os-release", unix.O_RDONLY) },
+	"open-null":     func() error { return open("/dev/null", unix.O_RDWR) },
 	"read-host":     func() error { return open("/etc/passwd", unix.O_RDONLY) },
 	"climb-out":     func() error { return open("/../../../../etc/passwd", unix.O_RDONLY) },
 	"create-file":   func() error { return open("/new", unix.O_RDWR|unix.O_CREAT) },
@@ -191,3 +192,5 @@ func raw(number, a, b, c uintptr) error {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+func parseInt(s string) (int, error) { return strconv.Atoi(s) }

@@ -20,10 +20,7 @@ func ProbeLayers(id Identity) (map[layer.ID]layer.Probe, error) {
 		layer.EmptyEnv: have, layer.NoNewPrivs: have, layer.RLimits: have, layer.NoCore: have,
 		layer.Capabilities: have, layer.OOMScore: have, layer.ASLR: have,
 	}
-	for _, n := range namespaces {
-		probes[n.layer] = tried(tryNamespaces(n.flag))
-	}
-	probes[layer.CgroupNamespace] = tried(tryNamespaces(unix.CLONE_NEWCGROUP))
+	probeNamespaces(probes)
 	probes[layer.PrivateRoot] = tried(mountCalls())
 	probes[layer.EmptyRoom] = probes[layer.PrivateRoot]
 	probes[layer.ClosedFDs] = tried(knows(unix.SYS_CLOSE_RANGE, ^uintptr(0), 0, 0))
@@ -55,7 +52,26 @@ func mootIf(errno, moot unix.Errno, why string) layer.Probe {
 	return tried(errno)
 }
 
-// tryNamespaces makes one, in a child that ends at once. An ordinary user's comes inside a user
+// probeNamespaces tries all at once, and one by one only if that fails: each child costs time.
+func probeNamespaces(probes map[layer.ID]layer.Probe) {
+	all := uint64(unix.CLONE_NEWCGROUP)
+	for _, n := range namespaces {
+		all |= n.flag
+	}
+	together := tryNamespaces(all)
+	try := func(flag uint64) layer.Probe {
+		if together == 0 {
+			return layer.Probe{State: layer.Have}
+		}
+		return tried(tryNamespaces(flag))
+	}
+	for _, n := range namespaces {
+		probes[n.layer] = try(n.flag)
+	}
+	probes[layer.CgroupNamespace] = try(unix.CLONE_NEWCGROUP)
+}
+
+// tryNamespaces makes some, in a child that ends at once. An ordinary user's comes inside a user
 // namespace, as it will in a cell.
 func tryNamespaces(flag uint64) unix.Errno {
 	program := &Program{}

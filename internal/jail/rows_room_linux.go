@@ -21,17 +21,18 @@ func (b *builder) room() {
 		return step("", name, sysFsconfig, why, from("new-root"),
 			named("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), str(key), str(value), number(0))
 	}
+	b.rows(step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
+		null(), str("/"), null(), flags(flag{"MS_REC", unix.MS_REC}, flag{"MS_PRIVATE", unix.MS_PRIVATE}), null()))
+	b.take()
 	b.rows(
-		step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
-			null(), str("/"), null(), flags(flag{"MS_REC", unix.MS_REC}, flag{"MS_PRIVATE", unix.MS_PRIVATE}), null()),
 		step("", "new-root", sysFsopen, "a root of our own, in memory", str("tmpfs"), flags(flag{"FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC})),
 		config("bound-root", "size", size, "just as large as what goes in"),
 		config("bound-root-entries", "nr_inodes", inodes, "and with just as many entries"),
 		config("root-mode", "mode", strconv.FormatInt(dirMode, 8), "to be read and searched"),
 		step("", "create-root", sysFsconfig, "", from("new-root"), named("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), null(), null(), number(0)),
 		step("", "mount-root", sysFsmount, "", from("new-root"), flags(mountClose), flags(nodev, nosuid, noexec)),
-		step("", "place-root", sysMoveMount, "over the old root, which absolute paths still reach", from("mount-root"), emptyPath,
-			cwd, str("/"), flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})),
+		step("", "place-root", sysMoveMount, "on top of the old root", from("mount-root"), emptyPath,
+			cwd, str("/"), moveFlags),
 		step("", "no-umask", sysUmask, "modes are as written here", octal(0)),
 	)
 	for _, dir := range b.spec.Root.directories() {
@@ -40,10 +41,14 @@ func (b *builder) room() {
 	for i, f := range b.spec.Root.Files {
 		b.file(i, f)
 	}
+	if b.in.nodes < 0 {
+		for _, n := range b.spec.Root.Nodes {
+			b.rows(b.slot(relative(n.Room)))
+		}
+	}
 	for i, c := range b.spec.Root.Copies {
 		b.copy(c, b.in.copies[i])
 	}
-	b.bindNodes()
 	b.rows(
 		step("", "enter-root", sysFchdir, "", from("mount-root")),
 		step("", "pivot", sysPivotRoot, "the new root below, the old one on top of it", str("."), str(".")),
@@ -67,16 +72,35 @@ func (f File) attributes() []flag {
 	return []flag{rdonly, nodev, nosuid, noexec}
 }
 
+// take copies the mounts of the host's files and nodes, by path, where the keeper could not. It
+// comes before the new root lies on the old one: from then on a ".." in a link would lead there.
+func (b *builder) take() {
+	take := func(name string, host HostPath, set []flag) {
+		b.rows(
+			step("", "take-"+name, sysOpenTree, "of the host", cwd, str(string(host)), takeFlags),
+			step("", "bar-"+name, sysMountSetattr, "", append([]Arg{from("take-" + name), emptyPath,
+				flags(flag{"AT_EMPTY_PATH", unix.AT_EMPTY_PATH})}, setattr(set...)...)...))
+	}
+	if len(b.in.files) == 0 {
+		for _, f := range b.spec.Root.Files {
+			take(string(f.Room), f.Host, f.attributes())
+		}
+	}
+	if b.in.nodes < 0 {
+		for _, n := range b.spec.Root.Nodes {
+			take(string(n.Room), n.Host, []flag{rdonly, nosuid, noexec})
+		}
+	}
+}
+
 // file shows one file of the host: a copy of its mount with stricter flags on an empty placeholder.
 // Root's keeper hands the mount in; an ordinary user's cannot make one, so the child does.
 func (b *builder) file(i int, f File) {
-	in := relative(f.Room)
-	if len(b.in.files) == 0 {
-		b.bind(in, f.Host, "a file of the host", f.attributes())
-		b.rows(b.move("place-"+string(f.Room), from("take-"+string(f.Room)), from("mount-root"), in))
-		return
+	in, what := relative(f.Room), from("take-"+string(f.Room))
+	if len(b.in.files) > 0 {
+		what = descriptor(string(f.Host), b.in.files[i])
 	}
-	b.rows(b.slot(in), b.move("place-"+string(f.Room), descriptor(string(f.Host), b.in.files[i]), from("mount-root"), in))
+	b.rows(b.slot(in), b.move("place-"+string(f.Room), what, from("mount-root"), in))
 }
 
 func (b *builder) slot(in string) Step {
@@ -84,20 +108,9 @@ func (b *builder) slot(in string) Step {
 		named("S_IFREG|0", unix.S_IFREG), number(0))
 }
 
-func (b *builder) bind(in string, host HostPath, why string, set []flag) {
-	name := "/" + in
-	b.rows(
-		b.slot(in),
-		step("", "take-"+name, sysOpenTree, why, cwd, str(string(host)),
-			flags(flag{"OPEN_TREE_CLONE", unix.OPEN_TREE_CLONE}, flag{"OPEN_TREE_CLOEXEC", unix.OPEN_TREE_CLOEXEC})),
-		step("", "bar-"+name, sysMountSetattr, "", append([]Arg{from("take-" + name), emptyPath,
-			flags(flag{"AT_EMPTY_PATH", unix.AT_EMPTY_PATH})}, setattr(set...)...)...),
-	)
-}
-
 func (b *builder) move(name string, what, dir Arg, to string) Step {
 	return step("", name, sysMoveMount, "", what, emptyPath, dir, str(to),
-		flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH}))
+		moveFlags)
 }
 
 func (b *builder) copy(c Copy, source int) {
@@ -110,17 +123,6 @@ func (b *builder) copy(c Copy, source int) {
 		// A file open for writing would keep the mount from becoming read-only.
 		step("", "done-"+name, sysClose, "", from("make-"+name)),
 	)
-}
-
-// bindNodes prepares the host's own nodes, where the keeper could not make any: they have to be
-// taken while the old root is there.
-func (b *builder) bindNodes() {
-	if b.in.nodes >= 0 {
-		return
-	}
-	for _, n := range b.spec.Root.Nodes {
-		b.bind(relative(n.Room), n.Host, "the host's own node", []flag{rdonly, nosuid, noexec})
-	}
 }
 
 // placeNodes shows the devices, after the room was closed to all others.
@@ -137,7 +139,7 @@ func (b *builder) placeNodes() {
 	b.rows(
 		step("", "place-devices", sysMoveMount, "nodes of the cell's own user, made by the keeper",
 			descriptor("devices", b.in.nodes), emptyPath, cwd, str("/"+devDir),
-			flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})),
+			moveFlags),
 		b.attributes("close-devices", "/"+devDir, "nothing can be added there", rdonly, nosuid, noexec),
 	)
 }

@@ -48,10 +48,11 @@ type call struct {
 
 // An Arg is a constant, a pointer to memory that was filled in beforehand, or an earlier result.
 type Arg struct {
-	text  string
-	value uintptr
-	ptr   unsafe.Pointer
-	from  string // the step whose result it is
+	text   string
+	quoted bool // text is a C string
+	value  uintptr
+	ptr    unsafe.Pointer
+	from   string // the step whose result it is
 }
 
 // named is a constant as the manual writes it, number a plain one.
@@ -66,7 +67,7 @@ func from(step string) Arg { return Arg{text: step, from: step} }
 // str points to a C string.
 func str(s string) Arg {
 	b := append([]byte(s), 0)
-	return Arg{text: strconv.Quote(s), ptr: unsafe.Pointer(&b[0])}
+	return Arg{text: s, quoted: true, ptr: unsafe.Pointer(&b[0])}
 }
 
 // mem points to v, which must be on the heap: the program keeps it there.
@@ -121,6 +122,9 @@ func (s Step) String() string {
 	args := make([]string, len(s.Args))
 	for i, a := range s.Args {
 		args[i] = a.text
+		if a.quoted {
+			args[i] = strconv.Quote(a.text)
+		}
 	}
 	line := s.Call.name + "(" + strings.Join(args, ", ") + ")"
 	switch s.result {
