@@ -1,0 +1,146 @@
+package e2e
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// close ends what is still there and says so: a test that leaves something is
+// a test that failed, whatever it was about.
+func (l *lab) close() {
+	if left := l.left(); len(left) > 0 {
+		if !l.t.Failed() {
+			l.t.Errorf("left behind:\n  %s", strings.Join(left, "\n  "))
+		}
+		l.skep("kill", "--all")
+		l.skep("sweep")
+		for _, p := range l.processes() {
+			_ = unix.Kill(p.pid, unix.SIGKILL)
+		}
+		l.skep("sweep")
+	}
+	os.RemoveAll(l.dir)
+}
+
+// nothingLeft fails unless all that skep did here is undone but for what is
+// meant to stay: logs, UEFI variables, what is remembered.
+func (l *lab) nothingLeft() {
+	l.t.Helper()
+	var left []string
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if left = l.left(); len(left) == 0 {
+			return
+		}
+	}
+	l.t.Fatalf("left behind:\n  %s", strings.Join(left, "\n  "))
+}
+
+// left lists everything on this host that belongs to the lab and that a host
+// without running cells does not have: processes by uid or environment, control
+// groups by uid, mounts and sockets by path, interfaces by tag, files of the
+// run directory.
+func (l *lab) left() (left []string) {
+	for _, p := range l.processes() {
+		left = append(left, fmt.Sprintf("process %d, uid %d: %s", p.pid, p.uid, p.args))
+	}
+	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil
+		}
+		if uid, err := strconv.Atoi(d.Name()); err == nil && l.mine(uid) {
+			left = append(left, "control group "+path)
+		}
+		return nil
+	})
+	for _, table := range []string{"/proc/self/mountinfo", "/proc/net/unix"} {
+		b, _ := os.ReadFile(table)
+		for line := range strings.Lines(string(b)) {
+			if strings.Contains(line, l.dir+"/") {
+				left = append(left, table+": "+strings.TrimSpace(line))
+			}
+		}
+	}
+	for _, sub := range []string{"cells", "slots", "locks"} {
+		entries, _ := os.ReadDir(filepath.Join(l.dir, "run", sub))
+		for _, e := range entries {
+			left = append(left, filepath.Join("run", sub, e.Name()))
+		}
+	}
+	return left
+}
+
+// mine says whether a uid is one of this lab's cells.
+func (l *lab) mine(uid int) bool { return uid >= l.uidBase && uid < l.uidBase+labUIDs }
+
+// process is one process of the host's.
+type process struct {
+	pid, uid int
+	args     string
+}
+
+// processes are the lab's: hypervisors by their uid, keepers by their
+// environment.
+func (l *lab) processes() (mine []process) {
+	for _, p := range allProcesses() {
+		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+		if l.mine(p.uid) || strings.Contains(string(env), "SKEP_RUN_DIR="+l.path("run")+"\x00") {
+			mine = append(mine, p)
+		}
+	}
+	return mine
+}
+
+func allProcesses() (all []process) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		status := statusOf(pid)
+		if status == nil || strings.HasPrefix(status["State"], "Z") {
+			continue
+		}
+		p := process{pid: pid, uid: -1}
+		if f := strings.Fields(status["Uid"]); len(f) > 0 {
+			p.uid, _ = strconv.Atoi(f[0])
+		}
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		p.args = strings.ReplaceAll(strings.TrimRight(string(b), "\x00"), "\x00", " ")
+		all = append(all, p)
+	}
+	return all
+}
+
+// statusOf reads /proc/PID/status; nil where the process is gone.
+func statusOf(pid int) map[string]string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return nil
+	}
+	m := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		k, v, _ := strings.Cut(line, ":")
+		m[k] = strings.TrimSpace(v)
+	}
+	return m
+}
+
+// needCells skips where no cell of root's can run.
+func needCells(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: cells with uids of their own")
+	}
+	if why := hostLacks(); why != "" {
+		t.Skip("this host runs no cell: " + why)
+	}
+}
