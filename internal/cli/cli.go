@@ -110,7 +110,7 @@ a cell file, or "hello", the built-in guest.`,
 			root.AddCommand(c)
 		}
 	}
-	add("live", a.run(), a.up(), a.down(), a.kill(), a.restart())
+	add("live", a.run(), a.vmrun(), a.up(), a.down(), a.kill(), a.restart())
 	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new())
 	add("host", a.doctor(), a.sweep(), a.version())

@@ -37,7 +37,7 @@ The exit status is 0 when the guest powered off by itself; see
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runCell(cmd.Context(), args[0], quiet)
+			return a.runCell(cmd.Context(), a.named(args[0]), quiet)
 		},
 	}
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
@@ -52,8 +52,17 @@ func oneName(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (a *app) runCell(ctx context.Context, arg string, quiet bool) error {
-	c, facts, st, err := a.ready(ctx, arg)
+// source finds the cell that a verb is about, once it is known what host this
+// is.
+type source func(host.Facts) (*cell.Cell, error)
+
+// named is the cell that an argument of the command line names.
+func (a *app) named(arg string) source {
+	return func(f host.Facts) (*cell.Cell, error) { return a.load(f.Dirs, arg) }
+}
+
+func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
+	c, facts, st, err := a.ready(ctx, find)
 	if err != nil {
 		return err
 	}
@@ -162,12 +171,12 @@ func (a *app) verdict(c *cell.Cell, out keeper.Outcome, quiet bool) error {
 
 // ready does what run and up both begin with: the host, the store, the cell,
 // and whether this host can run it at all.
-func (a *app) ready(ctx context.Context, arg string) (*cell.Cell, host.Facts, *store.Store, error) {
+func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *store.Store, error) {
 	facts, err := a.probe(ctx, true)
 	if err != nil {
 		return nil, facts, nil, err
 	}
-	c, err := a.load(facts.Dirs, arg)
+	c, err := find(facts)
 	if err != nil {
 		return nil, facts, nil, err
 	}

@@ -100,7 +100,7 @@ type report struct {
 
 // start starts one cell in a keeper process of its own.
 func (a *app) start(ctx context.Context, arg string) error {
-	c, facts, st, err := a.ready(ctx, arg)
+	c, facts, st, err := a.ready(ctx, a.named(arg))
 	if err != nil {
 		return err
 	}
