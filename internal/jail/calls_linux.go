@@ -52,18 +52,18 @@ var (
 var (
 	cwd        = named("AT_FDCWD", ^uintptr(99)) // -100
 	emptyPath  = str("")
-	rdonly     = flag{"RDONLY", unix.MOUNT_ATTR_RDONLY}
-	nodev      = flag{"NODEV", unix.MOUNT_ATTR_NODEV}
-	nosuid     = flag{"NOSUID", unix.MOUNT_ATTR_NOSUID}
-	noexec     = flag{"NOEXEC", unix.MOUNT_ATTR_NOEXEC}
-	moveFlags  = flags(flag{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})
-	takeFlags  = flags(flag{"OPEN_TREE_CLONE", unix.OPEN_TREE_CLONE}, flag{"OPEN_TREE_CLOEXEC", unix.OPEN_TREE_CLOEXEC})
-	mountClose = flag{"CLOEXEC", unix.FSMOUNT_CLOEXEC}
+	rdonly     = bit{"RDONLY", unix.MOUNT_ATTR_RDONLY}
+	nodev      = bit{"NODEV", unix.MOUNT_ATTR_NODEV}
+	nosuid     = bit{"NOSUID", unix.MOUNT_ATTR_NOSUID}
+	noexec     = bit{"NOEXEC", unix.MOUNT_ATTR_NOEXEC}
+	moveFlags  = flags(bit{"MOVE_MOUNT_F_EMPTY_PATH", unix.MOVE_MOUNT_F_EMPTY_PATH})
+	takeFlags  = flags(bit{"OPEN_TREE_CLONE", unix.OPEN_TREE_CLONE}, bit{"OPEN_TREE_CLOEXEC", unix.OPEN_TREE_CLOEXEC})
+	mountClose = bit{"CLOEXEC", unix.FSMOUNT_CLOEXEC}
 )
 
 // setattr is the attribute argument of mount_setattr(2) and its size. Every mount is made private
 // with the same call: a mount made on the host must not show up below a file of the room.
-func setattr(set ...flag) []Arg {
+func setattr(set ...bit) []Arg {
 	f := flags(set...)
 	attr := &unix.MountAttr{Attr_set: uint64(f.value), Propagation: unix.MS_PRIVATE}
 	return []Arg{mem("{attr_set="+f.text+", propagation=PRIVATE}", attr), number(unix.MOUNT_ATTR_SIZE_VER0)}

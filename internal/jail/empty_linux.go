@@ -26,13 +26,13 @@ func (p *Process) Empty(ctx context.Context, root Root) error {
 func emptying(r Record, root Root, pidfd int) *Program {
 	b := &builder{spec: Spec{Layers: r.Layers}}
 	devices := r.Mapping == ByRoot && len(root.Nodes) > 0 // on a mount of the keeper's making
-	spaces := []flag{{"CLONE_NEWNS", unix.CLONE_NEWNS}}
+	spaces := []bit{{"CLONE_NEWNS", unix.CLONE_NEWNS}}
 	if b.on(layer.UserNamespace) {
-		spaces = append([]flag{{"CLONE_NEWUSER", unix.CLONE_NEWUSER}}, spaces...)
+		spaces = append([]bit{{"CLONE_NEWUSER", unix.CLONE_NEWUSER}}, spaces...)
 	}
 	b.rows(step("", "join", sysSetns, "with the rights to change its mounts and none on the host",
 		descriptor("hypervisor", pidfd), flags(spaces...)))
-	away := flags(flag{"MNT_DETACH", unix.MNT_DETACH}, flag{"UMOUNT_NOFOLLOW", unix.UMOUNT_NOFOLLOW})
+	away := flags(bit{"MNT_DETACH", unix.MNT_DETACH}, bit{"UMOUNT_NOFOLLOW", unix.UMOUNT_NOFOLLOW})
 	for _, at := range root.mountpoints(devices) {
 		b.rows(step("", "detach-"+at, sysUmount, "mapped and open pages stay, the name goes", str(at), away))
 	}
@@ -44,7 +44,7 @@ func emptying(r Record, root Root, pidfd int) *Program {
 	dirs := root.directories()
 	slices.Reverse(dirs) // children sort behind their parents
 	for _, dir := range dirs {
-		b.rows(step("", "rmdir-/"+dir, sysUnlinkat, "", cwd, str("/"+dir), flags(flag{"AT_REMOVEDIR", unix.AT_REMOVEDIR})))
+		b.rows(step("", "rmdir-/"+dir, sysUnlinkat, "", cwd, str("/"+dir), flags(bit{"AT_REMOVEDIR", unix.AT_REMOVEDIR})))
 	}
 	b.rows(b.attributes("lock-room", "/", "for good", rdonly, nodev, nosuid, noexec))
 	return &b.Program

@@ -111,6 +111,13 @@ func (p *Process) Kill() error {
 	return err
 }
 
+// abandon ends a process that never became a hypervisor.
+func (p *Process) abandon() {
+	_ = p.Kill()
+	<-p.done
+	_ = p.Release()
+}
+
 // Wait returns how it ended.
 func (p *Process) Wait(ctx context.Context) (Exit, error) {
 	select {

@@ -42,6 +42,7 @@ func (b *builder) rows(steps ...Step) { b.add(b.on, steps...) }
 // build writes the whole program; the package comment gives the reasons for the order.
 func build(spec Spec, f facts, in inherited, filters compiled) (*Program, error) {
 	b := &builder{spec: spec, facts: f, in: in}
+	b.Steps = make([]Step, 0, 128+5*len(spec.Root.Files))
 	b.wait()
 	b.identity()
 	b.surroundings()

@@ -13,7 +13,7 @@ import (
 
 // right is one row of Landlock's table: what it is called and which ABI brought it.
 type right struct {
-	flag
+	bit
 	abi int
 }
 
@@ -21,30 +21,30 @@ type right struct {
 // handled; the newest rights come first where one depends on another.
 var (
 	fileRights = []right{
-		{flag{"EXECUTE", unix.LANDLOCK_ACCESS_FS_EXECUTE}, 1},
-		{flag{"WRITE_FILE", unix.LANDLOCK_ACCESS_FS_WRITE_FILE}, 1},
-		{flag{"READ_FILE", unix.LANDLOCK_ACCESS_FS_READ_FILE}, 1},
-		{flag{"READ_DIR", unix.LANDLOCK_ACCESS_FS_READ_DIR}, 1},
-		{flag{"REMOVE_DIR", unix.LANDLOCK_ACCESS_FS_REMOVE_DIR}, 1},
-		{flag{"REMOVE_FILE", unix.LANDLOCK_ACCESS_FS_REMOVE_FILE}, 1},
-		{flag{"MAKE_CHAR", unix.LANDLOCK_ACCESS_FS_MAKE_CHAR}, 1},
-		{flag{"MAKE_DIR", unix.LANDLOCK_ACCESS_FS_MAKE_DIR}, 1},
-		{flag{"MAKE_REG", unix.LANDLOCK_ACCESS_FS_MAKE_REG}, 1},
-		{flag{"MAKE_SOCK", unix.LANDLOCK_ACCESS_FS_MAKE_SOCK}, 1},
-		{flag{"MAKE_FIFO", unix.LANDLOCK_ACCESS_FS_MAKE_FIFO}, 1},
-		{flag{"MAKE_BLOCK", unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK}, 1},
-		{flag{"MAKE_SYM", unix.LANDLOCK_ACCESS_FS_MAKE_SYM}, 1},
-		{flag{"REFER", unix.LANDLOCK_ACCESS_FS_REFER}, 2},
-		{flag{"TRUNCATE", unix.LANDLOCK_ACCESS_FS_TRUNCATE}, 3},
-		{flag{"IOCTL_DEV", unix.LANDLOCK_ACCESS_FS_IOCTL_DEV}, 5},
+		{bit{"EXECUTE", unix.LANDLOCK_ACCESS_FS_EXECUTE}, 1},
+		{bit{"WRITE_FILE", unix.LANDLOCK_ACCESS_FS_WRITE_FILE}, 1},
+		{bit{"READ_FILE", unix.LANDLOCK_ACCESS_FS_READ_FILE}, 1},
+		{bit{"READ_DIR", unix.LANDLOCK_ACCESS_FS_READ_DIR}, 1},
+		{bit{"REMOVE_DIR", unix.LANDLOCK_ACCESS_FS_REMOVE_DIR}, 1},
+		{bit{"REMOVE_FILE", unix.LANDLOCK_ACCESS_FS_REMOVE_FILE}, 1},
+		{bit{"MAKE_CHAR", unix.LANDLOCK_ACCESS_FS_MAKE_CHAR}, 1},
+		{bit{"MAKE_DIR", unix.LANDLOCK_ACCESS_FS_MAKE_DIR}, 1},
+		{bit{"MAKE_REG", unix.LANDLOCK_ACCESS_FS_MAKE_REG}, 1},
+		{bit{"MAKE_SOCK", unix.LANDLOCK_ACCESS_FS_MAKE_SOCK}, 1},
+		{bit{"MAKE_FIFO", unix.LANDLOCK_ACCESS_FS_MAKE_FIFO}, 1},
+		{bit{"MAKE_BLOCK", unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK}, 1},
+		{bit{"MAKE_SYM", unix.LANDLOCK_ACCESS_FS_MAKE_SYM}, 1},
+		{bit{"REFER", unix.LANDLOCK_ACCESS_FS_REFER}, 2},
+		{bit{"TRUNCATE", unix.LANDLOCK_ACCESS_FS_TRUNCATE}, 3},
+		{bit{"IOCTL_DEV", unix.LANDLOCK_ACCESS_FS_IOCTL_DEV}, 5},
 	}
 	netRights = []right{
-		{flag{"BIND_TCP", unix.LANDLOCK_ACCESS_NET_BIND_TCP}, 4},
-		{flag{"CONNECT_TCP", unix.LANDLOCK_ACCESS_NET_CONNECT_TCP}, 4},
+		{bit{"BIND_TCP", unix.LANDLOCK_ACCESS_NET_BIND_TCP}, 4},
+		{bit{"CONNECT_TCP", unix.LANDLOCK_ACCESS_NET_CONNECT_TCP}, 4},
 	}
 	scopes = []right{
-		{flag{"ABSTRACT_UNIX_SOCKET", unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, 6},
-		{flag{"SIGNAL", unix.LANDLOCK_SCOPE_SIGNAL}, 6},
+		{bit{"ABSTRACT_UNIX_SOCKET", unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, 6},
+		{bit{"SIGNAL", unix.LANDLOCK_SCOPE_SIGNAL}, 6},
 	}
 	roomRights = []string{"EXECUTE", "READ_FILE"}
 	nodeRights = []string{"READ_FILE", "WRITE_FILE", "IOCTL_DEV"}
@@ -52,14 +52,14 @@ var (
 
 // known is the part of a table that this ABI has, and of that the named ones if names are given.
 func known(table []right, abi int, names ...string) Arg {
-	var fs []flag
+	var fs []bit
 	for _, r := range table {
 		wanted := len(names) == 0
 		for _, n := range names {
 			wanted = wanted || n == r.name
 		}
 		if wanted && r.abi <= abi {
-			fs = append(fs, r.flag)
+			fs = append(fs, r.bit)
 		}
 	}
 	if len(fs) == 0 {
@@ -86,7 +86,7 @@ func (b *builder) landlock() {
 		rule := &unix.LandlockPathBeneathAttr{Allowed_access: uint64(granted.value), Parent_fd: int32(fd)}
 		b.rows(
 			step(id, "find-"+name, sysOpenat, "", cwd, str(path),
-				flags(flag{"O_PATH", unix.O_PATH}, flag{"O_CLOEXEC", unix.O_CLOEXEC}), number(0)).returning(fd, ""),
+				flags(bit{"O_PATH", unix.O_PATH}, bit{"O_CLOEXEC", unix.O_CLOEXEC}), number(0)).returning(fd, ""),
 			step(id, "allow-"+name, sysLandlockAdd, why, from("rules"),
 				named("LANDLOCK_RULE_PATH_BENEATH", unix.LANDLOCK_RULE_PATH_BENEATH),
 				mem(fmt.Sprintf("{%s, %d}", granted.text, fd), rule), number(0)),
@@ -101,7 +101,7 @@ func (b *builder) landlock() {
 		step(id, "landlock", sysLandlockSelf, "", from("rules"), number(0)),
 		step(id, "drop-rules", sysClose, "", from("rules")),
 		step(id, "prove-landlock", sysOpenat, "it cannot be seen from outside, so it is tried here", cwd, str("/"),
-			flags(flag{"O_RDONLY", unix.O_RDONLY}, flag{"O_DIRECTORY", unix.O_DIRECTORY}, flag{"O_CLOEXEC", unix.O_CLOEXEC}), number(0)).failing(unix.EACCES),
+			flags(bit{"O_RDONLY", unix.O_RDONLY}, bit{"O_DIRECTORY", unix.O_DIRECTORY}, bit{"O_CLOEXEC", unix.O_CLOEXEC}), number(0)).failing(unix.EACCES),
 	)
 }
 
@@ -126,9 +126,9 @@ func fprog(name string, f seccomp.Filter) Arg {
 func (b *builder) filters(c compiled) {
 	mode := named("SECCOMP_SET_MODE_FILTER", unix.SECCOMP_SET_MODE_FILTER)
 	listener := b.in.lowest()
-	f := flags(flag{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER})
+	f := flags(bit{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER})
 	if b.facts.notifyFlags != 0 {
-		f = flags(flag{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}, flag{"WAIT_KILLABLE_RECV", b.facts.notifyFlags})
+		f = flags(bit{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}, bit{"WAIT_KILLABLE_RECV", b.facts.notifyFlags})
 	}
 	if b.on(layer.Seccomp) {
 		b.rows(
@@ -136,7 +136,7 @@ func (b *builder) filters(c compiled) {
 				mode, f, fprog("phases", c.Phases)).returning(listener, ""),
 			step(layer.OneExec, "hand-over-listener", sysSendmsg, "the keeper answers, and ends it",
 				descriptor("sync", b.in.sync), mem(fmt.Sprintf("{SCM_RIGHTS, [%d]}", listener), rightsMessage(listener)),
-				flags(flag{"MSG_NOSIGNAL", unix.MSG_NOSIGNAL})).returning(1, ""),
+				flags(bit{"MSG_NOSIGNAL", unix.MSG_NOSIGNAL})).returning(1, ""),
 			step(layer.OneExec, "drop-listener", sysClose, "no one in here may answer", number(listener)),
 		)
 	}

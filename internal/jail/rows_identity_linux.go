@@ -36,7 +36,7 @@ func (b *builder) surroundings() {
 	b.rows(
 		step(layer.CgroupNamespace, "own-cgroup-root", sysUnshare,
 			"after the placement, or the root of the cgroup namespace would be the keeper's",
-			flags(flag{"CLONE_NEWCGROUP", unix.CLONE_NEWCGROUP})),
+			flags(bit{"CLONE_NEWCGROUP", unix.CLONE_NEWCGROUP})),
 		step(layer.UTSNamespace, "hostname", sysSethostname, "the host's name is not told",
 			str(name), number(len(name))),
 		step("", "own-session", sysSetsid, "a terminal's ^C and hang-up are not for the hypervisor"),

@@ -22,10 +22,10 @@ func (b *builder) room() {
 			named("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), str(key), str(value), number(0))
 	}
 	b.rows(step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
-		null(), str("/"), null(), flags(flag{"MS_REC", unix.MS_REC}, flag{"MS_PRIVATE", unix.MS_PRIVATE}), null()))
+		null(), str("/"), null(), flags(bit{"MS_REC", unix.MS_REC}, bit{"MS_PRIVATE", unix.MS_PRIVATE}), null()))
 	b.take()
 	b.rows(
-		step("", "new-root", sysFsopen, "a root of our own, in memory", str("tmpfs"), flags(flag{"FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC})),
+		step("", "new-root", sysFsopen, "a root of our own, in memory", str("tmpfs"), flags(bit{"FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC})),
 		config("bound-root", "size", size, "just as large as what goes in"),
 		config("bound-root-entries", "nr_inodes", inodes, "and with just as many entries"),
 		config("root-mode", "mode", strconv.FormatInt(dirMode, 8), "to be read and searched"),
@@ -52,7 +52,7 @@ func (b *builder) room() {
 	b.rows(
 		step("", "enter-root", sysFchdir, "", from("mount-root")),
 		step("", "pivot", sysPivotRoot, "the new root below, the old one on top of it", str("."), str(".")),
-		step("", "drop-old-root", sysUmount, "and the host's files are gone", str("."), flags(flag{"MNT_DETACH", unix.MNT_DETACH})),
+		step("", "drop-old-root", sysUmount, "and the host's files are gone", str("."), flags(bit{"MNT_DETACH", unix.MNT_DETACH})),
 		step("", "enter-room", sysChdir, "", str("/")),
 		b.attributes("close-room", "/", "no writes, no devices, no execution of what was copied in", rdonly, nodev, nosuid, noexec),
 	)
@@ -60,26 +60,26 @@ func (b *builder) room() {
 	b.rows(step("", "strict-umask", sysUmask, "in case something could be made", octal(0o777)))
 }
 
-func (b *builder) attributes(name, at, why string, set ...flag) Step {
+func (b *builder) attributes(name, at, why string, set ...bit) Step {
 	return step("", name, sysMountSetattr, why, append([]Arg{cwd, str(at), number(0)}, setattr(set...)...)...)
 }
 
 // attributes of a file's mount.
-func (f File) attributes() []flag {
+func (f File) attributes() []bit {
 	if f.Exec {
-		return []flag{rdonly, nodev, nosuid}
+		return []bit{rdonly, nodev, nosuid}
 	}
-	return []flag{rdonly, nodev, nosuid, noexec}
+	return []bit{rdonly, nodev, nosuid, noexec}
 }
 
 // take copies the mounts of the host's files and nodes, by path, where the keeper could not. It
 // comes before the new root lies on the old one: from then on a ".." in a link would lead there.
 func (b *builder) take() {
-	take := func(name string, host HostPath, set []flag) {
+	take := func(name string, host HostPath, set []bit) {
 		b.rows(
 			step("", "take-"+name, sysOpenTree, "of the host", cwd, str(string(host)), takeFlags),
 			step("", "bar-"+name, sysMountSetattr, "", append([]Arg{from("take-" + name), emptyPath,
-				flags(flag{"AT_EMPTY_PATH", unix.AT_EMPTY_PATH})}, setattr(set...)...)...))
+				flags(bit{"AT_EMPTY_PATH", unix.AT_EMPTY_PATH})}, setattr(set...)...)...))
 	}
 	if len(b.in.files) == 0 {
 		for _, f := range b.spec.Root.Files {
@@ -88,7 +88,7 @@ func (b *builder) take() {
 	}
 	if b.in.nodes < 0 {
 		for _, n := range b.spec.Root.Nodes {
-			take(string(n.Room), n.Host, []flag{rdonly, nosuid, noexec})
+			take(string(n.Room), n.Host, []bit{rdonly, nosuid, noexec})
 		}
 	}
 }
@@ -117,7 +117,7 @@ func (b *builder) copy(c Copy, source int) {
 	name, in := string(c.Room), relative(c.Room)
 	b.rows(
 		step("", "make-"+name, sysOpenat, "a file of the caller's, by descriptor", from("mount-root"), str(in),
-			flags(flag{"O_WRONLY", unix.O_WRONLY}, flag{"O_CREAT", unix.O_CREAT}, flag{"O_EXCL", unix.O_EXCL}, flag{"O_CLOEXEC", unix.O_CLOEXEC}), octal(fileMode)),
+			flags(bit{"O_WRONLY", unix.O_WRONLY}, bit{"O_CREAT", unix.O_CREAT}, bit{"O_EXCL", unix.O_EXCL}, bit{"O_CLOEXEC", unix.O_CLOEXEC}), octal(fileMode)),
 		step("", "copy-"+name, sysSendfile, "", from("make-"+name), descriptor(fmt.Sprintf("source of %s", name), source),
 			mem("&0", new(int64)), number(int(c.Size))).inFull(),
 		// A file open for writing would keep the mount from becoming read-only.

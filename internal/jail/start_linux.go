@@ -49,9 +49,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
 	if err := l.watch(p, program, spec); err != nil {
-		_ = p.Kill()
-		<-p.done
-		_ = p.Release()
+		p.abandon()
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("cannot build the jail: %w", ctx.Err())
 		}
@@ -117,8 +115,19 @@ func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, explain(cloneError(err))
 	}
+	// The child waits for nothing but this, so it comes first; then what needs no hurry.
+	admitted := l.admit(pid, spec)
 	l.dropChildEnds()
-	return newProcess(pid, int(*pidfd), true)
+	p, err := newProcess(pid, int(*pidfd), true)
+	if err != nil {
+		_ = unix.Kill(pid, unix.SIGKILL) // our child, not collected yet: the number is still its own
+		return nil, err
+	}
+	if admitted != nil {
+		p.abandon()
+		return nil, admitted
+	}
+	return p, nil
 }
 
 func cloneError(err error) error {
@@ -131,9 +140,6 @@ func cloneError(err error) error {
 
 // watch does the keeper's part while the child works through its rows.
 func (l *launch) watch(p *Process, program *Program, spec Spec) error {
-	if err := l.admit(p.pid, spec); err != nil {
-		return err
-	}
 	if layer.On(spec.Layers, layer.OneExec) && layer.On(spec.Layers, layer.Seccomp) {
 		listener, err := l.receive()
 		if err == nil {

@@ -76,13 +76,13 @@ func mem[T any](text string, v *T) Arg { return Arg{text: text, ptr: unsafe.Poin
 // descriptor is one of the keeper's, shown by its role: its number differs from run to run.
 func descriptor(role string, fd int) Arg { return Arg{text: role, value: uintptr(fd)} }
 
-// flag and flags spell or'ed constants.
-type flag struct {
+// bit and flags spell or'ed constants.
+type bit struct {
 	name  string
 	value uintptr
 }
 
-func flags(fs ...flag) Arg {
+func flags(fs ...bit) Arg {
 	var a Arg
 	for i, f := range fs {
 		if i > 0 {

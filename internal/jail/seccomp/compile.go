@@ -38,11 +38,14 @@ type Filter []bpf.RawInstruction
 
 // SHA256 identifies the filter in records and audits.
 func (f Filter) SHA256() string {
-	h := sha256.New()
+	b := make([]byte, 0, 8*len(f)) // as the kernel's struct sock_filter lies in memory
 	for _, in := range f {
-		_ = binary.Write(h, binary.LittleEndian, in) // a hash takes every write
+		b = binary.LittleEndian.AppendUint16(b, in.Op)
+		b = append(b, in.Jt, in.Jf)
+		b = binary.LittleEndian.AppendUint32(b, in.K)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // Filters is a compiled policy; the package comment says what each half is for.
