@@ -1,0 +1,116 @@
+// Command bench measures what the jail costs: the time from start to the first byte of the built-in
+// guest's greeting, in a cell and with QEMU bare, and the private memory of a keeper. It prints
+// goals next to figures and never fails because of one.
+//
+// Runs are interleaved, bare and jailed in turn, so that whatever else the machine does meets both.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	skep := flag.String("skep", "bin/skep", "the skep to measure")
+	n := flag.Int("n", 25, "runs of each kind")
+	accels := flag.String("accel", "tcg kvm", "what to measure with")
+	flag.Parse()
+	if err := bench(*skep, *n, *accels); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(skep string, n int, accels string) error {
+	skep, err := filepath.Abs(skep)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "skep-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for name, sub := range map[string]string{"SKEP_CONFIG_DIR": "config", "SKEP_STATE_DIR": "state", "SKEP_RUN_DIR": "run"} {
+		if err := os.Setenv(name, filepath.Join(dir, sub)); err != nil {
+			return err
+		}
+	}
+	// Facts are found out once on a host and remembered; that is no part of a start.
+	if out, err := exec.Command(skep, "doctor").CombinedOutput(); err != nil {
+		return fmt.Errorf("skep doctor: %w\n%s", err, out)
+	}
+	b := &bencher{skep: skep, dir: dir, n: n}
+	fmt.Printf("time from start to the greeting's first byte, %d runs of each, interleaved\n\n", n)
+	fmt.Printf("%-5s  %-34s  %8s  %8s  %8s  %7s\n", "accel", "what", "median", "quarter", "3/4", "ratio")
+	for _, accel := range []string{"tcg", "kvm"} {
+		if !contains(accels, accel) {
+			continue
+		}
+		if err := b.start(accel); err != nil {
+			fmt.Printf("%-5s  cannot be measured here: %v\n", accel, err)
+		}
+	}
+	fmt.Println()
+	return b.memory()
+}
+
+// bencher measures one skep.
+type bencher struct {
+	skep, dir string
+	n         int
+}
+
+// start compares starts under one accelerator.
+func (b *bencher) start(accel string) error {
+	file := filepath.Join(b.dir, "bench.hcl")
+	text := fmt.Sprintf("cell \"bench\" {\n  memory = \"64M\"\n  accel  = %q\n}\n", accel)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return err
+	}
+	bare, err := b.bare(file)
+	if err != nil {
+		return err
+	}
+	inside, err := newInside(file)
+	if err != nil {
+		return err
+	}
+	kinds := []struct {
+		name string
+		once func(context.Context) (time.Duration, error)
+		goal float64
+		took series
+	}{
+		{name: "QEMU bare", once: bare.greeting},
+		{name: "skep run, all of it", once: (&program{path: b.skep, args: []string{"run", "-q", file}}).greeting, goal: 1.15},
+		{name: "the cell: plan, jail, QEMU, guest", once: inside.greeting, goal: 1.15},
+	}
+	for i := range b.n + 1 {
+		for k := range kinds {
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			d, err := kinds[k].once(ctx)
+			cancel()
+			if err != nil {
+				return fmt.Errorf("%s: %w", kinds[k].name, err)
+			}
+			if i > 0 { // the first of each fills caches
+				kinds[k].took = append(kinds[k].took, d)
+			}
+		}
+	}
+	base := kinds[0].took.at(0.5)
+	for _, k := range kinds {
+		ratio := ""
+		if k.goal > 0 {
+			ratio = fmt.Sprintf("%7.2f  (goal: %.2f or less)", float64(k.took.at(0.5))/float64(base), k.goal)
+		}
+		fmt.Printf("%-5s  %-34s  %8s  %8s  %8s  %s\n", accel, k.name, ms(k.took.at(0.5)), ms(k.took.at(0.25)), ms(k.took.at(0.75)), ratio)
+	}
+	return nil
+}
