@@ -1,0 +1,129 @@
+package audit
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"skep/internal/layer"
+	"skep/internal/plan"
+)
+
+// limit: what it may take from the host.
+func (a *linuxAudit) limit() {
+	if j := a.jailSpec(); j != nil {
+		for _, l := range j.Rlimits {
+			want := strconv.FormatUint(l.Value, 10)
+			got, ok := a.limits[l.Name]
+			switch {
+			case !ok:
+				a.add(GroupLimits, "rlimit-"+l.Name, Unknown, want, "cannot be read")
+			case got[0] == want && got[1] == want:
+				a.add(GroupLimits, "rlimit-"+l.Name, Seen, want, want)
+			default:
+				a.add(GroupLimits, "rlimit-"+l.Name, Missing, want, got[0]+" soft, "+got[1]+" hard")
+			}
+		}
+	} else {
+		core := a.limits["core"]
+		v := Missing
+		if core[1] == "0" {
+			v = Seen
+		}
+		a.add(GroupLimits, "rlimit-core", v, "0", orWords(core[1], "cannot be read"))
+	}
+	a.groups()
+	want := "500"
+	if a.plan == nil {
+		a.told(GroupLimits, "oom-score", a.oom)
+	} else {
+		a.equal(GroupLimits, "oom-score", want, a.oom)
+	}
+	a.recorded(GroupLimits, layer.CoreScheduling, "no stranger on the core's other thread")
+}
+
+// groups compares the control groups: where the process is, what limits they
+// have, and who else is there.
+func (a *linuxAudit) groups() {
+	if a.plan == nil {
+		for _, tree := range []string{"memory", "pids"} {
+			path, ok := a.cgroups[tree]
+			if !ok {
+				path = a.cgroups["v2"]
+			}
+			v := Seen
+			if path == "" || path == "/" {
+				v = Missing
+			}
+			a.add(GroupLimits, "cgroup-"+tree, v, "a group of its own", orWords(path, "none"))
+		}
+		return
+	}
+	specs := plan.Specs[*plan.Cgroup](a.plan)
+	if len(specs) == 0 {
+		a.told(GroupLimits, "cgroups", "none: "+a.whyNot(layer.CgroupMemory))
+	}
+	for _, g := range specs {
+		id := "cgroup-" + g.Tree
+		path, ok := a.cgroups[g.Tree]
+		switch {
+		case !ok:
+			a.add(GroupLimits, id, Unknown, g.Path, "cannot be read")
+		case !strings.HasSuffix(g.Path, path) || path == "/":
+			a.add(GroupLimits, id, Missing, "in "+g.Path, "in "+path)
+		case len(a.mates[g.Tree]) > 0:
+			a.add(GroupLimits, id, Extra, "nobody else in "+g.Path, summary(a.mates[g.Tree]))
+		default:
+			a.add(GroupLimits, id, Seen, "alone in "+g.Path, "alone in "+g.Path)
+		}
+		for _, s := range g.Limits {
+			b, err := os.ReadFile(filepath.Join(g.Path, s.File))
+			got := strings.TrimSpace(string(b))
+			if err != nil {
+				if os.IsNotExist(err) && (s.File == "memory.swap.max" || s.File == "memory.oom.group") {
+					continue // this kernel has no such file
+				}
+				a.add(GroupLimits, s.File, Unknown, s.Value, "cannot be read")
+				continue
+			}
+			a.equal(GroupLimits, s.File, rounded(s.File, s.Value), rounded(s.File, got))
+		}
+	}
+}
+
+// rounded: the kernel keeps memory limits in whole pages.
+func rounded(file, value string) string {
+	if !strings.HasPrefix(file, "memory.") {
+		return value
+	}
+	n, err := strconv.ParseUint(value, 10, 64)
+	if err != nil {
+		return value
+	}
+	page := uint64(os.Getpagesize())
+	return strconv.FormatUint(n/page*page, 10)
+}
+
+func (a *linuxAudit) whyNot(id layer.ID) string {
+	d, _ := a.applied(id)
+	return orWords(d.Detail, "not recorded")
+}
+
+// memory: what can be read of it, or left of it.
+func (a *linuxAudit) memory() {
+	a.recorded(GroupMemory, layer.WXMDWE, "memory never becomes executable")
+	a.recorded(GroupMemory, layer.KSMOff, "no page is merged with another's")
+	a.recorded(GroupMemory, layer.NoCore, "no core dump")
+}
+
+// identity is the device and inode of a file.
+func identity(info fs.FileInfo) (dev, ino uint64, ok bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return uint64(st.Dev), st.Ino, true
+}

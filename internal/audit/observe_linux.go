@@ -1,0 +1,367 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// proc is the process file system. Reading a process of another user's needs
+// root.
+const proc = "/proc"
+
+// namespaces are the links in /proc/PID/ns, by the names of namespaces(7).
+var namespaces = []string{"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"}
+
+// descriptor is one open file of the process.
+type descriptor struct {
+	number int
+	target string // what /proc/PID/fd says: a path, "socket:[N]", "anon_inode:[eventfd]"
+	flags  int64  // open flags, from fdinfo
+	dev    uint64 // of the file it refers to
+	inode  uint64
+}
+
+// mount is one line of mountinfo.
+type mount struct {
+	point, options, kind string
+}
+
+// observed is one live process as the kernel shows it. It is read once, from
+// outside, and changes nothing.
+type observed struct {
+	pid     int
+	status  map[string]string
+	ns      map[string]string // name -> "type:[inode]"
+	hostNS  map[string]string
+	sharers map[string][]string // namespace -> other processes in it
+	sameUID []string
+	mates   map[string][]string // cgroup tree -> other processes in its group
+	mounts  []mount
+	files   []string
+	nodes   []string
+	fds     []descriptor
+	environ int
+	limits  map[string][2]string // as prlimit(1) names them -> soft, hard
+	cgroups map[string]string    // controller, or "v2" -> path
+	devices []string             // network devices
+	wx      []string
+	exec    int // executable mappings
+	guards  bool
+	oom     string
+	persona string
+	threads []map[string]string // status of each thread
+	uidMap  string
+	gidMap  string
+	sockets map[uint64]string // inode -> name, from the host's tables
+	exe     *Program
+}
+
+// observe reads everything. What cannot be read stays empty, and its row says
+// unknown.
+func observe(pid int) (*observed, error) {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("there is no process %d", pid)
+	}
+	o := &observed{pid: pid, status: readStatus(dir + "/status")}
+	o.ns, o.hostNS = readNS(dir), readNS(filepath.Join(proc, "self"))
+	o.cgroups = readCgroups(dir + "/cgroup")
+	o.others()
+	o.mounts = readMounts(dir + "/mountinfo")
+	o.files, o.nodes = reachable(dir + "/root")
+	o.fds = readFDs(dir)
+	b, err := os.ReadFile(dir + "/environ")
+	if o.environ = len(b); err != nil {
+		o.environ = -1
+	}
+	o.limits = readLimits(dir + "/limits")
+	o.devices = readDevices(dir + "/net/dev")
+	o.maps(dir + "/maps")
+	o.oom, o.persona = readLine(dir+"/oom_score_adj"), readLine(dir+"/personality")
+	o.uidMap, o.gidMap = fieldsOf(dir+"/uid_map"), fieldsOf(dir+"/gid_map")
+	tasks, _ := os.ReadDir(dir + "/task")
+	for _, t := range tasks {
+		o.threads = append(o.threads, readStatus(dir+"/task/"+t.Name()+"/status"))
+	}
+	o.sockets = readSockets(dir)
+	if f, err := os.Open(dir + "/exe"); err == nil {
+		defer f.Close()
+		if p, err := ReadProgram(f); err == nil {
+			if info, err := f.Stat(); err == nil {
+				p.Setuid = told(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
+			}
+			o.exe = &p
+		}
+	}
+	return o, nil
+}
+
+func readLine(path string) string {
+	b, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(b))
+}
+
+// fieldsOf is a small file with its white space made single.
+func fieldsOf(path string) string { return strings.Join(strings.Fields(readLine(path)), " ") }
+
+func readStatus(path string) map[string]string {
+	m := map[string]string{}
+	for _, line := range strings.Split(readLine(path), "\n") {
+		if k, v, ok := strings.Cut(line, ":"); ok {
+			m[k] = strings.Join(strings.Fields(v), " ")
+		}
+	}
+	return m
+}
+
+func readNS(dir string) map[string]string {
+	m := map[string]string{}
+	for _, n := range namespaces {
+		if l, err := os.Readlink(dir + "/ns/" + n); err == nil {
+			m[n] = l
+		}
+	}
+	return m
+}
+
+// readCgroups reads /proc/PID/cgroup: cgroups(7).
+func readCgroups(path string) map[string]string {
+	m := map[string]string{}
+	for _, line := range strings.Split(readLine(path), "\n") {
+		f := strings.SplitN(line, ":", 3)
+		if len(f) != 3 {
+			continue
+		}
+		if f[0] == "0" && f[1] == "" {
+			m["v2"] = f[2]
+			continue
+		}
+		for _, c := range strings.Split(f[1], ",") {
+			m[c] = f[2]
+		}
+	}
+	return m
+}
+
+// others looks through all processes for company: in a namespace, with the
+// uid, in the control group.
+func (o *observed) others() {
+	o.sharers, o.mates = map[string][]string{}, map[string][]string{}
+	entries, _ := os.ReadDir(proc)
+	uid := strings.SplitN(o.status["Uid"], " ", 2)[0]
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == o.pid {
+			continue
+		}
+		dir := filepath.Join(proc, e.Name())
+		who := e.Name() + " (" + readLine(dir+"/comm") + ")"
+		for n, theirs := range readNS(dir) {
+			if theirs == o.ns[n] {
+				o.sharers[n] = append(o.sharers[n], who)
+			}
+		}
+		for _, u := range strings.Fields(readStatus(dir + "/status")["Uid"]) {
+			if u == uid && uid != "" {
+				o.sameUID = append(o.sameUID, who)
+				break
+			}
+		}
+		for tree, path := range readCgroups(dir + "/cgroup") {
+			if path != "/" && path == o.cgroups[tree] {
+				o.mates[tree] = append(o.mates[tree], who)
+			}
+		}
+	}
+}
+
+// readMounts reads mountinfo: proc_pid_mountinfo(5).
+func readMounts(path string) []mount {
+	var all []mount
+	for _, line := range strings.Split(readLine(path), "\n") {
+		f := strings.Fields(line)
+		for i := 6; i < len(f)-1; i++ {
+			if f[i] == "-" {
+				all = append(all, mount{point: f[4], options: f[5], kind: f[i+1]})
+				break
+			}
+		}
+	}
+	return all
+}
+
+// maxReachable bounds the walk: a process that reaches more than this is not
+// in a room of ours.
+const maxReachable = 2000
+
+// reachable lists the regular files and device nodes below a root.
+func reachable(root string) (files, nodes []string) {
+	count := 0
+	_ = filepath.WalkDir(root+"/.", func(path string, d fs.DirEntry, err error) error {
+		if count++; count > maxReachable {
+			return fs.SkipAll
+		}
+		if err != nil {
+			return fs.SkipDir
+		}
+		short := strings.TrimPrefix(strings.TrimPrefix(path, root), "/.")
+		switch {
+		case d.Type()&fs.ModeDevice != 0:
+			nodes = append(nodes, short)
+		case !d.IsDir():
+			files = append(files, short)
+		}
+		return nil
+	})
+	return files, nodes
+}
+
+func readFDs(dir string) []descriptor {
+	entries, _ := os.ReadDir(dir + "/fd")
+	var all []descriptor
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		d := descriptor{number: n}
+		d.target, _ = os.Readlink(dir + "/fd/" + e.Name())
+		var st syscall.Stat_t
+		if syscall.Stat(dir+"/fd/"+e.Name(), &st) == nil {
+			d.dev, d.inode = uint64(st.Dev), st.Ino
+		}
+		for _, line := range strings.Split(readLine(dir+"/fdinfo/"+e.Name()), "\n") {
+			if v, ok := strings.CutPrefix(line, "flags:"); ok {
+				d.flags, _ = strconv.ParseInt(strings.TrimSpace(v), 8, 64)
+			}
+		}
+		all = append(all, d)
+	}
+	sort.Slice(all, func(i, k int) bool { return all[i].number < all[k].number })
+	return all
+}
+
+// limitNames are the lines of /proc/PID/limits by their names in prlimit(1).
+var limitNames = map[string]string{
+	"Max core file size": "core", "Max open files": "nofile", "Max processes": "nproc",
+	"Max locked memory": "memlock", "Max msgqueue size": "msgqueue", "Max address space": "as",
+	"Max file size": "fsize", "Max stack size": "stack", "Max data size": "data",
+}
+
+func readLimits(path string) map[string][2]string {
+	m := map[string][2]string{}
+	for _, line := range strings.Split(readLine(path), "\n") {
+		for long, short := range limitNames {
+			if rest, ok := strings.CutPrefix(line, long+" "); ok {
+				if f := strings.Fields(rest); len(f) >= 2 {
+					m[short] = [2]string{f[0], f[1]}
+				}
+			}
+		}
+	}
+	return m
+}
+
+func readDevices(path string) []string {
+	var names []string
+	for i, line := range strings.Split(readLine(path), "\n") {
+		if name, _, ok := strings.Cut(line, ":"); ok && i > 1 {
+			names = append(names, strings.TrimSpace(name))
+		}
+	}
+	return names
+}
+
+// maps reads the mappings: which are writable and executable, and whether an
+// inaccessible one stands on both sides of the largest, which is the guest's
+// memory.
+func (o *observed) maps(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	type area struct {
+		from, to uint64
+		mode     string
+	}
+	var all []area
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		fields := bytes.Fields(s.Bytes())
+		if len(fields) < 2 {
+			continue
+		}
+		from, to, _ := strings.Cut(string(fields[0]), "-")
+		a := area{mode: string(fields[1])}
+		a.from, _ = strconv.ParseUint(from, 16, 64)
+		a.to, _ = strconv.ParseUint(to, 16, 64)
+		all = append(all, a)
+		if strings.Contains(a.mode, "x") {
+			o.exec++
+			if strings.Contains(a.mode, "w") {
+				o.wx = append(o.wx, string(s.Bytes()))
+			}
+		}
+	}
+	largest := -1
+	for i, a := range all {
+		if strings.HasPrefix(a.mode, "rw") && (largest < 0 || a.to-a.from > all[largest].to-all[largest].from) {
+			largest = i
+		}
+	}
+	if largest < 0 {
+		return
+	}
+	closed := func(i, edge int, at uint64) bool {
+		if i < 0 || i >= len(all) {
+			return true // nothing mapped there
+		}
+		if edge < 0 && all[i].to != at || edge > 0 && all[i].from != at {
+			return true // a hole
+		}
+		return strings.HasPrefix(all[i].mode, "---")
+	}
+	o.guards = closed(largest-1, -1, all[largest].from) && closed(largest+1, 1, all[largest].to)
+}
+
+// readSockets names sockets by inode, from the tables of the network
+// namespaces that they can come from: the host's, where ours are bound, and
+// the process's own.
+func readSockets(dir string) map[uint64]string {
+	m := map[uint64]string{}
+	for _, base := range []string{filepath.Join(proc, "self"), dir} {
+		for i, line := range strings.Split(readLine(base+"/net/unix"), "\n") {
+			if f := strings.Fields(line); i > 0 && len(f) >= 7 {
+				inode, _ := strconv.ParseUint(f[6], 10, 64)
+				name := "unix socket without a name"
+				if len(f) >= 8 {
+					name = f[7]
+				}
+				m[inode] = name
+			}
+		}
+		for _, table := range []string{"tcp", "tcp6", "udp", "udp6", "raw", "raw6", "packet", "netlink"} {
+			for i, line := range strings.Split(readLine(base+"/net/"+table), "\n") {
+				f := strings.Fields(line)
+				at := map[string]int{"packet": 8, "netlink": 9}[table]
+				if at == 0 {
+					at = 9
+				}
+				if i > 0 && len(f) > at {
+					inode, _ := strconv.ParseUint(f[at], 10, 64)
+					m[inode] = table + " " + f[1]
+				}
+			}
+		}
+	}
+	return m
+}

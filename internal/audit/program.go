@@ -1,0 +1,181 @@
+package audit
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Program is what a hypervisor's binary says of how it was built. Each field
+// is one of Yes, No and Untold.
+type Program struct {
+	PIE, RELRO, BindNow, NXStack, Protector, SafeStack, CFI, IBT, SHSTK, Setuid Told
+}
+
+// Told keeps "seen", "absent" and "cannot be told" apart.
+type Told int
+
+// The three answers.
+const (
+	Untold Told = iota
+	No
+	Yes
+)
+
+func (t Told) String() string {
+	switch t {
+	case Yes:
+		return "yes"
+	case No:
+		return "absent"
+	}
+	return "cannot be told"
+}
+
+func told(b bool) Told {
+	if b {
+		return Yes
+	}
+	return No
+}
+
+// Constants of the ELF specifications that debug/elf has no names for.
+const (
+	dfBindNow  = 0x8        // DF_BIND_NOW of DT_FLAGS
+	df1Now     = 0x1        // DF_1_NOW of DT_FLAGS_1
+	df1PIE     = 0x08000000 // DF_1_PIE of DT_FLAGS_1
+	gnuRelro   = 0x6474e552 // PT_GNU_RELRO
+	gnuProp    = 0x6474e553 // PT_GNU_PROPERTY
+	x86Feature = 0xc0000002 // GNU_PROPERTY_X86_FEATURE_1_AND
+	featureIBT = 1 << 0
+	featureSS  = 1 << 1
+	maxNote    = 64 << 10
+)
+
+// ReadProgram reads the headers of an ELF file.
+func ReadProgram(r io.ReaderAt) (Program, error) {
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return Program{}, err
+	}
+	var p Program
+	interp, stackSeen := false, false
+	p.RELRO, p.IBT, p.SHSTK = No, No, No
+	for _, ph := range f.Progs {
+		switch uint32(ph.Type) {
+		case uint32(elf.PT_INTERP):
+			interp = true
+		case gnuRelro:
+			p.RELRO = Yes
+		case uint32(elf.PT_GNU_STACK):
+			stackSeen = true
+			p.NXStack = told(ph.Flags&elf.PF_X == 0)
+		case gnuProp:
+			p.IBT, p.SHSTK = features(ph, f.ByteOrder)
+		}
+	}
+	if !stackSeen {
+		p.NXStack = No // the kernel's default without the header is an executable stack
+	}
+	flags, _ := f.DynValue(elf.DT_FLAGS)
+	flags1, _ := f.DynValue(elf.DT_FLAGS_1)
+	now, _ := f.DynValue(elf.DT_BIND_NOW)
+	p.BindNow = told(has(flags, dfBindNow) || has(flags1, df1Now) || len(now) > 0)
+	p.PIE = told(f.Type == elf.ET_DYN && (interp || has(flags1, df1PIE)))
+	p.symbols(f)
+	return p, nil
+}
+
+func has(values []uint64, bit uint64) bool {
+	for _, v := range values {
+		if v&bit != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// symbols looks for the marks that compilers leave in names. A stripped binary
+// without a mark in its dynamic symbols may still have the protection inside:
+// SafeStack and CFI that do not cross libraries leave no dynamic symbol.
+func (p *Program) symbols(f *elf.File) {
+	dynamic, err := f.DynamicSymbols()
+	all, serr := f.Symbols()
+	stripped := serr != nil
+	if err == nil {
+		all = append(all, dynamic...)
+	}
+	p.Protector = No
+	safestack, cfi := false, false
+	for _, s := range all {
+		switch {
+		case strings.HasPrefix(s.Name, "__stack_chk_fail"):
+			p.Protector = Yes
+		case strings.HasPrefix(s.Name, "__safestack"):
+			safestack = true
+		case strings.HasSuffix(s.Name, ".cfi"), s.Name == "__cfi_check", strings.HasPrefix(s.Name, "__typeid_"):
+			cfi = true
+		}
+	}
+	p.SafeStack, p.CFI = mark(safestack, stripped), mark(cfi, stripped)
+}
+
+func mark(found, stripped bool) Told {
+	switch {
+	case found:
+		return Yes
+	case stripped:
+		return Untold
+	}
+	return No
+}
+
+// features reads GNU_PROPERTY_X86_FEATURE_1_AND: the x86-64 psABI, "Program
+// Property".
+func features(ph *elf.Prog, order binary.ByteOrder) (ibt, shstk Told) {
+	b, err := io.ReadAll(io.LimitReader(ph.Open(), maxNote))
+	if err != nil {
+		return Untold, Untold
+	}
+	for len(b) >= 12 {
+		name, desc := int(order.Uint32(b)), int(order.Uint32(b[4:]))
+		at := 12 + (name+3)&^3
+		if name > maxNote || desc > maxNote || at+desc > len(b) {
+			return Untold, Untold
+		}
+		props := b[at : at+desc]
+		for len(props) >= 8 {
+			kind, size := order.Uint32(props), int(order.Uint32(props[4:]))
+			if size > len(props)-8 {
+				break
+			}
+			if kind == x86Feature && size >= 4 {
+				v := order.Uint32(props[8:])
+				return told(v&featureIBT != 0), told(v&featureSS != 0)
+			}
+			props = props[min(len(props), 8+(size+7)&^7):]
+		}
+		b = b[min(len(b), at+(desc+7)&^7):]
+	}
+	return No, No
+}
+
+// rows tells how the program was built. Skep promises none of it: the program
+// is the host's.
+func (p Program) rows(j *judge) {
+	j.told(GroupProgram, "pie", p.PIE.String())
+	j.told(GroupProgram, "relro", p.RELRO.String())
+	j.told(GroupProgram, "bind-now", p.BindNow.String())
+	j.told(GroupProgram, "nx-stack", p.NXStack.String())
+	j.told(GroupProgram, "stack-protector", p.Protector.String())
+	j.told(GroupProgram, "safestack", p.SafeStack.String())
+	j.told(GroupProgram, "cfi", p.CFI.String())
+	j.told(GroupProgram, "cet-marks", fmt.Sprintf("IBT %s, SHSTK %s", p.IBT, p.SHSTK))
+	if p.Setuid == Yes {
+		j.add(GroupProgram, "setuid", Missing, "no setuid, setgid or file capability", "setuid or setgid")
+	} else {
+		j.add(GroupProgram, "setuid", Seen, "no setuid or setgid", "no setuid or setgid")
+	}
+}
