@@ -57,13 +57,12 @@ func benchSpec(b *testing.B) Spec {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t := new(testing.T)
-	files := closure(t, "/bin/true")
+	files := closure(b, "/bin/true")
 	seen := map[RoomPath]bool{}
 	for _, f := range files {
 		seen[f.Room] = true
 	}
-	for _, f := range closure(t, qemuPath) {
+	for _, f := range closure(b, qemuPath) {
 		if !seen[f.Room] {
 			files = append(files, f)
 		}
@@ -116,4 +115,40 @@ func BenchmarkParts(b *testing.B) {
 		slices.Sort(parts[i])
 		b.ReportMetric(float64(parts[i][b.N/2].Microseconds()), name+"-us")
 	}
+}
+
+// BenchmarkQEMU is a real QEMU until its monitor speaks, in the jail and without one: what the
+// start phase's questions cost shows in the difference.
+func BenchmarkQEMU(b *testing.B) {
+	if os.Geteuid() != 0 {
+		b.Skip("needs root")
+	}
+	b.Run("jail", func(b *testing.B) {
+		spec, q := qemuSpec(b, "tcg")
+		for range b.N {
+			p, err := Start(b.Context(), spec)
+			if err != nil {
+				b.Fatal(err)
+			}
+			dial(b, q.qmp).conn.Close()
+			_ = p.Kill()
+			<-p.Done()
+			_ = p.Release()
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		spec, q := qemuSpec(b, "tcg")
+		for range b.N {
+			cmd := exec.Command(qemuPath, spec.Argv[1:]...)
+			for _, fd := range spec.FDs {
+				cmd.ExtraFiles = append(cmd.ExtraFiles, fd.File)
+			}
+			if err := cmd.Start(); err != nil {
+				b.Fatal(err)
+			}
+			dial(b, q.qmp).conn.Close()
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
 }

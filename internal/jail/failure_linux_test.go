@@ -189,7 +189,7 @@ func TestManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// The keeper may die at any row: before the exec the child goes with it, afterwards it stays.
+// A keeper that dies after the exec leaves the hypervisor alone.
 func TestKeeperDies(t *testing.T) {
 	needRoot(t)
 	if os.Getenv("SKEP_TEST_KEEPER") != "" {
@@ -218,7 +218,10 @@ func TestKeeperDies(t *testing.T) {
 	if i := strings.Index(string(text[:n]), "pid "); i >= 0 {
 		pid, _ = parseInt(strings.TrimSpace(string(text[i+4 : n])))
 	}
-	// The prisoner ends when its talk does, which the keeper held: it was alive to see that.
+	if _, err := os.Stat(filepath.Join("/proc", itoa(pid))); pid == 0 || err != nil {
+		t.Errorf("process %d went with its keeper: %v", pid, err)
+	}
+	// The prisoner ends itself some time after its talk, which the keeper held.
 	deadline := time.Now().Add(5 * time.Second)
 	for {
 		if _, err := os.Stat(filepath.Join("/proc", itoa(pid))); pid > 0 && err != nil {
@@ -228,5 +231,39 @@ func TestKeeperDies(t *testing.T) {
 			t.Fatalf("process %d is still there", pid)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A keeper that is gone before it has mapped the user takes the child with it.
+func TestKeeperDiesBeforeTheStart(t *testing.T) {
+	needRoot(t)
+	spec, _ := prisonSpec(t, testIdentity)
+	l, err := newLaunch(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	program, err := build(spec, readFacts(), l.in, compiled{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := program.load(l.in.errors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := child.fork(&cloneArgs{Flags: unix.CLONE_NEWUSER | unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.dropChildEnds()
+	unix.Close(l.sync) // as its death would
+	l.sync = -1
+	var step *StepError
+	if err := l.failure(program); !errors.As(err, &step) || step.Step != "wait-for-keeper" {
+		t.Errorf("got %v", err)
+	}
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != 255 {
+		t.Errorf("it ended with %v, %v", status, err)
 	}
 }

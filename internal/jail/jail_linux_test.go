@@ -40,7 +40,7 @@ func needRoot(t *testing.T) {
 var testIdentity = Identity{UID: 700123, GID: 700124, Mapping: ByRoot}
 
 // decisions are those of this host, with nothing allowed to be missing but what it cannot have.
-func decisions(t *testing.T, id Identity) []layer.Decision {
+func decisions(t testing.TB, id Identity) []layer.Decision {
 	t.Helper()
 	probes, err := ProbeLayers(id)
 	if err != nil {
@@ -58,7 +58,7 @@ func decide(probes map[layer.ID]layer.Probe) []layer.Decision {
 }
 
 // closure is a program with its libraries and its loader, as ldd(1) finds them.
-func closure(t *testing.T, program string) []File {
+func closure(t testing.TB, program string) []File {
 	t.Helper()
 	files := []File{{Room: RoomPath(program), Host: HostPath(program), Exec: true}}
 	out, err := exec.Command("ldd", program).CombinedOutput()
@@ -126,7 +126,7 @@ func widePolicy() seccomp.Policy {
 	return p
 }
 
-func start(t *testing.T, spec Spec) *Process {
+func start(t testing.TB, spec Spec) *Process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

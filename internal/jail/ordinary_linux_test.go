@@ -71,11 +71,12 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 }
 
-// With a range in /etc/subuid an ordinary user's cell has a user of its own. The files are the
-// host's, so this only runs where the host has such a range for the user of the test.
+// With a range in /etc/subuid an ordinary user's cell has a user of its own. Run by root, the test
+// runs itself again as nobody, in a mount namespace in which nobody has such a range.
 func TestSubordinateIDs(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("run by an ordinary user with a range in /etc/subuid and /etc/subgid")
+		asNobody(t, "TestSubordinateIDs")
+		return
 	}
 	first, ok := subordinate(t, "/etc/subuid")
 	group, also := subordinate(t, "/etc/subgid")
@@ -93,23 +94,55 @@ func TestSubordinateIDs(t *testing.T) {
 // again runs one test as user and group 54321 with 54322 as a supplementary group.
 func again(t *testing.T, name string) {
 	t.Helper()
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "skep-jail-test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "test")
-	if err := errors.Join(os.WriteFile(program, self, 0o755), os.Chmod(dir, 0o755), os.Chmod(program, 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	program, dir := public(t)
 	cmd := exec.Command(program, "-test.run=^"+name+"$", "-test.v")
 	cmd.Dir = dir
 	cmd.Env = []string{"TMPDIR=/tmp", "PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 54321, Gid: 54321, Groups: []uint32{54321, 54322}}}
+	outcome(t, cmd)
+}
+
+// public is this test's program where everyone can run it.
+func public(t *testing.T) (program, dir string) {
+	t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err = os.MkdirTemp("", "skep-jail-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	program = filepath.Join(dir, "test")
+	if err := errors.Join(os.WriteFile(program, self, 0o755), os.Chmod(dir, 0o755), os.Chmod(program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return program, dir
+}
+
+// asNobody runs one test as nobody, with a range of subordinate users that only it can see.
+func asNobody(t *testing.T, name string) {
+	t.Helper()
+	for _, tool := range []string{"unshare", "setpriv", "mount", "newuidmap"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	program, dir := public(t)
+	ranges := filepath.Join(dir, "ranges")
+	if err := os.WriteFile(ranges, []byte("nobody:300000:65536\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("unshare", "--mount", "sh", "-ec", `mount --bind "$1" /etc/subuid; mount --bind "$1" /etc/subgid
+		exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$2" "-test.run=^$3\$" -test.v`, "sh", ranges, program, name)
+	cmd.Dir = dir
+	cmd.Env = []string{"TMPDIR=/tmp", "USER=nobody", "PATH=" + os.Getenv("PATH")}
+	outcome(t, cmd)
+}
+
+func outcome(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("as an ordinary user: %v\n%s", err, out)

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -50,6 +51,7 @@ func prisoner() {
 			os.Exit(98)
 		}
 	}
+	time.Sleep(time.Second) // long enough to be seen alive without a keeper
 }
 
 func look() report {

@@ -93,12 +93,15 @@ func (p *Process) Record() Record {
 func (p *Process) Seal() error {
 	p.sealing.Lock()
 	defer p.sealing.Unlock()
+	if !layer.On(p.record.Layers, layer.TwoPhases) {
+		return nil // taken away on purpose: the listener goes on saying yes
+	}
 	if p.listener != nil {
 		if err := p.listener.seal(); err != nil {
 			return fmt.Errorf("cannot end the start phase: %w", err)
 		}
 	}
-	p.record.Sealed = layer.On(p.record.Layers, layer.TwoPhases)
+	p.record.Sealed = true
 	return nil
 }
 
@@ -128,9 +131,14 @@ func (p *Process) Wait(ctx context.Context) (Exit, error) {
 	}
 }
 
-// Release lets go of what the keeper holds of the process and leaves that alone. It seals too.
+// Release lets go of what the keeper holds of the process and leaves that alone. The listener ends
+// with it. Done is not closed any more if it was not yet.
 func (p *Process) Release() error {
-	return errors.Join(p.Seal(), p.file.Close())
+	var err error
+	if p.listener != nil {
+		err = p.listener.seal()
+	}
+	return errors.Join(err, p.file.Close())
 }
 
 func (p *Process) control(do func(fd int) error) error {

@@ -26,7 +26,7 @@ type qemu struct {
 
 const qemuPath = "/usr/bin/qemu-system-x86_64"
 
-func qemuSpec(t *testing.T, accel string) (Spec, *qemu) {
+func qemuSpec(t testing.TB, accel string) (Spec, *qemu) {
 	t.Helper()
 	if _, err := os.Stat(qemuPath); err != nil {
 		t.Skip("no QEMU here")
@@ -113,7 +113,7 @@ func qemuSpec(t *testing.T, accel string) (Spec, *qemu) {
 }
 
 // openTap attaches a tap in a network namespace of the test's own, so that nothing is left behind.
-func openTap(t *testing.T) *os.File {
+func openTap(t testing.TB) *os.File {
 	t.Helper()
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -134,12 +134,12 @@ func openTap(t *testing.T) *os.File {
 
 // monitor is just enough QMP for these tests.
 type monitor struct {
-	t    *testing.T
+	t    testing.TB
 	conn *net.UnixConn
 	in   *bufio.Reader
 }
 
-func dial(t *testing.T, path string) *monitor {
+func dial(t testing.TB, path string) *monitor {
 	t.Helper()
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path})
 	if err != nil {
