@@ -48,6 +48,7 @@ func (a *app) join(ctx context.Context, arg string) error {
 	if err := a.mustKnow(dirs, name); err != nil {
 		return err
 	}
+	a.adoptAll(ctx, dirs, name)
 	st := store.View(dirs)
 	lock, err := st.LockConsole(name)
 	if err != nil {

@@ -116,6 +116,7 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 		if err != nil {
 			return err
 		}
+		a.adoptAll(ctx, dirs, name)
 		return a.end(ctx, dirs, name, do, who)
 	})
 }

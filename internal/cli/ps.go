@@ -42,6 +42,7 @@ func (a *app) ps() *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			a.adoptAll(cmd.Context(), dirs)
 			cells, err := listCells(dirs)
 			if err != nil {
 				return err

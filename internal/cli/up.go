@@ -87,6 +87,8 @@ func shownThen(first, next error) error {
 type handover struct {
 	Cell  *cell.Cell `json:"cell"`
 	Facts host.Facts `json:"facts"`
+	// Adopt: the guest runs already, and its keeper has died.
+	Adopt bool `json:"adopt,omitempty"`
 }
 
 // report is what a keeper process says once the guest runs, or does not.
@@ -107,12 +109,52 @@ func (a *app) start(ctx context.Context, arg string) error {
 	if st.Held(c.Name) {
 		return fault.New(fault.Input, "skep ps shows it; skep down "+c.Name+" stops it", "start %s: it is already running", c.Name)
 	}
+	if keeper.Orphaned(st, c.Name) {
+		return a.adopt(ctx, facts, st, c.Name)
+	}
 	defer a.slow("starting %s", c.Name)()
+	return a.spawn(handover{Cell: c, Facts: facts})
+}
+
+// adopt starts a keeper for a guest whose own has died.
+func (a *app) adopt(ctx context.Context, facts host.Facts, st *store.Store, name string) error {
+	s, _, err := st.ReadState(name)
+	if err != nil || s.Cell == nil {
+		return fault.Wrap(fault.Host, err, "skep sweep "+name+" ends it", "take %s up again: its state cannot be read", name)
+	}
+	a.note("%s runs without its keeper, which has died: taking it up again", name)
+	return a.spawn(handover{Cell: s.Cell, Facts: facts, Adopt: true})
+}
+
+// adoptAll takes up again every guest that runs without a keeper. What fails
+// is said and keeps nobody from looking.
+func (a *app) adoptAll(ctx context.Context, dirs host.Dirs, names ...string) {
+	v := store.View(dirs)
+	if len(names) == 0 {
+		names, _ = v.RunNames()
+	}
+	for _, n := range names {
+		if !keeper.Orphaned(v, n) {
+			continue
+		}
+		facts, err := a.probe(ctx, false)
+		if err == nil {
+			err = a.adopt(ctx, facts, v, n)
+		}
+		if err != nil {
+			a.note("%s", err)
+		}
+	}
+}
+
+// spawn starts a keeper process and waits for its first word.
+func (a *app) spawn(h handover) error {
+	name := h.Cell.Name
 	exe, err := executable()
 	if err != nil {
 		return err
 	}
-	in, err := json.Marshal(handover{c, facts})
+	in, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
@@ -123,7 +165,7 @@ func (a *app) start(ctx context.Context, arg string) error {
 		return err
 	}
 	defer r.Close()
-	cmd := exec.Command(exe, "keeper", c.Name)
+	cmd := exec.Command(exe, "keeper", name)
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -134,13 +176,13 @@ func (a *app) start(ctx context.Context, arg string) error {
 	}
 	if err := cmd.Start(); err != nil {
 		w.Close()
-		return fault.Wrap(fault.Host, err, "", "start a keeper for %s", c.Name)
+		return fault.Wrap(fault.Host, err, "", "start a keeper for %s", name)
 	}
 	w.Close()
 	_, _ = stdin.Write(in)
 	stdin.Close()
 	go func() { _ = cmd.Wait() }()
-	return a.follow(c.Name, r)
+	return a.follow(name, r)
 }
 
 // follow shows what a starting keeper says until it is running.
@@ -206,7 +248,11 @@ func (a *app) keep(ctx context.Context) error {
 		},
 	})
 	defer a.signals(k)()
-	res, err := k.Run(ctx)
+	keep := k.Run
+	if h.Adopt {
+		keep = k.Adopt
+	}
+	res, err := keep(ctx)
 	switch {
 	case err != nil:
 		out.error(err)

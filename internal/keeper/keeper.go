@@ -122,12 +122,36 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	}
 	k.lock = lock
 	defer k.lock.Unlock()
+	if orphaned(k.Store, name) {
+		return Outcome{}, fault.New(fault.Input, "skep ps takes it up again; skep down "+name+" ends it", "start %s: it is already running, and its keeper has died", name)
+	}
 	if err := sweepLocked(ctx, k.Store, name); err != nil {
 		return Outcome{}, fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
 	}
 	k.state = store.State{Version: store.StateVersion, Name: name, File: k.Cell.File, KeeperPID: os.Getpid(), Boot: bootID(), UID: -1, GID: -1}
-	for {
-		out, err := k.once(ctx)
+	return k.lives(ctx, k.once)
+}
+
+// Adopt takes up a guest whose keeper has died, and keeps it from there on as
+// Run would. One that cannot be taken up is ended cleanly, and the error says
+// so.
+func (k *Keeper) Adopt(ctx context.Context) (Outcome, error) {
+	defer close(k.finished)
+	name := k.Cell.Name
+	lock, err := k.Store.LockCell(name)
+	if err != nil {
+		return Outcome{}, err
+	}
+	k.lock = lock
+	defer k.lock.Unlock()
+	return k.lives(ctx, k.adopted)
+}
+
+// lives takes the cell through one life after another; the first may be one
+// that another keeper began.
+func (k *Keeper) lives(ctx context.Context, life func(context.Context) (Outcome, error)) (Outcome, error) {
+	for ; ; life = k.once {
+		out, err := life(ctx)
 		if err != nil {
 			k.finish(store.Stopped, err.Error(), fault.CodeOf(err))
 			return Outcome{State: store.Stopped, Code: fault.CodeOf(err), Reason: err.Error()}, err
@@ -218,7 +242,7 @@ func (k *Keeper) finish(p store.Phase, reason string, code fault.Code) {
 	last.State, last.Reason, last.Since = p, reason, time.Now().UTC()
 	last.End, last.ExitCode = string(k.outcome.End.Kind), int(code)
 	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Room, last.Screen = 0, 0, 0, -1, -1, nil, ""
-	last.Plan = nil
+	last.Plan, last.Cell = nil, nil
 	if err := k.Store.WriteLast(last); err != nil {
 		k.Notify(err.Error())
 	}

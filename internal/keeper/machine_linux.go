@@ -35,7 +35,6 @@ type qemuMachine struct {
 	accel  cell.Accel
 	stderr *hypervisor.Stderr
 	happen chan happening
-	judged chan struct{} // closed when an end was sent
 	exited chan struct{} // closed when exit is known
 	exit   jail.Exit
 	killed chan struct{}
@@ -61,7 +60,6 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 	m := &qemuMachine{
 		accel:  t.plan.Accel,
 		happen: make(chan happening, 4),
-		judged: make(chan struct{}),
 		exited: make(chan struct{}),
 		killed: make(chan struct{}),
 		root:   spec.Root,

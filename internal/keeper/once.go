@@ -54,6 +54,9 @@ type happening struct {
 	untouched bool
 }
 
+// controlSocket is the resource that stays until the keeper itself ends.
+const controlSocket = "socket:control"
+
 // maxSlotTries bounds how often another slot is tried where a uid turns out to
 // be in use.
 const maxSlotTries = 16
@@ -96,7 +99,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		}
 	}
 	m := k.taker.machine()
-	k.state.Plan, k.state.Loosenings = p, k.Cell.Loosenings()
+	k.state.Plan, k.state.Cell, k.state.Loosenings = p, k.Cell, k.Cell.Loosenings()
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
 	k.state.Jail, k.state.Room = &rec, m.room()
@@ -192,6 +195,9 @@ func (k *Keeper) releaseAll(held []taken) error {
 	var errs []error
 	for i := len(held) - 1; i >= 0; i-- {
 		t := held[i]
+		if t.resource.ID == controlSocket {
+			continue // orders are taken between two lives as well; it goes last
+		}
 		crashPoint("releasing", t.resource.ID)
 		if err := k.taker.release(ctx, t.resource, t.held); err != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", t.resource.ID, err))

@@ -274,6 +274,9 @@ func (t *linuxTaker) takeLog(l *plan.Log) error {
 }
 
 func (t *linuxTaker) takeSocket(s *plan.Socket) error {
+	if s.Name == "control" && t.keeper.server != nil {
+		return nil // from an earlier life
+	}
 	l, err := ListenUnix(s.Path)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)

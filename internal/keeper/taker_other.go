@@ -17,6 +17,7 @@ func sweeper(bool) taker                 { return noTaker{} }
 func bootID() string                     { return "" }
 func rememberRefused(*Keeper)            {}
 func slotBusy(*plan.Plan) bool           { return false }
+func lives(int, uint64) bool             { return false }
 
 func (noTaker) take(context.Context, plan.Resource) (store.Held, error) {
 	return store.Held{}, errors.ErrUnsupported

@@ -51,6 +51,8 @@ type State struct {
 	ExitCode  int       `json:"exit_code,omitempty"`
 
 	Plan *plan.Plan `json:"plan,omitempty"`
+	// Cell is what is kept, for whoever takes it up after its keeper's death.
+	Cell *cell.Cell `json:"cell,omitempty"`
 	// Loosenings are what the cell file asked for that widens the jail.
 	Loosenings []cell.Loosening `json:"loosenings,omitempty"`
 	// Jail is what the launcher recorded of each layer.

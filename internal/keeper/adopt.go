@@ -1,0 +1,78 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"skep/internal/fault"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// adopter is a taker that can take up a live hypervisor with everything that
+// its keeper had taken.
+type adopter interface {
+	adopt(ctx context.Context, open []store.Outstanding, st store.State) error
+}
+
+// orphaned says whether a cell's hypervisor lives without a keeper. The caller
+// holds the cell's lock, or asks only for show.
+func orphaned(s *store.Store, name string) bool {
+	st, _, err := s.ReadState(name)
+	return err == nil && st.Plan != nil && st.Cell != nil && st.Boot == bootID() && st.PID != 0 && lives(st.PID, st.PIDStart)
+}
+
+// Orphaned says whether a guest runs on without its keeper.
+func Orphaned(s *store.Store, name string) bool { return !s.Held(name) && orphaned(s, name) }
+
+// adopted is the rest of a life that another keeper began.
+func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
+	name := k.Cell.Name
+	st, _, err := k.Store.ReadState(name)
+	if err != nil || st.Plan == nil {
+		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its state cannot be read; it was ended", name)
+	}
+	open, _, _, err := k.Store.ReadJournal(name)
+	if err != nil {
+		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its journal cannot be read; it was ended", name)
+	}
+	if k.journal, err = k.Store.OpenJournal(name); err != nil {
+		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
+	}
+	defer k.journal.Close()
+	var held []taken
+	for _, o := range open {
+		held = append(held, taken{o.Resource, o.Held})
+	}
+	k.state = st
+	k.state.KeeperPID = os.Getpid()
+	k.taker = newTaker(k, st.Plan)
+	defer func() {
+		if rerr := k.releaseAll(held); rerr != nil {
+			k.Notify(rerr.Error())
+		}
+	}()
+	a, ok := k.taker.(adopter)
+	if !ok {
+		return out, fault.Wrap(fault.Host, errors.ErrUnsupported, "", "take %s up again; it was ended", name)
+	}
+	if err := a.adopt(ctx, open, st); err != nil {
+		return out, fault.Wrap(fault.Host, err, "", "take %s up again; it was ended", name)
+	}
+	k.setState(store.Running, "taken up again after its keeper had died")
+	if k.Running != nil {
+		k.Running()
+	}
+	return k.watch(ctx, k.taker.machine()), nil
+}
+
+// planSocket is the path of one of the plan's sockets.
+func planSocket(p *plan.Plan, name string) string {
+	for _, s := range plan.Specs[*plan.Socket](p) {
+		if s.Name == name {
+			return s.Path
+		}
+	}
+	return ""
+}
