@@ -63,6 +63,15 @@ func StateDir(h host.Facts, name string) string { return filepath.Join(h.Dirs.St
 // names hold 15 characters on both systems.
 func TapName(slot, n int) string { return "skep" + strconv.Itoa(slot) + "n" + strconv.Itoa(n) }
 
+// tapName is TapName, or on FreeBSD a number: a renamed tap keeps the device
+// node of its old name there, and bhyve takes no other name.
+func (b *builder) tapName(n int) string {
+	if b.host.OS == "freebsd" {
+		return "tap" + strconv.Itoa(tapNumber(b.plan.Slot, n))
+	}
+	return TapName(b.plan.Slot, n)
+}
+
 // TapTag marks a tap as the one of this cell's network card.
 func TapTag(name, label string) string { return "skep tap " + name + " " + label }
 
@@ -96,7 +105,7 @@ func (b *builder) network() {
 			continue
 		}
 		b.add("tap:"+n.Label, "nic."+n.Label, "the host's side of network card "+n.Label,
-			&Tap{OS: b.host.OS, Label: n.Label, Name: TapName(b.plan.Slot, i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label)})
+			&Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label)})
 	}
 }
 

@@ -1,12 +1,162 @@
 package plan
 
 import (
-	"errors"
+	"maps"
+	"path"
+	"path/filepath"
+	"strconv"
 
 	"skep/internal/cell"
+	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/hypervisor"
 )
 
+// Places in the room of a FreeBSD host.
+const (
+	roomFirmware = "/firmware.fd"
+	roomVars     = "/vars.fd"
+	roomConfig   = "/bhyve.conf"
+	roomDisks    = "/disk"
+	roomShares   = "/share"
+	roomTmp      = "/tmp"
+	roomSockets  = "/run"
+)
+
+// insideScreen and insideDebug are where bhyve listens in a network stack of
+// its own, which nothing but the keeper can connect to.
+const (
+	insideScreen = "127.0.0.1:5900"
+	insideDebug  = "127.0.0.1:1234"
+)
+
+// maxMountPath is what statfs(2) held of a mount's path before FreeBSD 12, and
+// what jail tools and people's scripts still count on.
+const maxMountPath = 88
+
+// bsd is the builder of a plan for FreeBSD.
+type bsd struct {
+	*builder
+	facts *host.FreeBSD
+	root  string // the room, as the host sees it
+	input hypervisor.BhyveInput
+	tree  *Tree
+	uid   int // bhyve's; 0 where this bhyve must be root to make its VM
+}
+
+// freebsd plans a cell on a FreeBSD or HardenedBSD host: bhyve in a jail.
 func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
-	return nil, errors.ErrUnsupported
+	if h.FreeBSD == nil || h.FreeBSD.Bhyve == nil {
+		return nil, fault.New(fault.Host, "", "start %s: there is no bhyve on this host", c.Name)
+	}
+	h.Slots.Taken = withRulesets(h.Slots, h.FreeBSD.Rulesets)
+	common, err := newBuilder(c, h)
+	if err != nil {
+		return nil, err
+	}
+	b := &bsd{builder: common, facts: h.FreeBSD, root: filepath.Join(RunDir(h, c.Name), "root")}
+	if c.Jail.Root != "" {
+		b.root = c.Jail.Root
+	}
+	for _, check := range []func() error{b.preflight, b.only, b.addresses, b.paths, b.place} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	b.identity()
+	b.state()
+	b.network()
+	b.disks()
+	if err := b.firmware(); err != nil {
+		return nil, err
+	}
+	b.sockets()
+	b.room()
+	b.surround()
+	b.hypervisor()
+	b.screens()
+	return b.plan, nil
+}
+
+// withRulesets keeps clear of slots whose rule set number somebody else uses.
+func withRulesets(s host.Slots, used []int) map[string]int {
+	taken := maps.Clone(s.Taken)
+	if taken == nil {
+		taken = map[string]int{}
+	}
+	for _, n := range used {
+		if slot := n - s.RulesetBase; slot >= 0 && slot < s.Count {
+			taken["rule set "+strconv.Itoa(n)] = slot
+		}
+	}
+	return taken
+}
+
+// identity decides who bhyve is. Up to FreeBSD 14 making a VM is root's; where
+// there is /dev/vmmctl whoever may open that can. A tap of another user's needs
+// net.link.tap.user_open, which is the admin's to set, so a cell with a network
+// card stays root of its jail.
+func (b *bsd) identity() {
+	if b.facts.VmmCtl && len(b.cell.NICs) == 0 && len(b.cell.Passthru) == 0 && b.cell.Jail.Root == "" {
+		b.uid = b.host.Slots.UIDBase + b.plan.Slot
+	}
+}
+
+// state adds what the cell is kept track of with.
+func (b *bsd) state() {
+	dir := RunDir(b.host, b.cell.Name)
+	b.add("directory:run", "", "journal, state and sockets of the running cell", &Directory{Path: dir, Mode: 0o700})
+	b.add("slot", "", "a number of its own: rule set, tap names and uid follow from it",
+		&Slot{Number: b.plan.Slot, Name: b.cell.Name, File: filepath.Join(b.host.Dirs.Run, "slots", strconv.Itoa(b.plan.Slot)), UID: b.uid, GID: b.uid})
+	b.add("log:console", "console.log_size", "what the guest says, kept below a size",
+		&Log{Name: "console-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "console.log"), Max: b.cell.Console.LogSize})
+	b.add("log:hypervisor", "", "what the hypervisor says of itself",
+		&Log{Name: "hypervisor-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "hypervisor.log"), Max: cell.MiB})
+}
+
+// firmware adds what the guest executes first, and its UEFI variables.
+func (b *bsd) firmware() error {
+	switch b.cell.Boot.Kind {
+	case cell.BootHello:
+		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
+		b.input.Firmware = roomFirmware
+	case cell.BootFirmware:
+		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
+		b.input.Firmware = roomFirmware
+	case cell.BootUEFI:
+		code, vars := b.uefi()
+		if code == "" {
+			return fault.New(fault.Host, "pkg install edk2-bhyve", "start %s: no UEFI firmware for bhyve is installed", b.cell.Name)
+		}
+		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: code})
+		b.input.Firmware = roomFirmware
+		if vars != "" {
+			b.add("vars", "boot", "the cell's own UEFI variables; they stay",
+				&Vars{Path: filepath.Join(StateDir(b.host, b.cell.Name), "uefi-vars.fd"), From: vars})
+			b.input.FirmwareRW = roomVars
+		}
+	}
+	return nil
+}
+
+// uefi chooses the firmware that keeps variables, where it is there: the
+// package has its template beside it.
+func (b *bsd) uefi() (code, vars string) {
+	const split = "BHYVE_UEFI_CODE.fd"
+	for _, f := range b.facts.Firmware {
+		if path.Base(f) == split {
+			return f, path.Join(path.Dir(f), "BHYVE_UEFI_VARS.fd")
+		}
+	}
+	if len(b.facts.Firmware) > 0 {
+		return b.facts.Firmware[0], ""
+	}
+	return "", ""
+}
+
+// sockets adds what the keeper and its clients talk through.
+func (b *bsd) sockets() {
+	dir := RunDir(b.host, b.cell.Name)
+	b.add("socket:control", "", "where skep's own commands reach the keeper", &Socket{Name: "control", Path: filepath.Join(dir, "control.sock")})
+	b.add("socket:console", "", "the serial console; one reader at a time", &Socket{Name: "console", Path: filepath.Join(dir, "console.sock")})
 }

@@ -22,6 +22,16 @@ var kinds = map[Kind]func() Spec{
 	KindJail:       func() Spec { return new(Jail) },
 	KindHypervisor: func() Spec { return new(Hypervisor) },
 	KindScreen:     func() Spec { return new(Screen) },
+	KindRuleset:    func() Spec { return new(Ruleset) },
+	KindTree:       func() Spec { return new(Tree) },
+	KindMount:      func() Spec { return new(Mount) },
+	KindDevMount:   func() Spec { return new(DevMount) },
+	KindPrison:     func() Spec { return new(Prison) },
+	KindRctl:       func() Spec { return new(Rctl) },
+	KindModem:      func() Spec { return new(Modem) },
+	KindVM:         func() Spec { return new(VM) },
+	KindBhyve:      func() Spec { return new(Bhyve) },
+	KindRelay:      func() Spec { return new(Relay) },
 }
 
 // The kinds of resources. Some exist on one system only.
@@ -40,6 +50,16 @@ const (
 	KindJail       Kind = "jail"
 	KindHypervisor Kind = "hypervisor"
 	KindScreen     Kind = "screen"
+	KindRuleset    Kind = "ruleset"
+	KindTree       Kind = "tree"
+	KindMount      Kind = "mount"
+	KindDevMount   Kind = "devfs"
+	KindPrison     Kind = "prison"
+	KindRctl       Kind = "rctl"
+	KindModem      Kind = "modem"
+	KindVM         Kind = "vm"
+	KindBhyve      Kind = "bhyve"
+	KindRelay      Kind = "relay"
 )
 
 // newSpec makes an empty spec of a kind, to be filled from JSON.

@@ -152,7 +152,7 @@ func (t *Tap) Take() []string {
 		return []string{command("ip", "link", "show", "dev", t.Name)}
 	case t.OS == "freebsd":
 		return []string{
-			command("ifconfig", "tap", "create", "name", t.Name, "description", t.Tag),
+			command("ifconfig", t.Name, "create", "description", t.Tag),
 			command("ifconfig", t.Bridge, "addm", t.Name),
 			command("ifconfig", t.Name, "up"),
 		}

@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// only refuses what no FreeBSD host can do.
+func (b *bsd) only() error {
+	c := b.cell
+	refuse := func(hint, format string, args ...any) error {
+		return fault.New(fault.Input, hint, format+" on a FreeBSD host", args...)
+	}
+	switch {
+	case c.Kernel != nil:
+		return refuse(`bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`, "boot a kernel directly")
+	case c.Accel == cell.AccelTCG, c.Accel == cell.AccelKVM:
+		return refuse("leave accel out: bhyve runs guests on the processor itself", "use accel = %q", string(c.Accel))
+	case len(c.NICs) > maxTaps:
+		return refuse("", "give a guest more than %d network cards", maxTaps)
+	}
+	for _, d := range c.Disks {
+		switch {
+		case d.Format == cell.FormatQcow2:
+			return refuse("qemu-img convert -O raw makes one that bhyve reads", "use disk %q: bhyve reads no qcow2", d.Label)
+		case d.Device != "" && !d.ReadOnly:
+			return refuse("a ZFS volume (zvol = …) or an image (file = …) can be written to; or read_only = true",
+				"write to the disk %s: a jail of securelevel 3 may not, whoever asks; disk %q", d.Device, d.Label)
+		}
+	}
+	return nil
+}
+
+// addresses refuses a jail's address that the host has not got: the jail would
+// be made, and nothing in it could be reached.
+func (b *bsd) addresses() error {
+	for _, a := range slices.Concat(b.cell.Jail.IP4, b.cell.Jail.IP6) {
+		ip, _, _ := strings.Cut(a, "/")
+		want, err := netip.ParseAddr(ip)
+		if err != nil {
+			return fault.Wrap(fault.Input, err, "", "give the jail the address %s", a)
+		}
+		has := slices.ContainsFunc(b.facts.Addresses, func(s string) bool {
+			have, err := netip.ParseAddr(s)
+			return err == nil && have.WithZone("") == want
+		})
+		if !has {
+			return fault.New(fault.Input, "ifconfig shows the addresses there are; ifconfig IF alias "+a+" adds it",
+				"give the jail the address %s: this host does not have it", ip)
+		}
+	}
+	return nil
+}
+
+// paths refuses a room whose mounts have longer paths than tools take.
+func (b *bsd) paths() error {
+	if p := filepath.Join(b.root, "dev"); len(p) > maxMountPath {
+		return fault.New(fault.Input, "SKEP_RUN_DIR or --run-dir names a shorter directory",
+			"mount the room on %s: the path has %d characters, and a jail's mounts take %d", p, len(p), maxMountPath)
+	}
+	return nil
+}
+
+// place refuses to go on with more devices than the bus has places for, and
+// with network cards where the slot's taps would have no number.
+func (b *bsd) place() error {
+	if len(b.cell.NICs) > 0 && tapNumber(b.plan.Slot, maxTaps-1) > maxTapUnit {
+		return fault.New(fault.Host, "stop a cell, or lower SKEP_UID_COUNT", "name a tap for slot %d: interface numbers end at %d", b.plan.Slot, maxTapUnit)
+	}
+	return nil
+}
+
+// The numbers of taps. A renamed tap keeps the device node of its old name, so
+// a tap of ours is told by its number: 16 to a slot, above those that people
+// give out by hand. IF_MAXUNIT of sys/net/if.h is the end.
+const (
+	firstTap   = 1000
+	maxTaps    = 16
+	maxTapUnit = 0x7fff
+)
+
+func tapNumber(slot, n int) int { return firstTap + maxTaps*slot + n }

@@ -1,0 +1,179 @@
+package plan
+
+import (
+	"path"
+	"path/filepath"
+
+	"skep/internal/cell"
+	"skep/internal/devfs"
+)
+
+// treeSize bounds a room: bhyve and its libraries are 20 MiB, a firmware 16 at
+// most, and with iasl and sh there is still half of it left.
+const treeSize = 96 << 20
+
+// tmpSize bounds the /tmp in which iasl compiles tables of some kilobytes.
+const tmpSize = 4 << 20
+
+// ConfigFile names, where a file would be named, the text that holds what must
+// not be on bhyve's command line. The keeper writes it; it is on no disk.
+const ConfigFile = "builtin:bhyve.conf"
+
+// room adds the root, its /dev and what is mounted in it.
+func (b *bsd) room() {
+	f := b.facts.Bhyve
+	b.input.Random = b.cell.Boot.Kind != cell.BootHello
+	b.input.MonitorMode, b.input.VNCUnix, b.input.TablesAlways = b.facts.MonitorMode, b.facts.VNCUnix, b.facts.BasicACPI
+	b.input.ACPI = b.cell.Boot.Kind != cell.BootHello
+	b.tree = &Tree{Path: b.root, Size: treeSize, Existing: b.cell.Jail.Root != "", Dirs: []string{"/dev"}}
+	if !b.tree.Existing {
+		b.tree.Files = append(b.tree.Files, f.Files...)
+		if b.compiles() {
+			b.tree.Files = addFiles(b.tree.Files, f.ACPIFiles)
+		}
+		if b.cell.Boot.Kind == cell.BootLoader {
+			b.tree.Files = addFiles(b.tree.Files, f.Loader)
+		}
+	}
+	for _, fw := range Specs[*Firmware](b.plan) {
+		b.tree.Copies = append(b.tree.Copies, Copy{From: fw.From, Room: roomFirmware})
+	}
+	if s := b.cell.Screen; s != nil && s.PasswordFile != "" {
+		b.tree.Copies = append(b.tree.Copies, Copy{From: ConfigFile, Room: roomConfig})
+		b.input.ConfigFile = roomConfig
+	}
+	mounts := b.mounts()
+	for _, m := range mounts {
+		p := m.Room
+		if m.Dir || m.Size > 0 {
+			b.tree.Dirs = append(b.tree.Dirs, p)
+		} else {
+			b.tree.Points = append(b.tree.Points, p)
+		}
+	}
+	why := "the root: what bhyve needs to start, read-only, and nothing else; emptied once bhyve has it"
+	asked := ""
+	if b.tree.Existing {
+		why, asked = "an existing tree in place of an empty room", "jail.root"
+	}
+	b.add("root", asked, why, b.tree)
+	for _, m := range mounts {
+		m.Path = filepath.Join(b.root, m.Room)
+		asked, why := m.asked, m.why
+		b.add("mount:"+path.Clean(m.Room), asked, why, m.Mount)
+	}
+	nodes := b.nodes()
+	set := &Ruleset{Number: b.host.Slots.RulesetBase + b.plan.Slot, Nodes: nodes}
+	b.add("ruleset", "", "hides every device node and shows these, by their exact names", set)
+	b.add("dev", "", "the room's /dev, listed and compared before bhyve starts",
+		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: nodes})
+}
+
+// compiles says whether this bhyve has iasl compile its tables.
+func (b *bsd) compiles() bool { return b.input.ACPI && !b.input.TablesAlways }
+
+// roomMount is a mount of the plan and why it is there.
+type roomMount struct {
+	*Mount
+	asked, why string
+}
+
+// mounts lists what is mounted below the root besides /dev.
+func (b *bsd) mounts() []roomMount {
+	var all []roomMount
+	b.input.Disks, b.input.Shares = map[string]string{}, map[string]string{}
+	for _, d := range Specs[*Disk](b.plan) {
+		if d.Type == DiskZvol || d.Type == DiskDevice {
+			b.input.Disks[d.Label] = d.Path
+			continue
+		}
+		p := path.Join(roomDisks, d.Label)
+		b.input.Disks[d.Label] = p
+		all = append(all, roomMount{&Mount{From: d.Path, Room: p, ReadOnly: d.ReadOnly}, "disk." + d.Label, "one file of the host's: the image of disk " + d.Label})
+	}
+	for _, v := range Specs[*Vars](b.plan) {
+		all = append(all, roomMount{&Mount{From: v.Path, Room: roomVars}, "boot", "one file of the host's: this cell's UEFI variables"})
+	}
+	for _, s := range b.cell.Shares {
+		p := path.Join(roomShares, s.Label)
+		b.input.Shares[s.Label] = p
+		all = append(all, roomMount{&Mount{From: s.Path, Room: p, ReadOnly: s.ReadOnly, Dir: true}, "share." + s.Label, "a directory of the host's that the guest sees"})
+	}
+	if l := b.cell.Boot.Loader; l != nil && l.HostPath != "" {
+		all = append(all, roomMount{&Mount{From: l.HostPath, Room: roomHost, ReadOnly: true, Dir: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
+	}
+	if b.compiles() {
+		all = append(all, roomMount{&Mount{Room: roomTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
+	}
+	if b.cell.Screen != nil && b.unixScreen() {
+		all = append(all, roomMount{&Mount{Room: roomSockets, Size: 64 << 10}, "screen", "holds the socket of the frame buffer"})
+	}
+	return all
+}
+
+// roomHost is where bhyveload's host: is.
+const roomHost = "/host"
+
+// nodes lists the device nodes of the room.
+func (b *bsd) nodes() []Node {
+	var all []Node
+	add := func(path string) {
+		n := Node{Path: path, UID: -1}
+		if b.uid != 0 {
+			n.UID = b.uid
+		}
+		all = append(all, n)
+	}
+	if b.facts.VmmCtl {
+		add("vmmctl")
+	}
+	add("vmm/" + b.cell.Name)
+	if b.input.Firmware != "" {
+		add("vmm.io/" + b.cell.Name + ".bootrom")
+	}
+	if b.cell.Screen != nil {
+		add("vmm.io/" + b.cell.Name + ".framebuffer")
+	}
+	inside, _ := b.modem()
+	add(inside[len("/dev/"):])
+	for _, t := range Specs[*Tap](b.plan) {
+		add(t.Name)
+	}
+	for _, d := range Specs[*Disk](b.plan) {
+		if d.Type == DiskZvol || d.Type == DiskDevice {
+			add(d.Path[len("/dev/"):])
+		}
+	}
+	if b.input.Random {
+		all = append(all, Node{Path: "random", UID: -1})
+	}
+	if b.compiles() {
+		all = append(all, Node{Path: "null", UID: -1})
+	}
+	if len(b.cell.Passthru) > 0 {
+		all = append(all, Node{Path: "pci", UID: -1}, Node{Path: "mem", UID: -1})
+	}
+	return all
+}
+
+// Grants are the nodes as package devfs takes them.
+func Grants(nodes []Node) []devfs.Grant {
+	grants := make([]devfs.Grant, len(nodes))
+	for i, n := range nodes {
+		grants[i] = devfs.Grant{Path: n.Path}
+		if n.UID >= 0 {
+			grants[i].Owned, grants[i].UID = true, n.UID
+		}
+	}
+	return grants
+}
+
+// modem is the null modem of the console: the end that bhyve opens first, and
+// the keeper's.
+func (b *bsd) modem() (inside, outside string) {
+	inside = b.cell.Console.Device
+	if inside == "" {
+		inside = "/dev/nmdm-" + b.cell.Name + "A"
+	}
+	return inside, inside[:len(inside)-1] + "B"
+}

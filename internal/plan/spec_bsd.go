@@ -1,0 +1,146 @@
+package plan
+
+import (
+	"fmt"
+	"strconv"
+
+	"skep/internal/devfs"
+	"skep/internal/host"
+)
+
+// Node is one device node of the room, named exactly.
+type Node struct {
+	Path string `json:"path"` // below /dev: "vmm/web"
+	UID  int    `json:"uid"`  // whose it becomes, mode 0600; -1 leaves owner and mode
+}
+
+// Ruleset is the cell's own set of devfs rules, devfs(8).
+type Ruleset struct {
+	Number int    `json:"number"`
+	Nodes  []Node `json:"nodes"`
+}
+
+// Kind implements Spec.
+func (*Ruleset) Kind() Kind { return KindRuleset }
+
+// Rules are the rules: hide everything, then show these nodes and the
+// directories above them.
+func (r *Ruleset) Rules() ([]devfs.Rule, error) { return devfs.CellRules(Grants(r.Nodes)) }
+
+// Take implements Spec.
+func (r *Ruleset) Take() []string {
+	rules, err := r.Rules()
+	if err != nil {
+		return []string{"# " + err.Error()}
+	}
+	var lines []string
+	for _, argv := range devfs.Commands(r.Number, rules) {
+		lines = append(lines, command(argv...))
+	}
+	return lines
+}
+
+// Release implements Spec.
+func (r *Ruleset) Release() []string {
+	return []string{command("devfs", "rule", "-s", strconv.Itoa(r.Number), "delset")}
+}
+
+// Tree is the root of a cell's jail: a tmpfs(5) of its own, or an existing tree
+// of the admin's, which is used as it is.
+type Tree struct {
+	Path     string      `json:"path"`
+	Size     int64       `json:"size,omitempty"` // bound of the tmpfs, bytes
+	Files    []host.File `json:"files,omitempty"`
+	Copies   []Copy      `json:"copies,omitempty"`
+	Dirs     []string    `json:"dirs,omitempty"`   // made empty, to mount on
+	Points   []string    `json:"points,omitempty"` // empty files, to mount on
+	Existing bool        `json:"existing,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Tree) Kind() Kind { return KindTree }
+
+// Take implements Spec.
+func (t *Tree) Take() []string {
+	var lines []string
+	if !t.Existing {
+		lines = append(lines, command("mkdir", "-p", t.Path),
+			command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0755,nosuid", t.Size), "tmpfs", t.Path))
+		for _, f := range t.Files {
+			lines = append(lines, command("install", "-D", "-m", "0555", f.Host, t.Path+f.Room))
+		}
+	}
+	for _, c := range t.Copies {
+		lines = append(lines, command("install", "-D", "-m", "0444", c.From, t.Path+c.Room))
+	}
+	for _, d := range t.Dirs {
+		lines = append(lines, command("mkdir", "-p", t.Path+d))
+	}
+	for _, p := range t.Points {
+		lines = append(lines, command("install", "-D", "/dev/null", t.Path+p))
+	}
+	if t.Existing {
+		return lines
+	}
+	return append(lines, command("mount", "-u", "-o", "ro", t.Path))
+}
+
+// Release implements Spec.
+func (t *Tree) Release() []string {
+	var lines []string
+	if t.Existing {
+		for _, c := range t.Copies {
+			lines = append(lines, command("rm", t.Path+c.Room))
+		}
+		return lines
+	}
+	return []string{command("umount", t.Path), command("rmdir", t.Path)}
+}
+
+// Mount is one file or directory of the host's shown in the room, or a small
+// tmpfs there.
+type Mount struct {
+	From     string `json:"from,omitempty"` // on the host; "" for a tmpfs
+	Room     string `json:"room"`           // where the room has it
+	Path     string `json:"path"`           // the same, as the host sees it
+	ReadOnly bool   `json:"read_only,omitempty"`
+	Dir      bool   `json:"dir,omitempty"`
+	Size     int64  `json:"size,omitempty"`    // of a tmpfs, bytes
+	Passing  bool   `json:"passing,omitempty"` // unmounted once bhyve has what it needs
+}
+
+// Kind implements Spec.
+func (*Mount) Kind() Kind { return KindMount }
+
+// Take implements Spec.
+func (m *Mount) Take() []string {
+	if m.Size > 0 {
+		return []string{command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0700,nosuid,noexec", m.Size), "tmpfs", m.Path)}
+	}
+	options := "nosuid,noexec"
+	if m.ReadOnly {
+		options += ",ro"
+	}
+	return []string{command("mount", "-t", "nullfs", "-o", options, m.From, m.Path)}
+}
+
+// Release implements Spec.
+func (m *Mount) Release() []string { return []string{command("umount", m.Path)} }
+
+// DevMount is the room's /dev.
+type DevMount struct {
+	Path    string `json:"path"`
+	Ruleset int    `json:"ruleset"`
+	Nodes   []Node `json:"nodes"` // all that it may show
+}
+
+// Kind implements Spec.
+func (*DevMount) Kind() Kind { return KindDevMount }
+
+// Take implements Spec.
+func (d *DevMount) Take() []string {
+	return []string{command("mount", "-t", "devfs", "-o", "nosuid,noexec,ruleset="+strconv.Itoa(d.Ruleset), "devfs", d.Path)}
+}
+
+// Release implements Spec.
+func (d *DevMount) Release() []string { return []string{command("umount", d.Path)} }
