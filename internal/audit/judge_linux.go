@@ -467,7 +467,8 @@ func (a *linuxAudit) kindOf(d descriptor, planned map[[2]uint64]string) string {
 		return "own"
 	case strings.HasPrefix(d.target, "/dev/net/tun") && len(plan.Specs[*plan.Tap](a.plan)) > 0:
 		return "tap"
-	case strings.HasSuffix(d.target, "/dev/kvm") && a.plan.Accel == "kvm":
+	case strings.HasSuffix(d.target, "/kvm") && a.plan.Accel == "kvm":
+		// Its mount is detached by now, so the path begins there.
 		return "kvm"
 	case strings.HasPrefix(d.target, "socket:"):
 		return a.socketKind(d)

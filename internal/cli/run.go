@@ -190,6 +190,9 @@ func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *
 	return c, facts, st, err
 }
 
+// trialName is the name of the cell in which KVM is tried.
+const trialName = "kvm-trial"
+
 // tryKVM runs the built-in guest under KVM once for each processor model, as a
 // cell of its own, until one greets.
 func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
@@ -198,11 +201,13 @@ func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
 	if err != nil {
 		return host.Trial{Why: err.Error()}
 	}
-	lock, err := st.LockNamed("kvm-trial")
+	lock, err := st.LockNamed(trialName)
 	if err != nil {
 		return host.Trial{Why: err.Error()}
 	}
 	defer lock.Unlock()
+	// The trial is nobody's cell: nothing of it is to be seen afterwards.
+	defer os.RemoveAll(st.StateDir(trialName))
 	why := ""
 	for _, cpu := range hypervisor.CPUModels {
 		facts := facts
@@ -223,7 +228,7 @@ func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
 // "".
 func (a *app) tryModel(ctx context.Context, facts host.Facts, st *store.Store) (string, error) {
 	c := cell.Hello()
-	c.Name = "kvm-trial"
+	c.Name = trialName
 	c.Accel = cell.AccelKVM
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
