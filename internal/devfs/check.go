@@ -18,8 +18,12 @@ type Report struct {
 	Unused     []Broad      `json:"unused,omitempty"`
 	Visible    []Visible    `json:"visible"`
 	Hidden     int          `json:"hidden"` // how many nodes the rules do hide
+	// Differs is what a /dev lists beside what the rules say; nil where none
+	// was looked at (see Observed).
+	Differs *Difference `json:"differs,omitempty"`
 
 	hideAll bool // a rule that runs hides everything first
+	own     map[string]bool
 }
 
 // Finding is a visible node that a jail should not have.
@@ -58,25 +62,31 @@ func Check(sets Rulesets, number, depth int, nodes []Node, own ...string) (Repor
 	all := withParents(nodes)
 	report.Hidden = len(all) - len(report.Visible)
 
-	mine, seen := map[string]bool{}, map[string]bool{}
+	report.own = map[string]bool{}
+	seen := map[string]bool{}
 	for _, o := range own {
-		mine[o] = true
+		report.own[o] = true
 	}
 	for _, v := range report.Visible {
 		seen[v.Path] = true
-		if why, bad := Dangerous(v.Path); bad && !mine[v.Path] && v.Kind != Directory {
+		if why, bad := Dangerous(v.Path); bad && !report.own[v.Path] && v.Kind != Directory {
 			report.Dangerous = append(report.Dangerous, Finding{v, why})
 		}
 	}
-	sort.SliceStable(report.Dangerous, func(i, j int) bool {
-		a, _ := danger(report.Dangerous[i].Path)
-		b, _ := danger(report.Dangerous[j].Path)
-		return a < b
-	})
+	worstFirst(report.Dangerous)
 	for _, st := range steps {
 		report.judge(st, all, seen)
 	}
 	return report, nil
+}
+
+func worstFirst(findings []Finding) []Finding {
+	sort.SliceStable(findings, func(i, j int) bool {
+		a, _ := danger(findings[i].Path)
+		b, _ := danger(findings[j].Path)
+		return a < b
+	})
+	return findings
 }
 
 // judge looks for what a rule does beside what it was written for.

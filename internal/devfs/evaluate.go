@@ -21,6 +21,8 @@ type Visible struct {
 	// Shown is the rule that made the node visible again, or nil where none
 	// ever hid it.
 	Shown *Ref `json:"shown,omitempty"`
+	// Against: it was seen in a /dev although the rules hide it.
+	Against bool `json:"against_rules,omitempty"`
 }
 
 // Ref names a rule by its set and number.

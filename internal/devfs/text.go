@@ -31,6 +31,12 @@ func (r Report) WriteText(w io.Writer) error {
 	for _, g := range r.Unused {
 		fmt.Fprintf(&b, "warning: %s unhides %q in vain: a directory above stays hidden, or a later rule hides it again\n", g.Ref, g.Rule.Path)
 	}
+	if r.Differs != nil && len(r.Differs.Extra) > 0 {
+		fmt.Fprintf(&b, "warning: the rules hide these, and they are there: %s; the mount is older than the rules, or had others applied\n", list(r.Differs.Extra))
+	}
+	if r.Differs != nil && len(r.Differs.Missing) > 0 {
+		fmt.Fprintf(&b, "note: the rules show these, and they are not there: %s\n", list(r.Differs.Missing))
+	}
 	for _, f := range r.Dangerous {
 		fmt.Fprintf(&b, "danger: %-16s %s (%s)\n", f.Path, f.Why, f.shownBy())
 	}
@@ -53,6 +59,9 @@ func (r Report) isDangerous(path string) bool {
 }
 
 func (v Visible) shownBy() string {
+	if v.Against {
+		return "there, against the rules"
+	}
 	if v.Shown == nil {
 		return "no rule hides it"
 	}

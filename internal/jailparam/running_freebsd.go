@@ -1,0 +1,76 @@
+package jailparam
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sizes of the kernel's buffers: MAXHOSTNAMELEN and MAXPATHLEN.
+const (
+	maxName = 256
+	maxPath = 1024
+)
+
+// List asks jail_get(2) for every jail, one after the other: lastjid finds the
+// next that is not dying.
+func List() ([]Running, error) {
+	var all []Running
+	for last := 0; ; {
+		r, err := after(last)
+		if errors.Is(err, unix.ENOENT) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list jails: %w", err)
+		}
+		if r.JID <= last {
+			return nil, fmt.Errorf("list jails: jail %d after jail %d", r.JID, last)
+		}
+		all, last = append(all, r), r.JID
+	}
+}
+
+func after(last int) (Running, error) {
+	jid := make([]byte, 4)
+	rules := make([]byte, 4)
+	name, path := make([]byte, maxName), make([]byte, maxPath)
+	wanted := []struct {
+		name  string
+		value []byte
+	}{
+		{"lastjid", binary.NativeEndian.AppendUint32(nil, uint32(last))},
+		{"jid", jid}, {"name", name}, {"path", path}, {"devfs_ruleset", rules},
+	}
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	var iov []unix.Iovec
+	add := func(b []byte) {
+		pin.Pin(&b[0])
+		v := unix.Iovec{Base: &b[0]}
+		v.SetLen(len(b))
+		iov = append(iov, v)
+	}
+	for _, w := range wanted {
+		add(append([]byte(w.name), 0))
+		add(w.value)
+	}
+	_, _, errno := unix.Syscall(unix.SYS_JAIL_GET, uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)), 0)
+	if errno != 0 {
+		return Running{}, errno
+	}
+	return Running{
+		JID: int(binary.NativeEndian.Uint32(jid)), Name: text(name), Path: text(path),
+		Ruleset: int(binary.NativeEndian.Uint32(rules)),
+	}, nil
+}
+
+func text(b []byte) string {
+	s, _, _ := bytes.Cut(b, []byte{0})
+	return string(s)
+}
