@@ -167,7 +167,7 @@ func (a *linuxAudit) eight() {
 func (a *linuxAudit) jailed() {
 	var shared []string
 	for _, n := range namespaces {
-		if n != "time" && a.ns[n] != "" && a.ns[n] == a.hostNS[n] {
+		if a.ns[n] != "" && a.ns[n] == a.hostNS[n] && !(n == "time" && a.waived(layer.TimeNamespace)) {
 			shared = append(shared, n)
 		}
 	}
@@ -301,7 +301,7 @@ func (a *linuxAudit) room() {
 				a.add(GroupPlace, id, Unknown, "its own", "cannot be read")
 			}
 		case a.ns[n] == a.hostNS[n]:
-			if n == "time" && a.waived("time-namespace") {
+			if n == "time" && a.waived(layer.TimeNamespace) {
 				a.told(GroupPlace, id, "the host's")
 				continue
 			}

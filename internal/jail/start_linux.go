@@ -91,6 +91,7 @@ var namespaces = []struct {
 	{layer.NetworkNamespace, unix.CLONE_NEWNET},
 	{layer.IPCNamespace, unix.CLONE_NEWIPC},
 	{layer.UTSNamespace, unix.CLONE_NEWUTS},
+	{layer.TimeNamespace, unix.CLONE_NEWTIME},
 }
 
 func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {

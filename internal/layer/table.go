@@ -9,6 +9,7 @@ const (
 	IPCNamespace     ID = "ipc-namespace"
 	UTSNamespace     ID = "uts-namespace"
 	CgroupNamespace  ID = "cgroup-namespace"
+	TimeNamespace    ID = "time-namespace"
 	PrivateRoot      ID = "private-root"
 	EmptyRoom        ID = "empty-room"
 	ClosedFDs        ID = "closed-fds"
@@ -58,6 +59,8 @@ var Table = []Layer{
 		Does: "the host's name is not told"},
 	{ID: CgroupNamespace, Kernel: "4.6", Seen: "/proc/PID/ns/cgroup",
 		Does: "the host's cgroup tree is not told"},
+	{ID: TimeNamespace, Kernel: "5.6", Optional: true, Seen: "/proc/PID/ns/time",
+		Does: "no namespace at all is shared with the host, not even the one of its clocks"},
 	{ID: PrivateRoot, Kernel: "5.12", Seen: "/proc/PID/mountinfo",
 		Does: "the root is a small read-only tmpfs that holds the planned files and no others"},
 	{ID: EmptyRoom, Kernel: "5.12", Seen: "/proc/PID/root",
