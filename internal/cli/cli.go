@@ -96,7 +96,7 @@ a cell file, or "hello", the built-in guest.`,
 	f.StringVar(&a.dirs.State, "state-dir", "", "directory for what outlives a reboot ($"+host.EnvStateDir+")")
 	f.StringVar(&a.dirs.Run, "run-dir", "", "directory for sockets and journals ($"+host.EnvRunDir+")")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.Input, "skep help "+cmd.Name()+" shows what there is", "read the command line: %s", err)
+		return fault.New(fault.Input, strings.Replace(cmd.CommandPath(), "skep", "skep help", 1)+" shows what there is", "read the command line: %s", err)
 	})
 	root.AddGroup(
 		&cobra.Group{ID: "live", Title: "Running cells:"},
@@ -115,9 +115,47 @@ a cell file, or "hello", the built-in guest.`,
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.version())
 	root.AddCommand(a.keeper(), a.exitCodes())
+	root.SetHelpCommand(a.help())
 	root.SetHelpCommandGroupID("host")
 	root.SetCompletionCommandGroupID("host")
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage("complete in the shell %q", args[0])
+				}
+				return cmd.Help()
+			}
+		}
+	}
 	return root
+}
+
+// help is cobra's own but for the end of it: a topic that is not there is a
+// mistake.
+func (a *app) help() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("help with %q", strings.Join(args, " "))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) (names []string, d cobra.ShellCompDirective) {
+			about, _, _ := cmd.Root().Find(args)
+			for _, c := range about.Commands() {
+				if (c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand()) && strings.HasPrefix(c.Name(), typed) {
+					names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
 }
 
 // exitCodes is the help topic with the table of exit statuses.

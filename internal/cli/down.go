@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
@@ -125,10 +124,7 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 // no cell file: it may be gone, or broken, while its cell runs.
 func (a *app) nameOf(dirs host.Dirs, arg string) (string, error) {
 	if !isPath(arg) {
-		if err := cell.ValidName(arg); err != nil {
-			return "", fault.Wrap(fault.Input, err, "", "use the name %s", quoteShort(arg))
-		}
-		return arg, nil
+		return arg, validName(arg)
 	}
 	c, err := a.load(dirs, arg)
 	if err != nil {

@@ -129,8 +129,8 @@ func (a *app) new() *cobra.Command {
 			} else {
 				path = filepath.Join(dirs.Config, "cells", name+".hcl")
 			}
-			if err := cell.ValidName(name); err != nil {
-				return fault.Wrap(fault.Input, err, "", "use the name %s", quoteShort(name))
+			if err := validName(name); err != nil {
+				return err
 			}
 			if stdout {
 				_, err := a.out.Write(cell.Template(name))

@@ -96,10 +96,6 @@ func (a *app) sweep() *cobra.Command {
 
 func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) error {
 	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-	st, err := store.Open(dirs)
-	if err != nil {
-		return err
-	}
 	names := []string{}
 	for _, arg := range args {
 		n, err := a.nameOf(dirs, arg)
@@ -107,6 +103,10 @@ func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) err
 			return err
 		}
 		names = append(names, n)
+	}
+	st, err := store.Open(dirs)
+	if err != nil {
+		return err
 	}
 	if len(args) == 0 {
 		if names, err = st.RunNames(); err != nil {
@@ -161,12 +161,13 @@ func (a *app) version() *cobra.Command {
 			}
 			if asProgram {
 				return a.json(struct {
+					Schema   int    `json:"schema"`
 					Version  string `json:"version"`
 					Revision string `json:"revision"`
 					Go       string `json:"go"`
 					OS       string `json:"os"`
 					Arch     string `json:"arch"`
-				}{Version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+				}{1, Version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH})
 			}
 			a.printf("skep %s %s/%s\n", Version, runtime.GOOS, runtime.GOARCH)
 			return nil

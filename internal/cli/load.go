@@ -39,8 +39,8 @@ func (a *app) load(dirs host.Dirs, arg string) (*cell.Cell, error) {
 func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, error) {
 	path := arg
 	if !isPath(arg) {
-		if err := cell.ValidName(arg); err != nil {
-			return nil, fault.Wrap(fault.Input, err, "", "use the name %s", cell.Printable(quoteShort(arg)))
+		if err := validName(arg); err != nil {
+			return nil, err
 		}
 		path = filepath.Join(dirs.Config, "cells", arg+".hcl")
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -109,11 +109,12 @@ func readCellFile(path string) ([]byte, string, error) {
 	return src, abs, nil
 }
 
-func quoteShort(s string) string {
-	if len(s) > 40 {
-		s = s[:40] + "…"
+// validName is cell.ValidName as an error of the command line.
+func validName(name string) error {
+	if err := cell.ValidName(name); err != nil {
+		return fault.New(fault.Input, "a name is a letter and then at most 31 letters, digits, - and _", "%s", trimCannot(err.Error()))
 	}
-	return `"` + s + `"`
+	return nil
 }
 
 // cellFiles lists the names in the configuration directory, sorted.

@@ -172,13 +172,20 @@ func (a *app) verdict(c *cell.Cell, out keeper.Outcome, quiet bool) error {
 // ready does what run and up both begin with: the host, the store, the cell,
 // and whether this host can run it at all.
 func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *store.Store, error) {
-	facts, err := a.probe(ctx, true)
+	facts, err := a.probe(ctx, false)
 	if err != nil {
 		return nil, facts, nil, err
 	}
 	c, err := find(facts)
 	if err != nil {
 		return nil, facts, nil, err
+	}
+	// KVM is tried after the cell file is read: a mistake there needs no trial,
+	// and neither does a cell that wants emulation.
+	if l := facts.Linux; l != nil && l.KVM.Opens && !l.KVM.Tried && c.Accel != cell.AccelTCG {
+		if facts, err = a.probe(ctx, true); err != nil {
+			return nil, facts, nil, err
+		}
 	}
 	if err := host.Ready(c, facts); err != nil {
 		return nil, facts, nil, err
@@ -190,8 +197,9 @@ func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *
 	return c, facts, st, err
 }
 
-// trialName is the name of the cell in which KVM is tried.
-const trialName = "kvm-trial"
+// trialName is the name of the cell in which KVM is tried. No cell of anybody's
+// can have it: what is remembered of the trial is removed.
+const trialName = "_kvm-trial"
 
 // tryKVM runs the built-in guest under KVM once for each processor model, as a
 // cell of its own, until one greets.

@@ -28,6 +28,7 @@ import (
 	"sort"
 	"strings"
 
+	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
 )
@@ -115,7 +116,8 @@ func (s *Store) HasJournal(name string) bool {
 	return err == nil
 }
 
-// Names lists every cell that the store knows of, running or not, sorted.
+// Names lists every cell that the store knows of, running or not, sorted. What
+// has no name of a cell's is skep's own.
 func (s *Store) Names() ([]string, error) {
 	seen := map[string]bool{}
 	for _, d := range []string{filepath.Join(s.dirs.Run, "cells"), filepath.Join(s.dirs.State, "cells")} {
@@ -124,7 +126,7 @@ func (s *Store) Names() ([]string, error) {
 			return nil, fault.Wrap(fault.Host, err, "", "list the cells in %s", d)
 		}
 		for _, e := range entries {
-			if e.IsDir() {
+			if e.IsDir() && cell.ValidName(e.Name()) == nil {
 				seen[e.Name()] = true
 			}
 		}
