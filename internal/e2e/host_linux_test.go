@@ -80,3 +80,17 @@ func needTap(t testing.TB) {
 		t.Skip("needs taps: " + strings.TrimSpace(err.Error()))
 	}
 }
+
+// hostHas answers the conditions of scripts.
+func hostHas(what string) bool {
+	f, _ := facts()
+	switch {
+	case os.Geteuid() != 0 || hostLacks() != "":
+		return false
+	case what == "kvm":
+		return f.Linux.KVM.Works
+	case what == "uefi":
+		return f.Linux.OVMF != nil
+	}
+	return what == "cells"
+}
