@@ -116,6 +116,9 @@ fi
 row "core file (Max core file size)" "$(sed -n 's/^Max core file size *\([^ ]*\) .*/\1/p' "$proc/limits" 2>/dev/null)" 0
 [ -z "$bad" ] || fail "the jail is not what it should be:$bad"
 
+title "the whole of it against the plan: skep audit hello"
+"$skep" audit hello || fail "the audit: status $?"
+
 title "and gone again: skep down hello"
 "$skep" down hello
 "$skep" log hello | tr -d '\r' | sed 's/^/  its console said: /'
