@@ -182,17 +182,21 @@ func (a *linuxAudit) jailed() {
 	}
 }
 
-// guarded: guest memory stands between pages that nobody may touch, or at a
-// hole.
+// guarded: whoever runs over the end of the guest's memory runs into a wall.
 func (a *linuxAudit) guarded() {
-	const want = "nothing mapped next to the guest's memory"
+	const want = "an inaccessible page behind the guest's memory"
+	size := uint64(0)
+	if a.state != nil && a.state.Cell != nil {
+		size = uint64(a.state.Cell.Memory)
+	}
+	guarded, found := a.guardedBehind(size)
 	switch {
-	case a.exec == 0:
-		a.add(GroupEight, "guard-pages", Unknown, want, "the mappings cannot be read")
-	case a.guards:
-		a.add(GroupEight, "guard-pages", Seen, want, "inaccessible on both sides of the largest writable mapping")
+	case !found:
+		a.add(GroupEight, "guard-pages", Unknown, want, "no mapping of the guest's size can be seen")
+	case guarded:
+		a.add(GroupEight, "guard-pages", Seen, want, want)
 	default:
-		a.add(GroupEight, "guard-pages", Missing, want, "something is mapped next to the largest writable mapping")
+		a.add(GroupEight, "guard-pages", Missing, want, "something that can be touched is mapped there")
 	}
 }
 

@@ -34,6 +34,12 @@ type mount struct {
 	point, options, kind string
 }
 
+// area is one mapping of memory.
+type area struct {
+	from, to uint64
+	mode     string // as /proc/PID/maps has it: "rw-p"
+}
+
 // observed is one live process as the kernel shows it. It is read once, from
 // outside, and changes nothing.
 type observed struct {
@@ -54,7 +60,7 @@ type observed struct {
 	devices []string             // network devices
 	wx      []string
 	exec    int // executable mappings
-	guards  bool
+	areas   []area
 	oom     string
 	persona string
 	threads []map[string]string // status of each thread
@@ -280,19 +286,13 @@ func readDevices(path string) []string {
 	return names
 }
 
-// maps reads the mappings: which are writable and executable, and whether an
-// inaccessible one stands on both sides of the largest, which is the guest's
-// memory.
+// maps reads the mappings.
 func (o *observed) maps(path string) {
 	f, err := os.Open(path)
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	type area struct {
-		from, to uint64
-		mode     string
-	}
 	var all []area
 	s := bufio.NewScanner(f)
 	for s.Scan() {
@@ -312,25 +312,34 @@ func (o *observed) maps(path string) {
 			}
 		}
 	}
-	largest := -1
-	for i, a := range all {
-		if strings.HasPrefix(a.mode, "rw") && (largest < 0 || a.to-a.from > all[largest].to-all[largest].from) {
-			largest = i
+	o.areas = all
+}
+
+// guarded says whether nothing can be touched right behind the guest's memory:
+// QEMU keeps an inaccessible page there (util/mmap-alloc.c), where a run-away
+// copy would arrive. size is the guest's memory in bytes; 0 takes the largest
+// writable mapping for it. found is false where no mapping fits.
+func (o *observed) guardedBehind(size uint64) (guarded, found bool) {
+	at := -1
+	for i, a := range o.areas {
+		if !strings.HasPrefix(a.mode, "rw") {
+			continue
+		}
+		if size > 0 && a.to-a.from == size {
+			at = i
+			break
+		}
+		if size == 0 && (at < 0 || a.to-a.from > o.areas[at].to-o.areas[at].from) {
+			at = i
 		}
 	}
-	if largest < 0 {
-		return
+	if at < 0 {
+		return false, false
 	}
-	closed := func(i, edge int, at uint64) bool {
-		if i < 0 || i >= len(all) {
-			return true // nothing mapped there
-		}
-		if edge < 0 && all[i].to != at || edge > 0 && all[i].from != at {
-			return true // a hole
-		}
-		return strings.HasPrefix(all[i].mode, "---")
+	if at == len(o.areas)-1 || o.areas[at+1].from != o.areas[at].to {
+		return true, true // a hole
 	}
-	o.guards = closed(largest-1, -1, all[largest].from) && closed(largest+1, 1, all[largest].to)
+	return strings.HasPrefix(o.areas[at+1].mode, "---"), true
 }
 
 // readSockets names sockets by inode, from the tables of the network

@@ -1,0 +1,269 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// auditReport is what programs read of an audit.
+type auditReport struct {
+	Version int  `json:"version"`
+	OK      bool `json:"ok"`
+	Rows    []struct{ ID, Want, Seen, Verdict string }
+}
+
+func (l *lab) audit(want int, name string) auditReport {
+	l.t.Helper()
+	r := l.skep("audit", "--json", name)
+	var rep auditReport
+	if err := json.Unmarshal([]byte(r.out), &rep); err != nil {
+		l.t.Fatalf("audit --json: %v\n%s", err, r)
+	}
+	if r.code != want {
+		var bad []string
+		for _, row := range rep.Rows {
+			if row.Verdict != "seen" && row.Verdict != "recorded" {
+				bad = append(bad, fmt.Sprintf("%s is %s: %s", row.ID, row.Verdict, row.Seen))
+			}
+		}
+		l.t.Fatalf("audit ended with %d, want %d: %s", r.code, want, strings.Join(bad, "; "))
+	}
+	if rep.Version != 1 || rep.OK != (want == 0) {
+		l.t.Errorf("version %d, ok %v", rep.Version, rep.OK)
+	}
+	return rep
+}
+
+// verdict is that of one row.
+func (r auditReport) verdict(id string) string {
+	for _, row := range r.Rows {
+		if row.ID == id {
+			return row.Verdict
+		}
+	}
+	return "no such row"
+}
+
+// The audit is worth something only if it notices: each tampering is undone
+// again, and the audit is good before and after.
+func TestAuditNoticesEveryTampering(t *testing.T) {
+	needCells(t)
+	if os.Geteuid() != 0 {
+		t.Skip("tampering with a cell needs root")
+	}
+	l := newLab(t)
+	l.cell("a", `accel = "tcg"`)
+	l.must(0, "up", "a")
+	defer l.must(0, "down", "--force", "a")
+	pid := l.show("a").PID
+	uid := ownerOf(t, pid)
+	l.audit(0, "a")
+	tests := []struct {
+		name, row, verdict string
+		do                 func(t *testing.T) (undo func())
+	}{
+		{"a limit is lowered", "rlimit-nofile", "missing", func(t *testing.T) func() { return setLimit(t, pid, unix.RLIMIT_NOFILE, 64) }},
+		{"a limit of its group is raised", "pids.max", "missing", func(t *testing.T) func() { return setGroupLimit(t, pid, "pids.max", "4000") }},
+		{"a process in its network namespace", "ns-net", "extra", func(t *testing.T) func() { return company(t, "nsenter", "-t", strconv.Itoa(pid), "-n") }},
+		{"a process in its uts namespace", "ns-uts", "extra", func(t *testing.T) func() { return company(t, "nsenter", "-t", strconv.Itoa(pid), "-u") }},
+		{"a process with its uid", "uid-company", "extra", func(t *testing.T) func() {
+			return company(t, "setpriv", "--reuid", strconv.Itoa(uid), "--regid", strconv.Itoa(uid), "--clear-groups")
+		}},
+		{"a process in its group", "cgroup-pids", "extra", func(t *testing.T) func() { return joinGroup(t, pid) }},
+		{"it is moved to another group", "cgroup-pids", "missing", func(t *testing.T) func() { return moveAway(t, pid) }},
+		{"something is mounted into its root", "mounts", "extra", func(t *testing.T) func() { return mountInto(t, pid) }},
+		{"its oom score is changed", "oom-score", "missing", func(t *testing.T) func() {
+			path := fmt.Sprintf("/proc/%d/oom_score_adj", pid)
+			mustWrite(t, path, "0")
+			return func() { mustWrite(t, path, "500") }
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			undo := tt.do(t)
+			got := l.audit(5, "a").verdict(tt.row)
+			undo()
+			if got != tt.verdict {
+				t.Errorf("row %s is %q, want %q", tt.row, got, tt.verdict)
+			}
+			l.audit(0, "a")
+		})
+	}
+}
+
+// The same table judges a hypervisor that nobody has jailed.
+func TestAuditOfAPlainQEMU(t *testing.T) {
+	needCells(t)
+	qemu, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Skip(err)
+	}
+	l := newLab(t)
+	cmd := exec.Command(qemu, "-nodefaults", "-display", "none", "-S", "-accel", "tcg", "-m", "16M")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	time.Sleep(500 * time.Millisecond)
+	r := l.skep("audit", "--json", "--pid", strconv.Itoa(cmd.Process.Pid))
+	var rep auditReport
+	if err := json.Unmarshal([]byte(r.out), &rep); err != nil {
+		t.Fatalf("%v\n%s", err, r)
+	}
+	if r.code != 5 || rep.OK {
+		t.Errorf("a plain QEMU passes the audit (%d)", r.code)
+	}
+	for _, id := range []string{"jailed", "seccomp", "no-new-privs", "ns-net", "ns-mnt", "strict-wx", "files"} {
+		if v := rep.verdict(id); v != "missing" && v != "extra" {
+			t.Errorf("row %s of a plain QEMU is %q", id, v)
+		}
+	}
+}
+
+func ownerOf(t *testing.T, pid int) int {
+	t.Helper()
+	uid, err := strconv.Atoi(strings.Fields(statusOf(pid)["Uid"])[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uid
+}
+
+func mustWrite(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func setLimit(t *testing.T, pid, which int, n uint64) func() {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, which, &unix.Rlimit{Cur: n, Max: n + 200}, &old); err != nil {
+		t.Skipf("the limits of another process cannot be set here: %v", err)
+	}
+	return func() {
+		if err := unix.Prlimit(pid, which, &old, nil); err != nil {
+			t.Logf("cannot raise the limit again (%v): the rows after this one see it", err)
+		}
+	}
+}
+
+// groupDir is the directory of the process's group of a controller.
+func groupDir(t *testing.T, pid int, file string) string {
+	t.Helper()
+	controller, _, _ := strings.Cut(file, ".")
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		f := strings.SplitN(line, ":", 3)
+		if len(f) != 3 {
+			continue
+		}
+		for _, base := range []string{"/sys/fs/cgroup/" + controller, "/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+			dir := filepath.Join(base, f[2])
+			if _, err := os.Stat(filepath.Join(dir, file)); err == nil && f[2] != "/" {
+				return dir
+			}
+		}
+	}
+	t.Skipf("no control group with %s on this host", file)
+	return ""
+}
+
+func setGroupLimit(t *testing.T, pid int, file, value string) func() {
+	path := filepath.Join(groupDir(t, pid, file), file)
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, path, value)
+	return func() { mustWrite(t, path, string(old)) }
+}
+
+// company starts a process that waits, by way of a command.
+func company(t *testing.T, how ...string) func() {
+	t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.Command(how[0], append(how[1:], sleep, "60")...)
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	time.Sleep(300 * time.Millisecond)
+	return func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+}
+
+func joinGroup(t *testing.T, pid int) func() {
+	dir := groupDir(t, pid, "pids.max")
+	end := company(t, "env")
+	children, _ := exec.Command("pgrep", "-P", strconv.Itoa(os.Getpid()), "sleep").Output()
+	for _, c := range strings.Fields(string(children)) {
+		mustWrite(t, dir+"/cgroup.procs", c)
+	}
+	return end
+}
+
+func moveAway(t *testing.T, pid int) func() {
+	dir := groupDir(t, pid, "pids.max")
+	mustWrite(t, filepath.Dir(filepath.Dir(dir))+"/cgroup.procs", strconv.Itoa(pid))
+	return func() { mustWrite(t, dir+"/cgroup.procs", strconv.Itoa(pid)) }
+}
+
+// mountInto puts a file system over the root of the process, from a thread
+// that has entered its mount namespace and is thrown away afterwards.
+func mountInto(t *testing.T, pid int) func() {
+	t.Helper()
+	enter := func(do func() error) error {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		done := make(chan error)
+		var thread func()
+		thread = func() {
+			runtime.LockOSThread() // and never unlocked: the thread ends here
+			if unix.Gettid() == os.Getpid() {
+				// All but the main thread, which cannot end before the process.
+				defer runtime.UnlockOSThread()
+				other := make(chan struct{})
+				go func() { defer close(other); thread() }()
+				<-other
+				return
+			}
+			err := unix.Unshare(unix.CLONE_FS)
+			if err == nil {
+				err = unix.Setns(fd, unix.CLONE_NEWNS)
+			}
+			if err == nil {
+				err = do()
+			}
+			done <- err
+		}
+		go thread()
+		return <-done
+	}
+	if err := enter(func() error { return unix.Mount("tampered", "/", "tmpfs", 0, "") }); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := enter(func() error { return unix.Unmount("/", unix.MNT_DETACH) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
