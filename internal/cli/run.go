@@ -276,6 +276,17 @@ func (a *app) tryModel(ctx context.Context, facts host.Facts, st *store.Store) (
 	return out.Reason, nil
 }
 
+// helloROM writes the built-in guest, so that the lines of a plan can be typed.
+func (a *app) helloROM() *cobra.Command {
+	return &cobra.Command{
+		Use: "hello-rom", Short: "Write the built-in guest's firmware to standard output", Hidden: true, Args: noArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := a.out.Write(hello.ROM())
+			return err
+		},
+	}
+}
+
 // greets says whether the built-in guest's greeting comes.
 func greets(r io.Reader) bool {
 	want := hello.Greeting

@@ -127,7 +127,7 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host)})
 	}
 	const page = 4096
-	spec.Root.Size = int64(len(room.Files)+len(room.Data)+64) * page
+	spec.Root.Size = room.Size
 	defer func() {
 		if err != nil {
 			for _, c := range spec.Root.Copies {

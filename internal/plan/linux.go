@@ -72,7 +72,7 @@ func linuxOnly(c *cell.Cell) error {
 	}
 	switch {
 	case c.Boot.Kind == cell.BootLoader:
-		return refuse(`boot = "loader"`, "bhyveload(8) is FreeBSD's; use a kernel block or boot = \"uefi\"")
+		return refuse("boot with a loader", "bhyveload(8) is FreeBSD's; use a kernel block or boot = \"uefi\"")
 	case c.Jail.Root != "":
 		return refuse("use jail.root", "the room is always made new on Linux")
 	case len(c.Shares) > 0:
@@ -226,6 +226,9 @@ func (b *builder) room(accel cell.Accel) {
 	if accel == cell.AccelKVM {
 		r.Devices = []string{kvmNode}
 	}
+	// A page for each name; the bytes of a kernel come on top when it is copied.
+	const page, spare = 4096, 64
+	r.Size = int64(len(r.Files)+len(r.Data)+spare) * page
 	b.add("room", "", "the root: what the hypervisor needs to start, read-only, and nothing else", r)
 }
 
