@@ -23,6 +23,7 @@ type lab struct {
 	dir     string
 	env     []string
 	uidBase int
+	in      *netns // where its commands run; nil is the host's network
 }
 
 // labUIDs is how many cells a lab has room for.
@@ -113,14 +114,27 @@ func (l *lab) typed(stdin string, args ...string) result {
 	defer cancel()
 	cmd := l.command(ctx, args...)
 	cmd.Stdin = strings.NewReader(stdin)
-	return finish(l.t, ctx, cmd)
-}
-
-func finish(t testing.TB, ctx context.Context, cmd *exec.Cmd) result {
-	t.Helper()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
+	l.start(cmd)
+	return finished(l.t, ctx, cmd, &out, &errs)
+}
+
+// start starts a command where the lab's commands run.
+func (l *lab) start(cmd *exec.Cmd) {
+	l.t.Helper()
+	if l.in != nil {
+		l.in.do(cmd.Start)
+		return
+	}
+	if err := cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func finished(t testing.TB, ctx context.Context, cmd *exec.Cmd, out, errs *bytes.Buffer) result {
+	t.Helper()
+	err := cmd.Wait()
 	if ctx.Err() != nil {
 		t.Fatalf("%v did not end within %s\n%s%s", cmd.Args, limit, out.String(), errs.String())
 	}

@@ -49,12 +49,13 @@ func (l *lab) live(args ...string) *live {
 		l.t.Fatal(err)
 	}
 	v.in, v.cmd.Stdout, v.cmd.Stderr = in, v.out, v.errs
-	if err := v.cmd.Start(); err != nil {
-		l.t.Fatal(err)
-	}
+	l.start(v.cmd)
 	v.reap()
 	return v
 }
+
+// console joins a cell's console.
+func (l *lab) console(name string) *live { return l.live("console", name) }
 
 func (v *live) reap() {
 	go func() { v.err = v.cmd.Wait(); close(v.done) }()

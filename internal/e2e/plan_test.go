@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -33,7 +34,12 @@ func TestExamplesPlanTheSameEverywhere(t *testing.T) {
 		defer cancel()
 		cmd := exec.CommandContext(ctx, skep, append([]string{"plan"}, args...)...)
 		cmd.Dir, cmd.Env = root, env
-		r := finish(t, ctx, cmd)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		r := finished(t, ctx, cmd, &out, &errs)
 		return fmt.Sprintf("%s%sexit %d\n", r.out, r.err, r.code)
 	}
 	for _, f := range files {

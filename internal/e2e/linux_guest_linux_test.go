@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// boot is how long a kernel may take to reach /init under emulation.
+const boot = 60 * time.Second
+
+func kernelBlock(k guestKernel) string {
+	return fmt.Sprintf("kernel {\n image = %q\n initrd = %q\n cmdline = \"console=ttyS0 quiet panic=-1\"\n}\n", k.image, k.initrd)
+}
+
+// A real kernel gets what the cell file says: processors, memory, a disk whose
+// bytes are the host's file, and a network through a tap on a bridge; and its
+// power button works.
+func TestLinuxGuest(t *testing.T) {
+	k := needKernel(t)
+	needTap(t)
+	t.Parallel()
+	l, ns := newLab(t), newNetns(t)
+	server := ns.answer("an answer")
+	l.cell("lab", `accel = "tcg"
+cpus = 2
+memory = "256M"
+disk "d" {
+  file = "`+l.path("d.img")+`"
+  size = "8M"
+}
+nic "lan" { bridge = "br0" }
+`+kernelBlock(k))
+	l.in = ns
+	l.must(0, "up", "lab")
+	tap := ""
+	for name, tag := range ns.links() {
+		if tag == "skep tap lab lan" {
+			tap = name
+		}
+	}
+	if tap == "" {
+		t.Errorf("no interface carries the tag of the tap: %v", ns.links())
+	}
+	c := l.console("lab")
+	c.expect(boot, "guest: ready")
+	for _, want := range []string{"guest: 2 processors", "network devices: eth0 lo", "disks: vda"} {
+		if !strings.Contains(c.out.String(), want) {
+			t.Errorf("the guest does not say %q:\n%s", want, c.out)
+		}
+	}
+	mib := 0
+	if _, after, ok := strings.Cut(c.out.String(), "processors\r\nguest: "); ok {
+		_, _ = fmt.Sscanf(after, "%d MiB", &mib)
+	}
+	if mib < 180 || mib > 256 {
+		t.Errorf("the guest has %d MiB, of 256", mib)
+	}
+	pattern := fmt.Sprintf("pattern %d", time.Now().UnixNano())
+	c.send("write " + pattern + "\n")
+	c.expect(slow, "guest: written")
+	c.send("read\n")
+	c.expect(slow, fmt.Sprintf("guest: read %q", pattern))
+	c.send("ask " + guestAddress + " " + server + "\n")
+	c.expect(slow, `guest: answer "an answer to question"`)
+
+	l.must(0, "down", "lab")
+	if log := l.must(0, "log", "lab").out; !strings.Contains(log, "guest: power button") || !strings.Contains(log, "guest: powering off") {
+		t.Errorf("down did not press the power button:\n%s", tail(log))
+	}
+	b, err := os.ReadFile(l.path("d.img"))
+	if err != nil || !bytes.Contains(b, []byte(pattern)) || len(b) != 8<<20 {
+		t.Errorf("the host's file does not hold what the guest wrote: %d bytes, %v", len(b), err)
+	}
+	for name, tag := range ns.links() {
+		if tag != "" || name == tap {
+			t.Errorf("interface %s (%s) is left", name, tag)
+		}
+	}
+	l.nothingLeft()
+}
+
+// Without a nic block the guest has no network device, and without a disk
+// block no disk. A panic of its kernel ends run with 3.
+func TestLinuxGuestAlone(t *testing.T) {
+	k := needKernel(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("alone", `accel = "tcg"
+memory = "192M"
+`+kernelBlock(k))
+	v := l.live("run", "alone")
+	v.expect(boot, "guest: network devices: lo\r\n")
+	v.expect(slow, "guest: disks: \r\n")
+	v.expect(slow, "guest: PCI: ")
+	v.expect(slow, "guest: ready")
+	if s := v.out.String(); strings.Contains(s, "0x1af4:0x1041") || strings.Contains(s, "0x1af4:0x1000") {
+		t.Errorf("there is a network card on the bus:\n%s", s)
+	}
+	v.send("panic\n")
+	v.ends(slow, 3)
+	if !strings.Contains(v.errs.String(), "panic") {
+		t.Errorf("run does not say that the guest panicked: %s", v.errs)
+	}
+	l.nothingLeft()
+}
