@@ -142,6 +142,7 @@ func TestAdopt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ask(t, talk, "look") // with a loader's work behind it, which needs the files
 	if err := a.Empty(t.Context(), spec.Root); err != nil {
 		t.Error(err)
 	}

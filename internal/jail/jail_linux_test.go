@@ -84,8 +84,14 @@ func prisonSpec(t *testing.T, id Identity) (Spec, *bufio.ReadWriter) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.SetNonblock(pair[0], true); err != nil { // or it takes no deadline
+		t.Fatal(err)
+	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
 	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	if err := ours.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	copied := filepath.Join(t.TempDir(), "kernel")
 	if err := os.WriteFile(copied, []byte(strings.Repeat("k", 100_000)), 0o600); err != nil {
 		t.Fatal(err)
