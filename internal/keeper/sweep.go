@@ -48,10 +48,12 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	var errs []error
 	for i := len(open) - 1; i >= 0; i-- {
 		o := open[i]
+		crashPoint("sweeping", o.Resource.ID)
 		if rerr := t.release(ctx, o.Resource, o.Held); rerr != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", o.Resource.ID, rerr))
 			continue
 		}
+		crashPoint("swept", o.Resource.ID)
 		out.Released = append(out.Released, o.Resource.ID)
 	}
 	if len(errs) > 0 {

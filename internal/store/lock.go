@@ -60,12 +60,19 @@ func (s *Store) LockConsole(name string) (*Lock, error) {
 // Held says whether a living keeper holds the cell. It asks for a shared lock
 // and lets go of it at once.
 func (s *Store) Held(name string) bool {
-	f, err := os.Open(filepath.Join(s.dirs.Run, "locks", name))
+	path := filepath.Join(s.dirs.Run, "locks", name)
+	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
+		return false
+	}
+	// One that was killed is no living keeper, though its lock lasts until the
+	// last of its threads is gone.
+	pid := holderPID(path)
+	return pid == 0 || !dying(pid)
 }
 
 // lockSlots takes the lock under which slots are given out, waiting for it:
@@ -83,8 +90,9 @@ func (s *Store) LockNamed(name string) (*Lock, error) {
 // lock opens and locks a file. The file may be removed by a holder that lets
 // go, so a lock counts only on the file that still has the name.
 func lock(path string, how int) (*Lock, error) {
-	// An attempt of Held may be holding the file for an instant.
-	deadline := time.Now().Add(200 * time.Millisecond)
+	// An attempt of Held may be holding the file for an instant, and a holder
+	// that was killed holds it until the last of its threads is gone.
+	deadline := time.Now().Add(time.Second)
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
@@ -93,7 +101,7 @@ func lock(path string, how int) (*Lock, error) {
 		if err := flock(f, how); err != nil {
 			f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
-				if time.Now().Before(deadline) && holder(path) == "" {
+				if pid := holderPID(path); time.Now().Before(deadline) && (pid == 0 || dying(pid)) {
 					time.Sleep(5 * time.Millisecond)
 					continue
 				}
@@ -119,14 +127,22 @@ func flock(f *os.File, how int) error {
 	}
 }
 
+// holderPID is who is written in a lock file, 0 where nobody is.
+func holderPID(path string) int {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+	return pid
+}
+
 // holder is " (keeper PID)" for the message, as far as it is written.
 func holder(path string) string {
-	b, err := os.ReadFile(path)
-	pid := strings.TrimSpace(string(b))
-	if err != nil || pid == "" {
-		return ""
+	if pid := holderPID(path); pid != 0 {
+		return fmt.Sprintf(" (keeper %d)", pid)
 	}
-	return " (keeper " + pid + ")"
+	return ""
 }
 
 // Unlock lets go of the lock, removing the file of a cell's lock first so that

@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Whatever dies and whenever it dies, a sweep brings the host back. The test
+// walks the plan, so a new kind of resource is covered the day it is added:
+// the keeper kills itself before, in and after the taking of every resource,
+// and before and after each release; the sweeper does the same.
+func TestDeathAnywhere(t *testing.T) {
+	needCells(t)
+	needTap(t)
+	if os.Geteuid() != 0 {
+		t.Skip("taps and bridges need root")
+	}
+	l := newLab(t)
+	bridge := fmt.Sprintf("skb%d", os.Getpid()%100000)
+	l.cell("c", fmt.Sprintf(`
+accel = "tcg"
+disk "d" {
+  file = %q
+  size = "1M"
+}
+bridge %q {
+  create = true
+}
+nic "n" {
+  bridge = %q
+}
+screen {
+}
+`, l.path("d.img"), bridge, bridge))
+	l.must(0, "up", "c")
+	var points []string
+	for _, r := range l.show("c").Plan.Resources {
+		for _, step := range []string{"taking", "took", "taken", "releasing", "released"} {
+			points = append(points, step+":"+r.ID)
+		}
+	}
+	l.must(0, "down", "c")
+	l.nothingLeft()
+	data := fingerprint(t, l.path("d.img"))
+	tried, reached := 0, 0
+	for _, at := range points {
+		tried++
+		if l.dieAt(at) {
+			reached++
+		} else if !strings.HasSuffix(at, ":socket:control") {
+			// The control socket goes last, with the run directory.
+			t.Errorf("nothing died at %s", at)
+		}
+		if fingerprint(t, l.path("d.img")) != data {
+			t.Fatalf("death at %s has changed the disk", at)
+		}
+	}
+	for _, at := range points {
+		step, id, _ := strings.Cut(at, ":")
+		if step != "taking" && step != "taken" {
+			continue
+		}
+		tried++
+		reached++
+		l.dieSweeping(map[string]string{"taking": "sweeping:", "taken": "swept:"}[step] + id)
+	}
+	t.Logf("%d points tried, the keeper or the sweeper died at %d, 0 leaks", tried, reached)
+}
+
+// dieAt runs the cell with a keeper that dies at a point, and sweeps. It says
+// whether the point was reached.
+func (l *lab) dieAt(at string) (died bool) {
+	l.t.Helper()
+	l.env = append(l.env, "SKEP_TEST_CRASH_AT="+at)
+	r := l.skep("up", "c")
+	died = r.code != 0
+	if !died {
+		// A keeper that comes to its end writes how; one that dies on the way
+		// does not.
+		before := l.ended("c")
+		l.skep("down", "c")
+		died = l.ended("c").Equal(before)
+	}
+	l.env = l.env[:len(l.env)-1]
+	swept := l.must(0, "sweep")
+	if left := l.left(); len(left) > 0 {
+		l.t.Fatalf("after death at %s there is left: %s\nthe sweep said %s", at, strings.Join(left, ", "), swept)
+	}
+	return died
+}
+
+// ended is when a keeper last wrote how the cell came to its end.
+func (l *lab) ended(name string) time.Time {
+	l.t.Helper()
+	info, err := os.Stat(l.path("state/cells/" + name + "/last.json"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return info.ModTime()
+}
+
+// dieSweeping kills keeper, and then the sweeper at a point; the next sweep
+// finishes.
+func (l *lab) dieSweeping(at string) {
+	l.t.Helper()
+	l.must(0, "up", "c")
+	pid := l.show("c").KeeperPID
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		l.t.Fatal(err)
+	}
+	eventually(l.t, 5*time.Second, "the keeper is gone", func() bool { return statusOf(pid)["State"] == "" || strings.HasPrefix(statusOf(pid)["State"], "Z") })
+	l.env = append(l.env, "SKEP_TEST_CRASH_AT="+at)
+	r := l.skep("sweep")
+	l.env = l.env[:len(l.env)-1]
+	if r.code == 0 {
+		l.t.Errorf("the sweeper did not die at %s\n%s", at, r)
+	}
+	l.must(0, "sweep")
+	l.nothingLeft()
+	if l.t.Failed() {
+		l.t.Fatalf("left behind after the sweeper's death at %s", at)
+	}
+}
+
+func fingerprint(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %d %x", info.Size(), info.Mode(), b[:16])
+}
+
+// A hypervisor that is killed is a crash of the hypervisor, and leaves
+// nothing.
+func TestHypervisorKilled(t *testing.T) {
+	needCells(t)
+	l := newLab(t)
+	l.cell("k", `accel = "tcg"`)
+	l.must(0, "up", "k")
+	if err := syscall.Kill(l.show("k").PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "the cell has crashed", func() bool { return l.show("k").State == "crashed" })
+	l.nothingLeft()
+}
