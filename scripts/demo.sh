@@ -42,6 +42,35 @@ picture() {
 }
 snap() { picture | sort -u > "$tmp/$1"; }
 
+# The cells of this demo have user numbers of their own, so that they can be told from others'.
+if [ "$(id -u)" = 0 ] && [ -z "${SKEP_UID_BASE:-}" ]; then
+	SKEP_UID_BASE=$((2100100000 + $$ % 40 * 1000))
+	export SKEP_UID_BASE
+fi
+base=${SKEP_UID_BASE:-$(id -u)}
+
+# other WHAT REST: whether a line of the picture is certainly not this demo's.
+other() {
+	case $1 in
+	process)
+		p=/proc/${2%% *}
+		u=$(sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "$p/status" 2>/dev/null)
+		[ -n "$u" ] || return 0 # it has ended
+		[ "$(id -u)" != 0 ] || [ "$u" -lt 65536 ] || [ "$u" -lt "$base" ] || [ "$u" -gt $((base + 999)) ] || return 1
+		[ "$(id -u)" != 0 ] || [ "$u" -lt 65536 ] || return 0
+		# skep itself: its environment says for which directories it works.
+		(tr '\0' '\n' < "$p/environ" | grep '^SKEP_RUN_DIR=' | grep -qv "=$tmp/") 2>/dev/null ;;
+	cgroup)
+		n=${2##*/}
+		case $n in
+		skep) [ -n "$(find "$2" -mindepth 1 -type d 2>/dev/null)" ] ;;
+		*[!0-9]*) return 1 ;;
+		*) [ "$n" -lt "$base" ] || [ "$n" -gt $((base + 999)) ] ;;
+		esac ;;
+	*) return 1 ;;
+	esac
+}
+
 snap before
 
 # Facts about this host are found out once and remembered; doctor does that here, so that the
@@ -133,10 +162,19 @@ done
 for what in process mount link cgroup file; do
 	printf '  %-10s %4d before, %4d after\n' "$what" "$(grep -c "^$what " "$tmp/before" || :)" "$(grep -c "^$what " "$tmp/after" || :)"
 done
-if ! diff "$tmp/before" "$tmp/after" > "$tmp/difference"; then
-	sed 's/^</  gone:  /; s/^>/  added: /' "$tmp/difference"
-	fail "something changed (another cell or virtual machine starting or ending meanwhile would show, too)"
-fi
+# What is new and belongs to this demo, or to nobody who can be named, was left behind. What another
+# skep on this machine started meanwhile is its own affair, and is shown.
+left=
+comm -13 "$tmp/before" "$tmp/after" > "$tmp/added"
+while read -r what rest; do
+	if other "$what" "$rest"; then
+		echo "  another's, not of this demo: $what $rest"
+	else
+		echo "  ADDED: $what $rest"
+		left=yes
+	fi
+done < "$tmp/added"
+[ -z "$left" ] || fail "something was left behind"
 [ "$(id -u)" = 0 ] || echo "  (not root: 'skep doctor' above says which layers that costs)"
 echo
 echo "nothing left behind"
