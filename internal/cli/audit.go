@@ -65,7 +65,7 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 	if err := a.mustKnow(dirs, name); err != nil {
 		return audit.Report{}, err
 	}
-	st, _, err := store.View(dirs).ReadState(name)
+	st, _, err := store.View(dirs).ReadDetail(name)
 	if err != nil {
 		return audit.Report{}, err
 	}

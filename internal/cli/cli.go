@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,9 @@ type Streams struct {
 type app struct {
 	*ui
 	dirs host.Dirs // as far as flags give them
+
+	probing sync.Mutex
+	probed  *host.Facts
 }
 
 // Main runs one command line, without the name of the program, and returns
@@ -168,14 +172,24 @@ func (a *app) exitCodes() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What each exit status means", Long: b.String()}
 }
 
-// probe is what this machine offers.
+// probe is what this machine offers, looked at once for all cells of a command.
 func (a *app) probe(ctx context.Context, tryKVM bool) (host.Facts, error) {
+	a.probing.Lock()
+	defer a.probing.Unlock()
+	if a.probed != nil && (!tryKVM || a.probed.Linux == nil || a.probed.Linux.KVM.Tried) {
+		return a.probed.Clone(), nil
+	}
 	o := host.Options{Dirs: a.dirs}
 	if tryKVM {
 		o.TryKVM = a.tryKVM
 	}
 	defer a.slow("looking at this host")()
-	return host.Probe(ctx, o)
+	f, err := host.Probe(ctx, o)
+	if err != nil {
+		return f, err
+	}
+	a.probed = &f
+	return f.Clone(), nil
 }
 
 // executable is this program, for starting it again as a keeper.

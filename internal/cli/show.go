@@ -43,7 +43,7 @@ func (a *app) show() *cobra.Command {
 				return err
 			}
 			st := store.View(dirs)
-			s, held, err := st.ReadState(name)
+			s, held, err := st.ReadDetail(name)
 			if err != nil {
 				return fault.Wrap(fault.Host, err, "", "read the state of %s", name)
 			}

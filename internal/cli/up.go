@@ -118,7 +118,7 @@ func (a *app) start(ctx context.Context, arg string) error {
 
 // adopt starts a keeper for a guest whose own has died.
 func (a *app) adopt(ctx context.Context, facts host.Facts, st *store.Store, name string) error {
-	s, _, err := st.ReadState(name)
+	s, _, err := st.ReadDetail(name)
 	if err != nil || s.Cell == nil {
 		return fault.Wrap(fault.Host, err, "skep sweep "+name+" ends it", "take %s up again: its state cannot be read", name)
 	}

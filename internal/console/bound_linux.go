@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -16,6 +17,10 @@ const boundPause = 100 * time.Millisecond
 // costs nothing: inotify(7) wakes it.
 func Bound(ctx context.Context, path string, max int64) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if errors.Is(err, unix.EMFILE) {
+		// fs.inotify.max_user_instances: 128 for all of a user's programs.
+		return boundByTime(ctx, path, max)
+	}
 	if err != nil {
 		return err
 	}

@@ -175,3 +175,17 @@ type SubID struct {
 // refusedMemory is the name under which KVM's failures are remembered; the
 // doctor tells people of it.
 const refusedMemory = "kvm-refused.json"
+
+// Clone is a copy whose own fields can be changed; what lists and maps hold is
+// shared.
+func (f Facts) Clone() Facts {
+	if f.Linux != nil {
+		l := *f.Linux
+		f.Linux = &l
+	}
+	if f.FreeBSD != nil {
+		b := *f.FreeBSD
+		f.FreeBSD = &b
+	}
+	return f
+}

@@ -20,7 +20,7 @@ type adopter interface {
 // holds the cell's lock, or asks only for show.
 func orphaned(s *store.Store, name string) bool {
 	st, _, err := s.ReadState(name)
-	return err == nil && st.Plan != nil && st.Cell != nil && st.Boot == bootID() && st.PID != 0 && lives(st.PID, st.PIDStart)
+	return err == nil && st.Boot == bootID() && st.PID != 0 && lives(st.PID, st.PIDStart)
 }
 
 // Orphaned says whether a guest runs on without its keeper.
@@ -29,7 +29,7 @@ func Orphaned(s *store.Store, name string) bool { return !s.Held(name) && orphan
 // adopted is the rest of a life that another keeper began.
 func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	name := k.Cell.Name
-	st, _, err := k.Store.ReadState(name)
+	st, _, err := k.Store.ReadDetail(name)
 	if err != nil || st.Plan == nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its state cannot be read; it was ended", name)
 	}

@@ -114,6 +114,9 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	if err := m.run(ctx); err != nil {
 		return out, fault.Wrap(fault.HypervisorDied, err, "skep log --hypervisor "+k.Cell.Name+" shows what it said", "let the guest run")
 	}
+	if err := k.Store.WriteDetail(k.state); err != nil {
+		k.Notify(err.Error())
+	}
 	k.setState(store.Running, "")
 	if k.Running != nil {
 		k.Running()

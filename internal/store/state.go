@@ -69,9 +69,24 @@ type Room struct {
 	Syscalls int `json:"syscalls"`
 }
 
-// WriteState replaces the state of a running cell.
+// detail is the large part of a state. It is written once in a life and read
+// only by who asks for one cell, so that a list of hundreds is quick.
+type detail struct {
+	Plan       *plan.Plan       `json:"plan,omitempty"`
+	Cell       *cell.Cell       `json:"cell,omitempty"`
+	Loosenings []cell.Loosening `json:"loosenings,omitempty"`
+	Jail       *jail.Record     `json:"jail,omitempty"`
+}
+
+// WriteState replaces the state of a running cell, but for its large part.
 func (s *Store) WriteState(st State) error {
+	st.Plan, st.Cell, st.Loosenings, st.Jail = nil, nil, nil, nil
 	return writeJSON(filepath.Join(s.RunDir(st.Name), "state.json"), st, false)
+}
+
+// WriteDetail replaces the large part of the state: plan, cell, jail.
+func (s *Store) WriteDetail(st State) error {
+	return writeJSON(filepath.Join(s.RunDir(st.Name), "detail.json"), detail{st.Plan, st.Cell, st.Loosenings, st.Jail}, false)
 }
 
 // WriteLast replaces what is remembered of a cell that does not run.
@@ -84,11 +99,13 @@ func (s *Store) WriteLast(st State) error {
 
 // ReadState is what the keeper of a cell last said, and whether that keeper
 // lives. Without a run directory it is what is remembered, or simply stopped.
+// The large part is left out; see ReadDetail.
 func (s *Store) ReadState(name string) (State, bool, error) {
 	held := s.Held(name)
-	st, err := readJSON(filepath.Join(s.RunDir(name), "state.json"))
+	var st State
+	err := readJSON(filepath.Join(s.RunDir(name), "state.json"), &st)
 	if errors.Is(err, fs.ErrNotExist) {
-		st, err = readJSON(filepath.Join(s.StateDir(name), "last.json"))
+		err = readJSON(filepath.Join(s.StateDir(name), "last.json"), &st)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		st, err = State{State: Stopped, UID: -1, GID: -1}, nil
@@ -100,6 +117,24 @@ func (s *Store) ReadState(name string) (State, bool, error) {
 	return st, held, err
 }
 
+// ReadDetail is ReadState with the large part, as far as there is one.
+func (s *Store) ReadDetail(name string) (State, bool, error) {
+	st, held, err := s.ReadState(name)
+	if err != nil {
+		return st, held, err
+	}
+	var d detail
+	err = readJSON(filepath.Join(s.RunDir(name), "detail.json"), &d)
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, held, nil
+	}
+	st.Plan, st.Cell, st.Loosenings = d.Plan, d.Cell, d.Loosenings
+	if d.Jail != nil {
+		st.Jail = d.Jail
+	}
+	return st, held, err
+}
+
 func writeJSON(path string, v any, durable bool) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -108,11 +143,10 @@ func writeJSON(path string, v any, durable bool) error {
 	return writeAside(path, append(b, '\n'), durable)
 }
 
-func readJSON(path string) (State, error) {
-	var st State
+func readJSON(path string, v any) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return st, err
+		return err
 	}
-	return st, json.Unmarshal(b, &st)
+	return json.Unmarshal(b, v)
 }

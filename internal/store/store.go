@@ -188,7 +188,7 @@ func syncDir(dir string) error {
 // said.
 func (s *Store) RemoveRunDir(name string) error {
 	dir := s.RunDir(name)
-	for _, f := range []string{"state.json", "control.sock", "qmp.sock", "console.sock", "screen.sock", "gdb.sock", "journal"} {
+	for _, f := range []string{"state.json", "detail.json", "control.sock", "qmp.sock", "console.sock", "screen.sock", "gdb.sock", "journal"} {
 		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove %s: %w", filepath.Join(dir, f), err)
 		}
@@ -196,7 +196,7 @@ func (s *Store) RemoveRunDir(name string) error {
 	// What a crash left half-written.
 	if entries, err := os.ReadDir(dir); err == nil {
 		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), ".state.json.") {
+			if strings.HasPrefix(e.Name(), ".state.json.") || strings.HasPrefix(e.Name(), ".detail.json.") {
 				os.Remove(filepath.Join(dir, e.Name()))
 			}
 		}

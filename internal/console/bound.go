@@ -1,0 +1,25 @@
+package console
+
+import (
+	"context"
+	"time"
+)
+
+// boundTick is how often a log is looked at where nothing wakes us.
+const boundTick = time.Second
+
+// boundByTime keeps a log below max bytes by looking at it every second.
+func boundByTime(ctx context.Context, path string, max int64) error {
+	t := time.NewTicker(boundTick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			if err := Trim(path, max); err != nil {
+				return err
+			}
+		}
+	}
+}
