@@ -143,6 +143,7 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		if !st.Held(name) {
 			return a.endUnheld(ctx, dirs, name)
 		}
+		before, _, _ := st.ReadState(name)
 		cl, err := keeper.Dial(st.RunDir(name))
 		if err != nil {
 			// It is starting, or its last moment; both pass.
@@ -165,6 +166,13 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 			}
 			// The keeper died in the middle: what it held is released here.
 			return a.endUnheld(ctx, dirs, name)
+		}
+		// Its process is the last that is left of the cell.
+		for range 200 {
+			if store.Gone(before.KeeperPID) {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
 		}
 		return nil
 	}

@@ -42,8 +42,11 @@ func (a *app) ps() *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-			a.adoptAll(cmd.Context(), dirs)
-			cells, err := listCells(dirs)
+			cells, orphans, err := listCells(dirs)
+			if err == nil && len(orphans) > 0 {
+				a.adoptAll(cmd.Context(), dirs, orphans...)
+				cells, _, err = listCells(dirs)
+			}
 			if err != nil {
 				return err
 			}
@@ -79,22 +82,27 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// listCells reads the state of every known cell.
-func listCells(dirs host.Dirs) ([]cellJSON, error) {
+// listCells reads the state of every known cell, and says which of them run
+// without a keeper.
+func listCells(dirs host.Dirs) (cells []cellJSON, orphans []string, err error) {
 	names, err := known(dirs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	st := store.View(dirs)
-	cells := make([]cellJSON, 0, len(names))
+	cells = make([]cellJSON, 0, len(names))
 	for _, n := range names {
 		s, held, err := st.ReadState(n)
 		if err != nil {
-			return nil, fault.Wrap(fault.Host, err, "skep sweep", "read the state of %s", n)
+			return nil, nil, fault.Wrap(fault.Host, err, "skep sweep", "read the state of %s", n)
 		}
-		cells = append(cells, asJSON(s, held))
+		c := asJSON(s, held)
+		if !held && c.PID != 0 {
+			orphans = append(orphans, n)
+		}
+		cells = append(cells, c)
 	}
-	return cells, nil
+	return cells, orphans, nil
 }
 
 // asJSON is the state of a cell; what a dead keeper said is called so.

@@ -137,6 +137,9 @@ func holderPID(path string) int {
 	return pid
 }
 
+// Gone says whether a process has ended, or has been killed and is ending.
+func Gone(pid int) bool { return pid <= 0 || dying(pid) }
+
 // holder is " (keeper PID)" for the message, as far as it is written.
 func holder(path string) string {
 	if pid := holderPID(path); pid != 0 {
