@@ -47,7 +47,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${SKEP_UID_BASE:-}" ]; then
 	SKEP_UID_BASE=$((2100100000 + $$ % 40 * 1000))
 	export SKEP_UID_BASE
 fi
-base=${SKEP_UID_BASE:-$(id -u)}
+base=${SKEP_UID_BASE:-0}
 
 # other WHAT REST: whether a line of the picture is certainly not this demo's.
 other() {
@@ -56,10 +56,22 @@ other() {
 		p=/proc/${2%% *}
 		u=$(sed -n 's/^Uid:[[:space:]]*\([0-9]*\).*/\1/p' "$p/status" 2>/dev/null)
 		[ -n "$u" ] || return 0 # it has ended
-		[ "$(id -u)" != 0 ] || [ "$u" -lt 65536 ] || [ "$u" -lt "$base" ] || [ "$u" -gt $((base + 999)) ] || return 1
-		[ "$(id -u)" != 0 ] || [ "$u" -lt 65536 ] || return 0
-		# skep itself: its environment says for which directories it works.
-		(tr '\0' '\n' < "$p/environ" | grep '^SKEP_RUN_DIR=' | grep -qv "=$tmp/") 2>/dev/null ;;
+		me=$(id -u)
+		if [ "$me" = 0 ]; then
+			# Hypervisors have numbers of the range, skep itself is root's.
+			[ "$u" -lt "$base" ] || [ "$u" -gt $((base + 999)) ] || return 1
+			[ "$u" = 0 ] || return 0
+		else
+			# Without root they have this user's number, or one of /etc/subuid.
+			if [ "$u" != "$me" ]; then
+				[ "$u" -ge 65536 ] && [ "$u" -lt 2100000000 ] && return 1
+				return 0
+			fi
+		fi
+		# A keeper's environment has this demo's directories, a hypervisor's is empty; what has
+		# another one is another's.
+		env=$(tr '\0' '\n' 2>/dev/null < "$p/environ") || return 1
+		[ -n "$env" ] && ! echo "$env" | grep -q "^SKEP_RUN_DIR=$tmp/" ;;
 	cgroup)
 		n=${2##*/}
 		case $n in
