@@ -115,7 +115,7 @@ a cell file, or "hello", the built-in guest.`,
 		}
 	}
 	add("live", a.run(), a.vmrun(), a.up(), a.down(), a.kill(), a.restart())
-	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot(), a.audit())
+	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot(), a.audit(), a.drill())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.version())
 	root.AddCommand(a.keeper(), a.helloROM(), a.exitCodes())

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/drill"
+	"skep/internal/fault"
+	"skep/internal/host"
+)
+
+func (a *app) drill() *cobra.Command {
+	var asProgram bool
+	cmd := &cobra.Command{
+		Use:   "drill [NAME|FILE]",
+		Short: "Put an attacker in the hypervisor's place and see what it can reach",
+		Long: `Build the cell's jail with an attacker in the hypervisor's place: the same user,
+system call filter, root, descriptors and limits. It tries what an intruder
+would, and each attempt has to be stopped; the status is 5 if one is not.
+
+Without a name it is the built-in guest's cell that is drilled. With one it is a
+twin of that cell, with scratch disks and without network cards; the cell itself
+is left alone, running or not.`,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("drill %d cells at once: name one, or none for the built-in guest's", len(args))
+			}
+			find := func(host.Facts) (*cell.Cell, error) { return cell.Hello(), nil }
+			if len(args) == 1 {
+				find = a.named(args[0])
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			return a.drillCell(ctx, find, asProgram)
+		},
+	}
+	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	return cmd
+}
+
+func (a *app) drillCell(ctx context.Context, find source, asProgram bool) error {
+	c, facts, st, err := a.ready(ctx, find)
+	if err != nil {
+		return err
+	}
+	done := a.slow("drilling %s", c.Name)
+	r, err := drill.Run(ctx, drill.Config{Cell: c, Facts: facts, Store: st})
+	done()
+	if err != nil {
+		return fault.Wrap(fault.Jail, err, "", "drill %s", c.Name)
+	}
+	if asProgram {
+		err = a.json(r)
+	} else {
+		err = r.WriteText(a.out, terminal(a.out) != nil)
+	}
+	if err != nil || r.Escaped == 0 {
+		return err
+	}
+	if asProgram {
+		return shownError{fault.Jail}
+	}
+	first := r.Escapes()[0]
+	return fault.New(fault.Jail, "", "vouch for %s: %d of %d attempts got out; first %s: %s", c.Name, r.Escaped, r.Attempts, first.ID, first.How)
+}

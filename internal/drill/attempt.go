@@ -1,0 +1,78 @@
+package drill
+
+import (
+	"strings"
+
+	"skep/internal/layer"
+)
+
+// An Attempt is one thing that an intruder would try, and a row of every report.
+type Attempt struct {
+	ID    string
+	Group string
+	Tries string // completes "the intruder tries to …"
+	// By is the layers each of which stops it, alone or with those that it cannot be built without;
+	// measured by Ablate, and compared with it by a test.
+	By string
+	// Want is how it fails in a full jail: errnos, "killed" or "absent", any of them.
+	Want string
+	// Single says why fewer than two layers stop it, where that is so.
+	Single string
+	// NoControl says why it cannot succeed on the machine where the tables were measured.
+	NoControl string
+	// Start: it is tried before the guest is prepared, too. Few rows are: until then no guest has
+	// run, and what the hypervisor has to do to start is allowed.
+	Start bool
+	// Fresh: whatever came of it, the next attempt needs another attacker.
+	Fresh bool
+	// Needs leaves the attempt out where it is false, and says why.
+	Needs func(*Scene) (why string, ok bool)
+	Do    doer
+}
+
+// An Outcome is what came of one attempt.
+type Outcome struct {
+	Stopped bool
+	How     string // an errno's name, "killed", "absent"; of an escape, what was reached
+}
+
+func stopped(how string) Outcome { return Outcome{true, how} }
+func escaped(to string) Outcome  { return Outcome{false, to} }
+
+const (
+	killed = "killed"
+	absent = "absent"
+)
+
+// layers is By as IDs.
+func (a Attempt) layers() []layer.ID {
+	var ids []layer.ID
+	for _, f := range strings.Fields(a.By) {
+		ids = append(ids, layer.ID(f))
+	}
+	return ids
+}
+
+// The groups, in the order of every report.
+const (
+	groupFiles      = "files of the host"
+	groupDevices    = "devices"
+	groupMounts     = "mounts"
+	groupNamespaces = "namespaces"
+	groupProcesses  = "other processes"
+	groupPrograms   = "programs"
+	groupMemory     = "memory"
+	groupSockets    = "sockets"
+	groupKernel     = "the kernel"
+	groupRights     = "rights"
+	groupCells      = "other cells"
+	groupExhaustion = "exhaustion"
+	groupSecrets    = "what is not told"
+)
+
+// A doer makes an attempt: a single call (see try), or code where it takes several.
+type doer interface{ do(*Scene) Outcome }
+
+type code func(*Scene) Outcome
+
+func (c code) do(s *Scene) Outcome { return c(s) }

@@ -1,0 +1,33 @@
+// Package drill puts an attacker in the hypervisor's place, inside the same jail, to see what it can
+// reach.
+//
+// It takes the same list that the keeper takes: the plan of a cell, with a program of ours where the
+// plan has the hypervisor. The room, the user, the descriptors, the limits and the filter are those
+// that the hypervisor would have; the filter is not widened by a single call.
+//
+//	plan ──▶ keeper.Rehearse ──▶ jail.Start ──▶ attacker (attacker.asm)
+//	                                               ▲ "make this call"
+//	the table of attempts ──▶ session ─────────────┘ "it gave EPERM"
+//
+// A program in Go or C needs calls that a hypervisor does not have, so it could not run there. The
+// attacker is therefore half a kilobyte of code that makes the calls it is ordered to and says what
+// came of each; it takes its orders where the keeper would speak with QEMU, by the one socket that
+// is there for that. All that makes it an attacker is outside, in the tables of attempts.
+//
+// Every attempt would succeed somewhere: that is tried as well, without any jail (see Ablate), since
+// an attempt that fails everywhere proves nothing. And every attempt is harmless where it succeeds:
+// what it opens, changes or ends is bait, laid out for the drill and gone after it.
+package drill
+
+import _ "embed"
+
+//go:generate nasm -f bin -Werror -o attacker.amd64 attacker.asm
+
+//go:embed attacker.amd64
+var attackerAMD64 []byte
+
+// attackers are the programs by GOARCH.
+var attackers = map[string][]byte{"amd64": attackerAMD64}
+
+// Name is how the attacker shows in ps(1).
+const Name = "skep-drill-attacker"

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var errUnsupported = fmt.Errorf("cannot drill on this system yet: %w", errors.ErrUnsupported)
+
+// Scene is a place to attack from. There is none on this system yet.
+type Scene struct{}
+
+// attempts is the table. This system has none yet.
+func attempts() []Attempt { return nil }
+
+// Run drills a twin of the cell; on this system it cannot yet.
+func Run(context.Context, Config) (Report, error) { return Report{}, errUnsupported }

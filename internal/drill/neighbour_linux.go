@@ -1,0 +1,105 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"skep/guest/hello"
+	"skep/internal/cell"
+	"skep/internal/host"
+	"skep/internal/keeper"
+	"skep/internal/store"
+)
+
+// A neighbour is another cell on the same host: an honest one, with the built-in guest in it. It is
+// there to be attacked, and to say that it is well.
+type neighbour struct {
+	name    string
+	store   *store.Store
+	console net.Conn
+	keeper  *keeper.Keeper
+	ended   chan error
+}
+
+// meetNeighbour starts it and waits for its greeting.
+func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store.Store) (*neighbour, error) {
+	c := cell.Hello()
+	c.Name = name
+	n := &neighbour{name: name, store: st, ended: make(chan error, 1)}
+	consoles := make(chan net.Conn, 1)
+	n.keeper = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,
+		Prepared: func(socket string) error {
+			conn, err := keeper.DialUnix(socket)
+			if err == nil {
+				select {
+				case consoles <- conn:
+				default:
+					conn.Close()
+				}
+			}
+			return err
+		}})
+	go func() { _, err := n.keeper.Run(ctx); n.ended <- err }()
+	var err error
+	select {
+	case n.console = <-consoles:
+		if err = n.expect(hello.Orders); err == nil {
+			return n, nil
+		}
+	case err = <-n.ended:
+		n.ended <- err
+		if err == nil {
+			err = errors.New("it ended at once")
+		}
+	case <-time.After(time.Minute):
+		err = errors.New("it does not greet")
+	}
+	n.leave()
+	return nil, fmt.Errorf("cannot start the neighbour cell: %w", err)
+}
+
+// expect reads until text has come.
+func (n *neighbour) expect(text string) error {
+	_ = n.console.SetDeadline(time.Now().Add(20 * time.Second))
+	got, one := "", make([]byte, 1)
+	for {
+		if _, err := io.ReadFull(n.console, one); err != nil {
+			return err
+		}
+		if got += string(one); len(got) > len(text) {
+			got = got[1:]
+		}
+		if got == text {
+			return nil
+		}
+	}
+}
+
+// answers says whether the guest echoes what is typed.
+func (n *neighbour) answers() error {
+	if _, err := io.WriteString(n.console, "1"); err != nil {
+		return err
+	}
+	return n.expect("1")
+}
+
+// state is what the store says of it: its process, user and plan.
+func (n *neighbour) state() store.State {
+	st, _, _ := n.store.ReadState(n.name)
+	return st
+}
+
+func (n *neighbour) leave() {
+	if n.console != nil {
+		n.console.Close()
+	}
+	n.keeper.Kill("the end of the drill")
+	select {
+	case <-n.ended:
+	case <-time.After(20 * time.Second):
+	}
+}

@@ -1,0 +1,128 @@
+package drill
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Version is the version of the JSON form of a Report.
+const Version = 1
+
+// Verdict is what one attempt comes to.
+type Verdict string
+
+// The verdicts. A drill is passed when nothing escaped.
+const (
+	Stopped Verdict = "stopped"
+	Escaped Verdict = "escaped"
+	Skipped Verdict = "skipped" // there was nothing to try it on, or nothing that promised to stop it
+)
+
+// Row is one attempt and what came of it.
+type Row struct {
+	ID      string   `json:"id"`
+	Group   string   `json:"group"`
+	Tries   string   `json:"tries"`
+	Phase   string   `json:"phase"` // "run", or "start" for what is tried before the guest is prepared
+	Verdict Verdict  `json:"verdict"`
+	How     string   `json:"how"`  // the errno, "killed", "absent"; what was reached; why it was skipped
+	Want    []string `json:"want"` // what stops look like where the tables were made
+	Layers  []string `json:"layers"`
+}
+
+// Expected says whether it was stopped in the way that the table has.
+func (r Row) Expected() bool {
+	for _, w := range r.Want {
+		if w == r.How {
+			return r.Verdict == Stopped
+		}
+	}
+	return false
+}
+
+// Report is one drill.
+type Report struct {
+	Version  int           `json:"version"`
+	Name     string        `json:"name"`
+	Attempts int           `json:"attempts"`
+	Stopped  int           `json:"stopped"`
+	Escaped  int           `json:"escaped"`
+	Skipped  int           `json:"skipped"`
+	Time     time.Time     `json:"time"`
+	Took     time.Duration `json:"took"` // nanoseconds
+	Rows     []Row         `json:"rows"`
+	Notes    []string      `json:"notes,omitempty"`
+}
+
+func (r *Report) add(a Attempt, phase string, v Verdict, how string) {
+	row := Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Phase: phase, Verdict: v, How: how, Want: strings.Fields(a.Want), Layers: strings.Fields(a.By)}
+	switch v {
+	case Stopped:
+		r.Stopped++
+	case Escaped:
+		r.Escaped++
+	case Skipped:
+		r.Skipped++
+		r.Rows = append(r.Rows, row)
+		return
+	}
+	r.Attempts++
+	r.Rows = append(r.Rows, row)
+}
+
+// Escapes lists the rows that got out.
+func (r Report) Escapes() []Row {
+	var rows []Row
+	for _, row := range r.Rows {
+		if row.Verdict == Escaped {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// colours of verdicts on a terminal.
+var colours = map[Verdict]string{Stopped: "\x1b[32m", Escaped: "\x1b[31m", Skipped: "\x1b[33m"}
+
+// WriteText writes the report for people, one line an attempt.
+func (r Report) WriteText(w io.Writer, colour bool) error {
+	wide := 0
+	for _, row := range r.Rows {
+		wide = max(wide, len(row.ID))
+	}
+	group := ""
+	for _, row := range r.Rows {
+		if row.Group != group {
+			if group != "" {
+				fmt.Fprintln(w)
+			}
+			group = row.Group
+			fmt.Fprintln(w, group)
+		}
+		verdict := string(row.Verdict)
+		if colour {
+			verdict = colours[row.Verdict] + verdict + "\x1b[0m"
+		}
+		when := ""
+		if row.Phase == phaseStart {
+			when = ", before the guest is prepared"
+		}
+		fmt.Fprintf(w, "  %s  %-*s  %s%s: %s\n", verdict, wide, row.ID, row.Tries, when, row.How)
+	}
+	if len(r.Notes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	_, err := fmt.Fprintf(w, "\n%d attempts, %d stopped, %d escaped, %d skipped, in %s\n", r.Attempts, r.Stopped, r.Escaped, r.Skipped, r.Took.Round(10*time.Millisecond))
+	return err
+}
+
+// The phases.
+const (
+	phaseRun   = "run"
+	phaseStart = "start"
+)

@@ -1,0 +1,127 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"skep/internal/jail"
+	"skep/internal/keeper"
+)
+
+// drill is one drill under way.
+type drill struct {
+	Config
+	bait      *Bait
+	neighbour *neighbour
+	stage     keeper.Stage
+	notes     []string
+	stacks    []uint64
+}
+
+// Run drills a twin of the cell.
+func Run(ctx context.Context, cfg Config) (r Report, err error) {
+	began := time.Now()
+	r = Report{Version: Version, Name: cfg.Cell.Name, Time: began.UTC()}
+	d := &drill{Config: cfg}
+	err = d.set(ctx, func(ctx context.Context) error { return d.all(ctx, &r) })
+	r.Notes = d.notes
+	r.Took = time.Since(began)
+	return r, err
+}
+
+// set lays the bait, starts the neighbour, takes the twin's resources, and clears it all away again
+// when act is over.
+func (d *drill) set(ctx context.Context, act func(context.Context) error) (err error) {
+	program, ok := attackers[arch]
+	if !ok {
+		return fmt.Errorf("cannot drill: there is no attacker for %s yet", arch)
+	}
+	if d.bait, err = layBait(program, d.Hidden); err != nil {
+		return err
+	}
+	defer d.bait.clear()
+	// Names that no cell of anybody's can have: what is remembered of them is removed.
+	name, other := fmt.Sprintf("_drill-%d", os.Getpid()), fmt.Sprintf("_drill-%d-n", os.Getpid())
+	defer os.RemoveAll(d.Store.StateDir(name))
+	defer os.RemoveAll(d.Store.StateDir(other))
+	if d.neighbour, err = meetNeighbour(ctx, other, d.Facts, d.Store); err != nil {
+		return err
+	}
+	defer d.neighbour.leave()
+	c, notes, err := twin(d.Cell, name, d.bait.dir)
+	if err != nil {
+		return err
+	}
+	d.notes = append(d.notes, notes...)
+	k := keeper.New(keeper.Config{Cell: c, Facts: d.Facts, Store: d.Store, Foreground: true})
+	return k.Rehearse(ctx, d.cast, func(ctx context.Context, s keeper.Stage) error {
+		d.stage = s
+		return act(ctx)
+	})
+}
+
+// all makes every attempt: in the start, those that are made there; then, in one attacker after
+// another, all of them.
+func (d *drill) all(ctx context.Context, r *Report) error {
+	for _, phase := range []string{phaseStart, phaseRun} {
+		var s *Scene
+		for _, a := range attempts() {
+			if phase == phaseStart && !a.Start {
+				continue
+			}
+			var err error
+			if s == nil {
+				if s, err = d.arrive(ctx, d.stage.Spec, phase); err != nil {
+					return err
+				}
+			}
+			v, how := s.make(a)
+			r.add(a, phase, v, how)
+			if d.Progress != nil {
+				d.Progress(r.Rows[len(r.Rows)-1])
+			}
+			if s.lost != nil || a.Fresh || v == Escaped {
+				s.leave()
+				s = nil
+			}
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		if s != nil {
+			s.leave()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// arrive is enter, and prepare if the phase is the guest's.
+func (d *drill) arrive(ctx context.Context, spec jail.Spec, phase string) (*Scene, error) {
+	s, err := d.enter(ctx, spec)
+	if err == nil && phase == phaseRun {
+		if err = s.prepare(ctx); err != nil {
+			s.leave()
+		}
+	}
+	return s, err
+}
+
+// make makes one attempt.
+func (s *Scene) make(a Attempt) (Verdict, string) {
+	if a.Needs != nil {
+		if why, ok := a.Needs(s); !ok {
+			return Skipped, why
+		}
+	}
+	s.again()
+	o := a.Do.do(s)
+	if !o.Stopped {
+		return Escaped, o.How
+	}
+	return Stopped, o.How
+}

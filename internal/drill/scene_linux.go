@@ -1,0 +1,125 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+	"skep/internal/keeper"
+	"skep/internal/layer"
+	"skep/internal/plan"
+)
+
+// A Scene is one attacker in one jail.
+type Scene struct {
+	*session
+	Bait      *Bait
+	Neighbour *neighbour // nil where there is none
+	Plan      *plan.Plan
+	Spec      jail.Spec
+	Proc      *jail.Process
+	KVM       *machine // what a hypervisor has of KVM once its guest runs; nil without KVM
+	sealed    bool
+
+	stacks *[]uint64 // where the stacks of all attackers so far were
+}
+
+// on reports whether a layer is applied in this scene.
+func (s *Scene) on(id layer.ID) bool { return layer.On(s.Spec.Layers, id) }
+
+// enter starts an attacker and meets it. It is then where a hypervisor is before its guest is
+// prepared; prepare takes it on.
+func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
+	socket, ok := d.stage.Plan.Find("socket:" + orderSocket)
+	if !ok {
+		return nil, errors.New("the plan has no socket for orders")
+	}
+	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, Spec: spec, stacks: &d.stacks}
+	var err error
+	if s.Proc, err = careless(func() (*jail.Process, error) { return jail.Start(ctx, spec) }); err != nil {
+		return nil, err
+	}
+	if err = d.stage.Started(s.Proc); err == nil {
+		conn, derr := keeper.DialUnix(socket.Spec.(*plan.Socket).Path)
+		if err = derr; err == nil {
+			if s.session, err = meet(conn); err != nil {
+				conn.Close()
+			}
+		}
+	}
+	if err != nil {
+		s.leave()
+		return nil, err
+	}
+	d.stacks = append(d.stacks, s.stack)
+	return s, nil
+}
+
+// careless starts something as a caller would who has his addresses fixed for debugging.
+func careless(start func() (*jail.Process, error)) (*jail.Process, error) {
+	const addrNoRandomize = 0x0040000
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if old, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno == 0 {
+		defer unix.RawSyscall(unix.SYS_PERSONALITY, old, 0, 0)
+	}
+	return start()
+}
+
+// prepare does what the keeper does once the guest is prepared: the start is over, the room is
+// emptied.
+func (s *Scene) prepare(ctx context.Context) error {
+	s.KVM = s.openKVM()
+	if err := s.Proc.Seal(); err != nil {
+		return err
+	}
+	s.sealed = true
+	if s.on(layer.EmptyRoom) && s.on(layer.PrivateRoot) {
+		if err := s.Proc.Empty(ctx, s.Spec.Root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leave ends the attacker.
+func (s *Scene) leave() {
+	s.session.close()
+	_ = s.Proc.Kill()
+	select {
+	case <-s.Proc.Done():
+	case <-time.After(patience):
+	}
+	_ = s.Proc.Release()
+}
+
+// planned are the numbers of the descriptors that the plan hands in, and of the connection.
+func (s *Scene) planned() map[int]string {
+	fds := map[int]string{0: "stdin", 1: "stdout", 2: "stderr", s.fd: "orders"}
+	for i, fd := range s.Spec.FDs {
+		fds[jail.FDNumber(i)] = fd.Name
+	}
+	if s.KVM != nil {
+		for _, fd := range []uint64{s.KVM.kvm, s.KVM.vm, s.KVM.vcpu} {
+			fds[int(fd)] = "kvm"
+		}
+	}
+	return fds
+}
+
+// handed is the number of one of them.
+func handed(name string) late {
+	return func(s *Scene) any {
+		for i, fd := range s.Spec.FDs {
+			if fd.Name == name {
+				return jail.FDNumber(i)
+			}
+		}
+		panic(fmt.Sprintf("no descriptor %s", name))
+	}
+}

@@ -1,0 +1,80 @@
+package drill
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"skep/internal/cell"
+	"skep/internal/plan"
+)
+
+// Bounds of a twin: the attacker will use up all that it is given.
+const (
+	twinMemory   = 64 * cell.MiB
+	twinOverhead = 64 * cell.MiB
+	twinDisk     = 16 * cell.MiB
+	twinCPU      = 50 // per cent of one processor
+)
+
+// twin is a cell like c that shares nothing with it: a name of its own, scratch files in place of its
+// disks, no more memory than the drill can use up without harm. It is drilled instead of c, which may
+// be running. The notes say what differs and could matter.
+func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err error) {
+	copied := *c
+	t = &copied
+	t.Name, t.File = name, ""
+	t.Memory = min(c.Memory, twinMemory)
+	t.Jail.Limits.MemoryOverhead = min(c.Jail.Limits.MemoryOverhead, twinOverhead)
+	if t.Jail.Limits.CPU == 0 {
+		t.Jail.Limits.CPU = twinCPU
+	}
+	t.Start, t.After, t.Bridges, t.GDB = "", nil, nil, nil
+	t.Disks = nil
+	for i, d := range c.Disks {
+		path := filepath.Join(scratch, fmt.Sprintf("disk-%d", i))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			return nil, nil, err
+		}
+		if err := os.Truncate(path, int64(twinDisk)); err != nil {
+			return nil, nil, err
+		}
+		t.Disks = append(t.Disks, cell.Disk{Label: d.Label, File: path, Format: cell.FormatRaw, ReadOnly: d.ReadOnly, Model: d.Model})
+	}
+	if len(c.NICs) > 0 {
+		t.NICs = nil
+		notes = append(notes, "its network cards are left out: whoever has one may speak on its bridge")
+	}
+	if c.Screen != nil {
+		s := *c.Screen
+		s.Listen, s.PasswordFile = "", ""
+		t.Screen = &s
+	}
+	return t, notes, nil
+}
+
+// cast puts the attacker where the plan has the hypervisor, and changes nothing else: its file is in
+// the hypervisor's place in the room, and it has its descriptors. How many arguments it has is the
+// number of the descriptor where orders come in.
+func cast(p *plan.Plan, program string) {
+	for _, h := range plan.Specs[*plan.Hypervisor](p) {
+		orders := 0
+		for _, d := range h.Descriptors {
+			if d.Name == orderSocket {
+				orders = d.Number
+			}
+		}
+		h.Argv = make([]string, max(1, orders))
+		h.Argv[0] = Name
+		for _, room := range plan.Specs[*plan.Room](p) {
+			for i := range room.Files {
+				if room.Files[i].Room == h.Path {
+					room.Files[i].Host = program
+				}
+			}
+		}
+	}
+}
+
+// orderSocket is the descriptor on which the keeper would speak with the hypervisor.
+const orderSocket = "qmp"
