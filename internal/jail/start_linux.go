@@ -110,13 +110,16 @@ func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(v2.Fd())
 	}
-	pid, err := program.fork(args)
+	pid, joined, err := program.forkWithin(args, spec.Cgroups.V1Procs)
 	runtime.KeepAlive(pidfd)
 	runtime.KeepAlive(spec.Cgroups.V2)
 	if err != nil {
 		return nil, explain(cloneError(err))
 	}
 	// The child waits for nothing but this, so it comes first; then what needs no hurry.
+	if joined {
+		spec.Cgroups.V1Procs = nil
+	}
 	admitted := l.admit(pid, spec)
 	l.dropChildEnds()
 	p, err := newProcess(pid, int(*pidfd), true)
