@@ -28,7 +28,7 @@ const (
 // needs. A kernel may have some of them built in.
 var drivers = []string{
 	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
-	"virtio_blk", "failover", "net_failover", "virtio_net", "evdev", "button",
+	"virtio_blk", "failover", "net_failover", "virtio_net", "evdev", "button", "pvpanic", "pvpanic-mmio",
 }
 
 // needKernel skips where no kernel is to be had.

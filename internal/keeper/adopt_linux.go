@@ -31,12 +31,14 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 		record = *st.Jail
 	}
 	m := &qemuMachine{
-		accel:  st.Plan.Accel,
-		stderr: &hypervisor.Stderr{},
-		happen: make(chan happening, 4),
-		exited: make(chan struct{}),
-		killed: make(chan struct{}),
-		counts: st.Room,
+		accel:   st.Plan.Accel,
+		stderr:  &hypervisor.Stderr{},
+		happen:  make(chan happening, 4),
+		exited:  make(chan struct{}),
+		killed:  make(chan struct{}),
+		decided: make(chan struct{}, 1),
+		counts:  st.Room,
+		bios:    throughBIOS(st.Plan),
 	}
 	var err error
 	if m.proc, err = jail.Adopt(st.PID, st.PIDStart, record); err != nil {

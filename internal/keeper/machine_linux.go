@@ -40,7 +40,11 @@ type qemuMachine struct {
 	killed chan struct{}
 	counts *store.Room
 	root   jail.Root
-	heard  <-chan struct{} // closed when standard error has ended
+	words  *lastWords // nil where another keeper's pipe had them
+
+	bios    bool          // the guest is booted through SeaBIOS
+	decided chan struct{} // what follows a reset is settled
+	resetAt time.Time     // of the last, where SeaBIOS is to follow; follow's own while it is not waiting
 }
 
 // takeHypervisor builds the room and the jail, starts QEMU in them and waits
@@ -58,11 +62,13 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 		return store.Held{}, errors.New("the plan has no QMP socket")
 	}
 	m := &qemuMachine{
-		accel:  t.plan.Accel,
-		happen: make(chan happening, 4),
-		exited: make(chan struct{}),
-		killed: make(chan struct{}),
-		root:   spec.Root,
+		accel:   t.plan.Accel,
+		happen:  make(chan happening, 4),
+		exited:  make(chan struct{}),
+		killed:  make(chan struct{}),
+		decided: make(chan struct{}, 1),
+		root:    spec.Root,
+		bios:    throughBIOS(t.plan),
 	}
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
@@ -77,7 +83,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 	if err != nil {
 		return store.Held{}, jailFault(err)
 	}
-	m.heard = words.done
+	m.words = words
 	t.qemu = m
 	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
 	go func() {
@@ -253,11 +259,53 @@ func (m *qemuMachine) powerButton(ctx context.Context) error {
 
 // reset starts the guest over in the same process and the same room.
 func (m *qemuMachine) reset(ctx context.Context) error {
-	m.stderr.Clear()
+	defer func() { m.decided <- struct{}{} }()
+	if m.bios {
+		m.resetAt = time.Now()
+	}
+	return m.startOver(ctx)
+}
+
+// startOver begins another life of the guest. What was said of the one before
+// is dropped while neither runs: one reset is often reported twice.
+func (m *qemuMachine) startOver(ctx context.Context) error {
 	if err := m.qmp.Reset(ctx); err != nil {
 		return err
 	}
+	for stale := true; stale; {
+		select {
+		case _, stale = <-m.qmp.Events():
+		default:
+			stale = false
+		}
+	}
+	m.words.catchUp()
+	m.stderr.Clear()
 	return m.qmp.Cont(ctx)
+}
+
+// biosResets is how soon after a reset SeaBIOS resets once more. On a q35 board
+// it finds itself where the reset has left it, in shadow RAM, copies itself anew
+// and resets the machine, by a port and in the same breath by a triple fault.
+// No guest has done that, and it is not the guest's end.
+const biosResets = 5 * time.Second
+
+// throughBIOS: a kernel that is booted directly is fetched by SeaBIOS.
+func throughBIOS(p *plan.Plan) bool {
+	for _, r := range plan.Specs[*plan.Room](p) {
+		if len(r.Copies) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// biosReset says whether a reset is SeaBIOS's own. At most one follows each
+// reset of the guest's.
+func (m *qemuMachine) biosReset() bool {
+	at := m.resetAt
+	m.resetAt = time.Time{}
+	return time.Since(at) < biosResets
 }
 
 func (m *qemuMachine) kill() {
@@ -320,6 +368,7 @@ func (m *qemuMachine) follow() {
 				}
 			}
 		}
+		m.words.catchUp()
 		e := m.evidence(seen)
 		e.State = state
 		end, ok := hypervisor.Judge(e)
@@ -329,9 +378,22 @@ func (m *qemuMachine) follow() {
 			}
 			continue
 		}
+		if (end.Kind == hypervisor.EndReset || end.Kind == hypervisor.EndTripleFault) && !e.Gone && m.biosReset() {
+			seen = seen[:0]
+			ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+			err := m.startOver(ctx)
+			cancel()
+			if err == nil {
+				continue
+			}
+		}
 		if end.Kind == hypervisor.EndReset && !e.Gone {
 			seen = seen[:0]
 			m.happen <- happening{reset: true, end: end}
+			select { // nothing happens to a guest that is to be reset
+			case <-m.decided:
+			case <-m.exited:
+			}
 			continue
 		}
 		m.finish(end)

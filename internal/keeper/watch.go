@@ -21,6 +21,7 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 	var force, again <-chan time.Time
 	stopping := false
 	killed := "" // why we killed it
+	failed := "" // what we could not do for the guest
 	kill := func(why string) {
 		if killed == "" {
 			killed = why
@@ -31,7 +32,10 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 	for {
 		select {
 		case h := <-m.happenings():
-			if !h.reset {
+			switch {
+			case !h.reset && failed != "" && k.stop == nil:
+				return Outcome{End: h.end, State: store.Crashed, Code: fault.HypervisorDied, Reason: failed + "; " + h.end.Detail}
+			case !h.reset:
 				return k.judge(h, killed)
 			}
 			k.state.Resets++
@@ -43,8 +47,9 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 				return out
 			}
 			if err := m.reset(ctx); err != nil {
-				k.Notify("cannot reset the guest: " + err.Error())
-				kill("the reset failed")
+				// A hypervisor that is dying tells more when it is let die.
+				failed = "the guest's reset failed: " + err.Error()
+				force = time.After(time.Second)
 				continue
 			}
 			k.setState(k.state.State, k.state.Reason)
