@@ -3,8 +3,7 @@ package jail
 import (
 	"context"
 	"fmt"
-	"path"
-	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -14,66 +13,46 @@ import (
 // Empty takes everything out of the room: what a prepared hypervisor has mapped and opened it
 // keeps, and it can reach nothing more. One mount is left, an empty tmpfs on which nothing can be
 // written, executed or be a device.
-func (p *Process) Empty(ctx context.Context, root Root) error {
+func (p *Process) Empty(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	r := p.Record()
-	return p.control(func(pidfd int) error { return enter(emptying(r, root, pidfd)) })
+	return p.control(func(pidfd int) error { return enter(emptying(r, pidfd)) })
 }
 
 // emptying writes the program for a child that joins the hypervisor's user and mount namespaces.
-func emptying(r Record, root Root, pidfd int) *Program {
+//
+// pivot_root(2) gives the new root to every process of the namespace whose root is the old one, so
+// the hypervisor stands in an empty room without having moved; then the old one goes with all that
+// is mounted in it, in one step. Each step would wait for a grace period of the kernel's, so file
+// by file it would take fifty.
+func emptying(r Record, pidfd int) *Program {
 	b := &builder{spec: Spec{Layers: r.Layers}}
-	devices := r.Mapping == ByRoot && len(root.Nodes) > 0 // on a mount of the keeper's making
 	spaces := []bit{{"CLONE_NEWNS", unix.CLONE_NEWNS}}
 	if b.on(layer.UserNamespace) {
 		spaces = append([]bit{{"CLONE_NEWUSER", unix.CLONE_NEWUSER}}, spaces...)
 	}
-	b.rows(step("", "join", sysSetns, "with the rights to change its mounts and none on the host",
-		descriptor("hypervisor", pidfd), flags(spaces...)))
-	away := flags(bit{"MNT_DETACH", unix.MNT_DETACH}, bit{"UMOUNT_NOFOLLOW", unix.UMOUNT_NOFOLLOW})
-	for _, at := range root.mountpoints(devices) {
-		b.rows(step("", "detach-"+at, sysUmount, "mapped and open pages stay, the name goes", str(at), away))
+	config := func(name, key, value, why string) Step {
+		return step("", name, sysFsconfig, why, from("empty-root"),
+			named("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), str(key), str(value), number(0))
 	}
-	b.rows(step("", "unlock-room", sysMountSetattr, "for the instant it takes to empty it", cwd, str("/"), number(0),
-		mem("{attr_clr=RDONLY}", &unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}), number(unix.MOUNT_ATTR_SIZE_VER0)))
-	for _, at := range root.leaves(devices) {
-		b.rows(step("", "remove-"+at, sysUnlinkat, "", cwd, str(at), number(0)))
-	}
-	dirs := root.directories()
-	slices.Reverse(dirs) // children sort behind their parents
-	for _, dir := range dirs {
-		b.rows(step("", "rmdir-/"+dir, sysUnlinkat, "", cwd, str("/"+dir), flags(bit{"AT_REMOVEDIR", unix.AT_REMOVEDIR})))
-	}
-	b.rows(b.attributes("lock-room", "/", "for good", rdonly, nodev, nosuid, noexec))
+	b.rows(
+		step("", "join", sysSetns, "with the rights to change its mounts and none on the host",
+			descriptor("hypervisor", pidfd), flags(spaces...)),
+		step("", "empty-root", sysFsopen, "a root with nothing in it", str("tmpfs"), flags(bit{"FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC})),
+		config("bound-root", "size", "4096", "nothing goes in"),
+		config("bound-root-entries", "nr_inodes", "1", "but the root itself"),
+		config("root-mode", "mode", strconv.FormatInt(dirMode, 8), "to be read and searched"),
+		step("", "create-root", sysFsconfig, "", from("empty-root"), named("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), null(), null(), number(0)),
+		step("", "mount-root", sysFsmount, "no writes, no devices, no execution, for good", from("empty-root"),
+			flags(mountClose), flags(rdonly, nodev, nosuid, noexec)),
+		step("", "place-root", sysMoveMount, "on top of the room", from("mount-root"), emptyPath, cwd, str("/"), moveFlags),
+		step("", "enter-root", sysFchdir, "", from("mount-root")),
+		step("", "pivot", sysPivotRoot, "for this child and for the hypervisor", str("."), str(".")),
+		step("", "drop-room", sysUmount, "mapped and open pages stay, every name goes", str("."), flags(bit{"MNT_DETACH", unix.MNT_DETACH})),
+	)
 	return &b.Program
-}
-
-func (r Root) mountpoints(devices bool) []string {
-	var at []string
-	for _, f := range r.Files {
-		at = append(at, string(f.Room))
-	}
-	if devices {
-		return append(at, "/"+devDir)
-	}
-	for _, n := range r.Nodes {
-		at = append(at, string(n.Room))
-	}
-	return at
-}
-
-// leaves are the names to remove: nodes of the keeper's went with their mount.
-func (r Root) leaves(devices bool) []string {
-	var at []string
-	for _, p := range r.paths() {
-		if devices && path.Dir(string(p)) == "/"+devDir {
-			continue
-		}
-		at = append(at, string(p))
-	}
-	return at
 }
 
 // enter runs a program to its end in a child of its own.

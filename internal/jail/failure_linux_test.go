@@ -143,7 +143,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask(t, talk, "look") // with a loader's work behind it, which needs the files
-	if err := a.Empty(t.Context(), spec.Root); err != nil {
+	if err := a.Empty(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if got := ask(t, talk, "try read-file").Tries["read-file"]; got != "ENOENT" {

@@ -208,7 +208,7 @@ func TestEmptyRoom(t *testing.T) {
 	}
 	p := start(t, spec)
 	ask(t, talk, "look")
-	if err := p.Empty(t.Context(), spec.Root); err != nil {
+	if err := p.Empty(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if left := inside(t, p.Pid()); len(left) != 0 {

@@ -60,7 +60,7 @@ func TestOrdinaryUser(t *testing.T) {
 		!strings.Contains(status, "CapBnd:\t0000000000000000\n") || !strings.Contains(status, "Seccomp_filters:\t2\n") {
 		t.Error(status)
 	}
-	if err := p.Empty(t.Context(), spec.Root); err != nil {
+	if err := p.Empty(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if info := proc(t, p.Pid(), "mountinfo"); strings.Count(info, "\n") != 1 {

@@ -199,7 +199,7 @@ func TestQEMU(t *testing.T) {
 			if err := q.Seal(); err != nil {
 				t.Fatal(err)
 			}
-			if err := q.Empty(t.Context(), spec.Root); err != nil {
+			if err := q.Empty(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if left := inside(t, q.Pid()); len(left) != 0 {

@@ -237,7 +237,7 @@ func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) er
 		return err
 	}
 	if layer.On(layers, layer.EmptyRoom) {
-		if err := m.proc.Empty(ctx, m.root); err != nil {
+		if err := m.proc.Empty(ctx); err != nil {
 			return err
 		}
 		m.counts = &store.Room{Mounts: 1}
