@@ -80,7 +80,7 @@ func (s *Scene) prepare(ctx context.Context) error {
 	}
 	s.sealed = true
 	if s.on(layer.EmptyRoom) && s.on(layer.PrivateRoot) {
-		if err := s.Proc.Empty(ctx, s.Spec.Root); err != nil {
+		if err := s.Proc.Empty(ctx); err != nil {
 			return err
 		}
 	}
