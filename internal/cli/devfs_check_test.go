@@ -61,6 +61,10 @@ func TestDevfsCheckFiles(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 
+	if !strings.Contains(s.out, `"kind": "directory"`) {
+		t.Errorf("kinds are numbers:\n%s", s.out)
+	}
+
 	// A set that is not there hides nothing, and that is what the kernel does.
 	if s := check("99").want(t, fault.Jail); !strings.Contains(s.out, "the set has no rules, so it hides nothing") {
 		t.Error(s.out)

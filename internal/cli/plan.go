@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 
@@ -28,17 +29,33 @@ func (p *planFlags) add(cmd *cobra.Command) {
 func (a *app) plan() *cobra.Command {
 	var flags planFlags
 	var asProgram bool
+	var form string
 	cmd := &cobra.Command{
 		Use:   "plan NAME|FILE",
 		Short: "Print what run would do, as commands a person would type",
 		Long: `Print what run would do, as commands a person would type, without doing it.
 --host plans for another machine, --os for a reference host of that system;
-both give the same text on every machine.`,
+both give the same text on every machine.
+
+--as prints a plan for a FreeBSD host as an administrator would write it where
+there is no skep: jail.conf(5) for jail -f, devfs.rules(5), rc.conf(5), and a
+script that runs bhyve(8) in that jail.`,
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, p, err := a.makePlan(cmd.Context(), args[0], flags)
+			if asProgram && form != "" {
+				return usage("take both --json and --as")
+			}
+			c, p, err := a.makePlan(cmd.Context(), args[0], flags)
 			if err != nil {
+				return err
+			}
+			if form != "" {
+				text, err := plan.As(form, c, p)
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(a.out, text)
 				return err
 			}
 			if asProgram {
@@ -50,6 +67,8 @@ both give the same text on every machine.`,
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	cmd.Flags().StringVar(&form, "as", "", "print it as "+strings.Join(plan.Forms, ", ")+" (FreeBSD)")
+	_ = cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(plan.Forms, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

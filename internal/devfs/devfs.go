@@ -25,7 +25,9 @@
 package devfs
 
 import (
+	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -39,6 +41,26 @@ const (
 	Directory             // made by the kernel for a device with a slash in its name
 	Symlink               // an alias of a driver, or a link that somebody made
 )
+
+var kindNames = []string{"device", "directory", "symlink"}
+
+// MarshalText writes a kind by its name.
+func (k Kind) MarshalText() ([]byte, error) {
+	if k < 0 || int(k) >= len(kindNames) {
+		return nil, fmt.Errorf("no kind of node is %d", int(k))
+	}
+	return []byte(kindNames[k]), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *Kind) UnmarshalText(b []byte) error {
+	i := slices.Index(kindNames, string(b))
+	if i < 0 {
+		return fmt.Errorf("no kind of node is %q", b)
+	}
+	*k = Kind(i)
+	return nil
+}
 
 // Type is the type condition of a rule, and what a driver says of its device.
 // The bits are those of struct cdevsw's d_flags in sys/sys/conf.h.

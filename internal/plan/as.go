@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// Forms are the forms of As: what an administrator of a FreeBSD host writes
+// where there is no skep.
+var Forms = []string{"jail.conf", "devfs.rules", "rc.conf", "bhyve"}
+
+// As writes a plan for a FreeBSD host as one of Forms, so that nobody depends
+// on skep to go on running what it has run. The four together make the cell:
+// rules and interfaces at boot, then the jail, then bhyve in it.
+//
+// What has no place in any of them is said in comments: they are fixed texts,
+// and the room of a cell empties itself while its guest runs.
+func As(form string, c *cell.Cell, p *Plan) (string, error) {
+	if !slices.Contains(Forms, form) {
+		return "", fault.New(fault.Input, "there are: "+strings.Join(Forms, ", "), "print a plan as %q", form)
+	}
+	if p.OS != "freebsd" {
+		return "", fault.New(fault.Input, "--os freebsd plans for a FreeBSD host, --host FACTS.json for a certain one",
+			"print a plan for %s as %s: that is FreeBSD's", p.OS, form)
+	}
+	f, err := partsOf(c, p)
+	if err != nil {
+		return "", err
+	}
+	switch form {
+	case "jail.conf":
+		return f.jailConf()
+	case "devfs.rules":
+		return f.devfsRules()
+	case "rc.conf":
+		return f.rcConf(), nil
+	}
+	return f.bhyveScript(), nil
+}
+
+// parts are the resources that the forms are made of.
+type parts struct {
+	cell   *cell.Cell
+	plan   *Plan
+	prison *Prison
+	rules  *Ruleset
+	tree   *Tree
+	bhyve  *Bhyve
+}
+
+func partsOf(c *cell.Cell, p *Plan) (parts, error) {
+	f := parts{cell: c, plan: p}
+	for _, r := range p.Resources {
+		switch s := r.Spec.(type) {
+		case *Prison:
+			f.prison = s
+		case *Ruleset:
+			f.rules = s
+		case *Tree:
+			f.tree = s
+		case *Bhyve:
+			f.bhyve = s
+		}
+	}
+	if f.prison == nil || f.rules == nil || f.tree == nil || f.bhyve == nil {
+		return f, fmt.Errorf("the plan of %s lacks its jail, its rules, its root or its hypervisor", c.Name)
+	}
+	return f, nil
+}
+
+// header is the comment at the top of a form.
+func (f parts) header(lines ...string) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString("# " + cell.Printable(l) + "\n")
+	}
+	return b.String()
+}
+
+// setName is the name of the rule set, which has to be one of sh(1)'s.
+func (f parts) setName() string {
+	return strings.ReplaceAll(f.prison.Name, "-", "_")
+}
+
+// devfsRules is devfs.rules(5).
+func (f parts) devfsRules() (string, error) {
+	rules, err := f.rules.Rules()
+	if err != nil {
+		return "", err
+	}
+	set := ruleset(f.setName(), f.rules.Number, rules)
+	return f.header(
+		"devfs.rules(5): the device nodes of cell "+f.cell.Name+", by their exact names.",
+		"In /etc/devfs.rules, then: service devfs restart",
+	) + set.Text(), nil
+}
