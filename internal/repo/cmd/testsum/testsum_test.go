@@ -46,7 +46,7 @@ func summarise(t *testing.T, events string, allowed []rule, strict bool) (string
 }
 
 func TestSummary(t *testing.T) {
-	kvm := []rule{{"skep/a", "TestLess/*"}}
+	kvm := []rule{{pkg: "skep/a", test: "TestLess/*"}}
 	for _, c := range []struct {
 		name, events string
 		allowed      []rule
@@ -56,7 +56,7 @@ func TestSummary(t *testing.T) {
 		{"a skip is told with its reason", stream, nil, false, true, []string{"skipped: 1", "TestLess/kvm: no KVM here: /dev/kvm: gone", "ok  \tskep/a\t0.010s"}},
 		{"it fails where nothing may be skipped", stream, nil, true, false, []string{"NOT ALLOWED HERE: skep/a TestLess/kvm", "\nFAIL\n"}},
 		{"it passes where it is listed", stream, kvm, true, true, []string{"skipped: 1"}},
-		{"another package's rule does not help", stream, []rule{{"skep/b", "TestLess/*"}}, true, false, nil},
+		{"another package's rule does not help", stream, []rule{{pkg: "skep/b", test: "TestLess/*"}}, true, false, nil},
 		{"a failure shows its words", stream + failing, kvm, false, false, []string{"b_test.go:3: words", "FAIL\tskep/b\t0.020s", "\nFAIL\n"}},
 		{"a timeout shows its words", dying, nil, false, false, []string{"panic: test timed out"}},
 		{"what is no event is shown", "go: no such module\n", nil, false, true, []string{"go: no such module"}},
@@ -94,6 +94,8 @@ func TestReadSkips(t *testing.T) {
 		{"skep/a TestX # why\nskep/a TestY/* # why\n", 2, false},
 		{"skep/a TestX\n", 0, true},
 		{"TestX # why\n", 0, true},
+		{"user skep/a TestX # why\n", 1, false},
+		{"user TestX # why\n", 0, true},
 		{"skep/a Test[ # why\n", 0, true},
 	} {
 		file := filepath.Join(t.TempDir(), "skips")
@@ -107,5 +109,13 @@ func TestReadSkips(t *testing.T) {
 	}
 	if rules, err := readSkips(filepath.Join(t.TempDir(), "none")); err != nil || len(rules) != 0 {
 		t.Error(rules, err)
+	}
+}
+
+// What only root can do may be skipped by everybody else, and not by root.
+func TestUserRule(t *testing.T) {
+	r := rule{"skep/a", "TestX", true}
+	if got, want := r.matches(skip{"skep/a", "TestX", ""}), os.Geteuid() != 0; got != want {
+		t.Errorf("matches: %v, want %v", got, want)
 	}
 }
