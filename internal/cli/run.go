@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -68,15 +67,14 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	said := false
-	var k *keeper.Keeper
-	session := make(chan error, 1)
+	line, left := newRelay(), make(chan struct{})
 	joined := false
+	var k *keeper.Keeper
 	k = keeper.New(keeper.Config{
 		Cell: c, Facts: facts, Store: st, Foreground: true,
-		Notify: func(line string) {
+		Notify: func(text string) {
 			if !quiet {
-				a.note("%s", line)
+				a.note("%s", text)
 			}
 		},
 		Prepared: func(socket string) error {
@@ -84,47 +82,48 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			if err != nil {
 				return err
 			}
-			if !quiet && !said {
-				said = true
-				a.note("%s", k.Summary())
-			}
+			line.join(conn)
 			if joined {
-				// The guest was started over: the terminal goes on with it.
-				go func() { _, _ = io.Copy(a.out, conn) }()
-				return nil
+				return nil // started over: the terminal goes on with it
 			}
 			joined = true
-			go func() { session <- a.session(ctx, conn) }()
+			if !quiet {
+				a.note("%s", k.Summary())
+			}
+			go func() {
+				defer close(left)
+				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: terminal(a.in)}.Run(ctx)
+				if errors.Is(err, console.ErrLeft) {
+					k.Stop("~. on the terminal")
+				}
+			}()
 			return nil
 		},
 	})
 	stopSignals := a.signals(k)
 	defer stopSignals()
-	go func() {
-		if err := <-session; errors.Is(err, console.ErrLeft) {
-			k.Stop("~. on the terminal")
-		}
-	}()
 	out, err := k.Run(ctx)
 	k.Flush()
+	line.end()
+	if joined {
+		drain(line.quiet, left)
+	}
 	if err != nil {
 		return err
 	}
-	drain(session)
 	return a.verdict(c, out, quiet)
 }
 
-// session joins the terminal, or the pipes, to the console.
-func (a *app) session(ctx context.Context, conn net.Conn) error {
-	defer conn.Close()
-	return console.Session{Conn: conn, In: a.in, Out: a.out, Terminal: terminal(a.in)}.Run(ctx)
-}
-
-// drain gives the last words of a guest a moment to reach the terminal.
-func drain(session <-chan error) {
-	select {
-	case <-session:
-	case <-time.After(200 * time.Millisecond):
+// drain waits, within a bound, until the last words of a guest have reached the
+// terminal and the terminal is as it was.
+func drain(these ...<-chan struct{}) {
+	bound := time.After(2 * time.Second)
+	for _, c := range these {
+		select {
+		case <-c:
+		case <-bound:
+			return
+		}
 	}
 }
 

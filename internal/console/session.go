@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 
 	"golang.org/x/term"
@@ -16,7 +15,7 @@ var ErrLeft = errors.New("left the console")
 // Session joins a terminal, or a pair of pipes, to a console until the guest's
 // side ends or the user leaves with ~. at the start of a line.
 type Session struct {
-	Conn net.Conn
+	Conn io.ReadWriter
 	In   io.Reader
 	Out  io.Writer
 	// Terminal is set where In is a terminal that Session may put into raw

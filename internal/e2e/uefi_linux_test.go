@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"image/png"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// firmware is how long UEFI may take to its shell under emulation.
+const firmware = 90 * time.Second
+
+// Debian's UEFI firmware boots to its shell: a prompt on the serial console, a
+// typed command answered, a screen with something on it, and a guest that
+// powers itself off ends run with 0. Its variables stay.
+func TestUEFIShell(t *testing.T) {
+	needUEFI(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("shell", `boot = "uefi"
+memory = "256M"
+accel = "tcg"
+screen {}`)
+	v := l.live("run", "shell")
+	shell(v)
+	v.send("ver\r")
+	v.expect(slow, "UEFI Interactive Shell v")
+
+	l.must(0, "screenshot", "shell", "-o", l.path("shot.png"))
+	f, err := os.Open(l.path("shot.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	colors := map[[3]uint32]int{}
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			r, g, b, _ := img.At(x, y).RGBA()
+			colors[[3]uint32{r, g, b}]++
+		}
+	}
+	// Text in at least two colours on a ground, as the shell paints it.
+	if img.Bounds().Dx() < 640 || len(colors) < 3 {
+		t.Errorf("the screen is blank: %v, %d colours", img.Bounds(), len(colors))
+	}
+	v.send("reset -s\r")
+	v.ends(slow, 0)
+	if _, err := os.Stat(l.path("state/cells/shell/uefi-vars.fd")); err != nil {
+		t.Errorf("the UEFI variables are gone: %v", err)
+	}
+	l.nothingLeft()
+}
+
+// shell waits for the prompt of the UEFI shell, without its countdown.
+func shell(v *live) {
+	v.t.Helper()
+	v.expect(firmware, "startup.nsh")
+	v.send("\x1b")
+	v.expect(slow, "Shell> ")
+}
+
+// A KVM that runs the built-in guest and fails on a real one costs one start:
+// run goes on with TCG by itself, says so in one line, keeps the console
+// joined, and from then on does not try again.
+func TestKVMThatFailsOnARealGuest(t *testing.T) {
+	needKVM(t)
+	needUEFI(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("lie", `boot = "uefi"
+memory = "256M"`)
+	v := l.live("run", "lie")
+	v.expect(firmware, "startup.nsh")
+	if l.show("lie").Accel == "kvm" {
+		_ = v.cmd.Process.Signal(os.Interrupt)
+		_ = v.cmd.Process.Signal(os.Interrupt)
+		v.ends(slow, 6)
+		t.Skip("this host's KVM runs OVMF")
+	}
+	v.send("\x1b")
+	v.expect(slow, "Shell> ")
+	v.send("ver\r")
+	v.expect(slow, "UEFI Interactive Shell v")
+	if n := strings.Count(v.errs.String(), "starting it again with TCG"); n != 1 {
+		t.Errorf("it says %d times that it starts again:\n%s", n, v.errs)
+	}
+	v.send("reset -s\r")
+	v.ends(slow, 0)
+
+	if r := l.must(0, "up", "lie"); !strings.Contains(r.err, "emulated") {
+		t.Errorf("up does not say that it emulates: %s", r)
+	}
+	if s := l.show("lie"); s.Accel != "tcg" || s.State != "running" {
+		t.Errorf("the second start: %s, %s", s.State, s.Accel)
+	}
+	l.must(0, "kill", "lie")
+	l.nothingLeft()
+}
