@@ -110,7 +110,7 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 		return err
 	}
 	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-	return a.each(names, func(arg string) error {
+	return a.eachOf(names, len(names), func(arg string) error {
 		name, err := a.nameOf(dirs, arg)
 		if err != nil {
 			return err

@@ -21,15 +21,23 @@ import (
 )
 
 func (a *app) up() *cobra.Command {
-	var all bool
+	var all, boot bool
 	cmd := &cobra.Command{
-		Use:   "up NAME|FILE… | --all",
+		Use:   "up NAME|FILE… | --all | --boot",
 		Short: "Start cells in the background",
 		Long: `Start cells in the background. The command returns once each guest is running,
 or says why it is not. A cell that is held is started afresh. --all starts
-every cell that has a file in the configuration directory.`,
+every cell that has a file in the configuration directory; --boot starts those
+of them whose file says start = "boot", each after the cells that it names in
+after, and leaves alone what runs already.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if boot {
+				if all || len(args) > 0 {
+					return usage("take --boot and anything else")
+				}
+				return a.startBoot(cmd.Context())
+			}
 			names, err := a.namesOf(args, all, func() ([]string, error) {
 				return cellFiles(host.DirsFor(host.Options{Dirs: a.dirs})), nil
 			})
@@ -40,18 +48,24 @@ every cell that has a file in the configuration directory.`,
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every cell in the configuration directory")
+	cmd.Flags().BoolVar(&boot, "boot", false, "every cell whose file says start = \"boot\"")
 	return cmd
 }
 
-// atOnce bounds how many cells are started or stopped at the same time.
+// atOnce bounds how many cells are started at the same time. Stopping is
+// waiting, and all may wait at once.
 const atOnce = 8
 
 // each does something to every name, some at once, and reports every failure;
 // the status is that of the first.
 func (a *app) each(names []string, do func(string) error) error {
+	return a.eachOf(names, atOnce, do)
+}
+
+func (a *app) eachOf(names []string, atOnce int, do func(string) error) error {
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, atOnce)
+	slots := make(chan struct{}, max(atOnce, 1))
 	for i, n := range names {
 		wg.Add(1)
 		slots <- struct{}{}

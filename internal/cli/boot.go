@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/store"
+)
+
+// startBoot starts every cell whose file says start = "boot". One that is
+// wrong keeps none of the others down, and one that runs already is left alone,
+// so that it may be said again once the wrong one is mended.
+func (a *app) startBoot(ctx context.Context) error {
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	cells, bad := a.bootCells(dirs)
+	st := store.View(dirs)
+	var names []string
+	after := map[string][]string{}
+	for _, c := range cells {
+		after[c.Name] = c.After
+		if st.Held(c.Name) {
+			a.note("%s is running already", c.Name)
+			continue
+		}
+		names = append(names, c.Name)
+	}
+	names, circles := inOrder(names, after)
+	for _, circle := range circles {
+		a.note("warning: %s: each is to start after the other; they start in any order", strings.Join(circle, ", "))
+	}
+	err := a.each(names, waiting(names, after, func(name string) error { return a.start(ctx, name) }))
+	if err == nil && bad {
+		return shownError{fault.Input}
+	}
+	return err
+}
+
+// bootCells reads the cell files that are to start with the host. bad: at least
+// one file of the directory has mistakes, which were shown.
+func (a *app) bootCells(dirs host.Dirs) (cells []*cell.Cell, bad bool) {
+	for _, name := range cellFiles(dirs) {
+		c, err := a.load(dirs, name)
+		var shown shownError
+		switch {
+		case err == nil && c.Start == cell.StartBoot:
+			cells = append(cells, c)
+		case err == nil:
+		case errors.As(err, &shown):
+			bad = true
+		default:
+			a.fail(err)
+			bad = true
+		}
+	}
+	return cells, bad
+}
+
+// waiting makes each name wait for those that it comes after, as far as they
+// are among the names. It is an order only: one that fails holds up nobody.
+func waiting(names []string, after map[string][]string, do func(string) error) func(string) error {
+	done := make(map[string]chan struct{}, len(names))
+	for _, n := range names {
+		done[n] = make(chan struct{})
+	}
+	return func(name string) error {
+		defer close(done[name])
+		for _, first := range after[name] {
+			if ch := done[first]; ch != nil {
+				<-ch
+			}
+		}
+		return do(name)
+	}
+}
+
+// inOrder puts each name behind those that it comes after, so that the few
+// that are started at once never wait for one that has no turn yet. What leads
+// round in a circle is taken out of after and returned.
+func inOrder(names []string, after map[string][]string) (order []string, circles [][]string) {
+	const walking, walked = 1, 2
+	state := map[string]int{}
+	for _, n := range names {
+		state[n] = 0
+	}
+	var path []string
+	var visit func(string)
+	visit = func(n string) {
+		state[n] = walking
+		path = append(path, n)
+		var kept []string
+		for _, first := range after[n] {
+			s, among := state[first]
+			switch {
+			case !among:
+			case s == walking:
+				circles = append(circles, slices.Clone(path[slices.Index(path, first):]))
+			default:
+				kept = append(kept, first)
+				if s == 0 {
+					visit(first)
+				}
+			}
+		}
+		after[n] = kept
+		path = path[:len(path)-1]
+		state[n] = walked
+		order = append(order, n)
+	}
+	for _, n := range names {
+		if state[n] == 0 {
+			visit(n)
+		}
+	}
+	return order, circles
+}
