@@ -6,8 +6,10 @@ import (
 	"os"
 
 	"skep/internal/cli"
+	"skep/internal/jail"
 )
 
 func main() {
+	jail.LaunchIfAsked()
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

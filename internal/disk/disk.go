@@ -30,6 +30,11 @@ func Open(d *plan.Disk) (f *os.File, made bool, err error) {
 			return nil, false, err
 		}
 	}
+	if d.Type == plan.DiskZvol {
+		if err := checkZvol(d); err != nil {
+			return nil, made, err
+		}
+	}
 	f, err = open(d)
 	if err != nil {
 		return nil, made, err

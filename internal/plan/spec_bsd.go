@@ -64,8 +64,8 @@ func (*Tree) Kind() Kind { return KindTree }
 func (t *Tree) Take() []string {
 	var lines []string
 	if !t.Existing {
-		lines = append(lines, command("mkdir", "-p", t.Path),
-			command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0755,nosuid", t.Size), "tmpfs", t.Path))
+		lines = append(lines, command("mkdir", "-m", "0755", t.Path),
+			command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,nosuid", t.Size), "tmpfs", t.Path))
 		for _, f := range t.Files {
 			lines = append(lines, command("install", "-D", "-m", "0555", f.Host, t.Path+f.Room))
 		}

@@ -1,0 +1,259 @@
+package jail
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// launchWait bounds each word of a launcher.
+const launchWait = 30 * time.Second
+
+// Launch is a program to be started in a jail.
+type Launch struct {
+	JID      int
+	Path     RoomPath
+	Argv     []string
+	UID, GID int
+	Limits   []Limit
+	// Console is a device that is opened inside first, so that it belongs to
+	// the jail, and stays open until the program runs.
+	Console RoomPath
+	// Stderr takes what the program says on its standard output and error.
+	Stderr *os.File
+	// Keep are descriptors that stay open in the program for as long as it
+	// lives: locks.
+	Keep []*os.File
+}
+
+// Child is a program in a jail, or about to be.
+type Child struct {
+	cmd    *exec.Cmd
+	conn   *net.UnixConn
+	start  uint64
+	exited chan struct{}
+	exit   Exit
+}
+
+// Prepare starts a launcher and returns once it stands in the jail with the
+// console open and waits.
+func Prepare(ctx context.Context, l Launch) (*Child, error) {
+	c, err := begin(order{
+		Do: doExec, JID: l.JID, Path: string(l.Path), Argv: l.Argv, UID: l.UID, GID: l.GID, Limits: l.Limits,
+		Open: string(l.Console), Kept: len(l.Keep),
+	}, l.Stderr, l.Keep)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, c.Kill)
+	defer stop()
+	r, err := c.hear()
+	if err == nil && !r.Ready {
+		err = r.err()
+	}
+	if err != nil {
+		c.Kill()
+		<-c.exited
+		c.conn.Close()
+		return nil, err
+	}
+	info, err := Look(c.Pid())
+	if err != nil {
+		c.Kill()
+		<-c.exited
+		return nil, err
+	}
+	c.start = info.Start
+	return c, nil
+}
+
+// Go lets the launcher become the program, and returns once it has.
+func (c *Child) Go() error {
+	defer c.conn.Close()
+	if _, err := c.conn.Write([]byte{'g'}); err != nil {
+		return fmt.Errorf("start it: %w", err)
+	}
+	r, err := c.hear()
+	if errors.Is(err, io.EOF) {
+		return nil // closed by exec
+	}
+	if err == nil {
+		err = r.err()
+	}
+	c.Kill()
+	<-c.exited
+	return err
+}
+
+// begin starts a launcher and tells it what to do.
+func begin(o order, stderr *os.File, keep []*os.File) (*Child, error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find skep's own program: %w", err)
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	theirs, ours := os.NewFile(uintptr(fds[1]), "launcher"), os.NewFile(uintptr(fds[0]), "keeper")
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	ours.Close()
+	if err != nil {
+		return nil, err
+	}
+	c := &Child{
+		cmd: &exec.Cmd{
+			Path: exe, Args: []string{"skep", launcherName}, Dir: "/",
+			// Few threads: each counts against the jail's limit until exec.
+			Env:         []string{"GOMAXPROCS=1"},
+			Stdout:      stderr,
+			Stderr:      stderr,
+			ExtraFiles:  append([]*os.File{theirs}, keep...),
+			SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+		},
+		conn: conn.(*net.UnixConn), exited: make(chan struct{}),
+	}
+	if stderr == nil {
+		c.cmd.Stdout, c.cmd.Stderr = nil, nil
+	}
+	if err := c.cmd.Start(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	go func() {
+		_ = c.cmd.Wait()
+		if s, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
+			c.exit = Exit{Seen: true, Code: s.ExitStatus()}
+			if s.Signaled() {
+				c.exit.Code, c.exit.Signal = 0, int(s.Signal())
+			}
+		}
+		close(c.exited)
+	}()
+	_ = c.conn.SetDeadline(time.Now().Add(launchWait))
+	if _, err := c.conn.Write(text); err != nil {
+		c.Kill()
+		return nil, err
+	}
+	return c, nil
+}
+
+// hear reads one report; io.EOF says that the launcher's end was closed.
+func (c *Child) hear() (report, error) {
+	_ = c.conn.SetReadDeadline(time.Now().Add(launchWait))
+	var r report
+	var line []byte
+	one := make([]byte, 1)
+	for len(line) < 4096 {
+		n, err := c.conn.Read(one)
+		if n == 0 {
+			if err == nil || errors.Is(err, syscall.ECONNRESET) {
+				err = io.EOF
+			}
+			return r, err
+		}
+		if one[0] == '\n' {
+			break
+		}
+		line = append(line, one[0])
+	}
+	return r, json.Unmarshal(bytes.TrimSpace(line), &r)
+}
+
+func (r report) err() error {
+	if r.Errno == 0 && r.Step == "" {
+		return nil
+	}
+	return &StepError{Step: r.Step, Errno: syscall.Errno(r.Errno)}
+}
+
+// Pid is its number on the host.
+func (c *Child) Pid() int { return c.cmd.Process.Pid }
+
+// Start is when it started, as in Info.
+func (c *Child) Start() uint64 { return c.start }
+
+// Exited is closed when it is gone.
+func (c *Child) Exited() <-chan struct{} { return c.exited }
+
+// Exit is how it ended; valid once Exited is closed.
+func (c *Child) Exit() Exit { return c.exit }
+
+// Kill ends it at once.
+func (c *Child) Kill() { _ = c.cmd.Process.Kill() }
+
+// Signal sends it a signal.
+func (c *Child) Signal(s os.Signal) error { return c.cmd.Process.Signal(s) }
+
+// DestroyVM ends a VM of a jail from inside of that jail, where no other VM of
+// the same name can be meant. One that is not there is no error.
+func DestroyVM(jid int, name string) error {
+	c, err := begin(order{Do: doDestroy, JID: jid, VM: name}, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer c.conn.Close()
+	r, err := c.hear()
+	<-c.exited
+	if err != nil {
+		return fmt.Errorf("destroy the VM %s: %w", name, err)
+	}
+	// EINVAL: no VM of that name that this jail may see.
+	if e := syscall.Errno(r.Errno); e != 0 && e != unix.EINVAL && e != unix.ENOENT {
+		return r.err()
+	}
+	return nil
+}
+
+// DestroyVMOutside ends a VM that outlived its jail.
+func DestroyVMOutside(name string) error {
+	if err := destroyVM(name); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("destroy the VM %s: %w", name, err)
+	}
+	return nil
+}
+
+// Socket is a TCP socket in the network of a jail. It is not connected.
+func Socket(jid int) (int, error) {
+	c, err := begin(order{Do: doSocket, JID: jid}, nil, nil)
+	if err != nil {
+		return -1, err
+	}
+	defer c.conn.Close()
+	defer func() { c.Kill(); <-c.exited }()
+	text, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := c.conn.ReadMsgUnix(text, oob)
+	if err != nil {
+		return -1, fmt.Errorf("ask the jail for a socket: %w", err)
+	}
+	if oobn == 0 {
+		var r report
+		_ = json.Unmarshal(bytes.TrimSpace(text[:n]), &r)
+		return -1, r.err()
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) != 1 {
+		return -1, fmt.Errorf("ask the jail for a socket: %w", errors.Join(err, errors.New("no descriptor came")))
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return -1, errors.New("ask the jail for a socket: no descriptor came")
+	}
+	unix.CloseOnExec(fds[0])
+	return fds[0], nil
+}

@@ -1,0 +1,206 @@
+package jail
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// launcherName is the only argument of the process that becomes a hypervisor.
+// It is no verb, so that nobody comes upon it. Not argument zero: where that is
+// longer than the path, Go replaces it on FreeBSD (forkExec in syscall).
+//
+// Between fork and exec a Go program can do very little, and some of what a
+// cell needs must be done by the process itself: procctl(2), jail_attach(2).
+// So skep starts itself once more in this way. That process stands outside
+// of the room until it has all it needs, enters, and becomes the hypervisor; it
+// opens nothing in between but the console's end of the null modem.
+const launcherName = "(launcher)"
+
+// launcherFD is the socket to the keeper. It is closed by exec, which is how
+// the keeper sees that exec has happened.
+const launcherFD = 3
+
+// firstKept is the first of the descriptors that stay open in the hypervisor.
+const firstKept = 4
+
+// What a launcher can be asked to do.
+const (
+	doExec    = "exec"
+	doDestroy = "destroy" // a VM, as a process of its jail
+	doSocket  = "socket"  // make a socket in the jail's network, and hand it out
+)
+
+// order is what a launcher is told, as one JSON text.
+type order struct {
+	Do     string   `json:"do"`
+	JID    int      `json:"jid"`
+	Path   string   `json:"path,omitempty"`
+	Argv   []string `json:"argv,omitempty"`
+	UID    int      `json:"uid,omitempty"`
+	GID    int      `json:"gid,omitempty"`
+	Limits []Limit  `json:"limits,omitempty"`
+	// Open is a device that is opened, inside, before exec, and closed by it.
+	Open string `json:"open,omitempty"`
+	Kept int    `json:"kept,omitempty"` // descriptors that stay open
+	VM   string `json:"vm,omitempty"`
+}
+
+// report is what it answers.
+type report struct {
+	Ready bool   `json:"ready,omitempty"`
+	Step  string `json:"step,omitempty"`
+	Errno int    `json:"errno,omitempty"`
+}
+
+// LaunchIfAsked turns the process into a launcher where it was started as one.
+// It must be called before anything else is done, and then does not return.
+func LaunchIfAsked() {
+	if len(os.Args) != 2 || os.Args[1] != launcherName {
+		return
+	}
+	runtime.LockOSThread()
+	debug.SetGCPercent(-1) // from here on every new thread or page may be over a limit
+	buf := make([]byte, 256<<10)
+	n, err := unix.Read(launcherFD, buf)
+	if err != nil || n == 0 {
+		os.Exit(1)
+	}
+	var o order
+	if err := json.Unmarshal(buf[:n], &o); err != nil {
+		os.Exit(1)
+	}
+	step, err := o.obey()
+	errno, _ := err.(unix.Errno)
+	if err != nil && errno == 0 {
+		errno, step = unix.EINVAL, step+": "+err.Error()
+	}
+	say(report{Step: step, Errno: int(errno)})
+	if err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func say(r report) {
+	b, _ := json.Marshal(r)
+	_, _ = unix.Write(launcherFD, append(b, '\n'))
+}
+
+// obey returns the step that failed.
+func (o order) obey() (step string, err error) {
+	unix.CloseOnExec(launcherFD)
+	if err := harden(); err != nil {
+		return "harden", err
+	}
+	if err := attach(o.JID); err != nil {
+		return "enter the jail", err
+	}
+	switch o.Do {
+	case doExec:
+		return o.exec()
+	case doDestroy:
+		return "destroy the VM", destroyVM(o.VM)
+	case doSocket:
+		return handSocket()
+	}
+	return "understand " + o.Do, unix.EINVAL
+}
+
+// exec becomes the hypervisor. The order: what may fail for want of a right
+// first, then the rights go, then the limits, under which this program could
+// not live.
+func (o order) exec() (step string, err error) {
+	if o.Open != "" {
+		fd, err := unix.Open(o.Open, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return "open the console " + o.Open, err
+		}
+		_ = fd // exec closes it; by then the keeper has the other end
+	}
+	// Everything that exec needs is made now.
+	path, err := unix.BytePtrFromString(o.Path)
+	if err != nil {
+		return "exec", err
+	}
+	argv := make([]*byte, len(o.Argv)+1)
+	for i, a := range o.Argv {
+		if argv[i], err = unix.BytePtrFromString(a); err != nil {
+			return "exec", err
+		}
+	}
+	env := []*byte{nil}
+	say(report{Ready: true})
+	var word [1]byte
+	if n, err := unix.Read(launcherFD, word[:]); err != nil || n != 1 {
+		return "wait for the keeper", unix.ECANCELED
+	}
+	if o.UID != 0 {
+		if err := unix.Setgroups(nil); err != nil {
+			return "drop groups", err
+		}
+		if err := unix.Setgid(o.GID); err != nil {
+			return "setgid", err
+		}
+		if err := unix.Setuid(o.UID); err != nil {
+			return "setuid", err
+		}
+	}
+	for _, l := range o.Limits {
+		if err := limit(l); err != nil {
+			return "limit " + l.Name, err
+		}
+	}
+	// Whatever else was inherited from whoever started skep ends here.
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(firstKept+o.Kept), uintptr(^uint32(0)), 0)
+	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])))
+	return "exec " + o.Path, errno
+}
+
+// limitNumbers are the resources of setrlimit(2), sys/sys/resource.h.
+var limitNumbers = map[string]int{
+	"cpu": unix.RLIMIT_CPU, "fsize": unix.RLIMIT_FSIZE, "core": unix.RLIMIT_CORE, "stack": unix.RLIMIT_STACK,
+	"memlock": 6, "nproc": 7, "nofile": unix.RLIMIT_NOFILE, "as": unix.RLIMIT_AS,
+}
+
+func limit(l Limit) error {
+	n, ok := limitNumbers[l.Name]
+	if !ok {
+		return fmt.Errorf("there is no limit %q", l.Name)
+	}
+	r := unix.Rlimit{Cur: int64(l.Value), Max: int64(l.Value)}
+	return unix.Setrlimit(n, &r)
+}
+
+// destroyVM ends a VM by its name. Called inside, it can only end one that was
+// made inside: the kernel compares credentials.
+func destroyVM(name string) error {
+	return setSysctl("hw.vmm.destroy", name)
+}
+
+func setSysctl(node, value string) error {
+	n, v := []byte(node), append([]byte(value), 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS___SYSCTLBYNAME, uintptr(unsafe.Pointer(&n[0])), uintptr(len(n)), 0, 0, uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// handSocket makes a TCP socket in the jail's network and hands it out. A
+// socket belongs for ever to the network that it was made in, whoever has it.
+func handSocket() (step string, err error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return "make a socket", err
+	}
+	if err := unix.Sendmsg(launcherFD, []byte("\n"), unix.UnixRights(fd), nil, 0); err != nil {
+		return "hand out a socket", err
+	}
+	return "", nil
+}

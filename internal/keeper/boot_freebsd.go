@@ -1,0 +1,48 @@
+package keeper
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/devfs"
+	"skep/internal/jail"
+	"skep/internal/plan"
+)
+
+// bootID identifies this boot of the kernel. kern.boot_id came with FreeBSD
+// 15; before that it is the time at which init, process 1, was started, which
+// no clock that is set later changes.
+func bootID() string {
+	if id, err := unix.Sysctl("kern.boot_id"); err == nil && id != "" {
+		return id
+	}
+	init, err := jail.Look(1)
+	if err != nil {
+		return ""
+	}
+	return "init " + strconv.FormatUint(init.Start, 10)
+}
+
+// rememberRefused has nothing to remember: bhyve has one way to run a guest.
+func rememberRefused(*Keeper) {}
+
+// lives says whether the process still is the one that started then.
+func lives(pid int, start uint64) bool { return jail.Lives(pid, start) }
+
+// slotBusy asks the kernel whether a slot's rule set is there already: another
+// run directory's cell, or somebody else's jail. All of a host's cells meet
+// there, as rule sets belong to the whole host.
+func slotBusy(p *plan.Plan) bool {
+	m, err := devfs.Open("/dev")
+	if err != nil {
+		return false
+	}
+	defer m.Close()
+	for _, s := range plan.Specs[*plan.Ruleset](p) {
+		if rules, err := m.Rules(s.Number); err == nil && len(rules) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,371 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
+	"skep/internal/devfs"
+	"skep/internal/fault"
+	"skep/internal/jail"
+	"skep/internal/plan"
+)
+
+// takeTree makes the root of the jail and fills it.
+func (t *bsdTaker) takeTree(s *plan.Tree) error {
+	if s.Existing {
+		if err := existingTree(s); err != nil {
+			return err
+		}
+		return t.fill(s)
+	}
+	if err := os.Mkdir(s.Path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Its mode is that of the directory: with a mode option of its own, tmpfs(5)
+	// would refuse to be made read-only later.
+	err := jail.Mount("tmpfs", s.Path, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(s.Size, 10)}, jail.Option("nosuid"))
+	if err != nil {
+		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the room")
+	}
+	return t.furnish(s)
+}
+
+// existingTree refuses what cannot be a jail's root.
+func existingTree(s *plan.Tree) error {
+	info, err := os.Lstat(s.Path)
+	if err != nil || !info.IsDir() {
+		return fault.New(fault.Input, "jail.root names a directory with a system in it", "use %s as the jail's root: it is no directory", s.Path)
+	}
+	if kind, err := jail.MountedOn(filepath.Join(s.Path, "dev")); err != nil || kind != "" {
+		return fault.New(fault.Input, "no two jails share a mount: umount "+filepath.Join(s.Path, "dev"), "use %s as the jail's root: something is mounted on its /dev", s.Path)
+	}
+	return nil
+}
+
+// furnish fills the room, for a start or for a reset, and closes it for
+// writing.
+func (t *bsdTaker) furnish(s *plan.Tree) error {
+	if err := t.fill(s); err != nil {
+		return err
+	}
+	if s.Existing {
+		return nil
+	}
+	if err := readOnly(s, true); err != nil {
+		return fault.Wrap(fault.Jail, err, "", "make the room read-only")
+	}
+	return nil
+}
+
+// readOnly closes the room for writing, or opens it.
+func readOnly(s *plan.Tree, on bool) error {
+	how := "rw" // left out, the kernel would keep the "ro" of before
+	if on {
+		how = "ro"
+	}
+	return jail.Mount("tmpfs", s.Path, jail.Option("update"), jail.Option("nosuid"), jail.Option(how))
+}
+
+func (t *bsdTaker) fill(s *plan.Tree) error {
+	root, err := os.OpenRoot(s.Path)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range s.Files {
+		if err := copyIn(root, f.Host, f.Room, 0o555); err != nil {
+			return fault.Wrap(fault.Host, err, "", "put %s into the room", f.Host)
+		}
+	}
+	for _, c := range s.Copies {
+		if err := t.copyNamed(root, c); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.Dirs {
+		if err := root.MkdirAll(below(d), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.Points {
+		if err := write(root, p, strings.NewReader(""), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func below(room string) string { return strings.TrimPrefix(filepath.Clean(room), "/") }
+
+// copyNamed copies a file, or what a built-in name stands for.
+func (t *bsdTaker) copyNamed(root *os.Root, c plan.Copy) error {
+	switch c.From {
+	case plan.BuiltinHello:
+		return write(root, c.Room, strings.NewReader(string(hello.ROM())), 0o444)
+	case plan.ConfigFile:
+		text, err := t.screenConfig()
+		if err != nil {
+			return err
+		}
+		return write(root, c.Room, strings.NewReader(text), 0o400)
+	}
+	if err := copyIn(root, c.From, c.Room, 0o444); err != nil {
+		return fault.Wrap(fault.Input, err, "", "read %s", c.From)
+	}
+	return nil
+}
+
+func copyIn(root *os.Root, from, room string, mode fs.FileMode) error {
+	in, err := openPlain(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return write(root, room, in, mode)
+}
+
+// write makes a file of the room, with what directories it needs.
+func write(root *os.Root, room string, from io.Reader, mode fs.FileMode) error {
+	p := below(room)
+	if dir := filepath.Dir(p); dir != "." {
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	// Under its mode from the start: a password is never readable.
+	out, err := root.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, mode|0o200)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, from)
+	if cerr := out.Chmod(mode); err == nil {
+		err = cerr
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// strip removes every file of the room; what is mounted on stays.
+//
+// It cannot be made read-only again: tmpfs(5) refuses that as long as a removed
+// file is mapped, and bhyve is. So what is left of it, empty directories, is
+// made immutable, which a jail of securelevel 3 can undo as little.
+func strip(s *plan.Tree) error {
+	if s.Existing {
+		return nil
+	}
+	if err := readOnly(s, false); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.Path)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	dirs := map[string]bool{}
+	var errs []error
+	remove := func(room string) {
+		p := below(room)
+		if err := root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		for d := filepath.Dir(p); d != "."; d = filepath.Dir(d) {
+			dirs[d] = true
+		}
+	}
+	for _, f := range s.Files {
+		remove(f.Room)
+	}
+	for _, c := range s.Copies {
+		remove(c.Room)
+	}
+	left := []string{"."}
+	for _, d := range slices.Sorted(maps.Keys(dirs)) {
+		left = append(left, d)
+	}
+	for _, d := range slices.Backward(left) { // the deepest first
+		if d != "." && root.Remove(d) == nil {
+			continue
+		}
+		errs = append(errs, immutable(filepath.Join(s.Path, d), true))
+	}
+	return errors.Join(errs...)
+}
+
+// immutable sets or clears schg of chflags(1) on a directory of the room.
+func immutable(dir string, on bool) error {
+	const schg = 0x00020000 // SF_IMMUTABLE, sys/sys/stat.h
+	flags := 0
+	if on {
+		flags = schg
+	}
+	err := unix.Chflags(dir, flags)
+	if errors.Is(err, fs.ErrNotExist) && !on {
+		return nil
+	}
+	if err != nil {
+		return &fs.PathError{Op: "chflags", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// unlock makes the directories of the room writable for us again.
+func unlock(s *plan.Tree) error {
+	if s.Existing {
+		return nil
+	}
+	dirs := map[string]bool{".": true}
+	for _, f := range s.Files {
+		for d := filepath.Dir(below(f.Room)); d != "."; d = filepath.Dir(d) {
+			dirs[d] = true
+		}
+	}
+	for _, d := range slices.Sorted(maps.Keys(dirs)) {
+		if err := immutable(filepath.Join(s.Path, d), false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func releaseTree(s *plan.Tree) error {
+	if s.Existing {
+		for _, c := range s.Copies {
+			if err := removeFile(filepath.Join(s.Path, c.Room)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := jail.Unmount(s.Path); err != nil {
+		return err
+	}
+	return removeFile(s.Path)
+}
+
+// takeMount shows one file or directory of the host's in the room, or makes a
+// small tmpfs there.
+func takeMount(m *plan.Mount) error {
+	options := [][2]string{jail.Option("nosuid"), jail.Option("noexec")}
+	if m.Size > 0 {
+		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)}, [2]string{"mode", "0700"})
+		if err := jail.Mount("tmpfs", m.Path, options...); err != nil {
+			return fault.Wrap(fault.Jail, err, "", "make %s in the room", m.Room)
+		}
+		return nil
+	}
+	if m.ReadOnly {
+		options = append(options, jail.Option("ro"))
+	}
+	options = append(options, [2]string{"target", m.From}, [2]string{"from", m.From})
+	err := jail.Mount("nullfs", m.Path, options...)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENODEV):
+		return fault.Wrap(fault.Host, err, "kldload nullfs", "show %s in the room", m.From)
+	case errors.Is(err, unix.ENOTDIR) && !m.Dir:
+		return fault.Wrap(fault.Host, err, "nullfs mounts single files from FreeBSD 14 on: use a zvol", "show the file %s in the room", m.From)
+	}
+	return fault.Wrap(fault.Host, err, "", "show %s in the room", m.From)
+}
+
+// takeRuleset gives the rules to the kernel.
+func takeRuleset(s *plan.Ruleset) error {
+	rules, err := s.Rules()
+	if err != nil {
+		return err
+	}
+	m, err := devfs.Open("/dev")
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "write devfs rules")
+	}
+	defer m.Close()
+	if there, err := m.Rules(s.Number); err != nil || len(there) > 0 {
+		return fault.Wrap(fault.Jail, errors.Join(err, fmt.Errorf("it has %d rules already", len(there))), "devfs rule -s "+strconv.Itoa(s.Number)+" show",
+			"use rule set %d", s.Number)
+	}
+	for _, r := range rules {
+		if err := m.Add(s.Number, r); err != nil {
+			return fault.Wrap(fault.Jail, err, "", "write rule set %d", s.Number)
+		}
+	}
+	return nil
+}
+
+// releaseRuleset deletes the set if its rules are ours, or the first of ours.
+func releaseRuleset(s *plan.Ruleset) error {
+	rules, err := s.Rules()
+	if err != nil {
+		return err
+	}
+	m, err := devfs.Open("/dev")
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	there, err := m.Rules(s.Number)
+	if err != nil || len(there) == 0 {
+		return err
+	}
+	if len(there) > len(rules) || !reflect.DeepEqual(there, rules[:len(there)]) {
+		return nil // somebody else's
+	}
+	return m.DeleteSet(s.Number)
+}
+
+// takeDev mounts the room's /dev under its rules, and looks at it.
+func takeDev(d *plan.DevMount) error {
+	err := jail.Mount("devfs", d.Path, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(d.Ruleset)}, jail.Option("nosuid"), jail.Option("noexec"))
+	if err != nil {
+		return fault.Wrap(fault.Jail, err, "", "mount the room's /dev")
+	}
+	return inspect(d, false)
+}
+
+// inspect lists the room's /dev and compares it with the plan. One node too
+// many stops the cell, always; one too few stops it once all must be there.
+func inspect(d *plan.DevMount, all bool) error {
+	if kind, err := jail.MountedOn(d.Path); err != nil || kind != "devfs" {
+		return fault.New(fault.Jail, "", "trust the room's /dev: a %q is mounted there, not devfs", kind)
+	}
+	nodes, err := devfs.List(d.Path)
+	if err != nil {
+		return fault.Wrap(fault.Jail, err, "", "list the room's /dev")
+	}
+	diff := devfs.Compare(devfs.Paths(nodes), devfs.Planned(plan.Grants(d.Nodes)))
+	if len(diff.Extra) > 0 {
+		return fault.New(fault.Jail, "skep devfs-check shows what rules show a jail", "trust the room's /dev: it shows %s besides the planned nodes", strings.Join(diff.Extra, ", "))
+	}
+	if all && len(diff.Missing) > 0 {
+		return fault.New(fault.Jail, "", "trust the room's /dev: %s did not appear", strings.Join(diff.Missing, ", "))
+	}
+	return nil
+}
+
+// hide hides every node of the room's /dev, or applies the cell's rules again.
+func hide(d *plan.DevMount, on bool) error {
+	m, err := devfs.Open(d.Path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if on {
+		return m.Apply(devfs.Rule{Hide: true})
+	}
+	return m.ApplySet(d.Ruleset)
+}
