@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -34,13 +35,16 @@ type cellJSON struct {
 }
 
 func (a *app) ps() *cobra.Command {
-	var asJSON, quiet bool
+	var asJSON, quiet, boot, running bool
 	cmd := &cobra.Command{
-		Use:   "ps",
+		Use:   "ps [NAME…]",
 		Short: "List cells",
-		Long:  "List every cell that has a file in the configuration directory, runs, or has run.",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Long: `List every cell that has a file in the configuration directory, runs, or has
+run; or those that are named, or with --boot those that start with the host.
+
+With --running the status is 1 unless every one of them is running.`,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			cells, orphans, err := listCells(dirs)
 			if err == nil && len(orphans) > 0 {
@@ -49,6 +53,16 @@ func (a *app) ps() *cobra.Command {
 			}
 			if err != nil {
 				return err
+			}
+			if cells, err = a.chosen(dirs, cells, args, boot); err != nil {
+				return err
+			}
+			if running && !allRun(cells) {
+				defer func() {
+					if err == nil {
+						err = shownError{fault.Host}
+					}
+				}()
 			}
 			switch {
 			case asJSON:
@@ -72,7 +86,42 @@ func (a *app) ps() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs")
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "names only")
+	cmd.Flags().BoolVar(&boot, "boot", false, "the cells whose file says start = \"boot\"")
+	cmd.Flags().BoolVar(&running, "running", false, "exit with 1 unless every one is running")
 	return cmd
+}
+
+// chosen leaves of the cells those that are asked for. A name that nobody knows
+// is a mistake, and so is a file that may start with the host and cannot be
+// read.
+func (a *app) chosen(dirs host.Dirs, cells []cellJSON, names []string, boot bool) ([]cellJSON, error) {
+	if boot && len(names) > 0 {
+		return nil, usage("take both --boot and names")
+	}
+	if boot {
+		list, bad := a.bootCells(dirs)
+		if bad {
+			return nil, shownError{fault.Input}
+		}
+		for _, c := range list {
+			names = append(names, c.Name)
+		}
+	} else if len(names) == 0 {
+		return cells, nil
+	}
+	some := []cellJSON{}
+	for _, n := range names {
+		i := slices.IndexFunc(cells, func(c cellJSON) bool { return c.Name == n })
+		if i < 0 {
+			return nil, fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", n)
+		}
+		some = append(some, cells[i])
+	}
+	return some, nil
+}
+
+func allRun(cells []cellJSON) bool {
+	return !slices.ContainsFunc(cells, func(c cellJSON) bool { return c.State != string(store.Running) || c.KeeperPID == 0 })
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
