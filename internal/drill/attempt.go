@@ -64,6 +64,7 @@ const (
 	groupMemory     = "memory"
 	groupSockets    = "sockets"
 	groupKernel     = "the kernel"
+	groupKVM        = "KVM"
 	groupRights     = "rights"
 	groupCells      = "other cells"
 	groupExhaustion = "exhaustion"

@@ -200,3 +200,13 @@ func words32(values ...uint32) []byte {
 	}
 	return b
 }
+
+// victim is a new file of the host to be renamed or removed.
+func (b *Bait) victim(what string) string {
+	f, err := os.CreateTemp(b.public, what+"-")
+	if err != nil {
+		return b.public + "/none"
+	}
+	defer f.Close()
+	return f.Name()
+}

@@ -25,6 +25,7 @@ type Scene struct {
 	Proc      *jail.Process
 	KVM       *machine // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
+	measuring bool // layers are missing on purpose: nothing is left out for want of one
 
 	stacks *[]uint64 // where the stacks of all attackers so far were
 }

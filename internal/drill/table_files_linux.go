@@ -1,10 +1,140 @@
 package drill
 
 import (
+	"encoding/binary"
+	"fmt"
+
 	"golang.org/x/sys/unix"
 )
 
+// fileAttempts reach for files of the host. The first of them are tried in the start as well, where
+// the hypervisor still may open files: there it is the room that has none.
 var fileAttempts = []Attempt{
-	{ID: "open-passwd", Group: groupFiles, Tries: "read a file of the host by its path", Start: true, Do: open("/etc/passwd", unix.O_RDONLY)},
-	{ID: "open-bait", Group: groupFiles, Tries: "read a file that everybody may read", Start: true, Do: open(baitFile, unix.O_RDONLY)},
+	{ID: "open-passwd", Tries: "read /etc/passwd", Start: true, Do: open("/etc/passwd", unix.O_RDONLY)},
+	{ID: "open-bait", Tries: "read a file of the host that everybody may read", Start: true, Do: open(baitFile, unix.O_RDONLY)},
+	{ID: "open-to-write", Tries: "write to a file of the host that everybody may write to", Start: true, Do: open(baitFile, unix.O_WRONLY)},
+	{ID: "open-secret", Tries: "read a file that only its owner may read", Start: true,
+		Do: open(late(func(s *Scene) any { return s.Bait.secret }), unix.O_RDONLY)},
+	{ID: "climb", Tries: "climb out of the root with ..", Start: true,
+		Do: open(late(func(s *Scene) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
+	{ID: "climb-relative", Tries: "climb out of the working directory with ..", Start: true,
+		Do: open(late(func(s *Scene) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
+	{ID: "openat2", Tries: "the same by openat2(2)", Start: true,
+		Do: try(unix.SYS_OPENAT2, atCWD, baitFile, words(unix.O_RDONLY, 0, 0), 24).opening()},
+	{ID: "old-open", Tries: "the same by the old open(2)", Start: true, Do: try(unix.SYS_OPEN, baitFile, unix.O_RDONLY, 0).opening()},
+	{ID: "magic-root", Tries: "walk through /proc/1/root", Start: true,
+		Do: open(late(func(s *Scene) any { return "/proc/1/root" + s.Bait.file }), unix.O_RDONLY)},
+	{ID: "magic-cwd", Tries: "walk through /proc/self/cwd", Start: true, Do: open("/proc/self/cwd/.", unix.O_RDONLY)},
+	{ID: "magic-exe", Tries: "open its own program, to write to it for the next who runs it", Start: true, Do: open("/proc/self/exe", unix.O_RDONLY)},
+	{ID: "magic-fd", Tries: "open a descriptor anew through /proc/self/fd", Start: true, Do: open("/proc/self/fd/0", unix.O_RDONLY)},
+	{ID: "dev-fd", Tries: "open a descriptor anew through /dev/fd", Start: true, Do: open("/dev/fd/0", unix.O_RDONLY)},
+	{ID: "leaked-descriptors", Tries: "use a descriptor that the caller forgot to close", Start: true, Do: code(leakedDescriptors)},
+	{ID: "leaked-directory", Tries: "open a path below a directory that the caller left open",
+		Start: true, Do: try(unix.SYS_OPENAT, late(func(s *Scene) any { return s.Bait.leaks[2] }), "etc/passwd", unix.O_RDONLY, 0).opening()},
+	{ID: "planned-as-directory", Tries: "open a path below each descriptor that the plan hands in", Start: true, Do: code(belowPlanned)},
+	{ID: "open-by-handle", Tries: "open a file of the host by its handle", Do: code(openByHandle)},
+	{ID: "handle-of-root", Tries: "get a handle of the root", Start: true,
+		Do: try(unix.SYS_NAME_TO_HANDLE_AT, atCWD, "/", append(words32(128, 0), make([]byte, 128)...), space(8), 0).pastGate(unix.EOPNOTSUPP, unix.EOVERFLOW)},
+	{ID: "list-root", Tries: "list the root", Start: true, Do: open("/", unix.O_RDONLY|unix.O_DIRECTORY)},
+	{ID: "stat", Tries: "see whether a file of the host is there", Start: true, Do: try(unix.SYS_NEWFSTATAT, atCWD, baitFile, space(256), 0)},
+	{ID: "statx", Tries: "the same by statx(2)", Start: true, Do: try(unix.SYS_STATX, atCWD, baitFile, 0, 0x7ff, space(256))},
+	{ID: "readlink", Tries: "see where its own program lies on the host", Start: true, Do: try(unix.SYS_READLINKAT, atCWD, "/proc/self/exe", space(256), 256)},
+	{ID: "create-in-root", Tries: "make a file in the root", Start: true, Do: code(createInRoot)},
+	{ID: "create-on-host", Tries: "make a file in a directory of the host's that is everybody's", Start: true, Do: open(baitNew, unix.O_WRONLY|unix.O_CREAT)},
+	{ID: "tmpfile", Tries: "make a file without a name there", Start: true, Do: open(baitPublic, unix.O_WRONLY|unix.O_TMPFILE)},
+	{ID: "mkdir", Tries: "make a directory there", Do: try(unix.SYS_MKDIRAT, atCWD, inPublic("dir"), 0o700)},
+	{ID: "symlink", Tries: "make a symbolic link there", Do: try(unix.SYS_SYMLINKAT, "/etc/passwd", atCWD, inPublic("link"))},
+	{ID: "hard-link", Tries: "give a file of the host a second name", Do: try(unix.SYS_LINKAT, atCWD, baitFile, atCWD, inPublic("hard"), 0)},
+	{ID: "rename", Tries: "rename a file of the host", Do: code(renameBait)},
+	{ID: "unlink", Tries: "remove a file of the host", Do: code(unlinkBait)},
+	{ID: "truncate", Tries: "truncate a file of the host", Do: try(unix.SYS_TRUNCATE, baitFile, 18)},
+	{ID: "chmod", Tries: "make a file of the host set-user-ID", Do: try(unix.SYS_FCHMODAT, atCWD, baitFile, 0o666)},
+	{ID: "chown", Tries: "take over a file of the host", Do: try(unix.SYS_FCHOWNAT, atCWD, baitFile, none, none, 0)},
+	{ID: "utimes", Tries: "forge a file's time stamps", Do: try(unix.SYS_UTIMENSAT, atCWD, baitFile, 0, 0)},
+	{ID: "xattr", Tries: "give a file of the host an extended attribute",
+		Do: try(unix.SYS_SETXATTR, baitFile, "user.skep", "drill", 5, 0).pastGate(unix.EOPNOTSUPP)},
+	{ID: "chdir", Tries: "go to a directory of the host", Do: try(unix.SYS_CHDIR, baitPublic), Fresh: true},
+	{ID: "fchdir", Tries: "go through a leaked descriptor to the host's root", Do: try(unix.SYS_FCHDIR, late(func(s *Scene) any { return s.Bait.leaks[2] })), Fresh: true},
+	{ID: "chroot", Tries: "change the root, to climb out of it afterwards", Do: try(unix.SYS_CHROOT, baitPublic), Fresh: true},
+	{ID: "watch", Tries: "watch a directory of the host (inotify)", Do: code(watch)},
+	{ID: "fanotify", Tries: "watch all of a file system (fanotify)", Do: try(unix.SYS_FANOTIFY_INIT, 0, 0).opening()},
 }
+
+// leakedDescriptors asks for the mode of every number that is not planned.
+func leakedDescriptors(s *Scene) Outcome {
+	planned := s.planned()
+	for fd := range 256 {
+		if _, ok := planned[fd]; ok {
+			continue
+		}
+		r := s.call(unix.SYS_FCNTL, fd, unix.F_GETFL)
+		if r.gone {
+			return stopped(killed)
+		}
+		if r.errno == unix.EBADF {
+			continue
+		}
+		return escaped(fmt.Sprintf("descriptor %d is open", fd))
+	}
+	return stopped(absent)
+}
+
+func belowPlanned(s *Scene) Outcome {
+	last := stopped(absent)
+	for fd := range s.planned() {
+		r := s.call(unix.SYS_OPENAT, fd, "..", unix.O_RDONLY, 0)
+		if last = (attempt{}).judge(r); !last.Stopped || r.gone {
+			return last
+		}
+	}
+	return last
+}
+
+// openByHandle goes by way of a descriptor that lies on the host's file system: the console's log.
+func openByHandle(s *Scene) Outcome {
+	if s.Bait.handle == nil {
+		return stopped("no handles on this file system")
+	}
+	// The log may lie on another file system than the bait; the leaked descriptor does not.
+	last := stopped(absent)
+	for _, fd := range []any{s.Bait.leaks[0], handed("console-log")(s)} {
+		r := s.call(unix.SYS_OPEN_BY_HANDLE_AT, fd, s.Bait.handle, unix.O_RDONLY)
+		if r.errno == unix.EBADF || r.errno == unix.ESTALE {
+			last = attempt{}.judge(r)
+			continue
+		}
+		return attempt{}.judge(r)
+	}
+	return last
+}
+
+func createInRoot(s *Scene) Outcome {
+	name := fmt.Sprintf("/skep-drill-%d", s.Bait.pid())
+	r := s.call(unix.SYS_OPENAT, atCWD, name, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if r.errno == 0 && !r.gone {
+		s.call(unix.SYS_CLOSE, r.value)
+		s.call(unix.SYS_UNLINKAT, atCWD, name, 0)
+	}
+	return attempt{}.judge(r)
+}
+
+func renameBait(s *Scene) Outcome {
+	old, new := s.Bait.victim("rename"), s.Bait.public+"/renamed"
+	return attempt{}.judge(s.call(unix.SYS_RENAMEAT2, atCWD, old, atCWD, new, 0))
+}
+
+func unlinkBait(s *Scene) Outcome {
+	return attempt{}.judge(s.call(unix.SYS_UNLINKAT, atCWD, s.Bait.victim("unlink"), 0))
+}
+
+func watch(s *Scene) Outcome {
+	r := s.call(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_CLOSE, r.value)
+	return attempt{}.judge(s.call(unix.SYS_INOTIFY_ADD_WATCH, r.value, s.Bait.public, unix.IN_CREATE))
+}
+
+// le32 reads a number of the kernel's.
+func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }

@@ -85,7 +85,13 @@ var (
 	baitFile    = late(func(s *Scene) any { return s.Bait.file })
 	baitDir     = late(func(s *Scene) any { return s.Bait.dir })
 	baitPublic  = late(func(s *Scene) any { return s.Bait.public })
-	baitNew     = late(func(s *Scene) any { return s.Bait.public + "/new" })
+	baitNew     = inPublic("new")
 	baitProgram = late(func(s *Scene) any { return s.Bait.program })
 	baitPID     = late(func(s *Scene) any { return s.Bait.pid() })
 )
+
+// inPublic is a new name in the directory of the host's that is everybody's: a second attempt in
+// another jail does not find the first one's.
+func inPublic(name string) late {
+	return func(s *Scene) any { return fmt.Sprintf("%s/%s-%d", s.Bait.public, name, s.Proc.Pid()) }
+}

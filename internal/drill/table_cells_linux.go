@@ -1,0 +1,83 @@
+package drill
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/plan"
+)
+
+// cellAttempts reach for a neighbour: another cell of the same host, which runs an honest guest
+// while this goes on.
+var cellAttempts = []Attempt{
+	{ID: "cell-console", Tries: "connect to a neighbour's console", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, socketOf("console"))},
+	{ID: "cell-monitor", Tries: "connect to a neighbour's monitor", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, socketOf("qmp"))},
+	{ID: "cell-control", Tries: "give orders to a neighbour's keeper", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, socketOf("control"))},
+	{ID: "cell-log", Tries: "read what a neighbour's guest said", Needs: needNeighbour, Do: open(late(logOf), unix.O_RDONLY)},
+	{ID: "cell-state", Tries: "read a neighbour's state", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return s.Neighbour.store.RunDir(s.Neighbour.name) + "/state.json" }), unix.O_RDONLY)},
+	{ID: "cell-signal", Tries: "signal a neighbour's hypervisor", Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
+	{ID: "cell-wake", Tries: "signal one of its threads", Needs: needNeighbour, Do: try(unix.SYS_TGKILL, late(neighbourPID), late(neighbourPID), 0)},
+	{ID: "cell-memory", Tries: "read a neighbour's memory", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "mem") }), unix.O_RDONLY)},
+	{ID: "cell-room", Tries: "walk into a neighbour's room", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "root/.") }), unix.O_RDONLY)},
+	{ID: "cell-group", Tries: "move itself into a neighbour's control group", Needs: needNeighbourGroup, Do: open(late(groupOf), unix.O_WRONLY)},
+	{ID: "shared-memory", Tries: "attach shared memory of the host", Needs: needShared, Do: code(attachShared)},
+}
+
+func needNeighbour(s *Scene) (string, bool) {
+	return "there is no neighbour", s.Neighbour != nil
+}
+
+func neighbourPID(s *Scene) any { return s.Neighbour.state().PID }
+
+func neighbourPlan[T plan.Spec](s *Scene) []T {
+	if p := s.Neighbour.state().Plan; p != nil {
+		return plan.Specs[T](p)
+	}
+	return nil
+}
+
+func socketOf(name string) func(*Scene) []byte {
+	return func(s *Scene) []byte {
+		for _, sock := range neighbourPlan[*plan.Socket](s) {
+			if sock.Name == name {
+				return local(sock.Path)
+			}
+		}
+		return local("/none")
+	}
+}
+
+func logOf(s *Scene) any {
+	for _, l := range neighbourPlan[*plan.Log](s) {
+		if l.Name == "console-log" {
+			return l.Path
+		}
+	}
+	return "/none"
+}
+
+func needNeighbourGroup(s *Scene) (string, bool) {
+	return "the neighbour has no control group", s.Neighbour != nil && len(neighbourPlan[*plan.Cgroup](s)) > 0
+}
+
+func groupOf(s *Scene) any { return neighbourPlan[*plan.Cgroup](s)[0].Path + "/cgroup.procs" }
+
+func needShared(s *Scene) (string, bool) {
+	return "this kernel has no System V shared memory", s.Bait.shm >= 0
+}
+
+func attachShared(s *Scene) Outcome {
+	const readOnly = 0o10000
+	r := s.call(unix.SYS_SHMAT, s.Bait.shm, 0, readOnly)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_SHMDT, r.value)
+	if string(s.get(r.value, len(baitText))) != baitText {
+		return stopped(absent) // another one of that number
+	}
+	return escaped("it reads " + baitText)
+}
+
+func procFile(pid int, name string) string { return fmt.Sprintf("/proc/%d/%s", pid, name) }

@@ -1,0 +1,196 @@
+package drill
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+	"skep/internal/layer"
+	"skep/internal/plan"
+)
+
+// exhaustionAttempts use up what the host has. Each goes a little over what the plan grants and no
+// further. The neighbour has to answer after each of them.
+var exhaustionAttempts = []Attempt{
+	{ID: "threads", Tries: "start threads without end", Needs: granted(layer.CgroupPids, layer.RLimits), Do: well(threads), Fresh: true},
+	{ID: "processes", Tries: "start processes without end", Do: well(processes), Fresh: true},
+	{ID: "memory", Tries: "use memory without end", Needs: granted(layer.CgroupMemory), Do: well(useMemory), Fresh: true},
+	{ID: "descriptors", Tries: "open descriptors without end", Do: well(descriptors), Fresh: true},
+	{ID: "processor", Tries: "use more of the processor than it may", Needs: granted(layer.CgroupCPU), Do: well(processor)},
+	{ID: "console-log", Tries: "fill the host's disk by way of the console's log", Do: well(flood("console-log", func(s *Scene) uint64 { return uint64(handed("console-log")(s).(int)) }))},
+	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words", Do: well(flood("hypervisor-log", func(*Scene) uint64 { return 2 }))},
+	{ID: "disk", Tries: "let a disk of its own grow", Needs: needDisk, Do: well(growDisk)},
+}
+
+// granted leaves an attempt out where this host gives the caller none of the layers that would bound
+// it: that is told at each start, and is no escape.
+func granted(any ...layer.ID) func(*Scene) (string, bool) {
+	return func(s *Scene) (string, bool) {
+		for _, id := range any {
+			if s.on(id) || s.measuring {
+				return "", true
+			}
+		}
+		return fmt.Sprintf("the layer %s is not to be had here", any[0]), false
+	}
+}
+
+// well is an attempt after which the host and the neighbour are looked at.
+func well(try func(*Scene) Outcome) code {
+	return func(s *Scene) Outcome {
+		o := try(s)
+		if s.Neighbour == nil || !o.Stopped {
+			return o
+		}
+		if err := s.Neighbour.answers(); err != nil {
+			return escaped("the neighbour does not answer any more: " + err.Error())
+		}
+		return o
+	}
+}
+
+func (s *Scene) jailPlan() *plan.Jail { return plan.Specs[*plan.Jail](s.Plan)[0] }
+
+func (s *Scene) limit(name string) int {
+	for _, l := range s.jailPlan().Rlimits {
+		if l.Name == name {
+			return int(l.Value)
+		}
+	}
+	return 0
+}
+
+// until makes a call until it fails, or succeeds once too often.
+func (s *Scene) until(most int, call func() result) Outcome {
+	for range most + 1 {
+		r := call()
+		if r.gone || r.errno != 0 {
+			return attempt{}.judge(r)
+		}
+	}
+	return escaped(fmt.Sprintf("more than %d", most))
+}
+
+// threadFlags are those that the filter lets pass: CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM|SETTLS|
+// PARENT_SETTID|CHILD_CLEARTID.
+const threadFlags = 0x3d0f00
+
+func threads(s *Scene) Outcome {
+	most := s.limit("nproc")
+	id := s.put(make([]byte, 16))
+	return s.until(most, func() result { return s.via(thenStay, unix.SYS_CLONE, threadFlags, 0, id, id, 0) })
+}
+
+func processes(s *Scene) Outcome {
+	return s.until(s.limit("nproc"), func() result { return s.via(thenStay, unix.SYS_CLONE, uint64(unix.SIGCHLD), 0, 0, 0, 0) })
+}
+
+func descriptors(s *Scene) Outcome {
+	return s.until(s.limit("nofile"), func() result { return s.call(unix.SYS_EVENTFD2, 0, 0) })
+}
+
+// useMemory goes over the bound of the control group by a quarter of it.
+func useMemory(s *Scene) Outcome {
+	const chunk = 8 << 20
+	bound := int(twinMemory + twinOverhead)
+	return s.until(bound*5/4/chunk, func() result {
+		return s.call(unix.SYS_MMAP, 0, chunk, rw, anonymous|unix.MAP_POPULATE, none, 0)
+	})
+}
+
+// processor has the kernel work for a while and looks at the time it used.
+func processor(s *Scene) Outcome {
+	const (
+		chunk = 512 << 10
+		span  = 700 * time.Millisecond
+	)
+	buf := s.scratch
+	before, began := processorTime(s.Proc.Pid()), time.Now()
+	for time.Since(began) < span {
+		if r := s.call(unix.SYS_GETRANDOM, buf, chunk, 0); r.gone || r.errno != 0 {
+			return attempt{}.judge(r)
+		}
+	}
+	share := float64(processorTime(s.Proc.Pid())-before) / float64(time.Since(began))
+	// The bound is per 100 ms, and the first may be gone already.
+	if most := float64(twinCPU)/100 + 0.25; share > most {
+		return escaped(fmt.Sprintf("it used %.0f%% of a processor", 100*share))
+	}
+	return stopped("throttled")
+}
+
+// processorTime is fields 14 and 15 of /proc/PID/stat, in hundredths of a second.
+func processorTime(pid int) time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	total := 0
+	for _, f := range fields[11:13] {
+		n, _ := strconv.Atoi(f)
+		total += n
+	}
+	return time.Duration(total) * 10 * time.Millisecond
+}
+
+// flood writes to a log as fast as it can and looks at how large that gets.
+func flood(name string, fd func(*Scene) uint64) func(*Scene) Outcome {
+	return func(s *Scene) Outcome {
+		const (
+			chunk = 256 << 10
+			total = 48 << 20
+		)
+		var log *plan.Log
+		for _, l := range plan.Specs[*plan.Log](s.Plan) {
+			if l.Name == name {
+				log = l
+			}
+		}
+		if log == nil {
+			return stopped(absent)
+		}
+		largest, last := int64(0), result{}
+		for range total / chunk {
+			last = s.call(unix.SYS_WRITE, fd(s), s.scratch, chunk)
+			if info, err := os.Stat(log.Path); err == nil {
+				largest = max(largest, info.Size())
+			}
+			if last.gone {
+				break
+			}
+		}
+		// Twice the bound while it is being cut is what the disk has to have room for.
+		if most := 2*int64(log.Max) + 1<<20; largest > most {
+			return escaped(fmt.Sprintf("the log grew to %d MiB, its bound is %d", largest>>20, int64(log.Max)>>20))
+		}
+		if last.gone || last.errno != 0 {
+			return attempt{}.judge(last)
+		}
+		return stopped("cut")
+	}
+}
+
+func diskFD(s *Scene) (int, bool) {
+	for i, fd := range s.Spec.FDs {
+		if strings.HasPrefix(fd.Name, "disk:") {
+			return jail.FDNumber(i), true
+		}
+	}
+	return 0, false
+}
+
+func needDisk(s *Scene) (string, bool) {
+	_, ok := diskFD(s)
+	return "the cell has no disk", ok
+}
+
+func growDisk(s *Scene) Outcome {
+	fd, _ := diskFD(s)
+	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(twinDisk)+4096))
+}

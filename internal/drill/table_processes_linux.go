@@ -1,0 +1,136 @@
+package drill
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// processAttempts act on a process of the host: one that does nothing but wait, laid out as bait.
+var processAttempts = []Attempt{
+	{ID: "kill", Tries: "signal a process of the host", Start: true, Do: try(unix.SYS_KILL, baitPID, 0)},
+	{ID: "kill-group", Tries: "signal a group of processes of the host", Do: try(unix.SYS_KILL, late(func(s *Scene) any { return -s.Bait.pid() }), 0), NoControl: "the bait leads no group"},
+	{ID: "tgkill", Tries: "signal it by thread, with the call that virtual processors are woken with", Start: true, Do: try(unix.SYS_TGKILL, baitPID, baitPID, 0)},
+	{ID: "tkill", Tries: "the same by the old tkill(2)", Do: try(unix.SYS_TKILL, baitPID, 0)},
+	{ID: "sigqueue", Tries: "signal it with forged words", Do: try(unix.SYS_RT_SIGQUEUEINFO, baitPID, 0, append(words32(0, 0, ^uint32(0)), make([]byte, 116)...))},
+	{ID: "pidfd-open", Tries: "get a descriptor of it", Do: try(unix.SYS_PIDFD_OPEN, baitPID, 0).opening()},
+	{ID: "pidfd-getfd", Tries: "take a descriptor out of it", Do: code(takeDescriptor)},
+	{ID: "ptrace", Tries: "trace it", Do: code(trace)},
+	{ID: "vm-readv", Tries: "read its memory", Do: code(foreignMemory(unix.SYS_PROCESS_VM_READV))},
+	{ID: "vm-writev", Tries: "write to its memory", Do: code(foreignMemory(unix.SYS_PROCESS_VM_WRITEV))},
+	{ID: "proc-mem", Tries: "open its memory as a file", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "mem") }), unix.O_RDONLY)},
+	{ID: "proc-environ", Tries: "read its environment", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "environ") }), unix.O_RDONLY)},
+	{ID: "move-pages", Tries: "see where its memory lies", Do: try(unix.SYS_MOVE_PAGES, baitPID, 0, 0, 0, 0, 0)},
+	{ID: "kcmp", Tries: "compare its kernel objects with another's", Do: try(unix.SYS_KCMP, baitPID, baitPID, 0, 0, 0)},
+	{ID: "prlimit", Tries: "read and set its limits", Do: try(unix.SYS_PRLIMIT64, baitPID, unix.RLIMIT_NOFILE, 0, space(16))},
+	{ID: "affinity", Tries: "bind it to a processor", Do: try(unix.SYS_SCHED_SETAFFINITY, baitPID, 8, words(^uint64(0)))},
+	{ID: "nice", Tries: "slow it down", Do: try(unix.SYS_SETPRIORITY, 0, baitPID, 1)},
+	{ID: "signal-parent", Tries: "ask who its parent is, and signal that", Do: code(signalParent)},
+}
+
+func takeDescriptor(s *Scene) Outcome {
+	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.pid(), 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_CLOSE, r.value)
+	got := s.call(unix.SYS_PIDFD_GETFD, r.value, 3, 0)
+	if got.errno == 0 && !got.gone {
+		s.call(unix.SYS_CLOSE, got.value)
+	}
+	return attempt{}.judge(got)
+}
+
+func trace(s *Scene) Outcome {
+	r := s.call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, s.Bait.pid(), 0, 0)
+	if r.errno == 0 && !r.gone {
+		s.call(unix.SYS_PTRACE, unix.PTRACE_INTERRUPT, s.Bait.pid(), 0, 0)
+		s.call(unix.SYS_WAIT4, s.Bait.pid(), 0, unix.WALL, 0)
+		s.call(unix.SYS_PTRACE, unix.PTRACE_DETACH, s.Bait.pid(), 0, 0)
+	}
+	return attempt{}.judge(r)
+}
+
+// foreignMemory moves no byte: the right to is asked for first.
+func foreignMemory(call uint64) func(*Scene) Outcome {
+	return func(s *Scene) Outcome {
+		local := s.put(words(s.put(make([]byte, 8)), 8))
+		remote := s.put(words(8, 8))
+		return attempt{past: []unix.Errno{unix.EFAULT}}.judge(s.call(call, s.Bait.pid(), local, 1, remote, 1, 0))
+	}
+}
+
+// signalParent: a process whose parent is in another namespace is told 0.
+func signalParent(s *Scene) Outcome {
+	r := s.call(unix.SYS_GETPPID)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	if r.value == 0 {
+		return stopped(absent)
+	}
+	return attempt{}.judge(s.call(unix.SYS_KILL, r.value, 0))
+}
+
+// programAttempts start another program. Each is the attacker itself, so that its first words tell
+// of a success.
+var programAttempts = []Attempt{
+	{ID: "exec-host", Tries: "execute a program of the host", Fresh: true, Do: code(execPath(func(s *Scene) string { return s.Bait.program }))},
+	{ID: "exec-own", Tries: "execute the hypervisor again", Start: true, Fresh: true, Do: code(execPath(func(s *Scene) string { return string(s.Spec.Path) }))},
+	{ID: "exec-self", Tries: "execute itself through /proc/self/exe", Start: true, Fresh: true, Do: code(execPath(func(*Scene) string { return "/proc/self/exe" }))},
+	{ID: "exec-shell", Tries: "execute a shell", Start: true, Fresh: true, Do: try(unix.SYS_EXECVE, "/bin/sh", late(func(s *Scene) any { return s.pointers(s.put([]byte("sh\x00"))) }), 0)},
+	{ID: "exec-setuid", Tries: "execute a set-user-ID program, to become its owner", Fresh: true, Needs: needSetuid, Do: code(execSetuid)},
+	{ID: "execveat", Tries: "execute by execveat(2)", Fresh: true, Do: code(execAt)},
+	{ID: "exec-memfd", Tries: "execute a program that exists in memory only", Fresh: true, Do: code(execMemory)},
+	{ID: "memfd", Tries: "make a file in memory, to put a program there", Do: try(unix.SYS_MEMFD_CREATE, "drill", 0).opening()},
+	{ID: "memfd-secret", Tries: "make memory that not even the kernel can look at", NoControl: "", Do: try(unix.SYS_MEMFD_SECRET, 0).opening()},
+}
+
+// arguments are those with which the attacker keeps its connection, and so can say who it is.
+func (s *Scene) arguments() uint64 {
+	plus, nothing := s.put([]byte("+\x00")), s.put([]byte("\x00"))
+	argv := []uint64{plus}
+	for len(argv) < s.fd {
+		argv = append(argv, nothing)
+	}
+	return s.pointers(argv...)
+}
+
+func execPath(path func(*Scene) string) func(*Scene) Outcome {
+	return func(s *Scene) Outcome {
+		return attempt{}.judge(s.call(unix.SYS_EXECVE, path(s), s.arguments(), 0))
+	}
+}
+
+func execAt(s *Scene) Outcome {
+	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, none, s.Bait.program, s.arguments(), 0, 0))
+}
+
+func execMemory(s *Scene) Outcome {
+	r := s.call(unix.SYS_MEMFD_CREATE, "drill", 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	if w := s.call(unix.SYS_WRITE, r.value, attackers[arch], len(attackers[arch])); w.errno != 0 || w.gone {
+		return attempt{}.judge(w)
+	}
+	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, r.value, "", s.arguments(), 0, unix.AT_EMPTY_PATH))
+}
+
+func needSetuid(s *Scene) (string, bool) {
+	return "a set-user-ID program is laid out only where no other user of the host could run it", s.Bait.setuid != ""
+}
+
+// atEUID is AT_EUID of the auxiliary vector.
+const atEUID = 12
+
+// execSetuid looks at the auxiliary vector for who it has become.
+func execSetuid(s *Scene) Outcome {
+	before := s.auxiliary(atEUID)
+	r := s.call(unix.SYS_EXECVE, s.Bait.setuid, s.arguments(), 0)
+	if !r.reborn {
+		return attempt{}.judge(r)
+	}
+	if after := s.auxiliary(atEUID); after == 0 && before != 0 {
+		return escaped("it is root")
+	}
+	return stopped("the bit did not count")
+}

@@ -1,0 +1,140 @@
+package drill
+
+import (
+	"encoding/binary"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketAttempts speak with somebody. A cell has no call that makes a socket; behind that lies a
+// network without a device.
+var socketAttempts = []Attempt{
+	{ID: "tcp", Tries: "connect to a service of the host by TCP", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Scene) []byte { return inet(s.Bait.tcp.Addr()) })},
+	{ID: "udp", Tries: "send to a service of the host by UDP", Do: connecting(unix.AF_INET, unix.SOCK_DGRAM, func(s *Scene) []byte { return inet(s.Bait.udp.LocalAddr()) })},
+	{ID: "metadata", Tries: "ask the cloud's metadata address, 169.254.169.254",
+		Do: connecting(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Scene) []byte { return inet(&net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}) },
+			unix.EINPROGRESS, unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ETIMEDOUT)},
+	{ID: "listen", Tries: "offer a service of its own by TCP", Do: code(listen)},
+	{ID: "unix-path", Tries: "connect to a socket in the host's file system", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.socket.Addr().String()) })},
+	{ID: "unix-abstract", Tries: "connect to an abstract socket of the host", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.abstract.Addr().String()) })},
+	{ID: "raw", Tries: "send packets as it likes (a raw socket)", Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP).opening()},
+	{ID: "packet", Tries: "listen to all packets of the host", Do: try(unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0).opening()},
+	{ID: "netlink", Tries: "ask the kernel for the host's addresses (netlink)", Do: code(netlink)},
+	{ID: "addresses", Tries: "the same by ioctl(2)", Do: code(addresses)},
+	{ID: "af-alg", Tries: "use the kernel's ciphers, for their bugs", Do: try(unix.SYS_SOCKET, unix.AF_ALG, unix.SOCK_SEQPACKET, 0).opening(), NoControl: ""},
+	{ID: "vsock", Tries: "speak with the hypervisor below this host", Do: try(unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0).opening()},
+	{ID: "socketpair", Tries: "make sockets to stuff with descriptors", Do: try(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, space(8))},
+	{ID: "rebind", Tries: "give the socket that it listens on another address", Do: code(rebind)},
+	{ID: "forged-credentials", Tries: "say that it is another process of another user", Do: code(forge)},
+}
+
+// connecting makes a socket and connects it.
+func connecting(family, kind int, address func(*Scene) []byte, past ...unix.Errno) code {
+	return func(s *Scene) Outcome {
+		r := s.call(unix.SYS_SOCKET, family, kind|unix.SOCK_CLOEXEC, 0)
+		if o, failed := r.failed(); failed {
+			return o
+		}
+		defer s.call(unix.SYS_CLOSE, r.value)
+		to := address(s)
+		return attempt{past: past}.judge(s.call(unix.SYS_CONNECT, r.value, to, len(to)))
+	}
+}
+
+// inet is a struct sockaddr_in.
+func inet(a net.Addr) []byte {
+	var ip net.IP
+	var port int
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		ip, port = a.IP, a.Port
+	case *net.UDPAddr:
+		ip, port = a.IP, a.Port
+	}
+	b := []byte{unix.AF_INET, 0, byte(port >> 8), byte(port)}
+	return append(append(b, ip.To4()...), make([]byte, 8)...)
+}
+
+// local is a struct sockaddr_un; @ begins an abstract name.
+func local(name string) []byte {
+	b := append([]byte{unix.AF_UNIX, 0}, name...)
+	if name[0] == '@' {
+		b[2] = 0
+		return b
+	}
+	return append(b, 0)
+}
+
+func listen(s *Scene) Outcome {
+	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_CLOSE, r.value)
+	any := inet(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if o, failed := s.call(unix.SYS_BIND, r.value, any, len(any)).failed(); failed {
+		return o
+	}
+	return attempt{}.judge(s.call(unix.SYS_LISTEN, r.value, 1))
+}
+
+// netlink asks for addresses. A network of its own has none, as its one device is down.
+func netlink(s *Scene) Outcome {
+	r := s.call(unix.SYS_SOCKET, unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_CLOSE, r.value)
+	ask := make([]byte, 24)
+	binary.LittleEndian.PutUint32(ask, 24)
+	binary.LittleEndian.PutUint16(ask[4:], unix.RTM_GETADDR)
+	binary.LittleEndian.PutUint16(ask[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+	if o, failed := s.call(unix.SYS_SENDTO, r.value, ask, len(ask), 0, 0, 0).failed(); failed {
+		return o
+	}
+	buf := s.put(make([]byte, 4096))
+	got := s.call(unix.SYS_RECVFROM, r.value, buf, 4096, 0, 0, 0)
+	if o, failed := got.failed(); failed {
+		return o
+	}
+	if kind := binary.LittleEndian.Uint16(s.get(buf, 16)[4:]); kind == unix.RTM_NEWADDR {
+		return escaped("it has an address")
+	}
+	return stopped(absent)
+}
+
+// addresses is SIOCGIFCONF: those of devices that are up.
+func addresses(s *Scene) Outcome {
+	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_CLOSE, r.value)
+	conf := s.put(words(1024, s.put(make([]byte, 1024))))
+	if o, failed := s.call(unix.SYS_IOCTL, r.value, unix.SIOCGIFCONF, conf).failed(); failed {
+		return o
+	}
+	if n := le32(s.get(conf, 4)); n > 0 {
+		return escaped("it has an address")
+	}
+	return stopped(absent)
+}
+
+func rebind(s *Scene) Outcome {
+	name := local("@skep-drill-rebound")
+	return attempt{}.judge(s.call(unix.SYS_BIND, handed(orderSocket)(s), name, len(name)))
+}
+
+// forge sends no byte, so that its own connection goes on; who it claims to be is looked at all the
+// same. sendmsg(2) is a call that hypervisors have.
+func forge(s *Scene) Outcome {
+	control := make([]byte, 32)
+	binary.LittleEndian.PutUint64(control, 28)
+	binary.LittleEndian.PutUint32(control[8:], unix.SOL_SOCKET)
+	binary.LittleEndian.PutUint32(control[12:], unix.SCM_CREDENTIALS)
+	copy(control[16:], words32(uint32(s.Bait.pid()), 0, 0))
+	at := s.put(control)
+	message := s.put(words(0, 0, 0, 0, at, uint64(len(control)), 0))
+	return attempt{}.judge(s.call(unix.SYS_SENDMSG, s.fd, message, unix.MSG_NOSIGNAL))
+}
