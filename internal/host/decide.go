@@ -55,6 +55,10 @@ func ChooseAccel(c *cell.Cell, f Facts) (Accelerator, error) {
 	case no != "":
 	case !k.Tried:
 		no, a.Untried = "it was not tried on this host yet", true
+	case k.Software && c.Boot.Kind == cell.BootKernel:
+		// A guest that hangs before its first word cannot be told from a slow
+		// one, so nothing could fall back later.
+		no = "it is a software one (kvm_pvm), on which Linux kernels hang without a word"
 	case k.refusesBoot():
 		no = "it failed on this firmware or kernel before"
 	default:

@@ -297,3 +297,27 @@ func TestDoctor(t *testing.T) {
 		t.Error(Doctor(old))
 	}
 }
+
+// A software KVM is not trusted with a Linux kernel: it would hang, and a hang
+// cannot be told from a slow guest.
+func TestChooseAccelSoftwareKVM(t *testing.T) {
+	f, err := Reference("linux")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Linux.KVM.Software = true
+	kernel := cell.Hello()
+	kernel.Boot.Kind = cell.BootKernel
+	for _, tt := range []struct {
+		cell *cell.Cell
+		want cell.Accel
+	}{{kernel, cell.AccelTCG}, {cell.Hello(), cell.AccelKVM}} {
+		a, err := ChooseAccel(tt.cell, f)
+		if err != nil || a.Accel != tt.want {
+			t.Errorf("%s: %v, %v; want %s", tt.cell.Boot.Kind, a.Accel, err, tt.want)
+		}
+		if (a.Notice == "") != (tt.want == cell.AccelKVM) {
+			t.Errorf("%s: notice %q", tt.cell.Boot.Kind, a.Notice)
+		}
+	}
+}

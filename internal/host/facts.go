@@ -127,6 +127,10 @@ type KVM struct {
 	// Node is the mode of /dev/kvm and its group, as "crw-rw---- kvm", for
 	// people who may not open it.
 	Node string `json:"node,omitempty"`
+	// Software is set where KVM has no virtualization of the processor's behind
+	// it (module kvm_pvm): it runs small guests, and Linux kernels hang on it
+	// without a word.
+	Software bool `json:"software,omitempty"`
 	// Refused are the SHA-256 sums (hex) of firmwares and kernels on which this
 	// KVM failed where TCG was then used.
 	Refused []string `json:"refused,omitempty"`

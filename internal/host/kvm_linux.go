@@ -50,6 +50,9 @@ func lookAtKVM() KVM {
 		return k
 	}
 	k.Opens = true
+	if _, err := os.Stat("/sys/module/kvm_pvm"); err == nil {
+		k.Software = true
+	}
 	return k
 }
 

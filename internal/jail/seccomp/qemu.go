@@ -51,9 +51,8 @@ var qemu = []Row{
 	{Call: "munmap", Reason: "stacks, large buffers"},
 	{Call: "mremap", Reason: "large buffers that grow"},
 	{Call: "brk", Reason: "heap"},
-	{Call: "madvise", When: []Cond{among(2, named{"MADV_DONTNEED", 4})}, Reason: "freed memory, finished stacks"},
-	{Call: "madvise", When: []Cond{among(2, named{"MADV_DONTFORK", 10}, named{"MADV_HUGEPAGE", 14}, named{"MADV_DONTDUMP", 16})},
-		Phase: Start, Reason: "guest memory; merging (MADV_MERGEABLE) is not among these"},
+	{Call: "madvise", When: []Cond{among(2, named{"MADV_DONTNEED", 4}, named{"MADV_DONTFORK", 10}, named{"MADV_HUGEPAGE", 14}, named{"MADV_DONTDUMP", 16})},
+		Reason: "freed memory, finished stacks, guest memory; merging (MADV_MERGEABLE) is not among these"},
 	{Call: "memfd_create", Phase: Start, Reason: "TCG's code buffer, mapped twice"},
 
 	// Threads and time.
