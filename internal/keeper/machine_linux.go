@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"skep/internal/cell"
@@ -199,6 +200,9 @@ func jailFault(err error) error {
 	var step *jail.StepError
 	if errors.As(err, &step) {
 		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows which layers this host has", What: "build the jail: step " + step.Step, Err: step.Errno}
+	}
+	if _, ok := strings.CutPrefix(err.Error(), "cannot "); ok {
+		return fault.New(fault.Jail, "skep doctor shows which layers this host has", "%s", trimCannot(err.Error()))
 	}
 	return fault.Wrap(fault.Jail, err, "", "build the jail")
 }
