@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -19,7 +20,8 @@ type live struct {
 	errs *transcript
 	done chan struct{}
 	err  error
-	at   int // how much of out expect has passed
+	at   int      // how much of out expect has passed
+	tty  *os.File // where it is on a terminal
 }
 
 // transcript is what was written so far.

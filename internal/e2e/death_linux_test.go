@@ -1,0 +1,150 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A hypervisor that is killed ends run with 4, and a cell of up as crashed.
+func TestKilledHypervisorIsACrash(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	v := l.live("run", "hello")
+	v.expect(slow, "orders: ")
+	_ = unix.Kill(l.show("hello").PID, unix.SIGKILL)
+	v.ends(slow, 4)
+	if s := v.errs.String(); !strings.Contains(s, "SIGKILL") || !strings.Contains(s, "skep: hint: ") {
+		t.Errorf("run says %s", s)
+	}
+	l.nothingLeft()
+
+	l.cell("lab", ``)
+	l.must(0, "up", "lab")
+	_ = unix.Kill(l.show("lab").PID, unix.SIGKILL)
+	eventually(t, slow, "crashed", func() bool { c := l.show("lab"); return c.State == "crashed" && c.PID == 0 })
+	if r := l.show("lab").Reason; !strings.Contains(r, "SIGKILL") {
+		t.Errorf("the reason: %s", r)
+	}
+	l.nothingLeft()
+}
+
+// restart = "on-crash" starts a guest that died again, up to its limit; then it
+// is held with the reason, and up clears that.
+func TestRestartUntilHeld(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("weak", `accel = "tcg"
+restart = "on-crash"
+restart_limit {
+  starts = 2
+  within = "5m"
+}`)
+	l.must(0, "up", "weak")
+	for try := range 3 {
+		pid := 0
+		eventually(t, slow, "it runs", func() bool {
+			c := l.show("weak")
+			pid = c.PID
+			return c.State == "running" && c.Restarts == try
+		})
+		if try == 0 {
+			v := l.live("console", "weak") // the guest's own death
+			v.expect(slow, "orders: ")
+			v.send("t")
+			v.ends(slow, 0)
+		} else {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	eventually(t, slow, "held", func() bool { return l.show("weak").State == "held" })
+	if r := l.show("weak").Reason; !strings.Contains(r, "held: ") || !strings.Contains(r, "5m") {
+		t.Errorf("the reason: %s", r)
+	}
+	l.nothingLeft()
+	if r := l.must(0, "ps"); !strings.Contains(r.out, "held") {
+		t.Errorf("ps: %s", r)
+	}
+	l.must(0, "up", "weak")
+	if c := l.show("weak"); c.State != "running" || c.Restarts != 0 {
+		t.Errorf("up: %s, %d restarts", c.State, c.Restarts)
+	}
+	l.must(0, "down", "weak")
+
+	// A power-off is no crash; "always" goes on after it.
+	l.cell("always", `restart = "always"`)
+	l.must(0, "up", "always")
+	v := l.live("console", "always")
+	v.expect(slow, "orders: ")
+	v.send("q")
+	v.ends(slow, 0)
+	eventually(t, slow, "it runs again", func() bool { c := l.show("always"); return c.State == "running" && c.Restarts == 1 })
+	l.must(0, "down", "always")
+	l.nothingLeft()
+}
+
+// A guest that resets in a loop is held and does not spin.
+func TestResetLoopIsHeld(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("loop", `restart_limit {
+  starts = 3
+  within = "5m"
+}`)
+	v := l.live("run", "loop")
+	for range 4 {
+		v.expect(slow, "orders: ")
+		v.send("r")
+	}
+	v.ends(slow, 3)
+	if !strings.Contains(v.errs.String(), "held: the guest reset itself more than 3 times") {
+		t.Errorf("%s", v.errs)
+	}
+	l.nothingLeft()
+}
+
+// The hypervisor's life does not hang on its keeper's: the guest goes on, ps
+// tells, and down ends it with nothing left.
+func TestDeadKeeperIsToldAndCleared(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.must(0, "up", "hello")
+	before := l.show("hello")
+	_ = unix.Kill(before.KeeperPID, unix.SIGKILL)
+	eventually(t, slow, "the keeper is gone", func() bool { return gone(before.KeeperPID) })
+	if gone(before.PID) {
+		t.Fatal("the hypervisor died with its keeper")
+	}
+	if r := l.must(0, "ps"); !strings.Contains(r.out, "running") && !strings.Contains(r.out, "keeper has died") {
+		t.Errorf("ps: %s", r)
+	}
+	l.must(0, "down", "hello")
+	if !gone(before.PID) {
+		t.Error("down left the hypervisor")
+	}
+	l.nothingLeft()
+
+	// Both at once: what they held is swept.
+	l.must(0, "up", "hello")
+	c := l.show("hello")
+	_ = unix.Kill(c.KeeperPID, unix.SIGKILL)
+	_ = unix.Kill(c.PID, unix.SIGKILL)
+	eventually(t, slow, "both are gone", func() bool { return gone(c.KeeperPID) && gone(c.PID) })
+	if s := l.show("hello").State; s != "crashed" {
+		t.Errorf("show: %s", s)
+	}
+	l.must(0, "sweep")
+	l.nothingLeft()
+}
+
+// gone: there is no such process, or what is left of it is an exit status that
+// its new parent has not fetched.
+func gone(pid int) bool {
+	s := statusOf(pid)
+	return s == nil || strings.HasPrefix(s["State"], "Z")
+}

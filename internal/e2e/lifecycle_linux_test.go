@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The end of what is piped in is no order: the guest goes on, and its output
+// with it. SIGTERM is the power button, a second one is the end.
+func TestRunAndItsSignals(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	v := l.live("run", "hello")
+	v.expect(slow, "orders: ")
+	v.in.Close()
+	time.Sleep(300 * time.Millisecond)
+	if s := l.show("hello").State; s != "running" {
+		t.Fatalf("after the end of standard input: %s", s)
+	}
+	_ = v.cmd.Process.Signal(unix.SIGTERM)
+	v.expect(slow, "power button: power off")
+	v.ends(slow, 6)
+	if !strings.Contains(v.errs.String(), "asked by") {
+		t.Errorf("run does not say who stopped it: %s", v.errs)
+	}
+
+	// A guest that is deaf to its power button ends at the second signal.
+	v = l.live("run", "hello")
+	v.expect(slow, "orders: ")
+	v.send("h")
+	v.expect(slow, "hang")
+	_ = v.cmd.Process.Signal(unix.SIGHUP)
+	eventually(t, slow, "stopping", func() bool { return l.show("hello").State == "stopping" })
+	_ = v.cmd.Process.Signal(unix.SIGHUP)
+	v.ends(slow, 6)
+	l.nothingLeft()
+}
+
+// ~. at the start of a line stops the guest of run and gives the terminal back
+// as it was. In the middle of a line it is typed, and so are ~~ and ^C.
+func TestRunOnATerminal(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	v := l.onTerminal("run", "hello")
+	v.expect(slow, "orders: ")
+	if v.cooked() {
+		t.Error("the terminal is not in raw mode")
+	}
+	v.send("\x03a~.\r~~b")
+	v.expect(slow, "\x03a~.\r\n~b")
+	if s := l.show("hello").State; s != "running" {
+		t.Fatal(s)
+	}
+	v.send("\r~.")
+	v.expect(slow, "power button: power off")
+	v.ends(slow, 6)
+	if !v.cooked() {
+		t.Error("the terminal is left in raw mode")
+	}
+	l.nothingLeft()
+}
+
+// A terminal that goes away in the middle of run stops the guest by its power
+// button, and nothing is left.
+func TestTerminalGone(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	v := l.onTerminal("run", "hello")
+	v.expect(slow, "orders: ")
+	v.tty.Close()
+	v.in.Close()
+	v.ends(slow, 6)
+	if log := l.must(0, "log", "hello").out; !strings.Contains(log, "power button: power off") {
+		t.Errorf("the guest was not asked to power off:\n%s", log)
+	}
+	l.nothingLeft()
+}
+
+// console joins with the end of the log, is one person's at a time, and leaves
+// the guest alone.
+func TestConsoleComesAndGoes(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.must(0, "up", "hello")
+	v := l.onTerminal("console", "hello")
+	v.expect(slow, "hello from")
+	v.expect(slow, "orders: ")
+	v.send("xyz")
+	v.expect(slow, "xyz")
+	if r := l.must(1, "console", "hello"); !strings.Contains(r.err, "somebody else is there") || !strings.Contains(r.err, "skep log -f hello") {
+		t.Errorf("a second one: %s", r)
+	}
+	v.send("\r~.")
+	v.ends(slow, 0)
+	if !v.cooked() || !strings.Contains(v.errs.String(), "the guest goes on") {
+		t.Errorf("left: cooked %v, %s", v.cooked(), v.errs)
+	}
+	if s := l.show("hello").State; s != "running" {
+		t.Fatalf("after leaving: %s", s)
+	}
+	follow := l.live("log", "-f", "hello")
+	follow.expect(slow, "xyz")
+	v = l.onTerminal("console", "hello")
+	v.expect(slow, "xyz") // of the log
+	v.send("vwx")
+	v.expect(slow, "vwx")
+	follow.expect(slow, "vwx")
+	v.send("q")
+	v.expect(slow, "power off")
+	v.ends(slow, 0)
+	follow.ends(slow, 0)
+	l.nothingLeft()
+}
+
+// Of two that start one cell at once, one wins and the other is told.
+func TestTwoUpsAtOnce(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	results := make([]result, 4)
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Add(1)
+		go func() { defer wg.Done(); results[i] = l.skep("up", "hello") }()
+	}
+	wg.Wait()
+	won := 0
+	for _, r := range results {
+		switch {
+		case r.code == 0:
+			won++
+		case r.code != 2 || strings.Count(r.err, "skep: error: ") != 1 || !strings.Contains(r.err, "already running"):
+			t.Errorf("the loser: %s", r)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d of them won", won)
+	}
+	l.must(0, "down", "hello")
+	l.nothingLeft()
+}
+
+// A guest that floods its console fills no disk: the log stays within its size
+// and keeps the newest.
+func TestFloodIsBounded(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("flood", `console { log_size = "16K" }`)
+	v := l.live("run", "flood")
+	v.expect(slow, "orders: ")
+	v.send("f")
+	log := l.path("state/cells/flood/console.log")
+	cut, most := false, int64(0)
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if info, err := os.Stat(log); err == nil {
+			cut = cut || info.Size() < most
+			most = max(most, info.Size())
+		}
+	}
+	// Between two looks a guest writes on: a tenth of a second's worth.
+	if !cut || most > 1<<20 {
+		t.Errorf("cut: %v, at most %d bytes", cut, most)
+	}
+	_ = v.cmd.Process.Signal(unix.SIGTERM)
+	v.ends(slow, 6) // the flood is deaf to the console only
+	info, err := os.Stat(log)
+	if err != nil || info.Size() > 16<<10 {
+		t.Errorf("the log that stays has %d bytes, of 16384 (%v)", info.Size(), err)
+	}
+	l.nothingLeft()
+}
+
+// A guest that is deaf is killed after its stop_timeout, and down says so.
+func TestStopTimeout(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("deaf", `stop_timeout = "1s"`)
+	l.must(0, "up", "deaf")
+	v := l.live("console", "deaf")
+	v.expect(slow, "orders: ")
+	v.send("h")
+	v.expect(slow, "hang")
+	start := time.Now()
+	l.must(0, "down", "deaf")
+	if d := time.Since(start); d < time.Second || d > 10*time.Second {
+		t.Errorf("down took %s", d)
+	}
+	if r := l.show("deaf").Reason; !strings.Contains(r, "did not power off within 1s") {
+		t.Errorf("the reason: %s", r)
+	}
+	l.nothingLeft()
+}
