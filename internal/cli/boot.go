@@ -29,15 +29,46 @@ func (a *app) startBoot(ctx context.Context) error {
 		}
 		names = append(names, c.Name)
 	}
-	names, circles := inOrder(names, after)
-	for _, circle := range circles {
-		a.note("warning: %s: each is to start after the other; they start in any order", strings.Join(circle, ", "))
-	}
-	err := a.each(names, waiting(names, after, func(name string) error { return a.start(ctx, name) }))
+	a.warnOfShutdown(ctx, cells)
+	err := a.startAll(names, after, func(name string) error { return a.start(ctx, name, true) })
 	if err == nil && bad {
 		return shownError{fault.Input}
 	}
 	return err
+}
+
+// startAll starts cells in their order, some at once.
+func (a *app) startAll(names []string, after map[string][]string, start func(string) error) error {
+	names, circles := inOrder(names, after)
+	for _, circle := range circles {
+		a.note("warning: %s: each is to start after the other; they start in any order", strings.Join(circle, ", "))
+	}
+	return a.each(names, waiting(names, after, start))
+}
+
+// afterOf reads which of some cells come after which. A file that cannot be
+// read has no order; its start says what is wrong with it.
+func afterOf(dirs host.Dirs, names []string) map[string][]string {
+	after := map[string][]string{}
+	if len(names) < 2 {
+		return after
+	}
+	args := map[string]string{} // a cell's name to what the command line calls it
+	var cells []*cell.Cell
+	for _, n := range names {
+		if c := peek(dirs, n); c != nil && args[c.Name] == "" {
+			args[c.Name] = n
+			cells = append(cells, c)
+		}
+	}
+	for _, c := range cells {
+		for _, first := range c.After {
+			if n, ok := args[first]; ok {
+				after[args[c.Name]] = append(after[args[c.Name]], n)
+			}
+		}
+	}
+	return after
 }
 
 // bootCells reads the cell files that are to start with the host. bad: at least

@@ -88,3 +88,35 @@ func TestInOrder(t *testing.T) {
 		}
 	}
 }
+
+// The order holds for cells that are named, too, by name or by file.
+func TestAfterOf(t *testing.T) {
+	dir := t.TempDir()
+	cells := filepath.Join(dir, "cells")
+	write(t, cells+"/app.hcl", "cell \"app\" {\n  after = [\"db\", \"elsewhere\"]\n}\n")
+	write(t, cells+"/db.hcl", "cell \"db\" {}\n")
+	write(t, cells+"/bad.hcl", "cell \"bad\" {\n  after = [\"app\"]\n  cpus = 0\n}\n")
+	got := afterOf(host.Dirs{Config: dir}, []string{"app", cells + "/db.hcl", "bad", "app"})
+	if len(got) != 1 || len(got["app"]) != 1 || got["app"][0] != cells+"/db.hcl" {
+		t.Errorf("%v", got)
+	}
+}
+
+// Layers of cells, each waiting for all of the layer before, cost no more than
+// their edges.
+func TestOrderOfManyLayers(t *testing.T) {
+	after := map[string][]string{}
+	var names, before []string
+	for layer := range 40 {
+		var these []string
+		for i := range 5 {
+			n := strings.Repeat("l", layer+1) + string(rune('a'+i))
+			names, after[n], these = append([]string{n}, names...), before, append(these, n)
+		}
+		before = these
+	}
+	got, circles := inOrder(names, after)
+	if len(got) != 200 || len(circles) > 0 || !slices.IsSortedFunc(got, func(a, b string) int { return len(a) - len(b) }) {
+		t.Errorf("%d names, circles %v", len(got), circles)
+	}
+}

@@ -77,7 +77,7 @@ func (a *app) restart() *cobra.Command {
 						return err
 					}
 				}
-				return a.start(cmd.Context(), arg)
+				return a.start(cmd.Context(), arg, false)
 			})
 		},
 	}

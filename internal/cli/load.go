@@ -68,6 +68,27 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 	return c, nil
 }
 
+// peek reads a cell file for what another cell must know of it, without a word
+// about mistakes; nil where it cannot be read.
+func peek(dirs host.Dirs, arg string) *cell.Cell {
+	if arg == "-" {
+		return nil // can be read once
+	}
+	path := arg
+	if !isPath(arg) {
+		path = filepath.Join(dirs.Config, "cells", arg+".hcl")
+	}
+	src, abs, err := readCellFile(path)
+	if err != nil {
+		return nil
+	}
+	c, diags := parse(abs, src)
+	if len(diags) > 0 {
+		return nil
+	}
+	return c
+}
+
 // parse reads a cell file with the names of the layers known.
 func parse(path string, src []byte) (*cell.Cell, cell.Diagnostics) {
 	o := cell.Options{}

@@ -23,6 +23,9 @@ type showJSON struct {
 	Plan       *plan.Plan       `json:"plan"`
 	Loosenings []cell.Loosening `json:"loosenings"`
 	ConsoleLog string           `json:"console_log"`
+	// Of a cell that crashed or is held.
+	LastConsole []string `json:"last_console,omitempty"`
+	LastWords   []string `json:"last_words,omitempty"`
 }
 
 func (a *app) show() *cobra.Command {
@@ -51,6 +54,7 @@ func (a *app) show() *cobra.Command {
 				ConsoleLog: st.StateDir(name) + "/console.log"}
 			// The file may have changed since; what the cell holds is in its state.
 			out.Loosenings = s.Loosenings
+			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
 			if asProgram {
 				return a.json(out)
 			}
@@ -88,6 +92,17 @@ func (a *app) showText(s showJSON) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for _, last := range []struct {
+		of    string
+		lines []string
+	}{{"the console", s.LastConsole}, {"the hypervisor", s.LastWords}} {
+		if len(last.lines) > 0 {
+			a.printf("\nlast of %s\n", last.of)
+		}
+		for _, line := range last.lines {
+			a.printf("  %s\n", cell.Printable(line))
+		}
 	}
 	if s.Plan != nil {
 		a.printf("\nresources\n")

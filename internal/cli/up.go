@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +29,10 @@ func (a *app) up() *cobra.Command {
 		Long: `Start cells in the background. The command returns once each guest is running,
 or says why it is not. A cell that is held is started afresh. --all starts
 every cell that has a file in the configuration directory; --boot starts those
-of them whose file says start = "boot", each after the cells that it names in
-after, and leaves alone what runs already.`,
+of them whose file says start = "boot" and leaves alone what runs already. With
+--boot a start that fails is reported and tried again in the background, until
+the cell's restart_limit is reached. Where one cell names another in its after,
+the other is started first.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if boot {
@@ -38,13 +41,12 @@ after, and leaves alone what runs already.`,
 				}
 				return a.startBoot(cmd.Context())
 			}
-			names, err := a.namesOf(args, all, func() ([]string, error) {
-				return cellFiles(host.DirsFor(host.Options{Dirs: a.dirs})), nil
-			})
+			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			names, err := a.namesOf(args, all, func() ([]string, error) { return cellFiles(dirs), nil })
 			if err != nil {
 				return err
 			}
-			return a.each(names, func(name string) error { return a.start(cmd.Context(), name) })
+			return a.startAll(names, afterOf(dirs, names), func(name string) error { return a.start(cmd.Context(), name, false) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every cell in the configuration directory")
@@ -52,8 +54,9 @@ after, and leaves alone what runs already.`,
 	return cmd
 }
 
-// atOnce bounds how many cells are started at the same time. Stopping is
-// waiting, and all may wait at once.
+// atOnce bounds how many cells are started at the same time: more than there
+// are processors, since a start also waits, and few enough that each is quick.
+// Stopping is waiting, and all may wait at once.
 const atOnce = 8
 
 // each does something to every name, some at once, and reports every failure;
@@ -103,6 +106,8 @@ type handover struct {
 	Facts host.Facts `json:"facts"`
 	// Adopt: the guest runs already, and its keeper has died.
 	Adopt bool `json:"adopt,omitempty"`
+	// Boot: a start that fails is tried again.
+	Boot bool `json:"boot,omitempty"`
 }
 
 // report is what a keeper process says once the guest runs, or does not.
@@ -115,7 +120,7 @@ type report struct {
 }
 
 // start starts one cell in a keeper process of its own.
-func (a *app) start(ctx context.Context, arg string) error {
+func (a *app) start(ctx context.Context, arg string, boot bool) error {
 	c, facts, st, err := a.ready(ctx, a.named(arg))
 	if err != nil {
 		return err
@@ -127,7 +132,7 @@ func (a *app) start(ctx context.Context, arg string) error {
 		return a.adopt(ctx, facts, st, c.Name)
 	}
 	defer a.slow("starting %s", c.Name)()
-	return a.spawn(handover{Cell: c, Facts: facts})
+	return a.spawn(handover{Cell: c, Facts: facts, Boot: boot})
 }
 
 // adopt starts a keeper for a guest whose own has died.
@@ -253,10 +258,15 @@ func (a *app) keep(ctx context.Context) error {
 		out.error(err)
 		return shownError{fault.CodeOf(err)}
 	}
-	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st,
+	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot,
 		Notify: func(line string) { out.say(report{Note: h.Cell.Name + ": " + line}) },
 		Running: func() {
 			out.say(report{Running: true})
+			out.close()
+			slim()
+		},
+		Waiting: func(err error, pause time.Duration) {
+			out.error(fault.Wrap(fault.CodeOf(err), err, "it is tried again in "+pause.String()+"; skep ps shows what became of it", "start %s", h.Cell.Name))
 			out.close()
 			slim()
 		},

@@ -60,6 +60,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if err := a.adopt(ctx, open, st); err != nil {
 		return out, fault.Wrap(fault.Host, err, "", "take %s up again; it was ended", name)
 	}
+	k.ran = true
 	k.setState(store.Running, "taken up again after its keeper had died")
 	if k.Running != nil {
 		k.Running()

@@ -29,10 +29,12 @@
 //
 // crashed: the guest died (triple fault, panic) or the hypervisor did. All
 // resources are released. With restart = "on-crash" or "always" the keeper
-// stays and starts the cell again after a pause that doubles each time.
+// stays and starts the cell again after a pause that doubles each time. A start
+// that fails then, or while the host boots, counts as one more: what it lacks,
+// such as a bridge, may be there a moment later.
 //
-// held: it crashed or reset too often. The reason is kept; `skep up` clears
-// it.
+// held: it crashed, reset or failed to start too often. The reason is kept, and
+// so are the last lines of console and hypervisor; `skep up` clears it.
 //
 // The hypervisor's life does not hang on the keeper's: should the keeper die,
 // the guest goes on, and whoever comes next finds the journal, the listening
@@ -60,6 +62,9 @@ type Config struct {
 	// Foreground: the cell belongs to a terminal. Its end is the end: nothing
 	// is restarted after a crash or a power-off.
 	Foreground bool
+	// Boot: the host is booting. A start that fails is tried again within the
+	// restart budget, whatever the cell's restart says of its ends.
+	Boot bool
 	// Notify takes one line for a person; nil drops it.
 	Notify func(line string)
 	// Prepared is called once the room is closed and before the guest's first
@@ -68,6 +73,9 @@ type Config struct {
 	Prepared func(consoleSocket string) error
 	// Running is called each time the guest has begun to run. nil is nothing.
 	Running func()
+	// Waiting is called where a start has failed and is tried again after a
+	// pause. nil is nothing.
+	Waiting func(err error, pause time.Duration)
 }
 
 // Outcome is how a cell's run ended.
@@ -95,6 +103,8 @@ type Keeper struct {
 	budget  budget
 	server  *server
 	stop    *order // the order that ended the cell, if one did
+	clean   bool   // the last life has released all that the journal names but for the control socket
+	ran     bool   // the guest has run, in this life or an earlier one
 }
 
 // New makes a keeper. Nothing is touched before Run.
@@ -152,15 +162,21 @@ func (k *Keeper) Adopt(ctx context.Context) (Outcome, error) {
 func (k *Keeper) lives(ctx context.Context, life func(context.Context) (Outcome, error)) (Outcome, error) {
 	for ; ; life = k.once {
 		out, err := life(ctx)
-		if err != nil {
+		if err != nil && !k.patient(ctx) {
 			k.finish(store.Stopped, err.Error(), fault.CodeOf(err))
 			return Outcome{State: store.Stopped, Code: fault.CodeOf(err), Reason: err.Error()}, err
 		}
-		again, pause := k.next(&out)
+		if err != nil {
+			out = Outcome{State: store.Crashed, Code: fault.CodeOf(err), Reason: err.Error()}
+		}
+		again, pause := k.next(&out, err != nil)
 		if !again {
 			k.outcome = out
 			k.finish(out.State, out.Reason, out.Code)
 			return out, nil
+		}
+		if err != nil && k.Waiting != nil {
+			k.Waiting(err, pause)
 		}
 		if !k.wait(ctx, pause, out) {
 			k.outcome = Outcome{End: out.End, State: store.Stopped, Code: fault.Stopped, Reason: "stopped while waiting to be restarted after: " + out.Reason}
@@ -170,9 +186,23 @@ func (k *Keeper) lives(ctx context.Context, life func(context.Context) (Outcome,
 	}
 }
 
-// next decides what follows an end: whether the cell is started again and
-// after which pause. It settles the outcome's state where it is not.
-func (k *Keeper) next(out *Outcome) (again bool, pause time.Duration) {
+// patient says whether a start that has failed is tried again. Without a
+// control socket nobody could call it off, and nothing but a mistake keeps a
+// cell from having one.
+func (k *Keeper) patient(ctx context.Context) bool {
+	switch {
+	case k.Foreground || k.server == nil || k.stop != nil || ctx.Err() != nil:
+		return false
+	case k.ran:
+		return k.Cell.Restart != cell.RestartNever
+	}
+	return k.Boot
+}
+
+// next decides what follows an end, or a failed start: whether the cell is
+// started again and after which pause. It settles the outcome's state where it
+// is not.
+func (k *Keeper) next(out *Outcome, unstarted bool) (again bool, pause time.Duration) {
 	if out.retryTCG && k.stop == nil {
 		k.Notify("KVM failed on this guest before it had written to a disk; starting it again with TCG (emulation), and from now on")
 		rememberRefused(k)
@@ -185,7 +215,7 @@ func (k *Keeper) next(out *Outcome) (again bool, pause time.Duration) {
 		return false, 0
 	}
 	crashed := out.State == store.Crashed
-	if k.Cell.Restart == cell.RestartNever || (k.Cell.Restart == cell.RestartOnCrash && !crashed) {
+	if !unstarted && (k.Cell.Restart == cell.RestartNever || (k.Cell.Restart == cell.RestartOnCrash && !crashed)) {
 		return false, 0
 	}
 	if out.State == store.OnHold {
@@ -206,6 +236,8 @@ func (k *Keeper) wait(ctx context.Context, pause time.Duration, out Outcome) boo
 	if pause == 0 {
 		return true
 	}
+	// Nothing is held meanwhile, and ps is not to show a process that is gone.
+	k.state.PID, k.state.PIDStart, k.state.UID, k.state.GID, k.state.Room, k.state.Screen = 0, 0, -1, -1, nil, ""
 	k.setState(store.Crashed, out.Reason+fmt.Sprintf("; starting again in %s", pause))
 	t := time.NewTimer(pause)
 	defer t.Stop()
@@ -243,6 +275,9 @@ func (k *Keeper) finish(p store.Phase, reason string, code fault.Code) {
 	last.End, last.ExitCode = string(k.outcome.End.Kind), int(code)
 	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Room, last.Screen = 0, 0, 0, -1, -1, nil, ""
 	last.Plan, last.Cell = nil, nil
+	if p == store.Crashed || p == store.OnHold {
+		last.LastConsole, last.LastWords = lastLines(k.Store.StateDir(k.Cell.Name))
+	}
 	if err := k.Store.WriteLast(last); err != nil {
 		k.Notify(err.Error())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"skep/internal/fault"
@@ -71,6 +72,12 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
 	}
 	defer k.journal.Close()
+	if k.clean {
+		// A cell that is restarted every hour for a year has one life's journal.
+		if err := k.journal.Clear(); err != nil {
+			return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
+		}
+	}
 	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
 		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
 	}
@@ -78,9 +85,11 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 
 	held := []taken{}
 	defer func() {
-		if rerr := k.releaseAll(held); rerr != nil {
+		rerr := k.releaseAll(held)
+		if rerr != nil {
 			k.Notify(rerr.Error())
 		}
+		k.clean = rerr == nil
 	}()
 	p, err := k.planAndSlot(ctx, &held)
 	if err != nil {
@@ -89,7 +98,8 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	for _, note := range p.Notes {
 		k.Notify(note)
 	}
-	for _, r := range p.Resources[len(held):] {
+	k.state.Accel = string(p.Accel)
+	for _, r := range controlFirst(p.Resources[len(held):]) {
 		if err := k.takeOne(ctx, r, &held); err != nil {
 			return out, err
 		}
@@ -103,7 +113,6 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
 	k.state.Jail, k.state.Room = &rec, m.room()
-	k.state.Accel = string(p.Accel)
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {
@@ -117,11 +126,22 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	if err := k.Store.WriteDetail(k.state); err != nil {
 		k.Notify(err.Error())
 	}
+	k.ran = true
 	k.setState(store.Running, "")
 	if k.Running != nil {
 		k.Running()
 	}
 	return k.watch(ctx, m), nil
+}
+
+// controlFirst has the control socket before all else: a start that takes its
+// time, or fails and is tried again, can be called off.
+func controlFirst(rest []plan.Resource) []plan.Resource {
+	i := slices.IndexFunc(rest, func(r plan.Resource) bool { return r.ID == controlSocket })
+	if i < 0 {
+		return rest
+	}
+	return slices.Concat(rest[i:i+1], rest[:i], rest[i+1:])
 }
 
 // planAndSlot makes the plan and takes its resources up to and with the slot,

@@ -72,6 +72,9 @@ func (s *Store) OpenJournal(name string) (*Journal, error) {
 	return &Journal{f}, nil
 }
 
+// Clear begins the journal anew. The caller has released all that it names.
+func (j *Journal) Clear() error { return j.f.Truncate(0) }
+
 // Append writes one entry as one line in one write(2).
 func (j *Journal) Append(e Entry) error {
 	b, err := json.Marshal(e)

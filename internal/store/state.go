@@ -49,6 +49,10 @@ type State struct {
 	Boot      string    `json:"boot,omitempty"` // the kernel's boot identity
 	End       string    `json:"end,omitempty"`  // how the last run ended
 	ExitCode  int       `json:"exit_code,omitempty"`
+	// LastConsole and LastWords are the last lines of the console and of the
+	// hypervisor's standard error, of a cell that crashed or is held.
+	LastConsole []string `json:"last_console,omitempty"`
+	LastWords   []string `json:"last_words,omitempty"`
 
 	Plan *plan.Plan `json:"plan,omitempty"`
 	// Cell is what is kept, for whoever takes it up after its keeper's death.
