@@ -94,13 +94,23 @@ func dataDir(t *testing.T, c *cell.Cell) string {
 // it.
 func testKernel(t *testing.T) (image, initrd string) {
 	t.Helper()
-	image = os.Getenv("SKEP_TEST_KERNEL")
-	if image == "" {
-		found, _ := filepath.Glob("/boot/vmlinuz-*")
-		if len(found) == 0 {
-			t.Skip("no kernel here: set SKEP_TEST_KERNEL")
+	// The root of an unpacked kernel package, as in package e2e, which fetches
+	// one; or the host's own.
+	roots := []string{os.Getenv("SKEP_TEST_KERNEL")}
+	if roots[0] == "" {
+		roots = []string{"/"}
+		if cache, err := os.UserCacheDir(); err == nil {
+			unpacked, _ := filepath.Glob(filepath.Join(cache, "skep-test", "*"))
+			roots = append(roots, unpacked...)
 		}
-		image = found[len(found)-1]
+	}
+	for _, root := range roots {
+		if found, _ := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*")); len(found) > 0 {
+			image = found[len(found)-1]
+		}
+	}
+	if image == "" {
+		t.Skip("no kernel here: SKEP_TEST_KERNEL names the root of an unpacked kernel package")
 	}
 	return copyOf(t, image), scratch(t, "initrd", 4096)
 }

@@ -187,7 +187,7 @@ func TestQEMU(t *testing.T) {
 	needRoot(t)
 	for _, accel := range []string{"tcg", "kvm"} {
 		t.Run(accel, func(t *testing.T) {
-			if _, err := os.Stat("/dev/kvm"); accel == "kvm" && err != nil {
+			if err := kvmAnswers(); accel == "kvm" && err != nil {
 				t.Skip("no KVM here")
 			}
 			spec, q := qemuSpec(t, accel)
@@ -256,4 +256,15 @@ func (q *qemu) use(t *testing.T, m *monitor) *monitor {
 	time.Sleep(300 * time.Millisecond)
 	m.conn.Close()
 	return dial(t, q.qmp)
+}
+
+// kvmAnswers says whether /dev/kvm is a KVM: KVM_GET_API_VERSION.
+func kvmAnswers() error {
+	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = unix.IoctlRetInt(int(f.Fd()), 0xAE00)
+	return err
 }

@@ -48,7 +48,11 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	// Killing the child ends every wait below: its ends of the descriptors close with it.
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
-	if err := l.watch(p, program, spec); err != nil {
+	err = l.watch(p, program, spec)
+	if err == nil {
+		err = ctx.Err() // it may have ended just now, with the kill still on its way
+	}
+	if err != nil {
 		p.abandon()
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("cannot build the jail: %w", ctx.Err())
