@@ -4,6 +4,7 @@
 #   make demo       a virtual machine in a jail, seen from outside, and nothing left behind
 #   make test       all tests; as root more of them can run
 #   make bench      what the jail costs, against a bare QEMU
+#   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make install    PREFIX and DESTDIR as usual
 
 PREFIX = /usr/local
@@ -46,6 +47,10 @@ lint: vet
 bench: build
 	$(GO) run ./internal/bench -skep $(BIN) $(BENCHFLAGS)
 
+# All of it that a FreeBSD machine can test, to be run there without Go, packages or a network.
+freebsd-kit:
+	GO='$(GO)' sh scripts/freebsd-kit dist/skep-freebsd-amd64.tar
+
 install:
 	@test -x $(BIN) || GO='$(GO)' sh scripts/build $(BIN)
 	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
@@ -56,4 +61,4 @@ uninstall:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench install uninstall clean
+.PHONY: all build demo deps test vet lint bench freebsd-kit install uninstall clean

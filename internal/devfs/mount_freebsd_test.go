@@ -17,7 +17,7 @@ func TestKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(func() { m.Close() }) // after the set is deleted
 	set := 64123
 	before, err := m.Sets()
 	if err != nil {
