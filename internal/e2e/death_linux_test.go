@@ -87,7 +87,7 @@ restart_limit {
 }
 
 // A guest that resets in a loop is held and does not spin.
-func TestResetLoopIsHeld(t *testing.T) {
+func TestRunEndsAResetLoop(t *testing.T) {
 	needCells(t)
 	t.Parallel()
 	l := newLab(t)
