@@ -34,6 +34,20 @@ func removeFile(path string) error {
 	return nil
 }
 
+// checkPath is the hint for a file that the cell file names.
+const checkPath = "check the path in the cell file"
+
+// bootable says whether an image begins as the kernels do that QEMU boots: the
+// Linux boot protocol, or ELF. What does not would leave the guest's BIOS with
+// nothing to boot, for ever and without a word.
+func bootable(f io.ReaderAt) bool {
+	head := make([]byte, 0x206)
+	if n, _ := f.ReadAt(head, 0); n < len(head) {
+		return false
+	}
+	return string(head[0x202:]) == "HdrS" || string(head[:4]) == "\x7fELF"
+}
+
 // openPlain opens a regular file for reading and nothing else: not a FIFO that
 // never answers, not a device.
 func openPlain(path string) (*os.File, error) {

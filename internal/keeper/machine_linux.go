@@ -143,9 +143,15 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		}
 	}()
 	for _, c := range room.Copies {
+		what := strings.TrimPrefix(c.Room, "/") // kernel, initrd
 		f, err := openPlain(c.From)
 		if err != nil {
-			return spec, fault.Wrap(fault.Input, err, "", "read %s", c.From)
+			return spec, fault.Wrap(fault.Input, err, checkPath, "read the %s %s", what, c.From)
+		}
+		if what == "kernel" && !bootable(f) {
+			f.Close()
+			return spec, fault.New(fault.Input, "QEMU boots a bzImage, such as Debian's /boot/vmlinuz, or an ELF image with a PVH note",
+				"boot %s: it is no kernel", c.From)
 		}
 		info, err := f.Stat()
 		if err != nil {

@@ -58,6 +58,9 @@ type happening struct {
 // controlSocket is the resource that stays until the keeper itself ends.
 const controlSocket = "socket:control"
 
+// roomForRun is the hint for a run directory that takes no more.
+const roomForRun = "df shows how full it is; SKEP_RUN_DIR and SKEP_STATE_DIR name other directories"
+
 // maxSlotTries bounds how often another slot is tried where a uid turns out to
 // be in use.
 const maxSlotTries = 16
@@ -69,17 +72,17 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		return out, err
 	}
 	if k.journal, err = k.Store.OpenJournal(k.Cell.Name); err != nil {
-		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
+		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
 	}
 	defer k.journal.Close()
 	if k.clean {
 		// A cell that is restarted every hour for a year has one life's journal.
 		if err := k.journal.Clear(); err != nil {
-			return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
+			return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
 		}
 	}
 	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
-		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", k.Cell.Name)
+		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
 	}
 	k.setState(store.Starting, "")
 

@@ -107,7 +107,7 @@ func (t *linuxTaker) screenPassword(ctx context.Context, m *qemuMachine) error {
 		}
 		f, err := openPlain(s.PasswordFile)
 		if err != nil {
-			return fault.Wrap(fault.Input, err, "", "read the screen's password from %s", s.PasswordFile)
+			return fault.Wrap(fault.Input, err, checkPath, "read the screen's password from %s", s.PasswordFile)
 		}
 		b := make([]byte, maxPassword)
 		n, _ := f.Read(b)

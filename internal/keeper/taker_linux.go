@@ -222,7 +222,7 @@ func (t *linuxTaker) takeFirmware(s *plan.Firmware) error {
 	}
 	f, err := openPlain(s.From)
 	if err != nil {
-		return fault.Wrap(fault.Input, err, "", "read the firmware %s", s.From)
+		return fault.Wrap(fault.Input, err, checkPath, "read the firmware %s", s.From)
 	}
 	info, err := f.Stat()
 	const page = 4096

@@ -83,7 +83,7 @@ func (j *Journal) Append(e Entry) error {
 	}
 	_, err = j.f.Write(append(b, '\n'))
 	if err != nil {
-		return fmt.Errorf("cannot write the journal: %w", err)
+		return err
 	}
 	return nil
 }
