@@ -141,7 +141,12 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 	defer a.slow("waiting for %s to end", name)()
 	for try := 0; ; try++ {
 		if !st.Held(name) {
-			return a.endUnheld(ctx, dirs, name)
+			held, err := a.endUnheld(ctx, dirs, name)
+			if held && err == nil && try < 200 {
+				time.Sleep(25 * time.Millisecond) // another took it up meanwhile
+				continue
+			}
+			return err
 		}
 		before, _, _ := st.ReadState(name)
 		cl, err := keeper.Dial(st.RunDir(name))
@@ -155,8 +160,8 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		}
 		defer cl.Close()
 		if _, err := cl.Ask(ctx, do, who); err != nil {
-			if !st.Held(name) {
-				return nil
+			if !st.Held(name) && try < 200 {
+				continue // it died in the middle: what it held is to be released
 			}
 			return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
 		}
@@ -164,8 +169,10 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			// The keeper died in the middle: what it held is released here.
-			return a.endUnheld(ctx, dirs, name)
+			if try < 200 {
+				continue // the keeper died in the middle
+			}
+			return fault.Wrap(fault.Host, err, "skep sweep", "%s %s", do, name)
 		}
 		// Its process is the last that is left of the cell.
 		for range 200 {
@@ -178,28 +185,29 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 	}
 }
 
-// endUnheld is the end of a cell that no keeper holds.
-func (a *app) endUnheld(ctx context.Context, dirs host.Dirs, name string) error {
+// endUnheld is the end of a cell that no keeper holds. Should one hold it by
+// now, nothing was done.
+func (a *app) endUnheld(ctx context.Context, dirs host.Dirs, name string) (held bool, err error) {
 	v := store.View(dirs)
 	if v.HasJournal(name) {
 		st, err := store.Open(dirs)
 		if err != nil {
-			return err
+			return false, err
 		}
-		_, _, err = keeper.Sweep(ctx, st, name)
+		_, held, err := keeper.Sweep(ctx, st, name)
 		if err != nil {
-			return fault.Wrap(fault.Host, err, "", "release what %s held", name)
+			return held, fault.Wrap(fault.Host, err, "", "release what %s held", name)
 		}
-		return nil
+		return held, nil
 	}
 	names, err := known(dirs)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, n := range append(names, "hello") {
 		if n == name {
-			return nil
+			return false, nil
 		}
 	}
-	return fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", name)
+	return false, fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", name)
 }
