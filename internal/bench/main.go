@@ -1,6 +1,6 @@
 // Command bench measures what the jail costs: the time from start to the first byte of the built-in
-// guest's greeting, in a cell and with QEMU bare, and the private memory of a keeper. It prints
-// goals next to figures and never fails because of one.
+// guest's greeting, in a cell and with QEMU bare, the private memory of a keeper, and what many
+// cells cost at once. It prints goals next to figures and never fails because of one.
 //
 // Runs are interleaved, bare and jailed in turn, so that whatever else the machine does meets both.
 package main
@@ -19,14 +19,15 @@ func main() {
 	skep := flag.String("skep", "bin/skep", "the skep to measure")
 	n := flag.Int("n", 25, "runs of each kind")
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
+	many := flag.String("crowd", "1 10 50 200", "numbers of cells at once")
 	flag.Parse()
-	if err := bench(*skep, *n, *accels); err != nil {
+	if err := bench(*skep, *n, *accels, *many); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(skep string, n int, accels string) error {
+func bench(skep string, n int, accels, many string) error {
 	skep, err := filepath.Abs(skep)
 	if err != nil {
 		return err
@@ -57,7 +58,10 @@ func bench(skep string, n int, accels string) error {
 		}
 	}
 	fmt.Println()
-	return b.memory()
+	if err := b.memory(); err != nil {
+		return err
+	}
+	return b.crowds(many)
 }
 
 // bencher measures one skep.

@@ -1,11 +1,12 @@
 package cli
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"slices"
 	"text/tabwriter"
 	"time"
-
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -76,12 +77,13 @@ With --running the status is 1 unless every one of them is running.`,
 				}
 				return nil
 			}
-			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			out := bufio.NewWriter(a.out) // a tabwriter writes each cell of its table by itself
+			w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tSTATE\tPID\tUID\tACCEL\tSINCE\tREASON")
 			for _, c := range cells {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.State, dash(c.PID), dash(c.UID), orDash(c.Accel), ago(c.Since), c.Reason)
 			}
-			return w.Flush()
+			return errors.Join(w.Flush(), out.Flush())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs")

@@ -36,7 +36,7 @@ func (l *lab) becomes(name, state string, within time.Duration) {
 
 // A guest that resets in a loop ends in held, with the reason and its last
 // lines; up clears it.
-func TestResetLoopIsHeld(t *testing.T) {
+func TestResetLoopKeepsLastLines(t *testing.T) {
 	needCells(t)
 	l := newLab(t)
 	l.cell("r", "accel = \"tcg\"\nrestart_limit {\n  starts = 3\n  within = \"1m\"\n}")

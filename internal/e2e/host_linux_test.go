@@ -22,7 +22,7 @@ var facts = sync.OnceValues(func() (host.Facts, error) {
 		return d.Facts, err
 	}
 	defer os.RemoveAll(dir)
-	l := &lab{dir: dir, env: labEnv(dir, labBase())}
+	l := &lab{dir: dir, env: labEnv(dir, labBase(labUIDs), labUIDs)}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	out, err := l.command(ctx, "doctor", "--json").Output()

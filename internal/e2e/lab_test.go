@@ -23,10 +23,11 @@ type lab struct {
 	dir     string
 	env     []string
 	uidBase int
+	uids    int    // how many cells it has room for
 	in      *netns // where its commands run; nil is the host's network
 }
 
-// labUIDs is how many cells a lab has room for.
+// labUIDs is how many cells a lab has room for unless it asks for more.
 const labUIDs = 8
 
 var labs atomic.Int32
@@ -35,29 +36,37 @@ var labs atomic.Int32
 // holds little more than a hundred bytes, and one test is about just that.
 func newLab(t testing.TB) *lab {
 	t.Helper()
+	return newLabOf(t, labUIDs)
+}
+
+// newLabOf is newLab with room for a number of cells.
+func newLabOf(t testing.TB, cells int) *lab {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "skep-lab-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{t: t, dir: dir, uidBase: labBase()}
-	l.env = labEnv(dir, l.uidBase)
+	l := &lab{t: t, dir: dir, uidBase: labBase(cells), uids: cells}
+	l.env = labEnv(dir, l.uidBase, cells)
 	t.Cleanup(l.close)
 	return l
 }
 
-// labBase is a range of uids that no other lab has, in this process or in
-// another one like it.
-func labBase() int {
-	return 2_101_000_000 + os.Getpid()%40_000*1000 + int(labs.Add(1))%120*labUIDs
+// labBase is a range of so many uids that no other lab has, in this process or
+// in another one like it.
+func labBase(cells int) int {
+	ranges := (cells + labUIDs - 1) / labUIDs
+	first := int(labs.Add(int32(ranges))) - ranges
+	return 2_101_000_000 + os.Getpid()%40_000*1000 + first%(120-ranges)*labUIDs
 }
 
-func labEnv(dir string, base int) []string {
+func labEnv(dir string, base, cells int) []string {
 	return []string{
 		"SKEP_CONFIG_DIR=" + filepath.Join(dir, "config"),
 		"SKEP_STATE_DIR=" + filepath.Join(dir, "state"),
 		"SKEP_RUN_DIR=" + filepath.Join(dir, "run"),
 		"SKEP_UID_BASE=" + strconv.Itoa(base),
-		"SKEP_UID_COUNT=" + strconv.Itoa(labUIDs),
+		"SKEP_UID_COUNT=" + strconv.Itoa(cells),
 	}
 }
 

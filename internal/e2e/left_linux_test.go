@@ -78,7 +78,7 @@ func (l *lab) left() (left []string) {
 }
 
 // mine says whether a uid is one of this lab's cells.
-func (l *lab) mine(uid int) bool { return uid >= l.uidBase && uid < l.uidBase+labUIDs }
+func (l *lab) mine(uid int) bool { return uid >= l.uidBase && uid < l.uidBase+l.uids }
 
 // process is one process of the host's.
 type process struct {

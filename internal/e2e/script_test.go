@@ -24,8 +24,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
-			l := &lab{t: e.T().(testing.TB), dir: e.WorkDir, uidBase: labBase()}
-			l.env = labEnv(l.dir, l.uidBase)
+			l := &lab{t: e.T().(testing.TB), dir: e.WorkDir, uidBase: labBase(labUIDs), uids: labUIDs}
+			l.env = labEnv(l.dir, l.uidBase, labUIDs)
 			e.Vars = append(e.Vars, l.env...)
 			e.Vars = append(e.Vars, "PATH="+filepath.Dir(skep)+string(filepath.ListSeparator)+os.Getenv("PATH"), "UIDBASE="+strconv.Itoa(l.uidBase))
 			e.Values[labKey] = l

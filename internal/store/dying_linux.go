@@ -2,14 +2,13 @@ package store
 
 import (
 	"bytes"
-	"os"
 	"strconv"
 )
 
 // dying says whether a process has been killed and is not wholly gone: it is a
 // zombie, or no more to be found. proc_pid_stat(5).
 func dying(pid int) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := readSmall("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return true
 	}

@@ -61,17 +61,18 @@ func (s *Store) LockConsole(name string) (*Lock, error) {
 // and lets go of it at once.
 func (s *Store) Held(name string) bool {
 	path := filepath.Join(s.dirs.Run, "locks", name)
-	f, err := os.Open(path)
+	fd, err := openSmall(path)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
+	defer syscall.Close(fd)
+	if syscall.Flock(fd, syscall.LOCK_SH|syscall.LOCK_NB) == nil {
 		return false
 	}
 	// One that was killed is no living keeper, though its lock lasts until the
 	// last of its threads is gone.
-	pid := holderPID(path)
+	b, err := readFrom(fd)
+	pid := pidIn(b, err)
 	return pid == 0 || !dying(pid)
 }
 
@@ -128,8 +129,9 @@ func flock(f *os.File, how int) error {
 }
 
 // holderPID is who is written in a lock file, 0 where nobody is.
-func holderPID(path string) int {
-	b, err := os.ReadFile(path)
+func holderPID(path string) int { return pidIn(readSmall(path)) }
+
+func pidIn(b []byte, err error) int {
 	if err != nil {
 		return 0
 	}

@@ -11,32 +11,45 @@ import (
 
 // SlotFile is the file that stands for a slot.
 func (s *Store) SlotFile(n int) string {
-	return filepath.Join(s.dirs.Run, "slots", strconv.Itoa(n))
+	return s.slotPath(strconv.Itoa(n))
+}
+
+func (s *Store) slotPath(name string) string { return filepath.Join(s.dirs.Run, "slots", name) }
+
+func (s *Store) slotFiles() ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dirs.Run, "slots"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return entries, err
 }
 
 // WithSlots calls f with the slots that are taken, under the lock that keeps
-// everybody else from taking one meanwhile.
+// everybody else from taking one meanwhile. Whose they are is not read: with
+// hundreds of cells that would be the longest of what is done under the lock.
 func (s *Store) WithSlots(f func(taken map[string]int) error) error {
 	l, err := s.lockSlots()
 	if err != nil {
 		return err
 	}
 	defer l.Unlock()
-	taken, err := s.Slots()
+	entries, err := s.slotFiles()
 	if err != nil {
 		return err
+	}
+	taken := make(map[string]int, len(entries))
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil {
+			taken["#"+e.Name()] = n
+		}
 	}
 	return f(taken)
 }
 
 // Slots lists the slots that are taken: cell name to number.
 func (s *Store) Slots() (map[string]int, error) {
-	dir := filepath.Join(s.dirs.Run, "slots")
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	entries, err := s.slotFiles()
+	if err != nil || entries == nil {
 		return nil, err
 	}
 	taken := map[string]int{}
@@ -45,7 +58,7 @@ func (s *Store) Slots() (map[string]int, error) {
 		if err != nil {
 			continue
 		}
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		b, err := os.ReadFile(s.slotPath(e.Name()))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // released meanwhile
 		}
