@@ -88,7 +88,7 @@ func (a *app) showText(s showJSON) error {
 	}
 	row("console log", "%s", s.ConsoleLog)
 	if r := s.Room; r != nil {
-		row("in reach", "%d files, %d device nodes, %d mounts, %d system calls", r.Files, r.Nodes, r.Mounts, r.Syscalls)
+		row("in reach", "%s", r)
 	}
 	if err := w.Flush(); err != nil {
 		return err

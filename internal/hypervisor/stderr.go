@@ -55,12 +55,19 @@ func (s *Stderr) line(line string) {
 	case strings.TrimSpace(line) == TripleFaultMark:
 		s.triple = true
 	case line == "", strings.HasPrefix(line, "CPU Reset"), isRegisterDump(line):
+	case isPCIComplaint(line):
 	default:
 		if len(s.lines) == stderrLines {
 			s.lines = s.lines[1:]
 		}
 		s.lines = append(s.lines, clean(line))
 	}
+}
+
+// isPCIComplaint: a bhyve without /dev/pci says so some sixty times and goes on.
+func isPCIComplaint(line string) bool {
+	return strings.HasSuffix(line, "failed to open /dev/pci: No such file or directory") ||
+		strings.HasSuffix(line, "Unable to find host selector of LPC bridge.")
 }
 
 // isRegisterDump: "EAX=00000000 …", "CS =0000 …", "XMM00=…".

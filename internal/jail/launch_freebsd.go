@@ -38,7 +38,8 @@ type Launch struct {
 
 // Child is a program in a jail, or about to be.
 type Child struct {
-	cmd    *exec.Cmd
+	cmd    *exec.Cmd // nil for one that another process started
+	pid    int
 	conn   *net.UnixConn
 	start  uint64
 	exited chan struct{}
@@ -135,13 +136,11 @@ func begin(o order, stderr *os.File, keep []*os.File) (*Child, error) {
 		conn.Close()
 		return nil, err
 	}
+	c.pid = c.cmd.Process.Pid
 	go func() {
 		_ = c.cmd.Wait()
 		if s, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ok {
-			c.exit = Exit{Seen: true, Code: s.ExitStatus()}
-			if s.Signaled() {
-				c.exit.Code, c.exit.Signal = 0, int(s.Signal())
-			}
+			c.exit = exitOf(s)
 		}
 		close(c.exited)
 	}()
@@ -183,7 +182,7 @@ func (r report) err() error {
 }
 
 // Pid is its number on the host.
-func (c *Child) Pid() int { return c.cmd.Process.Pid }
+func (c *Child) Pid() int { return c.pid }
 
 // Start is when it started, as in Info.
 func (c *Child) Start() uint64 { return c.start }
@@ -193,12 +192,6 @@ func (c *Child) Exited() <-chan struct{} { return c.exited }
 
 // Exit is how it ended; valid once Exited is closed.
 func (c *Child) Exit() Exit { return c.exit }
-
-// Kill ends it at once.
-func (c *Child) Kill() { _ = c.cmd.Process.Kill() }
-
-// Signal sends it a signal.
-func (c *Child) Signal(s os.Signal) error { return c.cmd.Process.Signal(s) }
 
 // DestroyVM ends a VM of a jail from inside of that jail, where no other VM of
 // the same name can be meant. One that is not there is no error.

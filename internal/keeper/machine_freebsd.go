@@ -469,14 +469,17 @@ func (m *bhyveMachine) follow(c *jail.Child) {
 	m.mu.Lock()
 	pressed := m.pressed
 	m.mu.Unlock()
-	if e.Exit != nil && e.Exit.Signal != 0 && !e.Killed {
-		_, found, err := ours(m.prison)
-		p, _ := jail.FindPrison(m.prison.Name)
+	if !e.Killed {
+		p, found, err := ours(m.prison)
 		switch {
-		case pressed && e.Exit.Signal == int(syscall.SIGTERM):
+		case pressed && e.Exit != nil && e.Exit.Signal == int(syscall.SIGTERM):
 			end = hypervisor.End{Kind: hypervisor.EndKilled, Detail: "bhyve ended at the power button: the guest had not turned ACPI on"}
 		case err == nil && (!found || p.Dying):
+			// jail(8) -r presses the power button before it kills.
 			end.Detail = "its jail was removed from outside; " + end.Detail
+			if end.Kind == hypervisor.EndReset {
+				end.Kind = hypervisor.EndNotSeen
+			}
 		}
 	}
 	m.deliver(end)

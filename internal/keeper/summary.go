@@ -13,9 +13,12 @@ import (
 func (k *Keeper) Summary() string {
 	st := k.state
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: jailed as uid %d (%s)", st.Name, st.UID, st.Accel)
+	fmt.Fprintf(&b, "%s: jailed as uid %d", st.Name, st.UID)
+	if st.Accel != "" {
+		fmt.Fprintf(&b, " (%s)", st.Accel)
+	}
 	if r := st.Room; r != nil {
-		fmt.Fprintf(&b, "; in reach: %d files, %d device nodes, %d system calls", r.Files, r.Nodes, r.Syscalls)
+		fmt.Fprintf(&b, "; in reach: %s", r)
 	}
 	if st.Jail != nil {
 		applied := 0

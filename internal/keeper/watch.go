@@ -118,6 +118,10 @@ func (k *Keeper) judge(h happening, killed string) Outcome {
 		out.Code, out.Reason = fault.Stopped, killed
 	case k.stop != nil && h.end.Kind == hypervisor.EndPowerOff:
 		out.Code, out.Reason = fault.Stopped, "the guest powered off, asked by "+k.stop.who
+	case k.stop != nil && h.end.Kind == hypervisor.EndKilled:
+		// By the power button itself: what it is to bhyve, a guest without ACPI
+		// does not survive.
+		out.Code = fault.Stopped
 	case h.end.Kind == hypervisor.EndPowerOff:
 		out.Code = fault.OK
 	case h.end.Kind.GuestDied():

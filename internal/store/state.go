@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -69,7 +70,19 @@ type Room struct {
 	Files    int `json:"files"`
 	Nodes    int `json:"nodes"`
 	Mounts   int `json:"mounts"`
-	Syscalls int `json:"syscalls"`
+	Syscalls int `json:"syscalls"` // 0 where calls are not counted: capability mode is no list of them
+}
+
+// String is the count for people.
+func (r *Room) String() string {
+	s := fmt.Sprintf("%d files, %d device nodes, %d mounts", r.Files, r.Nodes, r.Mounts)
+	if r.Files < 0 {
+		s = fmt.Sprintf("all files of an existing tree, %d device nodes, %d mounts", r.Nodes, r.Mounts)
+	}
+	if r.Syscalls > 0 {
+		s += fmt.Sprintf(", %d system calls", r.Syscalls)
+	}
+	return s
 }
 
 // detail is the large part of a state. It is written once in a life and read
