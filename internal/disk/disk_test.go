@@ -1,0 +1,224 @@
+package disk
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/plan"
+)
+
+func raw(path string) *plan.Disk {
+	return &plan.Disk{Label: "d", Type: plan.DiskFile, Path: path, Format: cell.FormatRaw}
+}
+
+func qcow2(path string) *plan.Disk {
+	d := raw(path)
+	d.Format = cell.FormatQcow2
+	return d
+}
+
+func write(t *testing.T, name string, b []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// header is a small whole qcow2 image of version 3: 64 KiB clusters, tables at
+// the second and third of four.
+func header() []byte {
+	const cluster = 1 << 16
+	b := make([]byte, 4*cluster)
+	copy(b, qcow2Magic)
+	binary.BigEndian.PutUint32(b[4:], 3)
+	binary.BigEndian.PutUint32(b[20:], 16)
+	binary.BigEndian.PutUint64(b[24:], 1<<20)
+	binary.BigEndian.PutUint32(b[36:], 1)
+	binary.BigEndian.PutUint64(b[40:], 2*cluster)
+	binary.BigEndian.PutUint64(b[48:], cluster)
+	binary.BigEndian.PutUint32(b[56:], 1)
+	binary.BigEndian.PutUint32(b[100:], 104)
+	return b
+}
+
+// Each thing that is no disk is refused by name, with the input's exit status,
+// and none of them is changed.
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("/etc/hostname", link); err != nil {
+		t.Fatal(err)
+	}
+	gpt := make([]byte, 1<<20)
+	copy(gpt[512:], "EFI PART")
+	binary.LittleEndian.PutUint64(gpt[512+32:], 1<<20)
+	backing := header()
+	binary.BigEndian.PutUint64(backing[8:], 512)
+	binary.BigEndian.PutUint32(backing[16:], 9)
+	data := header()
+	binary.BigEndian.PutUint64(data[72:], qcow2DataFile)
+	future := header()
+	binary.BigEndian.PutUint64(future[72:], 1<<40)
+	tests := []struct {
+		name string
+		disk *plan.Disk
+		want string
+	}{
+		{"missing", raw(filepath.Join(dir, "none")), "it is not there"},
+		{"directory", raw(dir), "it is a directory"},
+		{"fifo", raw(fifo), "it is not a regular file"},
+		{"symbolic link", raw(link), "it is a symbolic link"},
+		{"device node", raw(os.DevNull), "it is a device node"},
+		{"empty", raw(write(t, "e", nil)), "it is empty"},
+		{"no whole sectors", raw(write(t, "s", make([]byte, 1000))), "no whole number of sectors"},
+		{"smaller than its partition table says", raw(write(t, "g", gpt)), "its partition table says"},
+		{"qcow2 called raw", raw(write(t, "i.qcow2", header())), "it is a qcow2 image"},
+		{"raw called qcow2", qcow2(write(t, "r", make([]byte, 1024))), "it is not a qcow2 image"},
+		{"backing file", qcow2(write(t, "b", backing)), "it has a backing file"},
+		{"data file", qcow2(write(t, "x", data)), "it keeps its data in another file"},
+		{"unknown feature", qcow2(write(t, "f", future)), "features that are not known"},
+		{"truncated qcow2", qcow2(write(t, "t", header()[:1<<16])), "it is truncated"},
+		{"header only", qcow2(write(t, "h", header()[:40])), "its header is not whole"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before, _ := os.Stat(tt.disk.Path)
+			f, made, err := Open(tt.disk)
+			if err == nil {
+				f.Close()
+				t.Fatal("it was opened")
+			}
+			if made || !strings.Contains(err.Error(), tt.want) || fault.CodeOf(err) != fault.Input {
+				t.Errorf("made %v, code %d: %v; want %q", made, fault.CodeOf(err), err, tt.want)
+			}
+			if after, _ := os.Stat(tt.disk.Path); before != nil && (after == nil || after.Size() != before.Size() || after.ModTime() != before.ModTime()) {
+				t.Error("it was changed")
+			}
+		})
+	}
+}
+
+// One that is written is one cell's; readers share.
+func TestLock(t *testing.T) {
+	path := write(t, "d", make([]byte, 4096))
+	ro := raw(path)
+	ro.ReadOnly = true
+	first, _, err := Open(raw(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, second := range []*plan.Disk{raw(path), ro} {
+		if _, _, err := Open(second); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("read_only %v beside a writer: %v", second.ReadOnly, err)
+		}
+	}
+	first.Close()
+	a, _, err := Open(ro)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, _, err := Open(ro)
+	if err != nil {
+		t.Fatalf("two readers: %v", err)
+	}
+	defer b.Close()
+	if _, _, err := Open(raw(path)); err == nil {
+		t.Error("a writer beside readers")
+	}
+}
+
+// A missing disk with a size is made; one that is there is never touched.
+func TestCreate(t *testing.T) {
+	d := raw(filepath.Join(t.TempDir(), "new"))
+	d.Create = 4 * cell.MiB
+	f, made, err := Open(d)
+	if err != nil || !made {
+		t.Fatal(made, err)
+	}
+	if _, err := f.WriteAt([]byte("data"), 0); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	d.Create = 8 * cell.MiB
+	f, made, err = Open(d)
+	if err != nil || made {
+		t.Fatal(made, err)
+	}
+	defer f.Close()
+	info, _ := f.Stat()
+	got := make([]byte, 4)
+	if _, err := f.ReadAt(got, 0); err != nil || string(got) != "data" || info.Size() != int64(4*cell.MiB) {
+		t.Errorf("%q, %d bytes, %v", got, info.Size(), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(d.Path), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	lost := raw(filepath.Join(t.TempDir(), "no", "such", "dir"))
+	lost.Create = cell.MiB
+	if _, _, err := Open(lost); fault.CodeOf(err) != fault.Input || fault.HintOf(err) == "" {
+		t.Errorf("%v (%q)", err, fault.HintOf(err))
+	}
+}
+
+// What qemu-img makes is what we read, and a backing file of its making is
+// refused.
+func TestQemuImg(t *testing.T) {
+	tool, err := exec.LookPath("qemu-img")
+	if err != nil {
+		t.Skip(err)
+	}
+	d := qcow2(filepath.Join(t.TempDir(), "q"))
+	d.Create = 64 * cell.MiB
+	f, made, err := Open(d)
+	if err != nil || !made {
+		t.Fatal(made, err)
+	}
+	f.Close()
+	over := filepath.Join(t.TempDir(), "over")
+	if out, err := exec.Command(tool, "create", "-q", "-f", "qcow2", "-b", d.Path, "-F", "qcow2", over).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, _, err := Open(qcow2(over)); err == nil || !strings.Contains(err.Error(), "backing file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// An image is hostile: no header may panic, whatever it says.
+func FuzzCheck(f *testing.F) {
+	f.Add(header(), int64(4<<16), true)
+	f.Add(make([]byte, 1024), int64(1024), false)
+	f.Fuzz(func(t *testing.T, b []byte, size int64, q bool) {
+		if size < 0 {
+			return
+		}
+		d := raw("/x")
+		var err error
+		if q {
+			err = checkQcow2(qcow2("/x"), b, size)
+		} else {
+			err = checkRaw(d, b, size)
+		}
+		var fe *fault.Error
+		if err != nil && !errors.As(err, &fe) {
+			t.Errorf("%T", err)
+		}
+		if q && err == nil && len(b) >= 16 && binary.BigEndian.Uint64(b[8:]) != 0 {
+			t.Error("a backing file has come through")
+		}
+	})
+}
