@@ -103,7 +103,7 @@ func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 	)
 	accel := Option{Flag: "-accel", Value: "kvm", Why: "the processor's own virtualization", Source: "accel"}
 	if in.Accel == cell.AccelTCG {
-		accel.Value = "tcg,split-wx=on,thread=multi"
+		accel.Value = fmt.Sprintf("tcg,split-wx=on,thread=multi,tb-size=%d", translated(c))
 		accel.Why = "emulation; split-wx: no memory is writable and executable at once"
 	}
 	cpu := in.CPU
@@ -121,6 +121,15 @@ func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 		{Flag: "-global", Value: "ICH9-LPC.disable_s3=1", Why: "no suspend: nobody could wake it"},
 		{Flag: "-global", Value: "ICH9-LPC.disable_s4=1", Why: "no suspend to disk: it would look like a power-off"},
 	}
+}
+
+// translated is how many MiB QEMU may keep of translated code. Of its own accord
+// it takes up to a gigabyte, and a guest that has run for long enough would be
+// killed by the cell's own limit: half of what the limit leaves beside the
+// guest's memory is for the code, half for QEMU.
+func translated(c *cell.Cell) int64 {
+	const most = 512
+	return min(max(int64(c.Jail.Limits.MemoryOverhead/cell.MiB)/2, 8), most)
 }
 
 // qemuTalk is how the host speaks with QEMU and with the guest: listening
