@@ -5,6 +5,7 @@
 #   make test       all tests; as root more of them can run
 #   make bench      what the jail costs, against a bare QEMU
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
+#   make soak       anything done to cells at random, for MINUTES=10
 #   make install    PREFIX and DESTDIR as usual
 
 PREFIX = /usr/local
@@ -16,6 +17,9 @@ BIN = bin/skep
 # One package after the other: some look at the whole host, some change it.
 TESTFLAGS = -p 1 -timeout 20m ./...
 BENCHFLAGS =
+# For make soak.
+MINUTES = 10
+SEED =
 
 all: build
 
@@ -51,6 +55,10 @@ bench: build
 freebsd-kit:
 	GO='$(GO)' sh scripts/freebsd-kit dist/skep-freebsd-amd64.tar
 
+# Anything done to cells at random; SEED=N repeats a run.
+soak:
+	SKEP_SOAK_MINUTES=$(MINUTES) SKEP_SOAK_SEED=$(SEED) $(GO) test -count=1 -v -timeout 0 -run '^TestSoak$$' ./internal/e2e
+
 install:
 	@test -x $(BIN) || GO='$(GO)' sh scripts/build $(BIN)
 	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
@@ -61,4 +69,4 @@ uninstall:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench freebsd-kit install uninstall clean
+.PHONY: all build demo deps test vet lint bench soak freebsd-kit install uninstall clean

@@ -169,13 +169,17 @@ func (o *observed) others() {
 			continue
 		}
 		dir := filepath.Join(proc, e.Name())
+		theirs := readStatus(dir + "/status")
+		if s := theirs["State"]; strings.HasPrefix(s, "Z") || strings.HasPrefix(s, "X") {
+			continue // dead, and waiting only for its parent to hear of it
+		}
 		who := e.Name() + " (" + readLine(dir+"/comm") + ")"
-		for n, theirs := range readNS(dir) {
-			if theirs == o.ns[n] {
+		for n, ns := range readNS(dir) {
+			if ns == o.ns[n] {
 				o.sharers[n] = append(o.sharers[n], who)
 			}
 		}
-		for _, u := range strings.Fields(readStatus(dir + "/status")["Uid"]) {
+		for _, u := range strings.Fields(theirs["Uid"]) {
 			if u == uid && uid != "" {
 				o.sameUID = append(o.sameUID, who)
 				break
