@@ -84,6 +84,9 @@ func TestServeKeepsWhatWasSaidBefore(t *testing.T) {
 func TestServeOneAtATime(t *testing.T) {
 	guest, s, _, path := lab(t, true)
 	io.WriteString(guest, "early\n")
+	for s.Said() < 6 {
+		time.Sleep(time.Millisecond) // it was read, and may not be heard yet
+	}
 	s.Settle(0)
 	first := dial(t, path)
 	time.Sleep(20 * time.Millisecond)

@@ -81,3 +81,59 @@ func TestServiceOrder(t *testing.T) {
 		t.Error("it is not stopped at shutdown")
 	}
 }
+
+// TestServiceOnAHost: cells start with the host, are told the truth about, and
+// stop with it.
+func TestServiceOnAHost(t *testing.T) {
+	needs(t, "vmm", "nmdm")
+	l := newLab(t)
+	base := strings.ReplaceAll(filepath.Base(l.dir), "skep-lab-", "s")
+	one, two, other := base+"-1", base+"-2", base+"-3"
+	l.cell(one, "  start = \"boot\"\n  after = [\""+two+"\"]")
+	l.cell(two, "  start = \"boot\"")
+	l.cell(other, "")
+	env := append([]string{"skep_program=" + skep}, l.env...)
+	service := func(verb string, more ...string) (string, int) {
+		t.Helper()
+		return host(t, append(env[:len(env):len(env)], more...), "sh", rcScript, verb)
+	}
+	t.Cleanup(func() { l.skep("kill", "--all") })
+
+	if out, code := service("onestatus"); code == 0 || !strings.Contains(out, one) {
+		t.Errorf("status of cells that do not run: %d\n%s", code, out)
+	}
+	if out, code := service("onestart"); code != 0 {
+		t.Fatalf("status %d\n%s", code, out)
+	}
+	jails := must(t, "jls", "name")
+	if !strings.Contains(jails, one) || !strings.Contains(jails, two) || strings.Contains(jails, other) {
+		t.Errorf("jails: %s", jails)
+	}
+	if out, code := service("onestatus"); code != 0 || strings.Contains(out, other) {
+		t.Errorf("status %d\n%s", code, out)
+	}
+	// Once more changes nothing.
+	if out, code := service("onestart"); code != 0 {
+		t.Errorf("status %d\n%s", code, out)
+	}
+	if out, code := service("onestatus", "skep_cells="+one+" "+other); code == 0 {
+		t.Errorf("%s does not run: %s", other, out)
+	}
+	if out, code := service("onestart", "skep_cells="+one+" "+other); code != 0 {
+		t.Errorf("status %d\n%s", code, out)
+	}
+	// One that dies is missed.
+	if r := l.skep("kill", two); r.code != 0 {
+		t.Error(r)
+	}
+	if out, code := service("onestatus"); code == 0 {
+		t.Errorf("%s was killed: %s", two, out)
+	}
+	// Stop returns when the last of them is gone, those started by hand too.
+	if out, code := service("onestop"); code != 0 {
+		t.Errorf("status %d\n%s", code, out)
+	}
+	if jails := must(t, "jls", "name"); strings.Contains(jails, base) {
+		t.Errorf("jails are left: %s", jails)
+	}
+}
