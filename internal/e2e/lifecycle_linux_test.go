@@ -201,3 +201,18 @@ func TestStopTimeout(t *testing.T) {
 	}
 	l.nothingLeft()
 }
+
+// A name with a newline, or of two hundred characters, is refused at the door
+// and shown escaped and short.
+func TestStrangeNames(t *testing.T) {
+	l := newLab(t)
+	for _, name := range []string{"a\nb", "a\x1b[31m", strings.Repeat("a", 200), "a/../b.hcl/..", "\xff"} {
+		r := l.must(2, "run", name)
+		if strings.Count(r.err, "\n") > 2 || len(r.err) > 400 || strings.Contains(r.err, "\x1b") {
+			t.Errorf("%q: %s", name, r)
+		}
+	}
+	if _, err := os.Stat(l.path("run")); err == nil {
+		t.Error("a run directory was made")
+	}
+}
