@@ -100,6 +100,18 @@ func TestServiceCapabilities(t *testing.T) {
 	if r := within(caps, stop...); r.code != 0 {
 		t.Fatalf("%v: %s", stop, r)
 	}
+	// KVM, where it works here, works within the service, too.
+	l.cell("k", "")
+	l.must(0, "up", "k")
+	accel := l.show("k").Accel
+	l.must(0, "kill", "k")
+	if err := os.RemoveAll(l.path("state/cache")); err != nil { // the trial, too
+		t.Fatal(err)
+	}
+	if r := within(caps, "up", "k"); r.code != 0 || l.show("k").Accel != accel {
+		t.Errorf("with %s outside, in the service it has %s: %s", accel, l.show("k").Accel, r)
+	}
+	l.must(0, "kill", "k")
 	l.nothingLeft()
 	for _, needed := range []string{"sys_admin", "setuid", "setgid", "net_admin"} {
 		var less []string

@@ -112,22 +112,28 @@ func (b *builder) network() {
 // disks adds the disks in the file's order.
 func (b *builder) disks() {
 	for _, d := range b.cell.Disks {
-		s := &Disk{Label: d.Label, Format: d.Format, ReadOnly: d.ReadOnly, Create: d.Size, Reserved: d.Reserved}
-		if s.Format == "" {
-			s.Format = cell.FormatRaw
-		}
-		switch {
-		case d.Zvol != "":
-			s.Type, s.Dataset, s.Path = DiskZvol, d.Zvol, "/dev/zvol/"+d.Zvol
-		case d.ISO != "":
-			s.Type, s.Path, s.ReadOnly = DiskISO, d.ISO, true
-		case d.Device != "":
-			s.Type, s.Path = DiskDevice, d.Device
-		default:
-			s.Type, s.Path = DiskFile, d.File
-		}
+		s := DiskOf(d)
 		b.add("disk:"+d.Label, "disk."+d.Label, "opened and locked outside", s)
 	}
+}
+
+// DiskOf is a disk of a cell file as a plan has it.
+func DiskOf(d cell.Disk) *Disk {
+	s := &Disk{Label: d.Label, Format: d.Format, ReadOnly: d.ReadOnly, Create: d.Size, Reserved: d.Reserved}
+	if s.Format == "" {
+		s.Format = cell.FormatRaw
+	}
+	switch {
+	case d.Zvol != "":
+		s.Type, s.Dataset, s.Path = DiskZvol, d.Zvol, "/dev/zvol/"+d.Zvol
+	case d.ISO != "":
+		s.Type, s.Path, s.ReadOnly = DiskISO, d.ISO, true
+	case d.Device != "":
+		s.Type, s.Path = DiskDevice, d.Device
+	default:
+		s.Type, s.Path = DiskFile, d.File
+	}
+	return s
 }
 
 // preflight refuses what no host of this size can give.

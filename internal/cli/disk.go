@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/disk"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/keeper"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// varsName is what the UEFI variables of a cell are called beside its disks. A
+// disk of that name comes first.
+const varsName = "uefi-vars"
+
+func (a *app) disk() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "disk",
+		Short: "Remove the disks of a cell",
+		Long:  "What else is done with disks is in cell files: size = \"20G\" makes one that is missing.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("understand the command %q", "disk "+args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.diskRemove())
+	return cmd
+}
+
+func (a *app) diskRemove() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "rm NAME [DISK…]",
+		Short: "Remove disks of a cell that does not run, for good",
+		Long: `Remove disks of a cell that does not run, for good: those that are named, or all
+of them and its UEFI variables, which go by the name "uefi-vars". Nothing else
+in skep removes a disk. The cell's name is asked for unless --yes is given.
+
+Image files and volumes that the cell may write to are removed; ISO images, raw
+devices and what is read only are not, nor is a disk that another cell file
+names, or one that is in use. The cell file and the logs stay.`,
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("guess which cell: name one")
+			}
+			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			c, err := a.load(dirs, args[0])
+			if err != nil {
+				return err
+			}
+			disks, err := chosenDisks(dirs, c, args[1:])
+			if err != nil {
+				return err
+			}
+			st, err := store.Open(dirs)
+			if err != nil {
+				return err
+			}
+			if st.Held(c.Name) || keeper.Orphaned(st, c.Name) {
+				return fault.New(fault.Input, "skep down "+c.Name+" stops it", "remove disks of %s: it is running", c.Name)
+			}
+			// A hypervisor that a dead keeper left before its guest ran has them open.
+			if _, _, err := keeper.Sweep(cmd.Context(), st, c.Name); err != nil {
+				return fault.Wrap(fault.Host, err, "", "release what %s held", c.Name)
+			}
+			// While its lock is held the cell is not started.
+			lock, err := st.LockCell(c.Name)
+			if err != nil {
+				return err
+			}
+			defer lock.Unlock()
+			if !yes {
+				if err := a.confirm(c.Name, disks); err != nil {
+					return err
+				}
+			}
+			return a.removeDisks(disks)
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// chosenDisks are the disks that are named, or all that the cell may write to.
+func chosenDisks(dirs host.Dirs, c *cell.Cell, names []string) (chosen []*plan.Disk, err error) {
+	all := []*plan.Disk{}
+	for _, d := range c.Disks {
+		all = append(all, plan.DiskOf(d))
+	}
+	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), "uefi-vars.fd")}
+	if !slices.ContainsFunc(all, func(d *plan.Disk) bool { return d.Label == varsName }) {
+		all = append(all, vars)
+	}
+	for _, n := range names {
+		i := slices.IndexFunc(all, func(d *plan.Disk) bool { return d.Label == n })
+		if i < 0 {
+			return nil, fault.New(fault.Input, "skep plan "+c.Name+" lists them", "find a disk %q of %s", n, c.Name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	if len(names) == 0 {
+		chosen = slices.DeleteFunc(all, func(d *plan.Disk) bool {
+			return d.ReadOnly || d.Type == plan.DiskISO || d.Type == plan.DiskDevice
+		})
+	}
+	return chosen, othersDisks(dirs, c, chosen)
+}
+
+// othersDisks refuses a disk that the file of another cell names as well.
+func othersDisks(dirs host.Dirs, c *cell.Cell, chosen []*plan.Disk) error {
+	for _, name := range cellFiles(dirs) {
+		other := peek(dirs, name)
+		if other == nil || other.Name == c.Name {
+			continue
+		}
+		for _, theirs := range other.Disks {
+			for _, d := range chosen {
+				if plan.DiskOf(theirs).Path == d.Path {
+					return fault.New(fault.Input, "take it out of that file first", "remove disk %q (%s): the cell %s has it, too", d.Label, d.Path, other.Name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// confirm asks for the name of the cell: a yes is typed too easily.
+func (a *app) confirm(name string, disks []*plan.Disk) error {
+	for _, d := range disks {
+		a.note("disk %s: %s", d.Label, d.Path)
+	}
+	a.note("these are removed for good; type the cell's name to go on:")
+	line, err := bufio.NewReader(io.LimitReader(a.in, 256)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fault.Wrap(fault.Host, err, "", "read the answer")
+	}
+	if strings.TrimSpace(line) != name {
+		return fault.New(fault.Input, "type "+name+", or say --yes", "remove disks of %s without being sure: nothing is removed", name)
+	}
+	return nil
+}
+
+// removeDisks removes what it can and fails if any of them stays.
+func (a *app) removeDisks(disks []*plan.Disk) error {
+	var first error
+	for _, d := range disks {
+		err := disk.Remove(d)
+		switch {
+		case errors.Is(err, disk.ErrGone):
+		case err == nil:
+			a.printf("%s\n", cell.Printable(d.Path))
+		case first == nil:
+			first = err
+		default:
+			a.fail(first)
+			first = shownThen(first, err)
+		}
+	}
+	return first
+}
