@@ -82,7 +82,10 @@ func (v *live) expect(within time.Duration, text string) {
 		}
 		select {
 		case <-v.done:
-			ended = true // what it wrote last is there now: look once more
+			// What it wrote last may still be on its way through the terminal:
+			// look once more.
+			time.Sleep(500 * time.Millisecond)
+			ended = true
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
