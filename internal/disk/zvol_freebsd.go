@@ -29,8 +29,8 @@ func checkZvol(d *plan.Disk) error {
 		mode = defaultVolmode()
 	}
 	if mode != "dev" {
-		return bad(d, "zfs set volmode=dev "+d.Dataset+"; then export and import the pool, or rename the volume twice",
-			"its volmode is %s: the host would read the guest's partition table, and a jail of securelevel 3 may not write to it", mode)
+		return bad(d, "zfs set volmode=dev "+d.Dataset,
+			"its volmode is %s, not dev: the host would read the guest's partition table, and a jail of securelevel 3 may not write to it", mode)
 	}
 	if err := waitForNode(d); err != nil {
 		return err

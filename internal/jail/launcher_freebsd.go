@@ -156,10 +156,26 @@ func (o order) exec() (step string, err error) {
 			return "limit " + l.Name, err
 		}
 	}
+	for fd := firstKept; fd < firstKept+o.Kept; fd++ {
+		if err := bare(fd); err != nil {
+			return "take the rights of a lock", err
+		}
+	}
 	// Whatever else was inherited from whoever started skep ends here.
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(firstKept+o.Kept), uintptr(^uint32(0)), 0)
 	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])))
 	return "exec " + o.Path, errno
+}
+
+// bare takes every right from a descriptor but that of being open: a lock needs
+// no other, rights(4).
+func bare(fd int) error {
+	none := [2]uint64{1 << 57, 1 << 58} // cap_rights_t of version 0, empty: CAPRIGHT of sys/capsicum.h
+	_, _, errno := unix.RawSyscall(unix.SYS_CAP_RIGHTS_LIMIT, uintptr(fd), uintptr(unsafe.Pointer(&none)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // limitNumbers are the resources of setrlimit(2), sys/sys/resource.h.

@@ -206,12 +206,28 @@ func (m *bhyveMachine) load(ctx context.Context) error {
 	if err := c.Go(); err != nil {
 		return launchFault(err)
 	}
-	select {
-	case <-c.Exited():
-	case <-ctx.Done():
-		c.Kill()
-		<-c.Exited()
-		return fault.New(fault.HypervisorDied, "", "load the guest: bhyveload was still at it after %s", loadWait)
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for running := true; running; {
+		select {
+		case <-c.Exited():
+			running = false
+		case <-look.C:
+			// Whoever is tired of the menu need not wait for its end.
+			o, ok := m.taker.keeper.pendingStop()
+			if !ok {
+				continue
+			}
+			c.Kill()
+			<-c.Exited()
+			m.taker.keeper.stop = &o
+			o.answer(nil)
+			return fault.New(fault.Stopped, "", "load the guest: stopped by %s", o.who)
+		case <-ctx.Done():
+			c.Kill()
+			<-c.Exited()
+			return fault.New(fault.HypervisorDied, "", "load the guest: bhyveload was still at it after %s", loadWait)
+		}
 	}
 	if e := c.Exit(); e.Code != 0 || e.Signal != 0 {
 		m.stderr.catchUp()

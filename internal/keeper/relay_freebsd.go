@@ -17,7 +17,6 @@ import (
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
-	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/screen"
 )
@@ -37,11 +36,6 @@ type relay struct {
 }
 
 func (t *bsdTaker) takeRelay(s *plan.Relay) error {
-	if !strings.HasPrefix(s.Inside, "unix:") {
-		if err := network.Loopback(func() (int, error) { return jail.Socket(t.jid) }); err != nil {
-			return fault.Wrap(fault.Jail, err, "", "bring up lo0 in the jail")
-		}
-	}
 	var l net.Listener
 	var err error
 	if s.Path != "" {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/cell"
 	"skep/internal/console"
 	"skep/internal/disk"
 	"skep/internal/fault"
@@ -322,6 +323,13 @@ func (t *bsdTaker) takePrison(s *plan.Prison) (int, error) {
 		return 0, fault.Wrap(fault.Jail, err, hint, "make the jail %s", s.Name)
 	}
 	t.jid = jid
+	if s.Network == cell.NetworkVnet {
+		// Nothing but lo0: what bhyve has listen there can be reached by nobody
+		// but the keeper.
+		if err := network.Loopback(func() (int, error) { return jail.Socket(jid) }); err != nil {
+			return jid, fault.Wrap(fault.Jail, err, "", "bring up lo0 in the jail %s", s.Name)
+		}
+	}
 	return jid, nil
 }
 

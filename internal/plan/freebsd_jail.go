@@ -48,8 +48,14 @@ func (b *bsd) limits(jail string) {
 		return
 	}
 	l := b.cell.Jail.Limits
+	// A process that is about to start another counts twice until it has: its
+	// child is born with its memory (RACCT_INHERITABLE in sys/kern/kern_racct.c).
+	space := b.addressSpace()
+	if b.compiles() || len(b.cell.Shares) > 0 {
+		space *= 3
+	}
 	rules := []string{
-		"vmemoryuse:deny=" + strconv.FormatInt(b.addressSpace(), 10),
+		"vmemoryuse:deny=" + strconv.FormatInt(space, 10),
 		"nthr:deny=" + strconv.Itoa(l.Processes),
 		"maxproc:deny=" + strconv.Itoa(min(l.Processes, maxProcesses)),
 		"openfiles:deny=" + strconv.Itoa(l.OpenFiles),

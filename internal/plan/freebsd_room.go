@@ -99,6 +99,9 @@ func (b *bsd) mounts() []roomMount {
 		b.input.Shares[s.Label] = p
 		all = append(all, roomMount{&Mount{From: s.Path, Room: p, ReadOnly: s.ReadOnly, Dir: true}, "share." + s.Label, "a directory of the host's that the guest sees"})
 	}
+	if b.cell.GDB != nil {
+		all = append(all, roomMount{&Mount{From: gdbFiles, Room: gdbFiles, ReadOnly: true, Dir: true}, "gdb", "how the debug stub describes the processor; bhyve will not start it without"})
+	}
 	if l := b.cell.Boot.Loader; l != nil && l.HostPath != "" {
 		all = append(all, roomMount{&Mount{From: l.HostPath, Room: roomHost, ReadOnly: true, Dir: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
 	}
@@ -110,6 +113,9 @@ func (b *bsd) mounts() []roomMount {
 	}
 	return all
 }
+
+// gdbFiles is _PATH_GDB_XML of usr.sbin/bhyve/gdb.c, FreeBSD 14.1 and later.
+const gdbFiles = "/usr/share/bhyve/gdb"
 
 // roomHost is where bhyveload's host: is.
 const roomHost = "/host"
