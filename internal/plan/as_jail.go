@@ -147,7 +147,8 @@ func (f parts) copies(c Copy) string {
 	return command("install", "-m", "0444", c.From, to)
 }
 
-// created runs on the host once the jail is there.
+// created runs on the host once the jail is there. Nothing in it could: hence
+// ifconfig's -j, which FreeBSD 14 has.
 func (f parts) created() []string {
 	var cmds []string
 	if f.prison.Network == cell.NetworkVnet {
