@@ -12,6 +12,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/keeper"
 	"skep/internal/store"
 )
 
@@ -69,7 +70,7 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 	if err != nil {
 		return audit.Report{}, err
 	}
-	if st.PID == 0 || st.Plan == nil || !alive(st.PID, st.PIDStart) {
+	if st.Plan == nil || !keeper.Alive(st) {
 		return audit.Report{}, fault.New(fault.Host, "skep up "+name+" starts it", "audit %s: it is not running", name)
 	}
 	return audit.Cell(st)

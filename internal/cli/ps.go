@@ -12,6 +12,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/keeper"
 	"skep/internal/store"
 )
 
@@ -168,7 +169,7 @@ func asJSON(s store.State, held bool) cellJSON {
 		case store.Starting, store.Running, store.Stopping, store.Crashed:
 			if s.KeeperPID != 0 {
 				// Whether the guest still runs is for the kernel to say.
-				if s.PID != 0 && alive(s.PID, s.PIDStart) {
+				if keeper.Alive(s) {
 					c.Reason = "its keeper has died; skep down ends it"
 				} else {
 					c.State, c.PID, c.Reason = string(store.Crashed), 0, "its keeper has died; skep sweep releases what it held"

@@ -20,7 +20,14 @@ type adopter interface {
 // holds the cell's lock, or asks only for show.
 func orphaned(s *store.Store, name string) bool {
 	st, _, err := s.ReadState(name)
-	return err == nil && st.Boot == bootID() && st.PID != 0 && lives(st.PID, st.PIDStart)
+	return err == nil && Alive(st)
+}
+
+// Alive says whether the hypervisor of a state is still that process: a number
+// may be another's by now, and of an earlier boot even number and start time
+// may be another's. One that was killed and that nobody has waited for is gone.
+func Alive(st store.State) bool {
+	return st.PID != 0 && st.Boot == bootID() && lives(st.PID, st.PIDStart) && !store.Gone(st.PID)
 }
 
 // Orphaned says whether a guest runs on without its keeper.
@@ -33,7 +40,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if err != nil || st.Plan == nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its state cannot be read; it was ended", name)
 	}
-	open, _, _, err := k.Store.ReadJournal(name)
+	open, _, torn, err := k.Store.ReadJournal(name)
 	if err != nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its journal cannot be read; it was ended", name)
 	}
@@ -41,6 +48,9 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
 	}
 	defer k.journal.Close()
+	if torn {
+		k.Notify("the journal's last line is not whole and is passed over")
+	}
 	var held []taken
 	for _, o := range open {
 		held = append(held, taken{o.Resource, o.Held})

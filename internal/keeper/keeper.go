@@ -135,7 +135,11 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	if orphaned(k.Store, name) {
 		return Outcome{}, fault.New(fault.Input, "skep ps takes it up again; skep down "+name+" ends it", "start %s: it is already running, and its keeper has died", name)
 	}
-	if err := sweepLocked(ctx, k.Store, name); err != nil {
+	swept, err := sweepOne(ctx, k.Store, name)
+	if swept.Torn {
+		k.Notify("the last line of the journal of an earlier run is not whole; what it says before is swept")
+	}
+	if err != nil {
 		return Outcome{}, fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
 	}
 	k.state = store.State{Version: store.StateVersion, Name: name, File: k.Cell.File, KeeperPID: os.Getpid(), Boot: bootID(), UID: -1, GID: -1}

@@ -51,7 +51,8 @@ type Held struct {
 // It is not synced to the disk: after a power failure nothing that it names
 // exists any more.
 type Journal struct {
-	f *os.File
+	f    *os.File
+	size int64 // up to the end of the last whole line
 }
 
 // JournalPath is where a cell's journal is.
@@ -60,7 +61,8 @@ func (s *Store) JournalPath(name string) string {
 }
 
 // OpenJournal opens the journal of a cell for appending, making it when it is
-// missing.
+// missing. A torn last line is cut off: what it was going to say had not
+// happened yet, and nothing is to be written behind it.
 func (s *Store) OpenJournal(name string) (*Journal, error) {
 	if err := os.MkdirAll(s.RunDir(name), 0o700); err != nil {
 		return nil, err
@@ -69,20 +71,39 @@ func (s *Store) OpenJournal(name string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Journal{f}, nil
+	j := &Journal{f: f}
+	b, err := os.ReadFile(s.JournalPath(name))
+	if err == nil {
+		if j.size = int64(bytes.LastIndexByte(b, '\n') + 1); j.size < int64(len(b)) {
+			err = f.Truncate(j.size)
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return j, nil
 }
 
 // Clear begins the journal anew. The caller has released all that it names.
-func (j *Journal) Clear() error { return j.f.Truncate(0) }
+func (j *Journal) Clear() error {
+	j.size = 0
+	return j.f.Truncate(0)
+}
 
-// Append writes one entry as one line in one write(2).
+// Append writes one entry as one line in one write(2). Of a write that failed
+// half-way, as on a full disk, nothing stays.
 func (j *Journal) Append(e Entry) error {
 	b, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	_, err = j.f.Write(append(b, '\n'))
+	n, err := j.f.Write(append(b, '\n'))
+	if err == nil {
+		j.size += int64(n)
+	}
 	if err != nil {
+		_ = j.f.Truncate(j.size)
 		return err
 	}
 	return nil
