@@ -24,8 +24,8 @@ type cellJSON struct {
 	Name      string    `json:"name"`
 	State     string    `json:"state"`
 	Reason    string    `json:"reason"`
-	Since     time.Time `json:"since"`
-	PID       int       `json:"pid"` // the hypervisor's, as the host sees it; 0 where none runs
+	Since     time.Time `json:"since,omitzero"` // of the state; absent for a cell that never ran
+	PID       int       `json:"pid"`            // the hypervisor's, as the host sees it; 0 where none runs
 	KeeperPID int       `json:"keeper_pid"`
 	UID       int       `json:"uid"` // -1 where none runs
 	GID       int       `json:"gid"`

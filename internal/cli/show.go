@@ -53,7 +53,7 @@ func (a *app) show() *cobra.Command {
 			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Room: s.Room, Jail: s.Jail, Plan: s.Plan,
 				ConsoleLog: st.StateDir(name) + "/console.log"}
 			// The file may have changed since; what the cell holds is in its state.
-			out.Loosenings = s.Loosenings
+			out.Loosenings = append([]cell.Loosening{}, s.Loosenings...)
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
 			if asProgram {
 				return a.json(out)

@@ -253,7 +253,7 @@ func (b *builder) jail(who host.Identity, cgroups []string, decisions []layer.De
 		Identity:   who.Mapping,
 		UID:        who.UID,
 		GID:        who.GID,
-		Namespaces: []string{"user", "mount", "pid", "net", "ipc", "uts", "cgroup"},
+		Namespaces: namespaces(decisions),
 		Rlimits: []Rlimit{
 			{"core", 0},
 			{"nofile", uint64(l.OpenFiles)},
@@ -275,6 +275,24 @@ func (b *builder) jail(who host.Identity, cgroups []string, decisions []layer.De
 		}
 	}
 	b.add("jail", "jail", "namespaces, identity, limits and filters, before the hypervisor's first instruction", j)
+}
+
+// namespaces are those of the jail, by unshare(1)'s names.
+func namespaces(decisions []layer.Decision) []string {
+	var names []string
+	for _, n := range []struct {
+		layer layer.ID
+		name  string
+	}{
+		{layer.UserNamespace, "user"}, {layer.MountNamespace, "mount"}, {layer.PIDNamespace, "pid"},
+		{layer.NetworkNamespace, "net"}, {layer.IPCNamespace, "ipc"}, {layer.UTSNamespace, "uts"},
+		{layer.CgroupNamespace, "cgroup"}, {layer.TimeNamespace, "time"},
+	} {
+		if layer.On(decisions, n.layer) {
+			names = append(names, n.name)
+		}
+	}
+	return names
 }
 
 // features name the rows of the system call table that this cell needs.

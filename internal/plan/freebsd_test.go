@@ -1,0 +1,187 @@
+package plan
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+)
+
+var updateFreeBSD = flag.Bool("update-freebsd", false, "write testdata/freebsd anew")
+
+// freebsdCells are one cell for each thing that a plan for FreeBSD can hold.
+var freebsdCells = map[string]string{
+	"hello":    ``,
+	"disks":    "disk \"a\" { file = \"/vm/a.img\" }\n disk \"b\" { zvol = \"tank/b\" }\n disk \"c\" { iso = \"/vm/c.iso\" }",
+	"networks": "nic \"lan\" { bridge = \"bridge0\" }\n nic \"own\" { tap = \"tap0\" }\n nic \"new\" { bridge = \"bridge7\" }\n bridge \"bridge7\" {\n create = true\n uplink = \"em0\"\n}\n jail { network = \"vnet\" }",
+	"shared":   "jail {\n network = \"shared\"\n ip4 = [\"192.168.1.2\"]\n}\n screen { listen = \"192.168.1.2:5901\" }\n boot = \"uefi\"",
+	"screen":   "screen { password_file = \"/etc/pw\" }\n boot = \"uefi\"",
+	"loader":   "boot = \"loader\"\n disk \"a\" { zvol = \"tank/a\" }\n console { device = \"/dev/nmdm-otherA\" }",
+	"tree":     "jail { root = \"/usr/jails/x\" }",
+	"debug":    "gdb { listen = \"127.0.0.1:1234\" }\n share \"src\" { path = \"/usr/src\" }",
+	"limits":   "memory = \"8G\"\n cpus = 4\n jail {\n limits {\n cpu = \"200%\"\n open_files = 300\n}\n}",
+}
+
+func parseFreeBSD(t *testing.T, name, body string) *cell.Cell {
+	t.Helper()
+	c, diags := cell.Parse(name+".hcl", []byte("cell \""+name+"\" {\n"+body+"\n}\n"))
+	if len(diags) > 0 {
+		t.Fatalf("%s: %v", name, diags)
+	}
+	return c
+}
+
+func planFreeBSD(t *testing.T, name, body string, change func(*host.Facts)) (*Plan, error) {
+	t.Helper()
+	facts, err := host.Reference("freebsd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&facts)
+	}
+	return Make(parseFreeBSD(t, name, body), facts)
+}
+
+// TestFreeBSDGolden compares each plan with what it was: its commands, and how
+// it lets go, in reverse.
+func TestFreeBSDGolden(t *testing.T) {
+	for name, body := range freebsdCells {
+		p, err := planFreeBSD(t, name, body, nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var b strings.Builder
+		for _, r := range p.Resources {
+			b.WriteString("# " + r.ID + "\n" + r.String() + "\n")
+		}
+		b.WriteString("\n# released\n")
+		for i := len(p.Resources) - 1; i >= 0; i-- {
+			for _, line := range p.Resources[i].Spec.Release() {
+				b.WriteString(line + "\n")
+			}
+		}
+		path := filepath.Join("testdata", "freebsd", name+".txt")
+		if *updateFreeBSD {
+			_ = os.MkdirAll(filepath.Dir(path), 0o755)
+			if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), b.String()); diff != "" {
+			t.Errorf("%s (go test -update-freebsd writes it anew):\n%s", name, diff)
+		}
+	}
+}
+
+// TestFreeBSDJournal: what a journal holds of a resource is all of it.
+func TestFreeBSDJournal(t *testing.T) {
+	for name, body := range freebsdCells {
+		p, err := planFreeBSD(t, name, body, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range p.Resources {
+			text, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back Resource
+			if err := json.Unmarshal(text, &back); err != nil {
+				t.Fatalf("%s: %v", r.ID, err)
+			}
+			if diff := cmp.Diff(r, back); diff != "" {
+				t.Errorf("%s of %s: %s", r.ID, name, diff)
+			}
+		}
+	}
+}
+
+// TestFreeBSDNodes: each node is named exactly, and a hello cell sees no more
+// than its VM, its boot ROM and its console.
+func TestFreeBSDNodes(t *testing.T) {
+	for name, body := range freebsdCells {
+		p, _ := planFreeBSD(t, name, body, nil)
+		for _, d := range Specs[*DevMount](p) {
+			for _, n := range d.Nodes {
+				if strings.ContainsAny(n.Path, "*?[") {
+					t.Errorf("%s: the node %q is a pattern", name, n.Path)
+				}
+			}
+		}
+	}
+	p, _ := planFreeBSD(t, "hello", "", nil)
+	var got []string
+	for _, n := range Specs[*DevMount](p)[0].Nodes {
+		got = append(got, n.Path)
+	}
+	if diff := cmp.Diff([]string{"vmm/hello", "vmm.io/hello.bootrom", "nmdm-helloA"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestFreeBSDRefuses lists what is refused before the host is touched, and
+// with which status.
+func TestFreeBSDRefuses(t *testing.T) {
+	for name, row := range map[string]struct {
+		body   string
+		change func(*host.Facts)
+		code   fault.Code
+		says   string
+	}{
+		"a kernel":          {"kernel { image = \"/vmlinuz\" }", nil, fault.Input, "boot a kernel directly"},
+		"emulation":         {"accel = \"tcg\"", nil, fault.Input, "accel"},
+		"qcow2":             {"disk \"a\" {\n file = \"/a.qcow2\"\n format = \"qcow2\"\n}", nil, fault.Input, "qcow2"},
+		"a raw device":      {"disk \"a\" { device = \"/dev/ada0\" }", nil, fault.Input, "securelevel 3"},
+		"a foreign address": {"jail {\n network = \"shared\"\n ip4 = [\"192.0.2.1\"]\n}", nil, fault.Input, "does not have it"},
+		"no firmware":       {"boot = \"uefi\"", func(f *host.Facts) { f.FreeBSD.Firmware = nil }, fault.Host, "no UEFI firmware"},
+		"no bhyve":          {"", func(f *host.Facts) { f.FreeBSD.Bhyve = nil }, fault.Host, "no bhyve"},
+		"a long path":       {"", func(f *host.Facts) { f.Dirs.Run = "/" + strings.Repeat("long/", 20) }, fault.Input, "characters"},
+		"no slot":           {"", func(f *host.Facts) { f.Slots.Count, f.FreeBSD.Rulesets = 1, []int{f.Slots.RulesetBase} }, fault.Host, "slots are taken"},
+	} {
+		_, err := planFreeBSD(t, "x", row.body, row.change)
+		if err == nil || fault.CodeOf(err) != row.code || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: %v (status %d), want %q and %d", name, err, fault.CodeOf(err), row.says, row.code)
+		}
+	}
+}
+
+// TestFreeBSDRulesets: a number that somebody uses is not taken.
+func TestFreeBSDRulesets(t *testing.T) {
+	free, _ := planFreeBSD(t, "web", "", nil)
+	used := Specs[*Ruleset](free)[0].Number
+	p, err := planFreeBSD(t, "web", "", func(f *host.Facts) { f.FreeBSD.Rulesets = append(f.FreeBSD.Rulesets, used) })
+	if err != nil || Specs[*Ruleset](p)[0].Number == used {
+		t.Errorf("rule set %d was taken, %v", used, err)
+	}
+}
+
+// TestFreeBSDOwnUID: where the host lets anybody make VMs, bhyve is nobody.
+func TestFreeBSDOwnUID(t *testing.T) {
+	p, err := planFreeBSD(t, "web", "", func(f *host.Facts) { f.FreeBSD.VmmCtl = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := Specs[*Bhyve](p)[0]
+	if h.UID < 65536 || h.GID != h.UID || Specs[*Prison](p)[0].Suser {
+		t.Errorf("uid %d, gid %d", h.UID, h.GID)
+	}
+	for _, n := range Specs[*DevMount](p)[0].Nodes {
+		if n.UID != h.UID {
+			t.Errorf("%s belongs to %d", n.Path, n.UID)
+		}
+	}
+}
