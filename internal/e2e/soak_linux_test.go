@@ -38,7 +38,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d steps: %v", len(trail), counts)
 	if err != nil {
 		t.Errorf("seed %d, after %d steps: %v", seed, len(trail), err)
-		short, why := shorten(t, trail, 5*time.Minute)
+		short, why := shorten(trail, 5*time.Minute, func(some []soakStep) error { return replay(t, some) })
 		t.Errorf("the shortest trail that fails, of %d steps (%v):\n%s", len(short), why, trailText(short))
 		return
 	}
@@ -103,14 +103,14 @@ func replay(t *testing.T, trail []soakStep) error {
 // of them alone, twice as many each time, then with parts left out. A failure
 // that needs its luck may not come again; then the whole trail is what there
 // is.
-func shorten(t *testing.T, trail []soakStep, within time.Duration) ([]soakStep, error) {
+func shorten(trail []soakStep, within time.Duration, replay func([]soakStep) error) ([]soakStep, error) {
 	deadline := time.Now().Add(within)
 	var why error
 	fails := func(some []soakStep) bool {
 		if time.Now().After(deadline) {
 			return false
 		}
-		err := replay(t, some)
+		err := replay(some)
 		if err != nil {
 			why = err
 		}
@@ -136,6 +136,32 @@ func shorten(t *testing.T, trail []soakStep, within time.Duration) ([]soakStep, 
 		}
 	}
 	return short, why
+}
+
+// The shortest trail is found among many steps, and one that fails only by luck
+// is left whole.
+func TestShorten(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	var trail []soakStep
+	for range 200 {
+		trail = append(trail, randomStep(rng))
+	}
+	trail[60], trail[150] = soakStep{verb: "first"}, soakStep{verb: "then"}
+	tries := 0
+	short, why := shorten(trail, time.Minute, func(some []soakStep) error {
+		tries++
+		first := slices.Index(some, soakStep{verb: "first"})
+		if then := slices.Index(some, soakStep{verb: "then"}); first >= 0 && then > first {
+			return fmt.Errorf("it fails")
+		}
+		return nil
+	})
+	if trailText(short) != "  first\n  then\n" || why == nil || tries > 100 {
+		t.Errorf("after %d tries (%v):\n%s", tries, why, trailText(short))
+	}
+	if whole, why := shorten(trail, time.Minute, func([]soakStep) error { return nil }); len(whole) != len(trail) || why == nil {
+		t.Errorf("%d steps, %v", len(whole), why)
+	}
 }
 
 func trailText(trail []soakStep) string {
