@@ -1,0 +1,431 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
+	"skep/internal/jail"
+)
+
+// slow is how long anything may take on a busy host, or an emulated one.
+const slow = 60 * time.Second
+
+// needCells skips where no cell can run, and says why.
+func needCells(t testing.TB) {
+	t.Helper()
+	switch {
+	case os.Geteuid() != 0:
+		t.Skip("jails are root's")
+	case !sysctlThere("security.jail.param.allow.vmm"):
+		t.Skip("vmm.ko is not loaded")
+	case !file("/usr/sbin/bhyve"):
+		t.Skip("there is no bhyve")
+	}
+	if n, err := unix.SysctlUint32("security.jail.jailed"); err == nil && n != 0 {
+		t.Skip("this is the inside of a jail")
+	}
+}
+
+func sysctlThere(name string) bool {
+	_, err := unix.SysctlRaw(name)
+	return err != unix.ENOENT
+}
+
+func file(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// snapshot is all that a cell could leave on a host, as text.
+func snapshot(t testing.TB) string {
+	t.Helper()
+	var b strings.Builder
+	for _, line := range []string{
+		"jls name path", "mount -p", "devfs rule showsets", "ifconfig -l", "ls /dev/vmm /dev/vmm.io",
+		"find /dev -name nmdm*", "find /dev -name tap*", "rctl",
+	} {
+		argv := strings.Fields(line)
+		out, _ := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		rows := strings.Split(string(out), "\n")
+		slices.Sort(rows) // interfaces and mounts come in the order they were made
+		fmt.Fprintf(&b, "$ %s\n%s\n", line, strings.Join(rows, "\n"))
+	}
+	return b.String()
+}
+
+// clean is a lab whose host must be as it was when the test is over.
+func clean(t *testing.T) *lab {
+	t.Helper()
+	needCells(t)
+	before := snapshot(t)
+	l := newLab(t)
+	t.Cleanup(func() {
+		l.skep("down", "--all", "--force")
+		l.skep("sweep")
+		// A process is gone some time after it was killed.
+		after := ""
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+			if after = snapshot(t); after == before {
+				return
+			}
+		}
+		t.Errorf("something is left behind\n--- before\n%s--- after\n%s", before, after)
+	})
+	return l
+}
+
+// TestCellFates: each order of the built-in guest, and the status it leads to.
+func TestCellFates(t *testing.T) {
+	l := clean(t)
+	for _, c := range []struct {
+		order string
+		code  int
+		says  string
+	}{
+		{"q", 0, "power off"},
+		{"t", 3, "triple fault"},
+	} {
+		if c.order == "t" && !bareEnds(t, c.order) {
+			t.Log("even a bare bhyve does not end at a triple fault on this processor: not tested")
+			continue
+		}
+		r := l.typed(c.order, "run", "hello")
+		if r.code != c.code || !strings.Contains(r.out, hello.Greeting) || !strings.Contains(r.out, c.says) {
+			t.Errorf("order %q: want %d\n%s", c.order, c.code, r)
+		}
+		if !strings.Contains(r.err, "0 files, 0 device nodes") {
+			t.Errorf("the room was not empty: %s", r.err)
+		}
+	}
+}
+
+// bareEnds says whether a bhyve without skep ends at an order: an emulated
+// processor may know no triple fault.
+func bareEnds(t *testing.T, order string) bool {
+	t.Helper()
+	rom := filepath.Join(t.TempDir(), "hello.rom")
+	if err := os.WriteFile(rom, hello.ROM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const vm = "skep-bare"
+	cmd := exec.Command("bhyve", "-c", "1", "-m", "64M", "-H", "-s", "0,hostbridge", "-s", "31,lpc", "-l", "com1,stdio", "-l", "bootrom,"+rom, vm)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Command("bhyvectl", "--vm="+vm, "--destroy").Run()
+	done := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(done) }()
+	_, _ = in.Write([]byte(order))
+	select {
+	case <-done:
+		return true
+	case <-time.After(10 * time.Second):
+		_ = cmd.Process.Kill()
+		<-done
+		return false
+	}
+}
+
+// TestCellResets: a reset is another bhyve in the same jail, with the room as
+// it was; too many hold the cell.
+func TestCellResets(t *testing.T) {
+	l := clean(t)
+	l.cell("again", "restart_limit { starts = 2 }")
+	l.must(0, "up", "again")
+	first := l.show("again")
+	v := l.console("again")
+	v.expect(slow, hello.Orders)
+	for n := 1; n <= 2; n++ {
+		v.send("r")
+		eventually(t, slow, "a reset", func() bool { s := l.show("again"); return s.Resets == n && s.PID != first.PID })
+		v.expect(slow, hello.Greeting)
+		if s := l.show("again"); s.Room == nil || s.Room.Files != 0 || s.Room.Nodes != 0 {
+			t.Errorf("after reset %d the room holds %+v", n, s.Room)
+		}
+	}
+	v.send("r")
+	eventually(t, slow, "held", func() bool { return l.show("again").State == "held" })
+}
+
+// TestCellPromises: what the live process shows, asked of the kernel here and
+// not of skep.
+func TestCellPromises(t *testing.T) {
+	l := clean(t)
+	l.cell("seen", "")
+	l.must(0, "up", "seen")
+	s := l.show("seen")
+	info, err := jail.Look(s.PID)
+	if err != nil || !info.Capability || info.JID == 0 {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	for _, d := range jail.Evidence(s.PID, info.JID, "/usr/sbin/bhyve") {
+		if d.Verdict != "applied" {
+			t.Errorf("%s: %s (%s)", d.ID, d.Verdict, d.Detail)
+		}
+	}
+	for _, name := range []string{"allow.suser", "allow.raw_sockets", "allow.set_hostname", "allow.mount", "allow.reserved_ports", "allow.chflags"} {
+		if on, err := jail.Permission(info.JID, name); err != nil || on {
+			t.Errorf("%s is %v, %v", name, on, err)
+		}
+	}
+	if on, err := jail.Permission(info.JID, "allow.vmm"); err != nil || !on {
+		t.Errorf("allow.vmm is %v, %v", on, err)
+	}
+	root := l.path("run/cells/seen/root")
+	if left, _ := exec.Command("find", root, "-type", "f").Output(); len(left) != 0 {
+		t.Errorf("files left: %s", left)
+	}
+	if nodes, _ := exec.Command("find", root+"/dev", "-not", "-type", "d").Output(); len(nodes) != 0 {
+		t.Errorf("nodes left: %s", nodes)
+	}
+	l.must(0, "down", "seen")
+}
+
+// TestCellNeighbours: neither of two cells sees anything of the other, nor a
+// device of the host's. Their rules are applied to a /dev of our own, because
+// theirs is empty by now.
+func TestCellNeighbours(t *testing.T) {
+	l := clean(t)
+	bridge := newBridge(t)
+	for _, name := range []string{"one", "one2"} {
+		l.cell(name, "nic \"lan\" { bridge = \""+bridge+"\" }")
+		l.must(0, "up", name)
+	}
+	for name, other := range map[string]string{"one": "one2", "one2": "one"} {
+		dir := t.TempDir()
+		if err := jail.Mount("devfs", dir, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(ruleset(t, l, name))}); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := exec.Command("find", dir, "-not", "-type", "d").Output()
+		if err := jail.Unmount(dir); err != nil {
+			t.Fatal(err)
+		}
+		nodes := strings.Fields(strings.ReplaceAll(string(out), dir+"/", ""))
+		want := []string{"nmdm-" + name + "A", "vmm.io/" + name + ".bootrom", "vmm/" + name}
+		for _, n := range nodes {
+			if regexp.MustCompile(`^tap\d+$`).MatchString(n) {
+				want = append(want, n)
+			}
+		}
+		slices.Sort(nodes)
+		slices.Sort(want)
+		if !slices.Equal(nodes, want) || len(want) != 4 {
+			t.Errorf("%s sees %v, want %v; its neighbour is %s", name, nodes, want, other)
+		}
+	}
+}
+
+func ruleset(t *testing.T, l *lab, name string) int {
+	t.Helper()
+	out, err := exec.Command("jls", "-j", "skep-"+name, "devfs_ruleset").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(string(out)))
+	return n
+}
+
+// newBridge makes a bridge of the test's own.
+func newBridge(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("ifconfig", "bridge", "create").Output()
+	if err != nil {
+		t.Skipf("no bridge can be made: %v", err)
+	}
+	name := strings.TrimSpace(string(out))
+	t.Cleanup(func() { _ = exec.Command("ifconfig", name, "destroy").Run() })
+	return name
+}
+
+// TestCellNetworks: none, one of its own, and one of the host's addresses.
+func TestCellNetworks(t *testing.T) {
+	l := clean(t)
+	l.cell("none", "")
+	l.cell("vnet", "jail { network = \"vnet\" }")
+	l.cell("shared", "jail {\n network = \"shared\"\n ip4 = [\"127.0.0.1\"]\n}")
+	for name, want := range map[string]string{"none": "disable disable inherit", "vnet": "inherit inherit new", "shared": "new disable inherit"} {
+		l.must(0, "up", name)
+		out, err := exec.Command("jls", "-j", "skep-"+name, "ip4", "ip6", "vnet").Output()
+		if got := strings.TrimSpace(string(out)); err != nil || name != "vnet" && got != want {
+			t.Errorf("%s: ip4, ip6, vnet are %q (%v), want %q", name, got, err, want)
+		} else if name == "vnet" && !strings.HasSuffix(got, "new") {
+			t.Errorf("vnet: %q", got)
+		}
+		l.must(0, "down", name)
+	}
+}
+
+// TestCellKilled: whatever dies, and whenever, a sweep leaves nothing.
+func TestCellKilled(t *testing.T) {
+	l := clean(t)
+	for _, c := range []struct {
+		what string
+		do   func(s cellState)
+	}{
+		{"bhyve", func(s cellState) { _ = syscall.Kill(s.PID, syscall.SIGKILL) }},
+		{"the keeper", func(s cellState) { _ = syscall.Kill(s.KeeperPID, syscall.SIGKILL) }},
+		{"both", func(s cellState) { _ = syscall.Kill(s.KeeperPID, syscall.SIGKILL); _ = syscall.Kill(s.PID, syscall.SIGKILL) }},
+		{"the jail", func(cellState) { _ = exec.Command("jail", "-r", "skep-victim").Run() }},
+	} {
+		l.cell("victim", "")
+		l.must(0, "up", "victim")
+		c.do(l.show("victim"))
+		eventually(t, slow, c.what+" gone", func() bool {
+			l.skep("sweep")
+			_, err := jail.FindPrison("skep-victim")
+			return err != nil
+		})
+	}
+}
+
+// TestCellCrashPoints kills the keeper between two steps, before and after each
+// resource.
+func TestCellCrashPoints(t *testing.T) {
+	l := clean(t)
+	for _, at := range []string{
+		"taking:root", "took:root", "took:ruleset", "took:dev", "took:jail", "taken:jail", "took:limits", "taken:vm", "took:hypervisor",
+		"releasing:hypervisor", "released:vm", "releasing:jail", "released:jail", "releasing:root", "released:ruleset",
+	} {
+		l.cell("crash", "")
+		env := l.env
+		l.env = append(slices.Clone(env), "SKEP_TEST_CRASH_AT="+at)
+		l.typed("q", "run", "crash")
+		l.env = env
+		l.must(0, "sweep")
+		if _, err := jail.FindPrison("skep-crash"); err == nil {
+			t.Errorf("killed at %s: the jail is still there after a sweep", at)
+		}
+		if file("/dev/vmm/crash") {
+			t.Errorf("killed at %s: the VM is still there after a sweep", at)
+		}
+	}
+}
+
+// TestCellScreen: the frame buffer listens where nobody else can reach it.
+func TestCellScreen(t *testing.T) {
+	l := clean(t)
+	l.write("pw", "secret12\n")
+	l.cell("shown", "screen { password_file = \""+l.path("pw")+"\" }")
+	l.must(0, "up", "shown")
+	s := l.show("shown")
+	if c, err := net.DialTimeout("tcp", "127.0.0.1:5900", time.Second); err == nil {
+		c.Close()
+		t.Error("the host's own loopback reaches the screen")
+	}
+	argv, _ := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(s.PID)).Output()
+	env, _ := exec.Command("procstat", "penv", strconv.Itoa(s.PID)).Output()
+	if strings.Contains(string(argv)+string(env), "secret12") {
+		t.Error("the password is in the arguments or the environment")
+	}
+	l.must(0, "screenshot", "shown", "-o", l.path("shot.png"))
+	if info, err := os.Stat(l.path("shot.png")); err != nil || info.Size() < 100 {
+		t.Errorf("the screenshot: %v, %v", info, err)
+	}
+}
+
+// TestCellDisks: an image, its lock, and a volume.
+func TestCellDisks(t *testing.T) {
+	l := clean(t)
+	image := l.path("a.img")
+	if err := os.WriteFile(image, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"first", "second"} {
+		l.cell(name, "disk \"a\" { file = \""+image+"\" }")
+	}
+	l.must(0, "up", "first")
+	r := l.must(2, "up", "second")
+	if !strings.Contains(r.err, "in use") {
+		t.Errorf("%s", r)
+	}
+	// The lock is bhyve's as well: it outlives the keeper.
+	_ = syscall.Kill(l.show("first").KeeperPID, syscall.SIGKILL)
+	l.must(2, "up", "second")
+}
+
+func TestCellZvol(t *testing.T) {
+	l := clean(t)
+	pool, _ := exec.Command("zpool", "list", "-H", "-o", "name").Output()
+	pools := strings.Fields(string(pool))
+	if len(pools) == 0 {
+		t.Skip("there is no pool")
+	}
+	volume := pools[0] + "/skep-test-" + strconv.Itoa(os.Getpid())
+	for name, v := range map[string]string{"made": volume, "missing": volume + "-none", "tasted": volume + "-geom"} {
+		size := ""
+		if name == "made" {
+			size = "size = \"16M\""
+		}
+		l.cell(name, "disk \"v\" {\n zvol = \""+v+"\"\n"+size+"\n}")
+	}
+	t.Cleanup(func() { _ = exec.Command("zfs", "destroy", volume+"-geom").Run() })
+	if err := exec.Command("zfs", "create", "-V", "16M", "-o", "volmode=geom", volume+"-geom").Run(); err != nil {
+		t.Skipf("no volume can be made: %v", err)
+	}
+	l.must(2, "up", "missing")
+	l.must(2, "up", "tasted")
+	l.must(0, "up", "made")
+	l.cell("busy", "disk \"v\" { zvol = \""+volume+"\" }")
+	l.must(2, "up", "busy")
+	l.must(0, "down", "made")
+	if out, err := exec.Command("zfs", "destroy", volume).CombinedOutput(); err != nil {
+		t.Errorf("the volume stays busy: %s", out)
+	}
+}
+
+// TestCellFirmware: a firmware file gets ACPI tables, and where this bhyve has
+// them compiled, neither shell nor compiler is left.
+func TestCellFirmware(t *testing.T) {
+	l := clean(t)
+	if err := os.WriteFile(l.path("fw.fd"), hello.ROM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.path("odd.fd"), hello.ROM()[:4095], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.cell("fw", "boot = \""+l.path("fw.fd")+"\"")
+	l.cell("odd", "boot = \""+l.path("odd.fd")+"\"")
+	l.must(0, "up", "fw")
+	if r := l.show("fw").Room; r == nil || r.Files != 0 || r.Nodes != 0 {
+		t.Errorf("the room holds %+v", r)
+	}
+	l.must(0, "down", "fw")
+	l.must(2, "up", "odd")
+}
+
+// TestCellNameTaken: VM names are the whole host's.
+func TestCellNameTaken(t *testing.T) {
+	l := clean(t)
+	if err := exec.Command("bhyvectl", "--create", "--vm=taken").Run(); err != nil {
+		t.Skipf("no VM can be made by hand: %v", err)
+	}
+	t.Cleanup(func() { _ = exec.Command("bhyvectl", "--destroy", "--vm=taken").Run() })
+	l.cell("taken", "")
+	r := l.must(2, "up", "taken")
+	if !strings.Contains(r.err, "has one of that name") {
+		t.Errorf("%s", r)
+	}
+	if !file("/dev/vmm/taken") {
+		t.Error("somebody else's VM was destroyed")
+	}
+	if err := exec.Command("bhyvectl", "--destroy", "--vm=taken").Run(); err != nil {
+		t.Error(err)
+	}
+}
