@@ -118,7 +118,7 @@ a cell file, or "hello", the built-in guest.`,
 	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot(), a.audit(), a.drill())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.version())
-	root.AddCommand(a.keeper(), a.helloROM(), a.exitCodes())
+	root.AddCommand(a.keeper(), a.drillApart(), a.helloROM(), a.exitCodes())
 	root.SetHelpCommand(a.help())
 	root.SetHelpCommandGroupID("host")
 	root.SetCompletionCommandGroupID("host")

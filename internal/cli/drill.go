@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) drill() *cobra.Command {
-	var asProgram bool
+	var asProgram, ablate, markdown bool
 	cmd := &cobra.Command{
 		Use:   "drill [NAME|FILE]",
 		Short: "Put an attacker in the hypervisor's place and see what it can reach",
@@ -24,7 +24,11 @@ would, and each attempt has to be stopped; the status is 5 if one is not.
 
 Without a name it is the built-in guest's cell that is drilled. With one it is a
 twin of that cell, with scratch disks and without network cards; the cell itself
-is left alone, running or not.`,
+is left alone, running or not.
+
+--ablate makes every attempt again without any layer of the jail, with each
+layer alone and with all but each, and says which stop it. That takes minutes,
+is root's, and happens in mounts and a network of its own.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -36,10 +40,19 @@ is left alone, running or not.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
+			if ablate || markdown {
+				m, err := a.ablate(ctx, find)
+				if err != nil {
+					return err
+				}
+				return a.showMatrix(m, asProgram, markdown)
+			}
 			return a.drillCell(ctx, find, asProgram)
 		},
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	cmd.Flags().BoolVar(&ablate, "ablate", false, "measure which layers stop which attempt: with none, with each alone, without each")
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "the same as a table in Markdown")
 	return cmd
 }
 

@@ -14,7 +14,7 @@ type Attempt struct {
 	// By is the layers each of which stops it, alone or with those that it cannot be built without;
 	// measured by Ablate, and compared with it by a test.
 	By string
-	// Want is how it fails in a full jail: errnos, "killed" or "absent", any of them.
+	// Want is how it fails in a full jail: errnos, "killed" or "absent", with bars between.
 	Want string
 	// Single says why fewer than two layers stop it, where that is so.
 	Single string
@@ -29,6 +29,13 @@ type Attempt struct {
 	Needs func(*Scene) (why string, ok bool)
 	Do    doer
 }
+
+// Why one layer has to do.
+const (
+	singleCall  = "it asks for no right that could be missing: only a filter refuses it"
+	singlePhase = "it is a call of the start: only the filter, with its phases, tells the start from the guest's life"
+	singleOpen  = "a descriptor that is open asks for no right any more"
+)
 
 // An Outcome is what came of one attempt.
 type Outcome struct {

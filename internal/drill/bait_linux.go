@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,7 @@ type Bait struct {
 	file    string // a file that everybody may read and write
 	public  string // a directory in which everybody may make files
 	secret  string // a file that only its owner may read
+	group   string // a file that only a supplementary group of the caller's may read; "" if he has none
 	program string // the attacker, executable
 	setuid  string // the same, set-user-ID root; only where nobody but the drill can see it
 	handle  []byte // a file handle of file, for open_by_handle_at(2)
@@ -32,7 +34,8 @@ type Bait struct {
 	leaks    []int             // descriptors that the caller forgot to mark close-on-exec
 	shm, key int               // -1 where the host has none
 
-	undo []func()
+	hidden bool // nobody but the drill can see any of it
+	undo   []func()
 }
 
 // baitVariable is in the caller's environment; baitText is in every piece of bait.
@@ -45,14 +48,14 @@ const (
 // layBait makes all of it. Everybody may pass through the directory: the attempts of a cell without
 // a layer run as anybody. hidden says that no other user of the host can see any of it.
 func layBait(programme []byte, hidden bool) (b *Bait, err error) {
-	b = &Bait{shm: -1, key: -1}
+	b = &Bait{shm: -1, key: -1, hidden: hidden}
 	defer func() {
 		if err != nil {
 			b.clear()
 			b, err = nil, fmt.Errorf("cannot lay out the bait: %w", err)
 		}
 	}()
-	if err := b.files(programme, hidden); err != nil {
+	if err := b.files(programme); err != nil {
 		return b, err
 	}
 	if err := b.sockets(); err != nil {
@@ -79,13 +82,20 @@ func (b *Bait) clear() {
 	b.undo = nil
 }
 
-func (b *Bait) files(programme []byte, hidden bool) error {
+func (b *Bait) files(programme []byte) error {
 	dir, err := scratch()
 	if err != nil {
 		return err
 	}
 	b.dir = dir
 	b.later(func() { os.RemoveAll(dir) })
+	if b.hidden {
+		// Only this mount namespace has it.
+		if err := unix.Mount("skep-drill", dir, "tmpfs", unix.MS_NOATIME, "mode=0711"); err != nil {
+			return fmt.Errorf("mount: %w", err)
+		}
+		b.later(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	}
 	in := func(name string) string { return filepath.Join(dir, name) }
 	b.file, b.public, b.secret, b.program = in("file"), in("public"), in("secret"), in("attacker")
 	text := []byte(baitText)
@@ -94,9 +104,16 @@ func (b *Bait) files(programme []byte, hidden bool) error {
 		os.WriteFile(b.secret, text, 0o600),
 		os.Mkdir(b.public, 0o777), os.Chmod(b.public, 0o777),
 		os.WriteFile(b.program, programme, 0o755), os.Chmod(b.program, 0o755))
-	if err == nil && hidden && os.Geteuid() == 0 {
+	if err == nil && b.hidden && os.Geteuid() == 0 {
 		b.setuid = in("setuid")
 		err = errors.Join(os.WriteFile(b.setuid, programme, 0o755), os.Chmod(b.setuid, os.ModeSetuid|0o755))
+	}
+	if groups, gerr := os.Getgroups(); gerr == nil && err == nil {
+		for _, g := range groups {
+			if g != os.Getegid() && os.WriteFile(in("group"), text, 0o600) == nil && os.Chown(in("group"), -1, g) == nil {
+				b.group, err = in("group"), os.Chmod(in("group"), 0o040)
+			}
+		}
 	}
 	if h, _, herr := unix.NameToHandleAt(unix.AT_FDCWD, b.file, 0); herr == nil {
 		b.handle = append(words32(uint32(h.Size()), uint32(h.Type())), h.Bytes()...)
@@ -148,7 +165,8 @@ func (b *Bait) bystander() error {
 	b.hold = os.NewFile(uintptr(pair[0]), "bystander")
 	theirs := os.NewFile(uintptr(pair[1]), "bystander")
 	defer theirs.Close()
-	b.process = &exec.Cmd{Path: b.program, Args: []string{"+skep-drill-bystander", "", ""}, Env: []string{}, ExtraFiles: []*os.File{theirs}}
+	b.process = &exec.Cmd{Path: b.program, Args: []string{"+skep-drill-bystander", "", ""}, Env: []string{}, ExtraFiles: []*os.File{theirs},
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 	if err := b.process.Start(); err != nil {
 		b.hold.Close()
 		return err
@@ -187,10 +205,22 @@ func (b *Bait) memory() {
 			_ = unix.SysvShmDetach(p)
 		}
 	}
-	if id, err := unix.AddKey("user", "skep-drill-"+strconv.Itoa(os.Getpid()), []byte(baitText), unix.KEY_SPEC_SESSION_KEYRING); err == nil {
+	if id, err := b.addKey(); err == nil {
 		b.key = id
-		b.later(func() { _, _ = unix.KeyctlInt(unix.KEYCTL_UNLINK, id, unix.KEY_SPEC_SESSION_KEYRING, 0, 0) })
+		b.later(func() { _, _ = unix.KeyctlInt(unix.KEYCTL_REVOKE, b.key, 0, 0, 0) })
 	}
+}
+
+// addKey puts a key into the session keyring of the calling thread. In a throwaway host that is the
+// whole process's; elsewhere it is made for the thread, as those of a program in Go share none.
+func (b *Bait) addKey() (int, error) {
+	name := "skep-drill-" + strconv.Itoa(os.Getpid())
+	if !b.hidden {
+		if _, err := unix.KeyctlJoinSessionKeyring(name); err != nil {
+			return -1, err
+		}
+	}
+	return unix.AddKey("user", name, []byte(baitText), unix.KEY_SPEC_SESSION_KEYRING)
 }
 
 func words32(values ...uint32) []byte {

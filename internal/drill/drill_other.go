@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 )
 
 var errUnsupported = fmt.Errorf("cannot drill on this system yet: %w", errors.ErrUnsupported)
@@ -18,3 +19,12 @@ func attempts() []Attempt { return nil }
 
 // Run drills a twin of the cell; on this system it cannot yet.
 func Run(context.Context, Config) (Report, error) { return Report{}, errUnsupported }
+
+// Ablate measures which layers stop which attempt; on this system it cannot yet.
+func Ablate(context.Context, Config) (Matrix, error) { return Matrix{}, errUnsupported }
+
+// Apart starts a command in a throwaway host; on this system there is none yet.
+func Apart(*exec.Cmd) error { return errUnsupported }
+
+// Furnish prepares a throwaway host.
+func Furnish() error { return errUnsupported }

@@ -12,6 +12,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/plan"
 	"skep/internal/store"
 )
 
@@ -23,6 +24,10 @@ type neighbour struct {
 	console net.Conn
 	keeper  *keeper.Keeper
 	ended   chan error
+
+	plan []plan.Resource // what it holds, as its journal says
+	pid  int
+	uid  int
 }
 
 // meetNeighbour starts it and waits for its greeting.
@@ -48,6 +53,9 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 	select {
 	case n.console = <-consoles:
 		if err = n.expect(hello.Orders); err == nil {
+			err = n.know()
+		}
+		if err == nil {
 			return n, nil
 		}
 	case err = <-n.ended:
@@ -81,16 +89,29 @@ func (n *neighbour) expect(text string) error {
 
 // answers says whether the guest echoes what is typed.
 func (n *neighbour) answers() error {
+	_ = n.console.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.WriteString(n.console, "1"); err != nil {
 		return err
 	}
 	return n.expect("1")
 }
 
-// state is what the store says of it: its process, user and plan.
-func (n *neighbour) state() store.State {
-	st, _, _ := n.store.ReadState(n.name)
-	return st
+// know reads what it holds from its journal.
+func (n *neighbour) know() error {
+	held, _, _, err := n.store.ReadJournal(n.name)
+	for _, h := range held {
+		n.plan = append(n.plan, h.Resource)
+		switch spec := h.Resource.Spec.(type) {
+		case *plan.Slot:
+			n.uid = spec.UID
+		case *plan.Hypervisor:
+			n.pid = h.Held.PID
+		}
+	}
+	if err == nil && n.pid == 0 {
+		err = errors.New("its journal does not name its process")
+	}
+	return err
 }
 
 func (n *neighbour) leave() {

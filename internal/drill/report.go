@@ -57,7 +57,7 @@ type Report struct {
 }
 
 func (r *Report) add(a Attempt, phase string, v Verdict, how string) {
-	row := Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Phase: phase, Verdict: v, How: how, Want: strings.Fields(a.Want), Layers: strings.Fields(a.By)}
+	row := Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Phase: phase, Verdict: v, How: how, Want: strings.Split(a.Want, " | "), Layers: strings.Fields(a.By)}
 	switch v {
 	case Stopped:
 		r.Stopped++

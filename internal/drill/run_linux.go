@@ -18,6 +18,7 @@ type drill struct {
 	stage     keeper.Stage
 	notes     []string
 	stacks    []uint64
+	measuring bool
 }
 
 // Run drills a twin of the cell.

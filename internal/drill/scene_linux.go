@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +28,8 @@ type Scene struct {
 	Proc      *jail.Process
 	KVM       *machine // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
-	measuring bool // layers are missing on purpose: nothing is left out for want of one
+	bound     jail.Limit // set by the keeper once the guest is prepared
+	measuring bool       // layers are missing on purpose: nothing is left out for want of one
 
 	stacks *[]uint64 // where the stacks of all attackers so far were
 }
@@ -40,9 +44,9 @@ func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
 	if !ok {
 		return nil, errors.New("the plan has no socket for orders")
 	}
-	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, Spec: spec, stacks: &d.stacks}
+	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, bound: d.stage.Bound}
 	var err error
-	if s.Proc, err = careless(func() (*jail.Process, error) { return jail.Start(ctx, spec) }); err != nil {
+	if s.Proc, err = d.bait.careless(func() (*jail.Process, error) { return jail.Start(ctx, spec) }); err != nil {
 		return nil, err
 	}
 	if err = d.stage.Started(s.Proc); err == nil {
@@ -61,13 +65,16 @@ func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
 	return s, nil
 }
 
-// careless starts something as a caller would who has his addresses fixed for debugging.
-func careless(start func() (*jail.Process, error)) (*jail.Process, error) {
-	const addrNoRandomize = 0x0040000
+// careless starts something as a caller would who has his addresses fixed for debugging and keys in
+// his keyring.
+func (b *Bait) careless(start func() (*jail.Process, error)) (*jail.Process, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if old, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno == 0 {
 		defer unix.RawSyscall(unix.SYS_PERSONALITY, old, 0, 0)
+	}
+	if id, err := b.addKey(); err == nil {
+		b.key = id
 	}
 	return start()
 }
@@ -80,6 +87,11 @@ func (s *Scene) prepare(ctx context.Context) error {
 		return err
 	}
 	s.sealed = true
+	if s.measuring {
+		// It is set, or left out, with the layer; see only.
+	} else if err := s.Proc.Limit(s.bound); err != nil {
+		return err
+	}
 	if s.on(layer.EmptyRoom) && s.on(layer.PrivateRoot) {
 		if err := s.Proc.Empty(ctx); err != nil {
 			return err
@@ -96,6 +108,7 @@ func (s *Scene) leave() {
 	case <-s.Proc.Done():
 	case <-time.After(patience):
 	}
+	s.reap()
 	_ = s.Proc.Release()
 }
 
@@ -122,5 +135,26 @@ func handed(name string) late {
 			}
 		}
 		panic(fmt.Sprintf("no descriptor %s", name))
+	}
+}
+
+// reap ends what is left in the control group: without a namespace of their own, children live on.
+// One by one, as a group that was killed as a whole takes no new process on some kernels.
+func (s *Scene) reap() {
+	group := s.Spec.Cgroups.V2
+	if group == nil {
+		return
+	}
+	for range 10 {
+		b, err := os.ReadFile(group.Name() + "/cgroup.procs")
+		if err != nil || len(b) == 0 {
+			return
+		}
+		for _, word := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(word); err == nil && pid > 1 {
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -9,32 +9,40 @@ import (
 )
 
 // cellAttempts reach for a neighbour: another cell of the same host, which runs an honest guest
-// while this goes on.
+// while this goes on. A socket that has enough of clients (EAGAIN) was reached too.
 var cellAttempts = []Attempt{
-	{ID: "cell-console", Tries: "connect to a neighbour's console", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, socketOf("console"))},
-	{ID: "cell-monitor", Tries: "connect to a neighbour's monitor", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, socketOf("qmp"))},
-	{ID: "cell-control", Tries: "give orders to a neighbour's keeper", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, socketOf("control"))},
-	{ID: "cell-log", Tries: "read what a neighbour's guest said", Needs: needNeighbour, Do: open(late(logOf), unix.O_RDONLY)},
-	{ID: "cell-state", Tries: "read a neighbour's state", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return s.Neighbour.store.RunDir(s.Neighbour.name) + "/state.json" }), unix.O_RDONLY)},
-	{ID: "cell-signal", Tries: "signal a neighbour's hypervisor", Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
-	{ID: "cell-wake", Tries: "signal one of its threads", Needs: needNeighbour, Do: try(unix.SYS_TGKILL, late(neighbourPID), late(neighbourPID), 0)},
-	{ID: "cell-memory", Tries: "read a neighbour's memory", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "mem") }), unix.O_RDONLY)},
-	{ID: "cell-room", Tries: "walk into a neighbour's room", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "root/.") }), unix.O_RDONLY)},
-	{ID: "cell-group", Tries: "move itself into a neighbour's control group", Needs: needNeighbourGroup, Do: open(late(groupOf), unix.O_WRONLY)},
-	{ID: "shared-memory", Tries: "attach shared memory of the host", Needs: needShared, Do: code(attachShared)},
+	{ID: "cell-console", Tries: "connect to a neighbour's console",
+		By: "private-root own-uid seccomp", Want: "EPERM", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, socketOf("console"), unix.EAGAIN)},
+	{ID: "cell-monitor", Tries: "connect to a neighbour's monitor",
+		By: "private-root own-uid seccomp", Want: "EPERM", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, socketOf("qmp"), unix.EAGAIN)},
+	{ID: "cell-control", Tries: "give orders to a neighbour's keeper",
+		By: "private-root own-uid seccomp", Want: "EPERM", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, socketOf("control"), unix.EAGAIN)},
+	{ID: "cell-log", Tries: "read what a neighbour's guest said",
+		By: "private-root own-uid two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(logOf), unix.O_RDONLY)},
+	{ID: "cell-state", Tries: "read a neighbour's state",
+		By: "private-root own-uid two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return s.Neighbour.store.RunDir(s.Neighbour.name) + "/state.json" }), unix.O_RDONLY)},
+	{ID: "cell-signal", Tries: "signal a neighbour's hypervisor",
+		By: "user-namespace pid-namespace own-uid landlock seccomp", Want: "EPERM", Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
+	{ID: "cell-wake", Tries: "signal one of its threads",
+		By: "user-namespace pid-namespace own-uid landlock", Want: "ESRCH", Needs: needNeighbour, Do: try(unix.SYS_TGKILL, late(neighbourPID), late(neighbourPID), 0)},
+	{ID: "cell-memory", Tries: "read a neighbour's memory",
+		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "mem") }), unix.O_RDONLY)},
+	{ID: "cell-room", Tries: "walk into a neighbour's room",
+		By: "user-namespace private-root own-uid landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "root/.") }), unix.O_RDONLY)},
+	{ID: "cell-group", Tries: "move itself into a neighbour's control group",
+		By: "private-root own-uid landlock two-phases", Want: "ENOSYS", Needs: needNeighbourGroup, Do: open(late(groupOf), unix.O_WRONLY)},
+	{ID: "shared-memory", Tries: "attach shared memory of the host",
+		By: "ipc-namespace seccomp", Want: "EPERM", Needs: needShared, Do: code(attachShared)},
 }
 
 func needNeighbour(s *Scene) (string, bool) {
 	return "there is no neighbour", s.Neighbour != nil
 }
 
-func neighbourPID(s *Scene) any { return s.Neighbour.state().PID }
+func neighbourPID(s *Scene) any { return s.Neighbour.pid }
 
 func neighbourPlan[T plan.Spec](s *Scene) []T {
-	if p := s.Neighbour.state().Plan; p != nil {
-		return plan.Specs[T](p)
-	}
-	return nil
+	return plan.Specs[T](&plan.Plan{Resources: s.Neighbour.plan})
 }
 
 func socketOf(name string) func(*Scene) []byte {

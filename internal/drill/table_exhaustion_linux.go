@@ -17,14 +17,22 @@ import (
 // exhaustionAttempts use up what the host has. Each goes a little over what the plan grants and no
 // further. The neighbour has to answer after each of them.
 var exhaustionAttempts = []Attempt{
-	{ID: "threads", Tries: "start threads without end", Needs: granted(layer.CgroupPids, layer.RLimits), Do: well(threads), Fresh: true},
-	{ID: "processes", Tries: "start processes without end", Do: well(processes), Fresh: true},
-	{ID: "memory", Tries: "use memory without end", Needs: granted(layer.CgroupMemory), Do: well(useMemory), Fresh: true},
-	{ID: "descriptors", Tries: "open descriptors without end", Do: well(descriptors), Fresh: true},
-	{ID: "processor", Tries: "use more of the processor than it may", Needs: granted(layer.CgroupCPU), Do: well(processor)},
-	{ID: "console-log", Tries: "fill the host's disk by way of the console's log", Do: well(flood("console-log", func(s *Scene) uint64 { return uint64(handed("console-log")(s).(int)) }))},
-	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words", Do: well(flood("hypervisor-log", func(*Scene) uint64 { return 2 }))},
-	{ID: "disk", Tries: "let a disk of its own grow", Needs: needDisk, Do: well(growDisk)},
+	{ID: "threads", Tries: "start threads without end",
+		By: "cgroup-pids rlimits", Want: "EAGAIN", Needs: granted(layer.CgroupPids, layer.RLimits), Do: well(threads), Fresh: true},
+	{ID: "processes", Tries: "start processes without end",
+		By: "cgroup-pids rlimits seccomp", Want: "EPERM", Do: well(processes), Fresh: true},
+	{ID: "memory", Tries: "use memory without end",
+		By: "cgroup-memory", Want: "killed", Single: "nothing else counts all memory", Needs: granted(layer.CgroupMemory), Do: well(useMemory), Fresh: true},
+	{ID: "descriptors", Tries: "open descriptors without end",
+		By: "rlimits", Want: "EMFILE", Single: "nothing else counts descriptors", Do: well(descriptors), Fresh: true},
+	{ID: "processor", Tries: "use more of the processor than it may",
+		By: "cgroup-cpu", Want: "throttled", Single: "nothing else counts time", Needs: granted(layer.CgroupCPU), Do: well(processor)},
+	{ID: "console-log", Tries: "fill the host's disk by way of the console's log",
+		By: "rlimits", Want: "EFBIG", Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Scene) uint64 { return uint64(handed("console-log")(s).(int)) }))},
+	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words",
+		By: "", Want: "cut", Single: "no layer: the keeper drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Scene) uint64 { return 2 }))},
+	{ID: "disk", Tries: "let a disk of its own grow",
+		By: "rlimits", Want: "EFBIG", Single: "the image is its own; only its size is bounded", Needs: needDisk, Do: well(growDisk)},
 }
 
 // granted leaves an attempt out where this host gives the caller none of the layers that would bound
@@ -106,7 +114,7 @@ func useMemory(s *Scene) Outcome {
 // processor has the kernel work for a while and looks at the time it used.
 func processor(s *Scene) Outcome {
 	const (
-		chunk = 512 << 10
+		chunk = scratchSize
 		span  = 700 * time.Millisecond
 	)
 	buf := s.scratch
@@ -118,7 +126,7 @@ func processor(s *Scene) Outcome {
 	}
 	share := float64(processorTime(s.Proc.Pid())-before) / float64(time.Since(began))
 	// The bound is per 100 ms, and the first may be gone already.
-	if most := float64(twinCPU)/100 + 0.25; share > most {
+	if most := float64(twinCPU)/100 + 0.15; share > most {
 		return escaped(fmt.Sprintf("it used %.0f%% of a processor", 100*share))
 	}
 	return stopped("throttled")

@@ -10,38 +10,76 @@ import (
 // are found again and again. The second need no right at all, so nothing but the filter can refuse
 // them.
 var kernelAttempts = []Attempt{
-	{ID: "module", Tries: "load a kernel module", Do: try(unix.SYS_INIT_MODULE, space(64), 64, "").pastGate(unix.ENOEXEC), NoControl: "the kernel of this machine has no modules"},
-	{ID: "module-file", Tries: "load one from a file", Do: try(unix.SYS_FINIT_MODULE, 0, "", 0).pastGate(unix.ENOEXEC, unix.EBADF, unix.EINVAL), NoControl: "the kernel of this machine has no modules"},
-	{ID: "module-unload", Tries: "unload a kernel module", Do: try(unix.SYS_DELETE_MODULE, "skep_drill", unix.O_NONBLOCK).pastGate(unix.ENOENT), NoControl: "the kernel of this machine has no modules"},
-	{ID: "kexec", Tries: "start another kernel", Do: try(unix.SYS_KEXEC_LOAD, 0, 99, 0, 0).pastGate(unix.EINVAL), NoControl: "the kernel of this machine cannot"},
-	{ID: "reboot", Tries: "reboot the host", Do: try(unix.SYS_REBOOT, 0, 0, 0, 0).pastGate(unix.EINVAL)},
-	{ID: "hostname", Tries: "rename the host", Do: try(unix.SYS_SETHOSTNAME, late(hostName), late(func(s *Scene) any { return len(hostName(s).(string)) }))},
-	{ID: "clock", Tries: "set the host's clock", Do: try(unix.SYS_SETTIMEOFDAY, 0, 0)},
-	{ID: "kernel-log", Tries: "read the kernel's messages (syslog)", Do: try(unix.SYS_SYSLOG, 3, space(64), 64)},
-	{ID: "accounting", Tries: "have each process of the host written down", Do: try(unix.SYS_ACCT, "/nonexistent/skep-drill").pastGate(unix.ENOENT)},
-	{ID: "quota", Tries: "change quotas", Do: try(unix.SYS_QUOTACTL, uint64(0x80000200), "/nonexistent/skep-drill", 0, 0).pastGate(unix.ENOENT, unix.ENOTBLK, unix.ENODEV, unix.ESRCH)},
-	{ID: "bpf-map", Tries: "make a BPF map", Do: try(unix.SYS_BPF, 0, append(words32(2, 4, 8, 1), make([]byte, 112)...), 128).opening()},
-	{ID: "bpf-program", Tries: "load a BPF program", Do: code(loadBPF)},
-	{ID: "perf", Tries: "measure itself with perf", Do: try(unix.SYS_PERF_EVENT_OPEN, append(words32(1, 128), make([]byte, 120)...), 0, none, none, 0).opening()},
-	{ID: "perf-host", Tries: "measure the whole host with perf", Do: try(unix.SYS_PERF_EVENT_OPEN, append(words32(1, 128), make([]byte, 120)...), none, 0, none, 0).opening()},
-	{ID: "io-uring", Tries: "make calls past the filter (io_uring)", Do: try(unix.SYS_IO_URING_SETUP, 1, space(120)).opening()},
-	{ID: "userfaultfd", Tries: "stop the kernel in the middle of a copy", Do: try(unix.SYS_USERFAULTFD, unix.O_CLOEXEC).opening()},
-	{ID: "key-read", Tries: "read a key of the caller's", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Scene) any { return s.Bait.key }), space(64), 64)},
-	{ID: "key-add", Tries: "add a key", Do: code(addKey)},
-	{ID: "key-request", Tries: "have the kernel start its helper for keys", Do: try(unix.SYS_REQUEST_KEY, "user", "skep-drill-none", 0, 0).pastGate(unix.ENOKEY)},
-	{ID: "i386-call", Tries: "make a call as a 32-bit program", Start: true, Fresh: true, Do: try(20).via(byI386)},
-	{ID: "i386-open", Tries: "open a file so, by a number that means another call in 64 bits", Start: true, Fresh: true, Do: try(5, 0, 0, 0).via(byI386).pastGate(unix.EFAULT)},
-	{ID: "x32-call", Tries: "make a call of the x32 kind", Start: true, Do: try(0x40000000 | unix.SYS_GETPPID)},
-	{ID: "young-call", Tries: "make a call younger than most filters (open_tree_attr)", Do: try(467, atCWD, "/", unix.OPEN_TREE_CLONE, 0, 0).opening()},
-	{ID: "own-filter", Tries: "load a filter of its own, with a listener", Fresh: true, Do: code(ownFilter)},
-	{ID: "own-landlock", Tries: "make rules of its own for files", Do: try(unix.SYS_LANDLOCK_CREATE_RULESET, words(1, 0, 0), 8, 0).opening()},
-	{ID: "timer", Tries: "make a timer", Do: try(unix.SYS_TIMER_CREATE, 0, 0, space(8))},
-	{ID: "mqueue", Tries: "make a message queue", Do: code(makeQueue)},
+	{ID: "module", Tries: "load a kernel module",
+		By: "", Want: "EPERM", Do: try(unix.SYS_INIT_MODULE, space(64), 64, "").pastGate(unix.ENOEXEC), NoControl: "the kernel of this machine has no modules"},
+	{ID: "module-file", Tries: "load one from a file",
+		By: "", Want: "EPERM", Do: try(unix.SYS_FINIT_MODULE, 0, "", 0).pastGate(unix.ENOEXEC, unix.EBADF, unix.EINVAL), NoControl: "the kernel of this machine has no modules"},
+	{ID: "module-unload", Tries: "unload a kernel module",
+		By: "", Want: "EPERM", Do: try(unix.SYS_DELETE_MODULE, "skep_drill", unix.O_NONBLOCK).pastGate(unix.ENOENT), NoControl: "the kernel of this machine has no modules"},
+	{ID: "kexec", Tries: "start another kernel",
+		By: "", Want: "EPERM", Do: try(unix.SYS_KEXEC_LOAD, 0, 99, 0, 0).pastGate(unix.EINVAL), NoControl: "the kernel of this machine cannot"},
+	{ID: "reboot", Tries: "reboot the host",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_REBOOT, 0, 0, 0, 0).pastGate(unix.EINVAL)},
+	{ID: "hostname", Tries: "rename the host",
+		By: "user-namespace uts-namespace own-uid capabilities seccomp", Want: "EPERM", Do: code(renameHost)},
+	{ID: "clock", Tries: "set the host's clock",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SETTIMEOFDAY, 0, 0)},
+	{ID: "kernel-log", Tries: "read the kernel's messages (syslog)",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SYSLOG, 3, space(64), 64)},
+	{ID: "accounting", Tries: "have each process of the host written down",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_ACCT, "/nonexistent/skep-drill").pastGate(unix.ENOENT)},
+	{ID: "bpf-map", Tries: "make a BPF map",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_BPF, 0, append(words32(2, 4, 8, 1), make([]byte, 112)...), 128).opening()},
+	{ID: "bpf-program", Tries: "load a BPF program",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: code(loadBPF)},
+	{ID: "perf", Tries: "measure itself with perf",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_PERF_EVENT_OPEN, append(words32(1, 128), make([]byte, 120)...), 0, none, none, 0).opening()},
+	{ID: "perf-host", Tries: "measure the whole host with perf",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_PERF_EVENT_OPEN, append(words32(1, 128), make([]byte, 120)...), none, 0, none, 0).opening()},
+	{ID: "io-uring", Tries: "make calls past the filter (io_uring)",
+		By: "rlimits seccomp", Want: "ENOSYS", Do: try(unix.SYS_IO_URING_SETUP, 1, space(120)).opening()},
+	{ID: "userfaultfd", Tries: "stop the kernel in the middle of a copy",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_USERFAULTFD, unix.O_CLOEXEC).opening()},
+	{ID: "key-read", Tries: "read a key of the caller's",
+		By: "keyring seccomp", Want: "EPERM", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Scene) any { return s.Bait.key }), space(64), 64)},
+	{ID: "key-add", Tries: "add a key",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: code(addKey)},
+	{ID: "key-request", Tries: "have the kernel start its helper for keys",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_REQUEST_KEY, "user", "skep-drill-none", 0, 0).pastGate(unix.ENOKEY)},
+	{ID: "i386-call", Tries: "make a call as a 32-bit program",
+		By: "seccomp", Want: "killed", Single: singleCall, Start: true, Fresh: true, Do: try(20).via(byI386)},
+	{ID: "i386-open", Tries: "open a file so, by a number that means another call in 64 bits",
+		By: "seccomp", Want: "killed", Single: singleCall, Start: true, Fresh: true, Do: try(5, 0, 0, 0).via(byI386).pastGate(unix.EFAULT)},
+	{ID: "x32-call", Tries: "make a call of the x32 kind",
+		By: "", Want: "ENOSYS", Start: true, NoControl: "the kernel of this machine has none", Do: try(0x40000000 | unix.SYS_GETPPID)},
+	{ID: "young-call", Tries: "make a call younger than most filters (open_tree_attr)",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(467, atCWD, "/", unix.OPEN_TREE_CLONE, 0, 0).opening()},
+	{ID: "own-filter", Tries: "load a filter of its own, with a listener",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Fresh: true, Do: code(ownFilter)},
+	{ID: "own-landlock", Tries: "make rules of its own for files",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_LANDLOCK_CREATE_RULESET, words(1, 0, 0), 8, 0).opening()},
+	{ID: "timer", Tries: "make a timer",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_TIMER_CREATE, 0, 0, space(8))},
+	{ID: "mqueue", Tries: "make a message queue",
+		By: "rlimits landlock seccomp", Want: "EPERM", Do: code(makeQueue)},
 }
 
-func hostName(*Scene) any {
-	name, _ := os.Hostname()
-	return name
+// renameHost gives the host the name it has, or another one where it is only a throwaway host.
+func renameHost(s *Scene) Outcome {
+	was, err := os.Hostname()
+	if err != nil {
+		return stopped(err.Error())
+	}
+	name := was
+	if s.Bait.hidden {
+		name = "skep-drill"
+		defer unix.Sethostname([]byte(was))
+	}
+	o := attempt{}.judge(s.call(unix.SYS_SETHOSTNAME, name, len(name)))
+	if now, err := os.Hostname(); !o.Stopped && err == nil && now != name {
+		return stopped("only its own name")
+	}
+	return o
 }
 
 func loadBPF(s *Scene) Outcome {

@@ -13,23 +13,39 @@ const (
 
 // memoryAttempts make code of data, or memory that is not what it should be.
 var memoryAttempts = []Attempt{
-	{ID: "map-wx", Tries: "map memory that is writable and executable", Start: true, Do: try(unix.SYS_MMAP, 0, 4096, wx, anonymous, none, 0)},
-	{ID: "gain-x", Tries: "write code and make it executable", Start: true, Do: code(gainX)},
-	{ID: "gain-x-pkey", Tries: "the same by pkey_mprotect(2)", Do: try(unix.SYS_PKEY_MPROTECT, late(func(s *Scene) any { return s.scratch }), 4096, rx, none)},
-	{ID: "stack-x", Tries: "make the stack executable", Start: true, Do: try(unix.SYS_MPROTECT, late(func(s *Scene) any { return s.stack &^ 4095 }), 4096, wx)},
-	{ID: "code-w", Tries: "make its own code writable", Start: true, Do: code(writeCode)},
-	{ID: "map-x", Tries: "map executable memory", Do: try(unix.SYS_MMAP, 0, 4096, rx, anonymous, none, 0)},
-	{ID: "map-file-x", Tries: "map a file that it holds as a program", Do: try(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_PRIVATE, handed("flash-code"), 0)},
-	{ID: "map-memfd-twice", Tries: "map a file in memory twice: once to write, once to execute", Do: code(mapTwice)},
-	{ID: "shm-x", Tries: "attach shared memory as executable", Do: code(sharedX)},
-	{ID: "implied-x", Tries: "have all memory executable by an old personality", Fresh: true, Do: code(impliedX)},
-	{ID: "map-null", Tries: "map address 0, for bugs of the kernel's that jump there", Do: try(unix.SYS_MMAP, 0, 4096, rw, anonymous|unix.MAP_FIXED, none, 0)},
-	{ID: "modify-ldt", Tries: "make a segment of its own", Do: try(unix.SYS_MODIFY_LDT, 1, words32(0, 0, 0, 0x28), 16)},
-	{ID: "mlock", Tries: "lock memory, so that the host has to swap its own", Do: try(unix.SYS_MLOCK, late(func(s *Scene) any { return s.scratch }), 64<<10)},
-	{ID: "mlockall", Tries: "lock all its memory, now and later", Fresh: true, Do: try(unix.SYS_MLOCKALL, 2)},
+	{ID: "map-wx", Tries: "map memory that is writable and executable",
+		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_MMAP, 0, 4096, wx, anonymous, none, 0)},
+	{ID: "gain-x", Tries: "write code and make it executable",
+		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: code(gainX)},
+	{ID: "gain-x-pkey", Tries: "the same by pkey_mprotect(2)",
+		By: "wx-mdwe seccomp", Want: "EPERM", Do: code(gainByKey)},
+	{ID: "stack-x", Tries: "make the stack executable",
+		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_MPROTECT, late(func(s *Scene) any { return s.stack &^ 4095 }), 4096, wx)},
+	{ID: "code-w", Tries: "make its own code writable",
+		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: code(writeCode)},
+	{ID: "map-x", Tries: "map executable memory",
+		By: "", Want: "ENOSYS", Single: singlePhase, Do: try(unix.SYS_MMAP, 0, 4096, rx, anonymous, none, 0)},
+	{ID: "map-file-x", Tries: "map a file that it holds as a program",
+		By: "", Want: "ENOSYS", Single: singlePhase, Do: try(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_PRIVATE, handed("flash-code"), 0)},
+	{ID: "map-memfd-twice", Tries: "map a file in memory twice: once to write, once to execute",
+		By: "two-phases", Want: "ENOSYS", Single: singlePhase, Do: code(mapTwice)},
+	{ID: "shm-x", Tries: "attach shared memory as executable",
+		By: "wx-mdwe seccomp", Want: "EPERM", Do: code(sharedX)},
+	{ID: "implied-x", Tries: "have all memory executable by an old personality",
+		By: "wx-mdwe seccomp", Want: "EPERM", Fresh: true, Do: code(impliedX)},
+	{ID: "map-null", Tries: "map address 0, for bugs of the kernel's that jump there",
+		By: "user-namespace own-uid capabilities", Want: "EPERM", Do: try(unix.SYS_MMAP, 0, 4096, rw, anonymous|unix.MAP_FIXED, none, 0)},
+	{ID: "modify-ldt", Tries: "make a segment of its own",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_MODIFY_LDT, 1, words32(0, 0, 0, 0x28), 16)},
+	{ID: "mlock", Tries: "lock memory, so that the host has to swap its own",
+		By: "rlimits seccomp", Want: "EPERM", Do: try(unix.SYS_MLOCK, late(func(s *Scene) any { return s.scratch }), 64<<10)},
+	{ID: "mlockall", Tries: "lock all its memory, now and later",
+		By: "rlimits seccomp", Want: "EPERM", Fresh: true, Do: try(unix.SYS_MLOCKALL, 2)},
 	{ID: "merge", Tries: "have pages merged with a neighbour's, to tell by timing what is in them",
+		By: "seccomp", Want: "EPERM", Single: singleCall,
 		Do: try(unix.SYS_MADVISE, late(func(s *Scene) any { return s.scratch }), 4096, unix.MADV_MERGEABLE)},
-	{ID: "merge-all", Tries: "the same for all its memory", Do: try(unix.SYS_PRCTL, unix.PR_SET_MEMORY_MERGE, 1, 0, 0, 0)},
+	{ID: "merge-all", Tries: "the same for all its memory",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_PRCTL, unix.PR_SET_MEMORY_MERGE, 1, 0, 0, 0)},
 }
 
 func gainX(s *Scene) Outcome {
@@ -39,6 +55,15 @@ func gainX(s *Scene) Outcome {
 	}
 	defer s.call(unix.SYS_MUNMAP, r.value, 4096)
 	return attempt{}.judge(s.call(unix.SYS_MPROTECT, r.value, 4096, rx))
+}
+
+func gainByKey(s *Scene) Outcome {
+	r := s.call(unix.SYS_MMAP, 0, 4096, rw, anonymous, none, 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_MUNMAP, r.value, 4096)
+	return attempt{}.judge(s.call(unix.SYS_PKEY_MPROTECT, r.value, 4096, rx, none))
 }
 
 // writeCode is undone at once where it succeeds. The page stays executable meanwhile.

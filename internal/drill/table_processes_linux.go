@@ -1,29 +1,49 @@
 package drill
 
 import (
+	"context"
+
 	"golang.org/x/sys/unix"
 )
 
 // processAttempts act on a process of the host: one that does nothing but wait, laid out as bait.
 var processAttempts = []Attempt{
-	{ID: "kill", Tries: "signal a process of the host", Start: true, Do: try(unix.SYS_KILL, baitPID, 0)},
-	{ID: "kill-group", Tries: "signal a group of processes of the host", Do: try(unix.SYS_KILL, late(func(s *Scene) any { return -s.Bait.pid() }), 0), NoControl: "the bait leads no group"},
-	{ID: "tgkill", Tries: "signal it by thread, with the call that virtual processors are woken with", Start: true, Do: try(unix.SYS_TGKILL, baitPID, baitPID, 0)},
-	{ID: "tkill", Tries: "the same by the old tkill(2)", Do: try(unix.SYS_TKILL, baitPID, 0)},
-	{ID: "sigqueue", Tries: "signal it with forged words", Do: try(unix.SYS_RT_SIGQUEUEINFO, baitPID, 0, append(words32(0, 0, ^uint32(0)), make([]byte, 116)...))},
-	{ID: "pidfd-open", Tries: "get a descriptor of it", Do: try(unix.SYS_PIDFD_OPEN, baitPID, 0).opening()},
-	{ID: "pidfd-getfd", Tries: "take a descriptor out of it", Do: code(takeDescriptor)},
-	{ID: "ptrace", Tries: "trace it", Do: code(trace)},
-	{ID: "vm-readv", Tries: "read its memory", Do: code(foreignMemory(unix.SYS_PROCESS_VM_READV))},
-	{ID: "vm-writev", Tries: "write to its memory", Do: code(foreignMemory(unix.SYS_PROCESS_VM_WRITEV))},
-	{ID: "proc-mem", Tries: "open its memory as a file", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "mem") }), unix.O_RDONLY)},
-	{ID: "proc-environ", Tries: "read its environment", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "environ") }), unix.O_RDONLY)},
-	{ID: "move-pages", Tries: "see where its memory lies", Do: try(unix.SYS_MOVE_PAGES, baitPID, 0, 0, 0, 0, 0)},
-	{ID: "kcmp", Tries: "compare its kernel objects with another's", Do: try(unix.SYS_KCMP, baitPID, baitPID, 0, 0, 0)},
-	{ID: "prlimit", Tries: "read and set its limits", Do: try(unix.SYS_PRLIMIT64, baitPID, unix.RLIMIT_NOFILE, 0, space(16))},
-	{ID: "affinity", Tries: "bind it to a processor", Do: try(unix.SYS_SCHED_SETAFFINITY, baitPID, 8, words(^uint64(0)))},
-	{ID: "nice", Tries: "slow it down", Do: try(unix.SYS_SETPRIORITY, 0, baitPID, 1)},
-	{ID: "signal-parent", Tries: "ask who its parent is, and signal that", Do: code(signalParent)},
+	{ID: "kill", Tries: "signal a process of the host",
+		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_KILL, baitPID, 0)},
+	{ID: "kill-group", Tries: "signal a group of processes of the host",
+		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: try(unix.SYS_KILL, late(func(s *Scene) any { return -s.Bait.pid() }), 0)},
+	{ID: "tgkill", Tries: "signal it by thread, with the call that virtual processors are woken with",
+		By: "pid-namespace own-uid landlock", Want: "ESRCH", Start: true, Do: try(unix.SYS_TGKILL, baitPID, baitPID, 0)},
+	{ID: "tkill", Tries: "the same by the old tkill(2)",
+		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: try(unix.SYS_TKILL, baitPID, 0)},
+	{ID: "sigqueue", Tries: "signal it with forged words",
+		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: try(unix.SYS_RT_SIGQUEUEINFO, baitPID, 0, append(words32(0, 0, ^uint32(0)), make([]byte, 116)...))},
+	{ID: "pidfd-open", Tries: "get a descriptor of it",
+		By: "pid-namespace seccomp", Want: "EPERM", Do: try(unix.SYS_PIDFD_OPEN, baitPID, 0).opening()},
+	{ID: "pidfd-getfd", Tries: "take a descriptor out of it",
+		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: code(takeDescriptor)},
+	{ID: "ptrace", Tries: "trace it",
+		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: code(trace)},
+	{ID: "vm-readv", Tries: "read its memory",
+		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: code(foreignMemory(unix.SYS_PROCESS_VM_READV))},
+	{ID: "vm-writev", Tries: "write to its memory",
+		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: code(foreignMemory(unix.SYS_PROCESS_VM_WRITEV))},
+	{ID: "proc-mem", Tries: "open its memory as a file",
+		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "mem") }), unix.O_RDONLY)},
+	{ID: "proc-environ", Tries: "read its environment",
+		By: "user-namespace private-root own-uid capabilities two-phases", Want: "ENOSYS", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "environ") }), unix.O_RDONLY)},
+	{ID: "move-pages", Tries: "see where its memory lies",
+		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: try(unix.SYS_MOVE_PAGES, baitPID, 0, 0, 0, 0, 0)},
+	{ID: "kcmp", Tries: "compare its kernel objects with another's",
+		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: try(unix.SYS_KCMP, baitPID, baitPID, 0, 0, 0)},
+	{ID: "prlimit", Tries: "read and set its limits",
+		By: "pid-namespace own-uid two-phases", Want: "ENOSYS", Do: try(unix.SYS_PRLIMIT64, baitPID, unix.RLIMIT_NOFILE, 0, space(16))},
+	{ID: "affinity", Tries: "bind it to a processor",
+		By: "user-namespace pid-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SCHED_SETAFFINITY, baitPID, 8, words(^uint64(0)))},
+	{ID: "nice", Tries: "slow it down",
+		By: "user-namespace pid-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SETPRIORITY, 0, baitPID, 1)},
+	{ID: "signal-parent", Tries: "ask who its parent is, and signal that",
+		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: code(signalParent)},
 }
 
 func takeDescriptor(s *Scene) Outcome {
@@ -73,15 +93,24 @@ func signalParent(s *Scene) Outcome {
 // programAttempts start another program. Each is the attacker itself, so that its first words tell
 // of a success.
 var programAttempts = []Attempt{
-	{ID: "exec-host", Tries: "execute a program of the host", Fresh: true, Do: code(execPath(func(s *Scene) string { return s.Bait.program }))},
-	{ID: "exec-own", Tries: "execute the hypervisor again", Start: true, Fresh: true, Do: code(execPath(func(s *Scene) string { return string(s.Spec.Path) }))},
-	{ID: "exec-self", Tries: "execute itself through /proc/self/exe", Start: true, Fresh: true, Do: code(execPath(func(*Scene) string { return "/proc/self/exe" }))},
-	{ID: "exec-shell", Tries: "execute a shell", Start: true, Fresh: true, Do: try(unix.SYS_EXECVE, "/bin/sh", late(func(s *Scene) any { return s.pointers(s.put([]byte("sh\x00"))) }), 0)},
-	{ID: "exec-setuid", Tries: "execute a set-user-ID program, to become its owner", Fresh: true, Needs: needSetuid, Do: code(execSetuid)},
-	{ID: "execveat", Tries: "execute by execveat(2)", Fresh: true, Do: code(execAt)},
-	{ID: "exec-memfd", Tries: "execute a program that exists in memory only", Fresh: true, Do: code(execMemory)},
-	{ID: "memfd", Tries: "make a file in memory, to put a program there", Do: try(unix.SYS_MEMFD_CREATE, "drill", 0).opening()},
-	{ID: "memfd-secret", Tries: "make memory that not even the kernel can look at", NoControl: "", Do: try(unix.SYS_MEMFD_SECRET, 0).opening()},
+	{ID: "exec-host", Tries: "execute a program of the host",
+		By: "private-root one-exec", Want: "ENOSYS", Fresh: true, Do: code(execPath(func(s *Scene) string { return s.Bait.program }))},
+	{ID: "exec-own", Tries: "execute the hypervisor again",
+		By: "empty-room one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execPath(func(s *Scene) string { return string(s.Spec.Path) }))},
+	{ID: "exec-self", Tries: "execute itself through /proc/self/exe",
+		By: "private-root one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execPath(func(*Scene) string { return "/proc/self/exe" }))},
+	{ID: "exec-shell", Tries: "execute a shell",
+		By: "private-root one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execShell)},
+	{ID: "exec-setuid", Tries: "execute a set-user-ID program, to become its owner",
+		By: "no-new-privs", Want: "ENOSYS", Single: "a set-user-ID program would have to be in the room, where mounts ignore the bit", Fresh: true, Needs: needSetuid, Do: code(execSetuid)},
+	{ID: "execveat", Tries: "execute by execveat(2)",
+		By: "private-root seccomp", Want: "EPERM", Fresh: true, Do: code(execAt)},
+	{ID: "exec-memfd", Tries: "execute a program that exists in memory only",
+		By: "seccomp", Want: "ENOSYS", Single: singleCall, Fresh: true, Do: code(execMemory)},
+	{ID: "memfd", Tries: "make a file in memory, to put a program there",
+		By: "two-phases", Want: "ENOSYS", Single: singlePhase, Do: try(unix.SYS_MEMFD_CREATE, "drill", 0).opening()},
+	{ID: "memfd-secret", Tries: "make memory that not even the kernel can look at",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_MEMFD_SECRET, 0).opening()},
 }
 
 // arguments are those with which the attacker keeps its connection, and so can say who it is.
@@ -98,6 +127,21 @@ func execPath(path func(*Scene) string) func(*Scene) Outcome {
 	return func(s *Scene) Outcome {
 		return attempt{}.judge(s.call(unix.SYS_EXECVE, path(s), s.arguments(), 0))
 	}
+}
+
+// execShell: a shell does not introduce itself, so how it ends is what tells.
+func execShell(s *Scene) Outcome {
+	const told = 42
+	argv := s.pointers(s.put([]byte("sh\x00")), s.put([]byte("-c\x00")), s.put([]byte("exit 42\x00")))
+	r := s.call(unix.SYS_EXECVE, "/bin/sh", argv, 0)
+	if r.gone {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if exit, err := s.Proc.Wait(ctx); err == nil && exit.Code == told {
+			return escaped("it was a shell")
+		}
+	}
+	return attempt{}.judge(r)
 }
 
 func execAt(s *Scene) Outcome {

@@ -14,13 +14,20 @@ import (
 // secretAttempts look for what a cell is not told. They come last: one compares this attacker with
 // those before it.
 var secretAttempts = []Attempt{
-	{ID: "environment", Tries: "find the caller's environment in its memory", Start: true, Do: code(environment)},
-	{ID: "addresses-random", Tries: "know where its memory lies from an earlier run", Do: code(sameAddresses)},
-	{ID: "host-name", Tries: "learn the host's name", Do: code(learnName)},
-	{ID: "host-cgroups", Tries: "learn where it stands in the host's control groups", Do: code(learnGroups)},
-	{ID: "host-memory", Tries: "learn how large and how busy the host is", Do: try(unix.SYS_SYSINFO, space(128))},
-	{ID: "host-numbers", Tries: "learn its own process number on the host", Do: code(learnPID)},
-	{ID: "last-to-die", Tries: "outlive the host's services when memory runs out", Do: code(lastToDie)},
+	{ID: "environment", Tries: "find the caller's environment in its memory",
+		By: "empty-env", Want: "absent", Single: "what is not handed over needs no second refusal", Start: true, Do: code(environment)},
+	{ID: "addresses-random", Tries: "know where its memory lies from an earlier run",
+		By: "aslr", Want: "elsewhere", Single: "nothing else moves memory", Do: code(sameAddresses)},
+	{ID: "host-name", Tries: "learn the host's name",
+		By: "uts-namespace two-phases", Want: "ENOSYS", Do: code(learnName)},
+	{ID: "host-cgroups", Tries: "learn where it stands in the host's control groups",
+		By: "cgroup-namespace private-root two-phases", Want: "ENOSYS", Do: code(learnGroups)},
+	{ID: "host-memory", Tries: "learn how large and how busy the host is",
+		By: "two-phases", Want: "ENOSYS", Single: singlePhase, Do: try(unix.SYS_SYSINFO, space(128))},
+	{ID: "host-numbers", Tries: "learn its own process number on the host",
+		By: "pid-namespace", Want: "another number", Single: "the number alone is of no use: the calls that take it are refused", Do: code(learnPID)},
+	{ID: "last-to-die", Tries: "outlive the host's services when memory runs out",
+		By: "oom-score", Want: "chosen first", Single: "a preference, for when the bounds of memory were set too high", Do: code(lastToDie)},
 }
 
 func environment(s *Scene) Outcome {

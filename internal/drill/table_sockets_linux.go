@@ -10,23 +10,38 @@ import (
 // socketAttempts speak with somebody. A cell has no call that makes a socket; behind that lies a
 // network without a device.
 var socketAttempts = []Attempt{
-	{ID: "tcp", Tries: "connect to a service of the host by TCP", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Scene) []byte { return inet(s.Bait.tcp.Addr()) })},
-	{ID: "udp", Tries: "send to a service of the host by UDP", Do: connecting(unix.AF_INET, unix.SOCK_DGRAM, func(s *Scene) []byte { return inet(s.Bait.udp.LocalAddr()) })},
+	{ID: "tcp", Tries: "connect to a service of the host by TCP",
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Scene) []byte { return inet(s.Bait.tcp.Addr()) })},
+	{ID: "udp", Tries: "send to a service of the host by UDP",
+		By: "network-namespace seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_DGRAM, func(s *Scene) []byte { return inet(s.Bait.udp.LocalAddr()) })},
 	{ID: "metadata", Tries: "ask the cloud's metadata address, 169.254.169.254",
+		By: "network-namespace landlock seccomp", Want: "EPERM",
 		Do: connecting(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Scene) []byte { return inet(&net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}) },
 			unix.EINPROGRESS, unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ETIMEDOUT)},
-	{ID: "listen", Tries: "offer a service of its own by TCP", Do: code(listen)},
-	{ID: "unix-path", Tries: "connect to a socket in the host's file system", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.socket.Addr().String()) })},
-	{ID: "unix-abstract", Tries: "connect to an abstract socket of the host", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.abstract.Addr().String()) })},
-	{ID: "raw", Tries: "send packets as it likes (a raw socket)", Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP).opening()},
-	{ID: "packet", Tries: "listen to all packets of the host", Do: try(unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0).opening()},
-	{ID: "netlink", Tries: "ask the kernel for the host's addresses (netlink)", Do: code(netlink)},
-	{ID: "addresses", Tries: "the same by ioctl(2)", Do: code(addresses)},
-	{ID: "af-alg", Tries: "use the kernel's ciphers, for their bugs", Do: try(unix.SYS_SOCKET, unix.AF_ALG, unix.SOCK_SEQPACKET, 0).opening(), NoControl: ""},
-	{ID: "vsock", Tries: "speak with the hypervisor below this host", Do: try(unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0).opening()},
-	{ID: "socketpair", Tries: "make sockets to stuff with descriptors", Do: try(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, space(8))},
-	{ID: "rebind", Tries: "give the socket that it listens on another address", Do: code(rebind)},
-	{ID: "forged-credentials", Tries: "say that it is another process of another user", Do: code(forge)},
+	{ID: "listen", Tries: "offer a service of its own by TCP",
+		By: "landlock seccomp", Want: "EPERM", Do: code(listen)},
+	{ID: "unix-path", Tries: "connect to a socket in the host's file system",
+		By: "private-root seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.socket.Addr().String()) })},
+	{ID: "unix-abstract", Tries: "connect to an abstract socket of the host",
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.abstract.Addr().String()) })},
+	{ID: "raw", Tries: "send packets as it likes (a raw socket)",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP).opening()},
+	{ID: "packet", Tries: "listen to all packets of the host",
+		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0).opening()},
+	{ID: "netlink", Tries: "ask the kernel for the host's addresses (netlink)",
+		By: "network-namespace seccomp", Want: "EPERM", Do: code(netlink)},
+	{ID: "addresses", Tries: "the same by ioctl(2)",
+		By: "network-namespace seccomp", Want: "EPERM", Do: code(addresses)},
+	{ID: "af-alg", Tries: "use the kernel's ciphers, for their bugs",
+		By: "", Want: "EPERM", Do: try(unix.SYS_SOCKET, unix.AF_ALG, unix.SOCK_SEQPACKET, 0).opening(), NoControl: "the kernel of this machine does not offer them"},
+	{ID: "vsock", Tries: "speak with the hypervisor below this host",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0).opening()},
+	{ID: "socketpair", Tries: "make sockets to stuff with descriptors",
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, space(8))},
+	{ID: "rebind", Tries: "give the socket that it listens on another address",
+		By: "", Want: "EPERM", NoControl: "no kernel gives a socket a second name", Do: code(rebind)},
+	{ID: "forged-credentials", Tries: "say that it is another process of another user",
+		By: "user-namespace pid-namespace own-uid capabilities", Want: "EINVAL", Do: code(forge)},
 }
 
 // connecting makes a socket and connects it.
@@ -72,8 +87,8 @@ func listen(s *Scene) Outcome {
 		return o
 	}
 	defer s.call(unix.SYS_CLOSE, r.value)
-	any := inet(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if o, failed := s.call(unix.SYS_BIND, r.value, any, len(any)).failed(); failed {
+	local := inet(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if o, failed := s.call(unix.SYS_BIND, r.value, local, len(local)).failed(); failed {
 		return o
 	}
 	return attempt{}.judge(s.call(unix.SYS_LISTEN, r.value, 1))
@@ -135,6 +150,6 @@ func forge(s *Scene) Outcome {
 	binary.LittleEndian.PutUint32(control[12:], unix.SCM_CREDENTIALS)
 	copy(control[16:], words32(uint32(s.Bait.pid()), 0, 0))
 	at := s.put(control)
-	message := s.put(words(0, 0, 0, 0, at, uint64(len(control)), 0))
+	message := s.put(words(0, 0, 0, 0, at, 28, 0))
 	return attempt{}.judge(s.call(unix.SYS_SENDMSG, s.fd, message, unix.MSG_NOSIGNAL))
 }

@@ -14,7 +14,7 @@ const (
 	twinMemory   = 64 * cell.MiB
 	twinOverhead = 64 * cell.MiB
 	twinDisk     = 16 * cell.MiB
-	twinCPU      = 50 // per cent of one processor
+	twinCPU      = 20 // per cent of one processor
 )
 
 // twin is a cell like c that shares nothing with it: a name of its own, scratch files in place of its

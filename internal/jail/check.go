@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"skep/internal/layer"
 )
 
 // check finds what no host could do. The plan has checked what people write; this guards the room
@@ -48,6 +50,10 @@ func (s Spec) check() error {
 	}
 	if s.Hostname == "" || len(s.Hostname) > 64 {
 		bad("a host name has 1 to 64 bytes, not %d", len(s.Hostname))
+	}
+	// Without a mount namespace the root that is exchanged would be the host's.
+	if layer.On(s.Layers, layer.PrivateRoot) && !layer.On(s.Layers, layer.MountNamespace) {
+		bad("a private root takes a mount namespace")
 	}
 	// User 0 would own the host's files even without a capability.
 	if s.Identity.UID <= 0 || s.Identity.GID <= 0 {

@@ -14,10 +14,10 @@ import (
 // the two that this program still needs, which close themselves at the exec.
 func (b *builder) descriptors() {
 	for i, name := range []string{"stdin", "stdout", "stderr"} {
-		b.rows(step(layer.ClosedFDs, "fd-"+name, sysDup3, "", descriptor(name, b.in.std[i]), number(i), number(0)))
+		b.rows(step("", "fd-"+name, sysDup3, "", descriptor(name, b.in.std[i]), number(i), number(0)))
 	}
 	for i, fd := range b.spec.FDs {
-		b.rows(step(layer.ClosedFDs, fmt.Sprintf("fd-%d-%s", FDNumber(i), fd.Name), sysDup3, "handed in",
+		b.rows(step("", fmt.Sprintf("fd-%d-%s", FDNumber(i), fd.Name), sysDup3, "handed in",
 			descriptor(fd.Name, b.in.fds[i]), number(FDNumber(i)), number(0)))
 	}
 	low, high := min(b.in.sync, b.in.errors), max(b.in.sync, b.in.errors)

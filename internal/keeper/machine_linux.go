@@ -103,6 +103,13 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 	if err := m.closeRoom(ctx, t.plan.Layers); err != nil {
 		return held, fault.Wrap(fault.Jail, err, "", "close the room of %s", t.plan.Name)
 	}
+	bound, err := fileBound(t.plan, spec.FDs)
+	if err == nil {
+		err = m.proc.Limit(bound)
+	}
+	if err != nil {
+		return held, fault.Wrap(fault.Jail, err, "", "bound the files of %s", t.plan.Name)
+	}
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}

@@ -84,13 +84,17 @@ func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, 
 	for _, c := range spec.Root.Copies {
 		defer c.From.Close()
 	}
+	bound, err := fileBound(p, spec.FDs)
+	if err != nil {
+		return err
+	}
 	words, err := t.takeStderr()
 	if err != nil {
 		return err
 	}
 	spec.Stderr = words.w
 	defer func() { words.w.Close(); <-words.done }()
-	return act(ctx, Stage{Plan: p, Spec: spec, Started: func(proc *jail.Process) error {
+	return act(ctx, Stage{Plan: p, Spec: spec, Bound: bound, Started: func(proc *jail.Process) error {
 		h := store.Held{PID: proc.Pid(), Start: proc.StartTime()}
 		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
 			return err

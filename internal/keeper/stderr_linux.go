@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"errors"
-	"io"
 	"math"
 	"os"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/hypervisor"
+	"skep/internal/plan"
 )
 
 // lastWords is the hypervisor's standard error: a pipe whose writing end it is
@@ -22,7 +22,8 @@ type lastWords struct {
 	done   chan struct{} // closed at its end
 
 	mu  sync.Mutex
-	log io.Writer
+	log *os.File
+	max int64
 	buf []byte
 }
 
@@ -35,7 +36,7 @@ func (t *linuxTaker) takeStderr() (*lastWords, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lastWords{w: w, stderr: &hypervisor.Stderr{}, done: make(chan struct{}), log: log, buf: make([]byte, 4096)}
+	l := &lastWords{w: w, stderr: &hypervisor.Stderr{}, done: make(chan struct{}), log: log, max: t.logBound("hypervisor-log"), buf: make([]byte, 4096)}
 	// Without a reader, or with a slow one, the hypervisor goes on.
 	err = control(w, func(fd int) error { return unix.SetNonblock(fd, true) })
 	if err == nil {
@@ -77,8 +78,26 @@ func (l *lastWords) drain(fd, most int) (ended bool) {
 		default:
 			most -= n
 			_, _ = l.stderr.Write(l.buf[:n])
-			_, _ = l.log.Write(l.buf[:n]) // a full disk does not end the reading
+			l.write(l.buf[:n])
 		}
 	}
 	return false
+}
+
+// write keeps what is said. A full disk does not end the reading, and a hypervisor that floods does
+// not fill it: what comes faster than the log is cut is lost.
+func (l *lastWords) write(p []byte) {
+	if info, err := l.log.Stat(); err != nil || info.Size() < l.max {
+		_, _ = l.log.Write(p)
+	}
+}
+
+// logBound is twice what a log may hold; from once on it is cut.
+func (t *linuxTaker) logBound(name string) int64 {
+	for _, l := range plan.Specs[*plan.Log](t.plan) {
+		if l.Name == name {
+			return 2 * int64(l.Max)
+		}
+	}
+	return 1 << 20
 }

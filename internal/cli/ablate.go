@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/drill"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/store"
+)
+
+// apartName is the verb behind drill --ablate. It is not for people.
+const apartName = "drill-apart"
+
+// ablation is what it is told on its standard input.
+type ablation struct {
+	Cell  *cell.Cell `json:"cell"`
+	Facts host.Facts `json:"facts"`
+}
+
+// ablate measures in a throwaway host, in a process of its own: without layers the attempts succeed.
+func (a *app) ablate(ctx context.Context, find source) (m drill.Matrix, err error) {
+	c, facts, _, err := a.ready(ctx, find)
+	if err != nil {
+		return m, err
+	}
+	if facts.EUID != 0 {
+		return m, fault.New(fault.Host, "run it as root", "measure the layers one by one: only root can do without all of them")
+	}
+	exe, err := executable()
+	if err != nil {
+		return m, err
+	}
+	in, err := json.Marshal(ablation{c, facts})
+	if err != nil {
+		return m, err
+	}
+	cmd := exec.CommandContext(ctx, exe, apartName)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 30 * time.Second
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, a.err
+	if err = drill.Apart(cmd); err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		return m, fault.Wrap(fault.Jail, err, "", "measure the layers of %s", c.Name)
+	}
+	return m, json.Unmarshal(out.Bytes(), &m)
+}
+
+func (a *app) drillApart() *cobra.Command {
+	return &cobra.Command{
+		Use:    apartName,
+		Short:  "Measure the layers in a throwaway host (started by drill --ablate)",
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var in ablation
+			if err := json.NewDecoder(a.in).Decode(&in); err != nil || in.Cell == nil {
+				return usage("measure layers: skep drill --ablate does")
+			}
+			if err := drill.Furnish(); err != nil {
+				return err
+			}
+			st, err := store.Open(in.Facts.Dirs)
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			m, err := drill.Ablate(ctx, drill.Config{Cell: in.Cell, Facts: in.Facts, Store: st,
+				Progress: func(r drill.Row) { a.note("measuring %s", r.ID) }})
+			if err != nil {
+				return fault.Wrap(fault.Jail, err, "", "measure the layers")
+			}
+			return a.json(m)
+		},
+	}
+}
+
+// showMatrix writes what was measured; a layer that stops nothing, or whose absence lets something
+// out, fails.
+func (a *app) showMatrix(m drill.Matrix, asProgram, asMarkdown bool) error {
+	switch {
+	case asProgram:
+		if err := a.json(m); err != nil {
+			return err
+		}
+	case asMarkdown:
+		a.printf("%s", m.Markdown())
+	default:
+		if err := m.WriteText(a.out); err != nil {
+			return err
+		}
+	}
+	if silent := m.Silent(); len(silent) > 0 {
+		return fault.New(fault.Jail, "", "vouch for every layer: %s stops nothing", silent[0])
+	}
+	return nil
+}

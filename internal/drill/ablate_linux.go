@@ -1,0 +1,234 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+	"skep/internal/plan"
+)
+
+// Ablate measures which layers stop which attempt. Without layers the attempts do succeed: it is to
+// be run where that can do no harm, in a throwaway host (see Apart).
+func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
+	began := time.Now()
+	cfg.Hidden = true
+	d := &drill{Config: cfg, measuring: true}
+	m = Matrix{Version: Version, Time: began.UTC(), Unbuilt: map[layer.ID]string{}, Unapplied: map[layer.ID]string{}}
+	err = d.set(ctx, func(ctx context.Context) error { return d.ablate(ctx, &m) })
+	m.Took = time.Since(began)
+	return m, err
+}
+
+// outcomes are by attempt; one that was skipped is not in it.
+type outcomes map[string]Outcome
+
+func (d *drill) ablate(ctx context.Context, m *Matrix) error {
+	full := d.stage.Spec.Layers
+	measured := map[string]outcomes{}
+	with := func(ids []layer.ID) (outcomes, error) {
+		key := fmt.Sprint(ids)
+		if o, ok := measured[key]; ok {
+			return o, nil
+		}
+		o, err := d.measure(ctx, ids)
+		if err == nil {
+			measured[key] = o
+		}
+		return o, err
+	}
+	bare, err := with(nil)
+	if err != nil {
+		return fmt.Errorf("without any layer: %w", err)
+	}
+	for _, a := range attempts() {
+		if o, ok := bare[a.ID]; ok {
+			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{}})
+		}
+	}
+	for _, l := range layer.Table {
+		if !layer.On(full, l.ID) {
+			m.Unapplied[l.ID] = detail(full, l.ID)
+			continue
+		}
+		if d.Progress != nil {
+			d.Progress(Row{ID: string(l.ID)})
+		}
+		base, err := with(company[l.ID])
+		var alone outcomes
+		if err == nil {
+			alone, err = with(append(slices.Clone(company[l.ID]), l.ID))
+		}
+		if err != nil {
+			m.Unbuilt[l.ID] = "alone: " + err.Error()
+		}
+		rest, rerr := with(allBut(full, append(dependents(l.ID), l.ID)))
+		if rerr != nil {
+			m.Unbuilt[l.ID] = strings.TrimPrefix(m.Unbuilt[l.ID]+"; without it: "+rerr.Error(), "; ")
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		for i := range m.Rows {
+			r := &m.Rows[i]
+			if was, ok := base[r.ID]; ok && err == nil && !was.Stopped && alone[r.ID].Stopped {
+				r.Alone = append(r.Alone, l.ID)
+			}
+			if o, ok := rest[r.ID]; ok && !o.Stopped {
+				r.Needed = append(r.Needed, l.ID)
+			}
+		}
+	}
+	for i := range m.Rows {
+		m.Rows[i].settle()
+	}
+	return nil
+}
+
+func detail(decisions []layer.Decision, id layer.ID) string {
+	for _, d := range decisions {
+		if d.ID == id {
+			return string(d.Verdict) + ", " + d.Detail
+		}
+	}
+	return "not decided"
+}
+
+func allBut(decisions []layer.Decision, gone []layer.ID) []layer.ID {
+	var ids []layer.ID
+	for _, d := range decisions {
+		if d.Verdict == layer.Applied && !slices.Contains(gone, d.ID) {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}
+
+// measure makes every attempt with just these layers.
+func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
+	spec, undo, err := d.only(ids)
+	if err != nil {
+		return nil, err
+	}
+	defer undo()
+	d.stacks = nil
+	all := outcomes{}
+	// One attacker before the others, whose addresses they can be compared with.
+	s, err := d.arrive(ctx, spec, phaseRun)
+	if err != nil {
+		return nil, err
+	}
+	s.leave()
+	s = nil
+	defer func() {
+		if s != nil {
+			s.leave()
+		}
+	}()
+	for _, a := range attempts() {
+		if s == nil {
+			if s, err = d.arriveAgain(ctx, spec); err != nil {
+				return nil, fmt.Errorf("before %s: %w", a.ID, err)
+			}
+		}
+		v, how := s.make(a)
+		if v != Skipped {
+			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
+		}
+		if s.lost != nil || a.Fresh {
+			s.leave()
+			s = nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return all, nil
+}
+
+// arriveAgain waits for processes of the attacker before to be gone from the control group.
+func (d *drill) arriveAgain(ctx context.Context, spec jail.Spec) (s *Scene, err error) {
+	for range 100 {
+		if s, err = d.arrive(ctx, spec, phaseRun); !errors.Is(err, unix.EAGAIN) {
+			break
+		}
+		time.Sleep(30 * time.Millisecond)
+	}
+	return s, err
+}
+
+// only is the spec with just these layers. undo puts limits of control groups back.
+func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
+	spec = d.stage.Spec
+	for _, l := range layer.Table {
+		if !slices.Contains(ids, l.ID) {
+			spec.Layers = layer.Without(spec.Layers, l.ID)
+		}
+	}
+	on := func(id layer.ID) bool { return slices.Contains(ids, id) }
+	if on(layer.PrivateRoot) && !on(layer.MountNamespace) {
+		return spec, nil, fmt.Errorf("a private root without a mount namespace would be the host's own root")
+	}
+	if !on(layer.PrivateRoot) {
+		// There is no room: the program lies where the host has it.
+		spec.Root.Files = slices.Clone(spec.Root.Files)
+		for i, f := range spec.Root.Files {
+			if f.Room == spec.Path {
+				spec.Root.Files[i].Room = jail.RoomPath(d.bait.program)
+			}
+		}
+		spec.Path = jail.RoomPath(d.bait.program)
+	}
+	if on(layer.RLimits) {
+		// The attacker needs no more of it in the start, and the caller may not set it later where the
+		// cell has no user namespace.
+		spec.Limits = append(slices.Clone(spec.Limits), d.stage.Bound)
+	}
+	if !on(layer.WXSeccomp) {
+		spec.Policy.Rows = append(slices.Clone(spec.Policy.Rows),
+			seccomp.Row{Call: "mmap", Reason: "the layer is missing on purpose"}, seccomp.Row{Call: "mprotect", Reason: "the layer is missing on purpose"})
+	}
+	undo, err = d.ungroup(&spec, on)
+	return spec, undo, err
+}
+
+// ungroup leaves the control groups of missing layers out: those of v1 by not joining them, the one
+// of v2, which holds all of the cell, by lifting its limits for so long.
+func (d *drill) ungroup(spec *jail.Spec, on func(layer.ID) bool) (undo func(), err error) {
+	layers := map[string]layer.ID{"memory": layer.CgroupMemory, "pids": layer.CgroupPids, "cpu": layer.CgroupCPU}
+	var undos []func()
+	spec.Cgroups.V1Procs = nil
+	for _, g := range plan.Specs[*plan.Cgroup](d.stage.Plan) {
+		if g.Tree != "v2" {
+			if on(layers[g.Tree]) {
+				spec.Cgroups.V1Procs = append(spec.Cgroups.V1Procs, g.Path+"/cgroup.procs")
+			}
+			continue
+		}
+		for _, l := range g.Limits {
+			controller, _, _ := strings.Cut(l.File, ".")
+			path := filepath.Join(g.Path, l.File)
+			if on(layers[controller]) || !strings.HasSuffix(l.File, ".max") {
+				continue
+			}
+			if err := os.WriteFile(path, []byte("max"), 0); err == nil {
+				undos = append(undos, func() { _ = os.WriteFile(path, []byte(l.Value), 0) })
+			}
+		}
+	}
+	return func() {
+		for _, u := range undos {
+			u()
+		}
+	}, nil
+}

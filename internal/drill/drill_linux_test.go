@@ -1,0 +1,90 @@
+package drill
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"skep/internal/layer"
+)
+
+// TestAttackerIsBuiltFromSource guards against a program that nobody can read.
+func TestAttackerIsBuiltFromSource(t *testing.T) {
+	nasm, err := exec.LookPath("nasm")
+	if err != nil {
+		t.Skip("nasm is not installed")
+	}
+	built := filepath.Join(t.TempDir(), "attacker")
+	if out, err := exec.Command(nasm, "-f", "bin", "-Werror", "-o", built, "attacker.asm").CombinedOutput(); err != nil {
+		t.Fatalf("nasm: %v\n%s", err, out)
+	}
+	if got, err := os.ReadFile(built); err != nil || !bytes.Equal(got, attackerAMD64) {
+		t.Errorf("attacker.amd64 is not what attacker.asm assembles to; run go generate (%v)", err)
+	}
+}
+
+// TestAttackerIsHarmlessOutside: where nobody gives it orders on the descriptor that it looks at, it
+// ends, whatever that descriptor is.
+func TestAttackerIsHarmlessOutside(t *testing.T) {
+	if _, ok := attackers[arch]; !ok {
+		t.Skip("no attacker for this architecture")
+	}
+	program := filepath.Join(t.TempDir(), "attacker")
+	if err := os.WriteFile(program, attackers[arch], 0o755); err != nil {
+		t.Fatal(err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for _, args := range [][]string{{}, {"x"}, {"x", "y"}} {
+		cmd := exec.Command(program, args...)
+		cmd.ExtraFiles = []*os.File{null}
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 77 {
+			t.Errorf("with %d arguments: %v", len(args)+1, err)
+		}
+	}
+}
+
+// TestTable: rows are unique, say what they try and which known layers stop them, and where fewer
+// than two do, why.
+func TestTable(t *testing.T) {
+	all := attempts()
+	if len(all) < 60 {
+		t.Errorf("only %d attempts", len(all))
+	}
+	seen := map[string]bool{}
+	for _, a := range all {
+		if seen[a.ID] {
+			t.Errorf("%s is there twice", a.ID)
+		}
+		seen[a.ID] = true
+		if a.ID == "" || a.Tries == "" || a.Group == "" || a.Do == nil {
+			t.Errorf("%s is not whole", a.ID)
+		}
+		if strings.HasSuffix(a.Tries, ".") && !strings.HasSuffix(a.Tries, "..") || strings.Contains(a.Tries, "|") {
+			t.Errorf("%s: %q is no part of a sentence", a.ID, a.Tries)
+		}
+		if a.Want == "" && a.Needs == nil {
+			t.Errorf("%s does not say how it fails", a.ID)
+		}
+		for _, id := range a.layers() {
+			if _, ok := layer.Find(id); !ok {
+				t.Errorf("%s: there is no layer %s", a.ID, id)
+			}
+		}
+		if len(a.layers()) < 2 && a.Single == "" && a.NoControl == "" {
+			t.Errorf("%s: stopped by %q alone, and it does not say why no second layer does", a.ID, a.By)
+		}
+	}
+	for id := range Quiet {
+		if slices.ContainsFunc(all, func(a Attempt) bool { return slices.Contains(a.layers(), id) }) {
+			t.Errorf("%s is called quiet and stops something", id)
+		}
+	}
+}
