@@ -203,3 +203,29 @@ func TestBridgeNotThereAtBoot(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A keeper that dies in a pause leaves a socket and a journal, which the next
+// start sweeps; nothing starts the cell behind anybody's back.
+func TestKeeperDiesInThePause(t *testing.T) {
+	needCells(t)
+	l := newLab(t)
+	l.cell("p", "accel = \"tcg\"\nstart = \"boot\"\nhypervisor {\n  args = [\"-no-such-flag\"]\n}")
+	l.must(4, "up", "--boot")
+	l.becomes("p", "crashed", 5*time.Second)
+	if r := l.must(2, "up", "p"); !strings.Contains(r.err, "already running") {
+		t.Errorf("up in the pause: %s", r)
+	}
+	l.must(0, "sweep") // leaves it alone
+	keeper := l.show("p").KeeperPID
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, "it is seen", func() bool {
+		s := l.show("p")
+		return s.State == "crashed" && s.KeeperPID == 0 && strings.Contains(s.Reason, "skep sweep")
+	})
+	l.cell("p", `accel = "tcg"`)
+	l.must(0, "up", "p")
+	l.must(0, "down", "p")
+	l.nothingLeft()
+}
