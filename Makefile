@@ -59,6 +59,12 @@ freebsd-kit:
 soak:
 	SKEP_SOAK_MINUTES=$(MINUTES) SKEP_SOAK_SEED=$(SEED) $(GO) test -count=1 -v -timeout 0 -run '^TestSoak$$' ./internal/e2e
 
+# The table of attempts in docs/security.md, from the tables of internal/drill.
+security-table: build
+	@{ sed '/<!-- begin: make security-table/q' docs/security.md; $(BIN) drill --markdown; \
+	sed -n '/<!-- end: make security-table/,$$p' docs/security.md; } > docs/security.md.new
+	@mv docs/security.md.new docs/security.md
+
 install:
 	@test -x $(BIN) || GO='$(GO)' sh scripts/build $(BIN)
 	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
@@ -69,4 +75,4 @@ uninstall:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench soak freebsd-kit install uninstall clean
+.PHONY: all build demo deps test vet lint bench security-table soak freebsd-kit install uninstall clean

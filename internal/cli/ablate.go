@@ -87,20 +87,14 @@ func (a *app) drillApart() *cobra.Command {
 	}
 }
 
-// showMatrix writes what was measured; a layer that stops nothing, or whose absence lets something
-// out, fails.
-func (a *app) showMatrix(m drill.Matrix, asProgram, asMarkdown bool) error {
-	switch {
-	case asProgram:
-		if err := a.json(m); err != nil {
-			return err
-		}
-	case asMarkdown:
-		a.printf("%s", m.Markdown())
-	default:
-		if err := m.WriteText(a.out); err != nil {
-			return err
-		}
+// showMatrix writes what was measured. A layer that stops nothing fails.
+func (a *app) showMatrix(m drill.Matrix, asProgram bool) error {
+	show := func() error { return m.WriteText(a.out) }
+	if asProgram {
+		show = func() error { return a.json(m) }
+	}
+	if err := show(); err != nil {
+		return err
 	}
 	if silent := m.Silent(); len(silent) > 0 {
 		return fault.New(fault.Jail, "", "vouch for every layer: %s stops nothing", silent[0])

@@ -40,19 +40,23 @@ is root's, and happens in mounts and a network of its own.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
-			if ablate || markdown {
+			if markdown {
+				a.printf("%s", drill.Markdown())
+				return nil
+			}
+			if ablate {
 				m, err := a.ablate(ctx, find)
 				if err != nil {
 					return err
 				}
-				return a.showMatrix(m, asProgram, markdown)
+				return a.showMatrix(m, asProgram)
 			}
 			return a.drillCell(ctx, find, asProgram)
 		},
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
 	cmd.Flags().BoolVar(&ablate, "ablate", false, "measure which layers stop which attempt: with none, with each alone, without each")
-	cmd.Flags().BoolVar(&markdown, "markdown", false, "the same as a table in Markdown")
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "the attempts and what stops them, as docs/security.md has them; nothing is tried")
 	return cmd
 }
 

@@ -88,3 +88,16 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+// TestSecurityTable: docs/security.md has the table as it is.
+func TestSecurityTable(t *testing.T) {
+	b, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(b), "<!-- begin: make security-table -->\n")
+	got, _, also := strings.Cut(after, "<!-- end: make security-table -->")
+	if !ok || !also || got != Markdown() {
+		t.Error("docs/security.md is not current: make security-table")
+	}
+}

@@ -159,20 +159,25 @@ func (m Matrix) stops(r MatrixRow, quote string) string {
 	return text
 }
 
-// Markdown is the table for docs/security.md. It says nothing of the time and the machine, so that
-// it stays the same until what it tells changes.
-func (m Matrix) Markdown() string {
+// Markdown is the table of attempts for docs/security.md: what was measured once, as the rows say it.
+func Markdown() string {
 	var b strings.Builder
-	b.WriteString("| attempt | the intruder tries to | layers that stop it, each alone |\n|---|---|---|\n")
-	for _, r := range m.Rows {
-		stops := strings.ReplaceAll(m.stops(r, "`"), " ", ", ")
-		if r.Single != "" && len(r.Alone) < 2 {
-			stops += ": " + r.Single
+	group := ""
+	for _, a := range attempts() {
+		if a.Group != group {
+			group = a.Group
+			fmt.Fprintf(&b, "\n**%s**\n\n| attempt | the intruder tries to | layers that stop it, each alone |\n|---|---|---|\n", group)
 		}
-		if !r.Proven() {
-			stops += " *"
+		stops := "–"
+		if ids := strings.Fields(a.By); len(ids) > 0 {
+			stops = "`" + strings.Join(ids, "` `") + "`"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.ID, strings.ReplaceAll(r.Tries, "|", "\\|"), stops)
+		for _, why := range []string{a.Single, a.NoControl} {
+			if why != "" {
+				stops += "; " + why
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, stops)
 	}
-	return b.String()
+	return strings.TrimPrefix(b.String(), "\n")
 }

@@ -152,7 +152,7 @@ func flood(name string, fd func(*Scene) uint64) func(*Scene) Outcome {
 	return func(s *Scene) Outcome {
 		const (
 			chunk = 256 << 10
-			total = 48 << 20
+			burst = 128 << 20 // written between two cuts where files may be large, as a disk is
 		)
 		var log *plan.Log
 		for _, l := range plan.Specs[*plan.Log](s.Plan) {
@@ -163,8 +163,13 @@ func flood(name string, fd func(*Scene) uint64) func(*Scene) Outcome {
 		if log == nil {
 			return stopped(absent)
 		}
+		// Twice the bound while it is being cut is what the disk has to have room for.
+		most := 2*int64(log.Max) + 1<<20
+		if _, ok := diskFD(s); ok {
+			most = burst
+		}
 		largest, last := int64(0), result{}
-		for range total / chunk {
+		for range (most + 32<<20) / chunk {
 			last = s.call(unix.SYS_WRITE, fd(s), s.scratch, chunk)
 			if info, err := os.Stat(log.Path); err == nil {
 				largest = max(largest, info.Size())
@@ -173,8 +178,7 @@ func flood(name string, fd func(*Scene) uint64) func(*Scene) Outcome {
 				break
 			}
 		}
-		// Twice the bound while it is being cut is what the disk has to have room for.
-		if most := 2*int64(log.Max) + 1<<20; largest > most {
+		if largest > most {
 			return escaped(fmt.Sprintf("the log grew to %d MiB, its bound is %d", largest>>20, int64(log.Max)>>20))
 		}
 		if last.gone || last.errno != 0 {

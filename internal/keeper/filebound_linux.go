@@ -17,13 +17,9 @@ import (
 // by way of a log, faster than that is cut, or of a raw image that grows. It cannot be set before the
 // start: there QEMU sizes a file in memory for the code it translates.
 func fileBound(p *plan.Plan, fds []jail.FD) (jail.Limit, error) {
-	const screenshot = 64 << 20
 	bound := uint64(1 << 20)
 	for _, l := range plan.Specs[*plan.Log](p) {
 		bound = max(bound, 2*uint64(l.Max))
-	}
-	if len(plan.Specs[*plan.Screen](p)) > 0 {
-		bound = max(bound, screenshot)
 	}
 	grows := map[string]bool{}
 	for _, d := range plan.Specs[*plan.Disk](p) {
