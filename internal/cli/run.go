@@ -29,7 +29,8 @@ func (a *app) run() *cobra.Command {
 		Long: `Run a cell in the foreground. Its serial console is on the terminal; what is
 piped in is typed into it, and the end of that is no order. ~. at the start of
 a line stops the guest: its power button is pressed, and after stop_timeout it
-is killed. So do SIGINT, SIGTERM and SIGHUP; a second one kills at once.
+is killed. So do SIGINT, SIGTERM and SIGHUP, and an output that takes no more; a
+second signal, a second later or more, kills at once.
 
 The exit status is 0 when the guest powered off by itself; see
 "skep help exit-codes" for the others.`,
@@ -93,8 +94,12 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			go func() {
 				defer close(left)
 				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: terminal(a.in)}.Run(ctx)
-				if errors.Is(err, console.ErrLeft) {
+				switch {
+				case errors.Is(err, console.ErrLeft):
 					k.Stop("~. on the terminal")
+				case err != nil && ctx.Err() == nil:
+					k.Stop("its output, which takes no more: " + err.Error())
+					_, _ = io.Copy(io.Discard, line) // nobody is kept waiting to be read
 				}
 			}()
 			return nil
@@ -127,19 +132,29 @@ func drain(these ...<-chan struct{}) {
 	}
 }
 
+// sameWish is how long after a signal another one says the same once more:
+// timeout(1) sends one to its command and one to the command's group, and of a
+// terminal that is closed both the kernel and the shell send SIGHUP.
+const sameWish = time.Second
+
 // signals stops the guest at the first signal and kills it at the second. A
-// terminal that is gone sends SIGHUP.
+// terminal that is gone sends SIGHUP. SIGPIPE is caught so that a reader who
+// has left does not end this process; the failed write tells.
 func (a *app) signals(k *keeper.Keeper) (stop func()) {
 	ch := make(chan os.Signal, 4)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
-		for first := true; ; first = false {
+		var first time.Time
+		for {
 			select {
 			case s := <-ch:
-				if first {
+				switch {
+				case s == syscall.SIGPIPE:
+				case first.IsZero():
+					first = time.Now()
 					k.Stop(s.String())
-				} else {
+				case time.Since(first) >= sameWish:
 					k.Kill(s.String() + ", the second signal")
 				}
 			case <-done:
@@ -204,6 +219,8 @@ const trialName = "_kvm-trial"
 // cell of its own, until one greets.
 func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
 	defer a.slow("trying KVM with the built-in guest")()
+	ctx, done := sheltered(ctx) // the guest of a trial does not outlive who tries
+	defer done()
 	st, err := store.Open(facts.Dirs)
 	if err != nil {
 		return host.Trial{Why: err.Error()}
@@ -229,6 +246,39 @@ func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
 		}
 	}
 	return host.Trial{Why: why}
+}
+
+// sheltered has a signal cancel a context where its default would end this
+// process at once and leave behind what it holds. done ends that, and the
+// process too if a signal came.
+func sheltered(ctx context.Context) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ch, caught := make(chan os.Signal, 4), make(chan syscall.Signal, 1)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	go func() {
+		for {
+			select {
+			case s := <-ch:
+				if s != syscall.SIGPIPE { // the failed write tells
+					caught <- s.(syscall.Signal)
+					cancel()
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ch)
+		cancel()
+		select {
+		case s := <-caught:
+			_ = syscall.Kill(os.Getpid(), s)
+			time.Sleep(100 * time.Millisecond)
+		default:
+		}
+	}
 }
 
 // tryModel runs the built-in guest under KVM and says why it did not greet, or

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"sync"
@@ -30,16 +31,51 @@ func TestRunAndItsSignals(t *testing.T) {
 		t.Errorf("run does not say who stopped it: %s", v.errs)
 	}
 
-	// A guest that is deaf to its power button ends at the second signal.
+	// A guest that is deaf to its power button ends at the second signal, but not
+	// at the echo of the first that timeout(1) and a closed terminal send.
 	v = l.live("run", "hello")
 	v.expect(slow, "orders: ")
 	v.send("h")
-	v.expect(slow, "hang")
+	v.expect(slow, "\nhang")
 	_ = v.cmd.Process.Signal(unix.SIGHUP)
+	_ = v.cmd.Process.Signal(unix.SIGTERM)
 	eventually(t, slow, "stopping", func() bool { return l.show("hello").State == "stopping" })
+	time.Sleep(1500 * time.Millisecond)
+	if s := l.show("hello").State; s != "stopping" {
+		t.Fatalf("two signals at once: %s\n%s", s, v.errs)
+	}
 	_ = v.cmd.Process.Signal(unix.SIGHUP)
 	v.ends(slow, 6)
 	l.nothingLeft()
+}
+
+// Whoever reads the output of run and leaves, as head(1) does, stops the guest;
+// so does a full disk. Neither leaves a guest without a keeper.
+func TestRunWithNobodyReading(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	r.Close()
+	for _, out := range []*os.File{w, full} {
+		cmd := l.command(t.Context(), "run", "hello")
+		var errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = out, &errs
+		l.start(cmd)
+		out.Close()
+		if got := code(t, cmd.Wait()); got != 6 || !strings.Contains(errs.String(), "powered off, asked by its output") {
+			t.Errorf("exit %d, want 6\n%s", got, &errs)
+		}
+		l.nothingLeft()
+	}
 }
 
 // ~. at the start of a line stops the guest of run and gives the terminal back
@@ -190,7 +226,7 @@ func TestStopTimeout(t *testing.T) {
 	v := l.live("console", "deaf")
 	v.expect(slow, "orders: ")
 	v.send("h")
-	v.expect(slow, "hang")
+	v.expect(slow, "\nhang")
 	start := time.Now()
 	l.must(0, "down", "deaf")
 	if d := time.Since(start); d < time.Second || d > 10*time.Second {
@@ -215,4 +251,26 @@ func TestStrangeNames(t *testing.T) {
 	if _, err := os.Stat(l.path("run")); err == nil {
 		t.Error("a run directory was made")
 	}
+}
+
+// The file that screenshot names by itself is replaced and not written through.
+func TestScreenshotReplacesALink(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("shot", "boot = \"hello\"\nmemory = \"16M\"\nscreen {}")
+	victim := l.write("victim", "precious\n")
+	if err := os.Symlink(victim, l.path("shot.png")); err != nil {
+		t.Fatal(err)
+	}
+	l.must(0, "up", "shot")
+	l.must(0, "screenshot", "shot")
+	if b, err := os.ReadFile(victim); err != nil || string(b) != "precious\n" {
+		t.Errorf("written through the link: %.20q, %v", b, err)
+	}
+	if info, err := os.Lstat(l.path("shot.png")); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("shot.png: %v, %v", info, err)
+	}
+	l.must(0, "kill", "shot")
+	l.nothingLeft()
 }
