@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"os/signal"
 	"syscall"
 	"time"
@@ -46,6 +47,9 @@ exec and is called recorded.
 			}
 			r, err := look()
 			if err != nil {
+				if f := new(fault.Error); errors.As(err, &f) {
+					return err
+				}
 				return fault.Wrap(fault.Input, err, "", "audit that")
 			}
 			return a.showAudit(r, asProgram)

@@ -40,10 +40,13 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(s.In)
-	root.SetOut(s.Out)
+	root.SetOut(asked{a.ui})
 	root.SetErr(s.Err)
 	if err := root.ExecuteContext(ctx); err != nil {
 		return a.fail(asInput(err))
+	}
+	if a.lost != nil {
+		return a.fail(a.lost)
 	}
 	return int(fault.OK)
 }

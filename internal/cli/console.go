@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -50,14 +51,18 @@ func (a *app) join(ctx context.Context, arg string) error {
 	}
 	a.adoptAll(ctx, dirs, name)
 	st := store.View(dirs)
+	lost := fault.New(fault.Host, "skep up "+name+" starts it; skep log "+name+" shows what it said", "join the console of %s: it is not running", name)
 	lock, err := st.LockConsole(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return lost // nothing has run here yet
+	}
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
 	conn, err := keeper.DialUnix(filepath.Join(st.RunDir(name), "console.sock"))
 	if err != nil {
-		return fault.New(fault.Host, "skep up "+name+" starts it; skep log "+name+" shows what it said", "join the console of %s: it is not running", name)
+		return lost
 	}
 	defer conn.Close()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)

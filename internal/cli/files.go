@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -101,14 +102,24 @@ func (a *app) formatOne(path string, check, stdout bool) (changed bool, err erro
 	return changed, nil
 }
 
-// rewrite replaces a file as a whole and keeps its mode.
+// rewrite replaces a file as a whole and keeps its mode and its owner, and the
+// link where it is named by one.
 func rewrite(path string, b []byte) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if err := store.WriteDurable(path, b); err != nil {
 		return err
+	}
+	if was, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		if err := os.Lchown(path, int(was.Uid), int(was.Gid)); err != nil {
+			return err
+		}
 	}
 	return os.Chmod(path, info.Mode().Perm())
 }

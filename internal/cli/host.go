@@ -207,10 +207,15 @@ func (a *app) screenshot() *cobra.Command {
 				return err
 			}
 			if output == "" {
+				// Nobody has named this file: what has the name by now is replaced and
+				// never written through, should it be a link of somebody else's.
 				output = name + ".png"
+				err = store.WriteDurable(output, png)
+			} else {
+				err = os.WriteFile(output, png, 0o600)
 			}
-			if err := os.WriteFile(output, png, 0o600); err != nil {
-				return fault.Wrap(fault.Host, err, "", "save the screenshot")
+			if err != nil {
+				return fault.New(fault.Host, "", "save the screenshot: %s", trimCannot(err.Error()))
 			}
 			a.printf("%s\n", cell.Printable(filepath.Clean(output)))
 			return nil

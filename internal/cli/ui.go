@@ -28,6 +28,7 @@ type ui struct {
 	in       io.Reader
 	out, err io.Writer
 	mu       sync.Mutex
+	lost     error // the first error of printf
 }
 
 // note writes one line for a person.
@@ -61,9 +62,25 @@ type shownError struct{ code fault.Code }
 
 func (e shownError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
 
-// printf writes what was asked for.
+// printf writes what was asked for. What cannot be written fails the command
+// at its end; see Main.
 func (u *ui) printf(format string, args ...any) {
-	fmt.Fprintf(u.out, format, args...)
+	fmt.Fprintf(asked{u}, format, args...)
+}
+
+// asked is standard output, and remembers what it did not take.
+type asked struct{ *ui }
+
+func (w asked) Write(p []byte) (int, error) {
+	n, err := w.out.Write(p)
+	if err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.lost == nil {
+			w.lost = err
+		}
+	}
+	return n, err
 }
 
 // json writes what was asked for to a program.
