@@ -42,21 +42,32 @@ type Store struct {
 // the sockets and logs of guests are nobody else's business.
 func Open(dirs host.Dirs) (*Store, error) {
 	s := &Store{dirs}
-	for _, d := range []string{
-		dirs.Run, filepath.Join(dirs.Run, "locks"), filepath.Join(dirs.Run, "slots"), filepath.Join(dirs.Run, "cells"),
-		dirs.State, filepath.Join(dirs.State, "cells"), filepath.Join(dirs.State, "cache"),
-	} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, fault.Wrap(fault.Host, err, "choose other directories with SKEP_STATE_DIR and SKEP_RUN_DIR", "make the directory %s", d)
-		}
-	}
-	// A run directory that others may write to would let them plant journals.
 	for _, d := range []string{dirs.Run, dirs.State} {
+		if err := makeDir(d); err != nil {
+			return nil, err
+		}
+		// A run directory that others may write to would let them plant journals,
+		// so nothing is made in one either.
 		if err := private(d); err != nil {
 			return nil, err
 		}
 	}
+	for _, d := range []string{
+		filepath.Join(dirs.Run, "locks"), filepath.Join(dirs.Run, "slots"), filepath.Join(dirs.Run, "cells"),
+		filepath.Join(dirs.State, "cells"), filepath.Join(dirs.State, "cache"),
+	} {
+		if err := makeDir(d); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+func makeDir(d string) error {
+	if err := os.MkdirAll(d, 0o700); err != nil {
+		return fault.Wrap(fault.Host, err, "choose other directories with SKEP_STATE_DIR and SKEP_RUN_DIR", "make the directory %s", d)
+	}
+	return nil
 }
 
 // View opens the store for reading only: nothing is made, and directories that

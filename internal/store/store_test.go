@@ -204,6 +204,9 @@ func TestOpenRefusesWhatOthersMayWrite(t *testing.T) {
 	if _, err := Open(host.Dirs{State: filepath.Join(dir, "state"), Run: run}); err == nil || fault.HintOf(err) == "" {
 		t.Errorf("got %v", err)
 	}
+	if made, _ := os.ReadDir(run); len(made) > 0 {
+		t.Errorf("made in a directory that is not trusted: %v", made)
+	}
 }
 
 // The state that a reader finds is whole, and its large part is kept apart.
