@@ -35,7 +35,10 @@ type MatrixRow struct {
 	Alone []layer.ID `json:"alone"`
 	// Needed are the layers without which, with all others, it succeeds.
 	Needed []layer.ID `json:"needed,omitempty"`
-	Single string     `json:"single,omitempty"`
+	// Table is what the table says, NoControl why it could not succeed where that was measured.
+	Table     []layer.ID `json:"table"`
+	NoControl string     `json:"no_control,omitempty"`
+	Single    string     `json:"single,omitempty"`
 }
 
 // Proven says whether the attempt succeeded anywhere.

@@ -24,7 +24,7 @@ var cellAttempts = []Attempt{
 	{ID: "cell-signal", Tries: "signal a neighbour's hypervisor",
 		By: "user-namespace pid-namespace own-uid landlock seccomp", Want: "EPERM", Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
 	{ID: "cell-wake", Tries: "signal one of its threads",
-		By: "user-namespace pid-namespace own-uid landlock", Want: "ESRCH", Needs: needNeighbour, Do: try(unix.SYS_TGKILL, late(neighbourPID), late(neighbourPID), 0)},
+		By: "user-namespace pid-namespace own-uid landlock", Want: "ESRCH | EPERM", Needs: needNeighbour, Do: try(unix.SYS_TGKILL, late(neighbourPID), late(neighbourPID), 0)},
 	{ID: "cell-memory", Tries: "read a neighbour's memory",
 		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "mem") }), unix.O_RDONLY)},
 	{ID: "cell-room", Tries: "walk into a neighbour's room",

@@ -1,0 +1,57 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+)
+
+// Every attempt of the drill succeeds where there is no jail, and is stopped by the layers that the
+// table names; every layer stops something. It takes two minutes.
+func TestAblation(t *testing.T) {
+	needCells(t)
+	if testing.Short() {
+		t.Skip("takes minutes")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: does without all layers")
+	}
+	l := newLab(t)
+	cmd := exec.CommandContext(t.Context(), skep, "drill", "--ablate", "--json")
+	cmd.Env = append(os.Environ(), l.env...)
+	out, err := cmd.Output()
+	var m struct {
+		Rows []struct {
+			ID, Bare, Single     string
+			Open                 bool
+			NoControl            string `json:"no_control"`
+			Alone, Needed, Table []string
+		}
+		Unbuilt, Unapplied map[string]string
+	}
+	if uerr := json.Unmarshal(out, &m); uerr != nil || err != nil {
+		t.Fatalf("%v, %v\n%s", err, uerr, out)
+	}
+	two := 0
+	for _, r := range m.Rows {
+		if len(r.Alone) > 1 {
+			two++
+		}
+		if !r.Open && r.NoControl == "" && len(r.Alone) == 0 {
+			t.Errorf("%s fails without a jail too (%s): it proves nothing", r.ID, r.Bare)
+		}
+		for _, id := range r.Table {
+			if !slices.Contains(r.Alone, id) && m.Unapplied[id] == "" {
+				// How busy the machine is decides some of these.
+				t.Logf("%s: the table has %s, which did not stop it alone here: %s", r.ID, id, r.Alone)
+			}
+		}
+		if len(r.Alone) < 2 && r.Single == "" && r.NoControl == "" {
+			t.Errorf("%s is stopped by %s alone, and the table does not say why", r.ID, r.Alone)
+		}
+	}
+	t.Logf("%d attempts, %d stopped by two layers or more, each alone; not measured: %v", len(m.Rows), two, m.Unbuilt)
+	l.nothingLeft()
+}
