@@ -77,3 +77,19 @@ func Lives(pid int, start uint64) bool {
 	i, err := Look(pid)
 	return err == nil && i.Start == start
 }
+
+// Inside lists the processes of a jail: sysctl kern.proc.proc.
+func Inside(jid int) ([]Info, error) {
+	b, err := unix.SysctlRaw("kern.proc.proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var all []Info
+	for ; len(b) >= kinfoSize; b = b[kinfoSize:] {
+		i, err := parseInfo(b[:kinfoSize])
+		if err == nil && i.JID == jid {
+			all = append(all, i)
+		}
+	}
+	return all, nil
+}

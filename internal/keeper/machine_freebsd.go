@@ -505,18 +505,15 @@ func (m *bhyveMachine) deliver(end hypervisor.End) {
 	m.happen <- happening{reset: end.Kind == hypervisor.EndReset, end: end}
 }
 
-// releaseBhyve ends the process, if it still is the one that was started.
-func (t *bsdTaker) releaseBhyve(ctx context.Context, h store.Held) error {
+// releaseBhyve ends the process. A sweep ends whatever runs in the cell's jail:
+// a keeper may have died between starting bhyve and writing down its number,
+// and a VM whose bhyve lives cannot be destroyed.
+func (t *bsdTaker) releaseBhyve(ctx context.Context, s *plan.Bhyve, h store.Held) error {
 	if t.bhyve == nil {
 		if h.PID != 0 && jail.Lives(h.PID, h.Start) {
 			_ = syscall.Kill(h.PID, syscall.SIGKILL)
-			for deadline := time.Now().Add(endWait); jail.Lives(h.PID, h.Start); time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(deadline) {
-					return fmt.Errorf("bhyve, process %d, was killed and is still there", h.PID)
-				}
-			}
 		}
-		return nil
+		return emptyPrison(ctx, s.Jail)
 	}
 	m := t.bhyve
 	m.kill()
@@ -532,6 +529,29 @@ func (t *bsdTaker) releaseBhyve(ctx context.Context, h store.Held) error {
 	}
 	m.stderr.f.Close()
 	return nil
+}
+
+// emptyPrison kills what runs in a jail and waits until it is gone.
+func emptyPrison(ctx context.Context, name string) error {
+	p, err := jail.FindPrison(name)
+	if errors.Is(err, jail.ErrNoPrison) || err == nil && p.Dying {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(endWait); ; time.Sleep(5 * time.Millisecond) {
+		inside, err := jail.Inside(p.JID)
+		if err != nil || len(inside) == 0 {
+			return err
+		}
+		for _, i := range inside {
+			_ = syscall.Kill(i.PID, syscall.SIGKILL)
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return fmt.Errorf("process %d of jail %s was killed and is still there", inside[0].PID, name)
+		}
+	}
 }
 
 // releaseModem closes our end, with which the pair goes, and lets the client

@@ -152,7 +152,7 @@ func (t *bsdTaker) release(ctx context.Context, r plan.Resource, h store.Held) e
 	case *plan.VM:
 		return t.releaseVM(ctx, s, h)
 	case *plan.Bhyve:
-		return t.releaseBhyve(ctx, h)
+		return t.releaseBhyve(ctx, s, h)
 	case *plan.Relay:
 		for _, r := range t.relays {
 			r.close()
