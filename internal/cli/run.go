@@ -223,16 +223,16 @@ func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
 	defer done()
 	st, err := store.Open(facts.Dirs)
 	if err != nil {
-		return host.Trial{Why: err.Error()}
+		return host.Trial{Why: err.Error(), Unsure: true}
 	}
 	lock, err := st.LockNamed(trialName)
 	if err != nil {
-		return host.Trial{Why: err.Error()}
+		return host.Trial{Why: err.Error(), Unsure: true}
 	}
 	defer lock.Unlock()
 	// The trial is nobody's cell: nothing of it is to be seen afterwards.
 	defer os.RemoveAll(st.StateDir(trialName))
-	why := ""
+	why, unsure := "", false
 	for _, cpu := range hypervisor.CPUModels {
 		facts := facts
 		l := *facts.Linux
@@ -242,10 +242,11 @@ func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
 			return host.Trial{Works: true, CPU: cpu}
 		}
 		if err != nil {
-			why = err.Error()
+			// Only what the hypervisor itself came to is about KVM.
+			why, unsure = err.Error(), unsure || fault.CodeOf(err) != fault.HypervisorDied
 		}
 	}
-	return host.Trial{Why: why}
+	return host.Trial{Why: why, Unsure: unsure}
 }
 
 // sheltered has a signal cancel a context where its default would end this

@@ -107,7 +107,9 @@ func judgeKVM(ctx context.Context, o Options, c cache, f *Facts) {
 		return
 	}
 	k.take(t)
-	_ = c.save(kvmMemory, kvmAnswer{key, t})
+	if !t.Unsure {
+		_ = c.save(kvmMemory, kvmAnswer{key, t})
+	}
 }
 
 func (k *KVM) take(t Trial) { k.Tried, k.Works, k.Why, k.CPU = true, t.Works, t.Why, t.CPU }

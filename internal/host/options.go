@@ -29,6 +29,9 @@ type Trial struct {
 	Works bool   `json:"works"`
 	Why   string `json:"why,omitempty"` // why not
 	CPU   string `json:"cpu,omitempty"` // the processor model that ran
+	// Unsure: the trial itself failed, so this holds for now and is not
+	// remembered. A full disk says nothing about KVM.
+	Unsure bool `json:"-"`
 }
 
 // The environment variables that move things. They are an interface.

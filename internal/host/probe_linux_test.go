@@ -247,6 +247,22 @@ func TestKVMInterrupted(t *testing.T) {
 	}
 }
 
+// A trial that could not be held is not remembered: the next one may be.
+func TestKVMTrialThatFailed(t *testing.T) {
+	o := at(t, nil)
+	if f := probeOK(t, o); !f.Linux.KVM.Opens || f.Linux.QEMU == nil {
+		t.Skip("no KVM, or no QEMU")
+	}
+	o.TryKVM = func(context.Context, Facts) Trial { return Trial{Why: "no space", Unsure: true} }
+	if f := probeOK(t, o); !f.Linux.KVM.Tried || f.Linux.KVM.Works || f.Linux.KVM.Why != "no space" {
+		t.Error(f.Linux.KVM)
+	}
+	o.TryKVM = func(context.Context, Facts) Trial { return Trial{Works: true} }
+	if f := probeOK(t, o); !f.Linux.KVM.Works {
+		t.Error(f.Linux.KVM)
+	}
+}
+
 func TestQEMUByEnvironment(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "qemu")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho QEMU emulator version 9.9.9\n"), 0o755); err != nil {

@@ -142,16 +142,21 @@ func parseJournal(b []byte) (open []Outstanding, boot string, torn bool, err err
 		var e Entry
 		if uerr := json.Unmarshal(line, &e); uerr != nil {
 			if !whole {
-				return open, boot, true, nil
+				return open, boot, true, err
 			}
-			return open, boot, true, fmt.Errorf("cannot read line %d of the journal: %w", n, uerr)
+			// What stands after it is as true as what stood before: a line that a
+			// full disk has cut short must not hide a process.
+			if torn = true; err == nil {
+				err = fmt.Errorf("cannot read line %d of the journal: %w", n, uerr)
+			}
+			continue
 		}
 		if e.Boot != "" {
 			boot = e.Boot
 		}
 		open = e.apply(open)
 	}
-	return open, boot, false, nil
+	return open, boot, torn, err
 }
 
 // apply folds one entry into the list of what is outstanding.

@@ -239,3 +239,18 @@ func TestState(t *testing.T) {
 		t.Errorf("the run directory is there: %v", err)
 	}
 }
+
+// A damaged line is told, and hides nothing that stands after it.
+func TestJournalWithADamagedLine(t *testing.T) {
+	open, boot, torn, err := parseJournal([]byte(`{"boot":"b"}
+{"step":"taking","reso{"step":"taken","id":"x"}
+{"step":"taking","resource":{"id":"b","kind":"directory","spec":{"path":"/b"}}}
+{"step":"taken","id":"b","held":{"pid":7}}
+`))
+	if err == nil || !strings.Contains(err.Error(), "line 2") || !torn || boot != "b" {
+		t.Errorf("boot %q, torn %v, %v", boot, torn, err)
+	}
+	if len(open) != 1 || open[0].Resource.ID != "b" || open[0].Held.PID != 7 {
+		t.Errorf("outstanding: %+v", open)
+	}
+}
