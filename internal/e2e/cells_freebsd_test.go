@@ -296,6 +296,31 @@ func TestCellKilled(t *testing.T) {
 	}
 }
 
+// TestCellAdopted: a guest whose keeper has died is taken up again, console,
+// button, reset and all.
+func TestCellAdopted(t *testing.T) {
+	l := clean(t)
+	l.cell("orphan", "")
+	l.must(0, "up", "orphan")
+	first := l.show("orphan")
+	_ = syscall.Kill(first.KeeperPID, syscall.SIGKILL)
+	eventually(t, slow, "another keeper", func() bool {
+		l.skep("ps")
+		s := l.show("orphan")
+		return s.State == "running" && s.KeeperPID != 0 && s.KeeperPID != first.KeeperPID
+	})
+	if s := l.show("orphan"); s.PID != first.PID {
+		t.Errorf("it is another bhyve: %d, not %d", s.PID, first.PID)
+	}
+	v := l.console("orphan")
+	v.send("zap")
+	v.expect(slow, "zap")
+	v.send("r")
+	v.expect(slow, hello.Greeting)
+	v.send("q")
+	eventually(t, slow, "stopped", func() bool { return l.show("orphan").State == "stopped" })
+}
+
 // TestCellCrashPoints kills the keeper between two steps, before and after each
 // resource.
 func TestCellCrashPoints(t *testing.T) {

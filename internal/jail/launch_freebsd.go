@@ -202,10 +202,13 @@ func DestroyVM(jid int, name string) error {
 	}
 	defer c.conn.Close()
 	r, err := c.hear()
-	<-c.exited
 	if err != nil {
+		// Not waited for: as long as a process uses the VM, the kernel lets no
+		// signal through to one that destroys it.
+		c.Kill()
 		return fmt.Errorf("destroy the VM %s: %w", name, err)
 	}
+	<-c.exited
 	// EINVAL: no VM of that name that this jail may see.
 	if e := syscall.Errno(r.Errno); e != 0 && e != unix.EINVAL && e != unix.ENOENT {
 		return r.err()

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"encoding/hex"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -10,12 +11,12 @@ import (
 	"skep/internal/plan"
 )
 
-// bootID identifies this boot of the kernel. kern.boot_id came with FreeBSD
-// 15; before that it is the time at which init, process 1, was started, which
+// bootID identifies this boot of the kernel: kern.boot_id, sixteen random bytes;
+// where there is none, the time at which init, process 1, was started, which
 // no clock that is set later changes.
 func bootID() string {
-	if id, err := unix.Sysctl("kern.boot_id"); err == nil && id != "" {
-		return id
+	if id, err := unix.SysctlRaw("kern.boot_id"); err == nil && len(id) > 0 {
+		return hex.EncodeToString(id)
 	}
 	init, err := jail.Look(1)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/devfs"
+	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
@@ -146,9 +147,18 @@ func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, 
 		// The lock of an image lasts as long as a process has it open: the
 		// hypervisor's life, should the keeper die.
 		for _, d := range plan.Specs[*plan.Disk](t.plan) {
-			if d.Type == plan.DiskFile || d.Type == plan.DiskISO {
-				l.Keep = append(l.Keep, t.files["disk:"+d.Label])
+			if d.Type != plan.DiskFile && d.Type != plan.DiskISO {
+				continue
 			}
+			if t.files["disk:"+d.Label] == nil {
+				// Taken up from a dead keeper: the bhyve that held the lock is gone.
+				f, _, err := disk.Open(d)
+				if err != nil {
+					return nil, err
+				}
+				t.hold("disk:"+d.Label, f)
+			}
+			l.Keep = append(l.Keep, t.files["disk:"+d.Label])
 		}
 	}
 	c, err := jail.Prepare(ctx, l)
