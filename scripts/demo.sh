@@ -166,9 +166,14 @@ title "and gone again: skep down hello"
 
 # A dying process stays in sight for a moment.
 title "the host before and after"
+# What was left behind stays; what comes and goes meanwhile is somebody else's.
 for try in 1 2 3 4 5 6 7 8 9 10; do
 	snap after
-	cmp -s "$tmp/before" "$tmp/after" && break
+	comm -13 "$tmp/before" "$tmp/after" > "$tmp/now"
+	[ "$try" = 1 ] && cp "$tmp/now" "$tmp/added"
+	comm -12 "$tmp/added" "$tmp/now" > "$tmp/still"
+	mv "$tmp/still" "$tmp/added"
+	[ -s "$tmp/added" ] || break
 	sleep 0.5
 done
 for what in process mount link cgroup file; do
@@ -177,7 +182,6 @@ done
 # What is new and belongs to this demo, or to nobody who can be named, was left behind. What another
 # skep on this machine started meanwhile is its own affair, and is shown.
 left=
-comm -13 "$tmp/before" "$tmp/after" > "$tmp/added"
 while read -r what rest; do
 	if other "$what" "$rest"; then
 		echo "  another's, not of this demo: $what $rest"
