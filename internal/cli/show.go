@@ -52,6 +52,11 @@ func (a *app) show() *cobra.Command {
 			}
 			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Room: s.Room, Jail: s.Jail, Plan: s.Plan,
 				ConsoleLog: st.StateDir(name) + "/console.log"}
+			if now := liveLayers(s); now != nil && s.Jail != nil {
+				seen := *s.Jail
+				seen.Layers = now
+				out.Jail = &seen
+			}
 			// The file may have changed since; what the cell holds is in its state.
 			out.Loosenings = append([]cell.Loosening{}, s.Loosenings...)
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
