@@ -19,6 +19,10 @@ import (
 // launchWait bounds each word of a launcher.
 const launchWait = 30 * time.Second
 
+// executable is this program. It is looked up when the process starts: the
+// kernel has no name for a file that an upgrade has replaced since.
+var executable, errExecutable = os.Executable()
+
 // Launch is a program to be started in a jail.
 type Launch struct {
 	JID      int
@@ -102,9 +106,8 @@ func begin(o order, stderr *os.File, keep []*os.File) (*Child, error) {
 	if err != nil {
 		return nil, err
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find skep's own program: %w", err)
+	if errExecutable != nil {
+		return nil, fmt.Errorf("find skep's own program: %w", errExecutable)
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -119,7 +122,7 @@ func begin(o order, stderr *os.File, keep []*os.File) (*Child, error) {
 	}
 	c := &Child{
 		cmd: &exec.Cmd{
-			Path: exe, Args: []string{"skep", launcherName}, Dir: "/",
+			Path: executable, Args: []string{"skep", launcherName}, Dir: "/",
 			// Few threads: each counts against the jail's limit until exec.
 			Env:         []string{"GOMAXPROCS=1"},
 			Stdout:      stderr,

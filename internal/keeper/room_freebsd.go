@@ -2,21 +2,16 @@ package keeper
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
-	"skep/internal/devfs"
 	"skep/internal/fault"
 	"skep/internal/jail"
 	"skep/internal/plan"
@@ -159,89 +154,6 @@ func write(root *os.Root, room string, from io.Reader, mode fs.FileMode) error {
 	return err
 }
 
-// strip removes every file of the room; what is mounted on stays.
-//
-// It cannot be made read-only again: tmpfs(5) refuses that as long as a removed
-// file is mapped, and bhyve is. So what is left of it, empty directories, is
-// made immutable, which a jail of securelevel 3 can undo as little.
-func strip(s *plan.Tree) error {
-	if s.Existing {
-		return nil
-	}
-	if err := readOnly(s, false); err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(s.Path)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	dirs := map[string]bool{}
-	var errs []error
-	remove := func(room string) {
-		p := below(room)
-		if err := root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-		for d := filepath.Dir(p); d != "."; d = filepath.Dir(d) {
-			dirs[d] = true
-		}
-	}
-	for _, f := range s.Files {
-		remove(f.Room)
-	}
-	for _, c := range s.Copies {
-		remove(c.Room)
-	}
-	left := []string{"."}
-	for _, d := range slices.Sorted(maps.Keys(dirs)) {
-		left = append(left, d)
-	}
-	for _, d := range slices.Backward(left) { // the deepest first
-		if d != "." && root.Remove(d) == nil {
-			continue
-		}
-		errs = append(errs, immutable(filepath.Join(s.Path, d), true))
-	}
-	return errors.Join(errs...)
-}
-
-// immutable sets or clears schg of chflags(1) on a directory of the room.
-func immutable(dir string, on bool) error {
-	const schg = 0x00020000 // SF_IMMUTABLE, sys/sys/stat.h
-	flags := 0
-	if on {
-		flags = schg
-	}
-	err := unix.Chflags(dir, flags)
-	if errors.Is(err, fs.ErrNotExist) && !on {
-		return nil
-	}
-	if err != nil {
-		return &fs.PathError{Op: "chflags", Path: dir, Err: err}
-	}
-	return nil
-}
-
-// unlock makes the directories of the room writable for us again.
-func unlock(s *plan.Tree) error {
-	if s.Existing {
-		return nil
-	}
-	dirs := map[string]bool{".": true}
-	for _, f := range s.Files {
-		for d := filepath.Dir(below(f.Room)); d != "."; d = filepath.Dir(d) {
-			dirs[d] = true
-		}
-	}
-	for _, d := range slices.Sorted(maps.Keys(dirs)) {
-		if err := immutable(filepath.Join(s.Path, d), false); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func releaseTree(s *plan.Tree) error {
 	if s.Existing {
 		for _, c := range s.Copies {
@@ -282,90 +194,4 @@ func takeMount(m *plan.Mount) error {
 		return fault.Wrap(fault.Host, err, "nullfs mounts single files from FreeBSD 14 on: use a zvol", "show the file %s in the room", m.From)
 	}
 	return fault.Wrap(fault.Host, err, "", "show %s in the room", m.From)
-}
-
-// takeRuleset gives the rules to the kernel.
-func takeRuleset(s *plan.Ruleset) error {
-	rules, err := s.Rules()
-	if err != nil {
-		return err
-	}
-	m, err := devfs.Open("/dev")
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "", "write devfs rules")
-	}
-	defer m.Close()
-	if there, err := m.Rules(s.Number); err != nil || len(there) > 0 {
-		return fault.Wrap(fault.Jail, errors.Join(err, fmt.Errorf("it has %d rules already", len(there))), "devfs rule -s "+strconv.Itoa(s.Number)+" show",
-			"use rule set %d", s.Number)
-	}
-	for _, r := range rules {
-		if err := m.Add(s.Number, r); err != nil {
-			return fault.Wrap(fault.Jail, err, "", "write rule set %d", s.Number)
-		}
-	}
-	return nil
-}
-
-// releaseRuleset deletes the set if its rules are ours, or the first of ours.
-func releaseRuleset(s *plan.Ruleset) error {
-	rules, err := s.Rules()
-	if err != nil {
-		return err
-	}
-	m, err := devfs.Open("/dev")
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	there, err := m.Rules(s.Number)
-	if err != nil || len(there) == 0 {
-		return err
-	}
-	if len(there) > len(rules) || !reflect.DeepEqual(there, rules[:len(there)]) {
-		return nil // somebody else's
-	}
-	return m.DeleteSet(s.Number)
-}
-
-// takeDev mounts the room's /dev under its rules, and looks at it.
-func takeDev(d *plan.DevMount) error {
-	err := jail.Mount("devfs", d.Path, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(d.Ruleset)}, jail.Option("nosuid"), jail.Option("noexec"))
-	if err != nil {
-		return fault.Wrap(fault.Jail, err, "", "mount the room's /dev")
-	}
-	return inspect(d, false)
-}
-
-// inspect lists the room's /dev and compares it with the plan. One node too
-// many stops the cell, always; one too few stops it once all must be there.
-func inspect(d *plan.DevMount, all bool) error {
-	if kind, err := jail.MountedOn(d.Path); err != nil || kind != "devfs" {
-		return fault.New(fault.Jail, "", "trust the room's /dev: a %q is mounted there, not devfs", kind)
-	}
-	nodes, err := devfs.List(d.Path)
-	if err != nil {
-		return fault.Wrap(fault.Jail, err, "", "list the room's /dev")
-	}
-	diff := devfs.Compare(devfs.Paths(nodes), devfs.Planned(plan.Grants(d.Nodes)))
-	if len(diff.Extra) > 0 {
-		return fault.New(fault.Jail, "skep devfs-check shows what rules show a jail", "trust the room's /dev: it shows %s besides the planned nodes", strings.Join(diff.Extra, ", "))
-	}
-	if all && len(diff.Missing) > 0 {
-		return fault.New(fault.Jail, "", "trust the room's /dev: %s did not appear", strings.Join(diff.Missing, ", "))
-	}
-	return nil
-}
-
-// hide hides every node of the room's /dev, or applies the cell's rules again.
-func hide(d *plan.DevMount, on bool) error {
-	m, err := devfs.Open(d.Path)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if on {
-		return m.Apply(devfs.Rule{Hide: true})
-	}
-	return m.ApplySet(d.Ruleset)
 }

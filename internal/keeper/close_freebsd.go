@@ -1,0 +1,124 @@
+package keeper
+
+import (
+	"path/filepath"
+
+	"skep/internal/devfs"
+	"skep/internal/fault"
+	"skep/internal/jail"
+	"skep/internal/jailparam"
+	"skep/internal/network"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// close compares the room's /dev with the plan for the last time and takes
+// away what only the start needed: files, nodes, and root's being root.
+func (m *bhyveMachine) close(c *jail.Child) error {
+	if err := inspect(m.dev, true); err != nil {
+		select {
+		case <-c.Exited():
+			// Its nodes went with it; follow tells how it ended.
+		default:
+			return err
+		}
+	}
+	wrong := func(err error) error {
+		return fault.Wrap(fault.Jail, err, "", "close the room of %s", m.taker.plan.Name)
+	}
+	if err := hide(m.dev, true); err != nil {
+		return wrong(err)
+	}
+	if err := strip(m.tree); err != nil {
+		return wrong(err)
+	}
+	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+		if s.Passing {
+			if err := jail.Unmount(s.Path); err != nil {
+				return wrong(err)
+			}
+		}
+	}
+	if m.prison.Suser {
+		if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", false)); err != nil {
+			return wrong(err)
+		}
+	}
+	m.emptied = true
+	m.counts = m.count()
+	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid, m.program()), Steps: len(m.taker.plan.Resources), Sealed: true}
+	return nil
+}
+
+// program is the host's file that bhyve was copied from.
+func (m *bhyveMachine) program() jail.HostPath {
+	for _, f := range m.tree.Files {
+		if f.Room == m.spec.Path {
+			return jail.HostPath(f.Host)
+		}
+	}
+	return jail.HostPath(filepath.Join(m.tree.Path, m.spec.Path))
+}
+
+// count is what can still be reached by a name in the room.
+func (m *bhyveMachine) count() *store.Room {
+	r := &store.Room{Mounts: 2}
+	if m.tree.Existing {
+		r.Files = -1 // all of the tree that the cell file names
+	}
+	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+		if s.Passing {
+			continue
+		}
+		r.Mounts++
+		if s.Size == 0 {
+			r.Files++
+		}
+	}
+	if nodes, err := devfs.List(m.dev.Path); err == nil {
+		for _, n := range nodes {
+			if n.Kind != devfs.Directory {
+				r.Nodes++
+			}
+		}
+	}
+	return r
+}
+
+// open undoes close, for a reset.
+func (m *bhyveMachine) open() error {
+	if !m.emptied {
+		return nil
+	}
+	m.emptied = false
+	if m.prison.Suser {
+		if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", true)); err != nil {
+			return err
+		}
+	}
+	if err := unlock(m.tree); err != nil {
+		return err
+	}
+	if err := m.taker.furnish(m.tree); err != nil {
+		return err
+	}
+	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+		if s.Passing {
+			if err := takeMount(s); err != nil {
+				return err
+			}
+		}
+	}
+	return hide(m.dev, false)
+}
+
+// upTaps brings our taps up again: a tap goes down when bhyve closes it.
+func (m *bhyveMachine) upTaps() {
+	for _, tap := range plan.Specs[*plan.Tap](m.taker.plan) {
+		if !tap.Admin {
+			if err := network.Up(tap.Name); err != nil {
+				m.taker.keeper.Notify("cannot bring up " + tap.Name + ": " + err.Error())
+			}
+		}
+	}
+}

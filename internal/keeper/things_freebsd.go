@@ -1,0 +1,132 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/console"
+	"skep/internal/fault"
+	"skep/internal/network"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+func takeBridge(b *plan.Bridge) (made bool, err error) {
+	if b.Create {
+		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
+		if err != nil {
+			return made, fault.Wrap(fault.Input, err, "", "make bridge %s", b.Name)
+		}
+		return made, nil
+	}
+	if err := network.FindBridge(b.Name); err != nil {
+		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err,
+			Hint: fmt.Sprintf("ifconfig bridge create name %s up; or bridge %q { create = true } in the cell file", b.Name, b.Name)}
+	}
+	return false, nil
+}
+
+func takeTap(s *plan.Tap) error {
+	if s.Admin {
+		if _, err := network.OpenAdminTap(s.Name); err != nil {
+			return fault.Wrap(fault.Input, err, "ifconfig "+s.Name+" create", "use tap %s for network card %q", s.Name, s.Label)
+		}
+		return nil
+	}
+	_, err := network.OpenTap(s.Name, s.Tag, s.Bridge)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, network.ErrForeign):
+		return fault.Wrap(fault.Host, err, "ifconfig "+s.Name+" shows whose it is", "give network card %q a tap", s.Label)
+	}
+	return fault.Wrap(fault.Host, err, "kldload if_tuntap", "give network card %q a tap", s.Label)
+}
+
+// takeVars copies the firmware's template once and locks the cell's own copy.
+func (t *bsdTaker) takeVars(v *plan.Vars) error {
+	if _, err := os.Stat(v.Path); errors.Is(err, fs.ErrNotExist) {
+		template, err := os.ReadFile(v.From)
+		if err != nil {
+			return fault.Wrap(fault.Host, err, "pkg install -f edk2-bhyve", "read the UEFI variables' template")
+		}
+		if err := store.WriteDurable(v.Path, template); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return fault.Wrap(fault.Host, err, "another program has them open", "lock the UEFI variables %s", v.Path)
+	}
+	t.hold("vars", f)
+	return nil
+}
+
+// checkFirmware looks at what the guest executes first; it is copied into the
+// room with the rest.
+func checkFirmware(s *plan.Firmware) error {
+	if s.From == plan.BuiltinHello {
+		return nil
+	}
+	f, err := openPlain(s.From)
+	if err != nil {
+		return fault.Wrap(fault.Input, err, "", "read the firmware %s", s.From)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	const page, largest = 4096, 16 << 20
+	if n := info.Size(); n == 0 || n%page != 0 || n > largest {
+		return fault.New(fault.Input, "a firmware image is a whole number of 4096-byte pages, 16 MiB at most", "use the firmware %s: it has %d bytes", s.From, n)
+	}
+	return nil
+}
+
+// takeLog opens a log and keeps it below its size while the keeper lives. The
+// console's has one writer, this process, which bounds it as it writes.
+func (t *bsdTaker) takeLog(l *plan.Log) error {
+	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "SKEP_STATE_DIR names another directory", "write the log %s", l.Path)
+	}
+	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
+		f.Close()
+		return fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
+	}
+	t.hold(l.Name, f)
+	if l.Name == "console-log" {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	t.stopLog = append(t.stopLog, cancel)
+	go func() {
+		if err := console.Bound(ctx, l.Path, int64(l.Max)); err != nil {
+			t.keeper.Notify("cannot bound the log " + l.Path + ": " + err.Error())
+		}
+	}()
+	return nil
+}
+
+func (t *bsdTaker) takeSocket(s *plan.Socket) error {
+	l, err := ListenUnix(s.Path)
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
+	}
+	if s.Name == "control" {
+		t.keeper.server = serve(t.keeper, l)
+		return nil
+	}
+	t.sockets[s.Name] = &listener{UnixListener: l}
+	return nil
+}
