@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,6 +134,10 @@ func (a *app) nameOf(dirs host.Dirs, arg string) (string, error) {
 	return c.Name, nil
 }
 
+// answerWait bounds the wait for a keeper's first answer: one that is starting
+// a hypervisor on a busy host hears orders late.
+const answerWait = 90 * time.Second
+
 // end stops or kills one cell and waits until it is gone. One that does not
 // run is no error, so that a script may say down twice; one that nobody has
 // ever heard of is.
@@ -159,9 +164,16 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 			continue
 		}
 		defer cl.Close()
-		if _, err := cl.Ask(ctx, do, who); err != nil {
+		answer, cancel := context.WithTimeout(ctx, answerWait)
+		_, err = cl.Ask(answer, do, who)
+		cancel()
+		if err != nil {
 			if !st.Held(name) && try < 200 {
 				continue // it died in the middle: what it held is to be released
+			}
+			if answer.Err() == context.DeadlineExceeded && ctx.Err() == nil {
+				return fault.New(fault.Host, fmt.Sprintf("kill -9 %d, then skep sweep %s", before.KeeperPID, name),
+					"%s %s: its keeper does not answer", do, name)
 			}
 			return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
 		}

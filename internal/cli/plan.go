@@ -109,7 +109,7 @@ func (a *app) factsFor(ctx context.Context, flags planFlags) (f host.Facts, pure
 		}
 		return f, true, nil
 	case flags.hostFile != "":
-		b, err := os.ReadFile(flags.hostFile)
+		b, err := readFacts(flags.hostFile)
 		if err != nil {
 			return f, true, fault.Wrap(fault.Input, err, "skep doctor --json > FACTS.json writes one", "read the host's facts")
 		}
@@ -190,4 +190,18 @@ func (a *app) explain() *cobra.Command {
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
 	return cmd
+}
+
+// maxFacts bounds what is read of a host's facts; a real host's are some
+// thirty kilobytes.
+const maxFacts = 4 << 20
+
+// readFacts reads a file or a pipe, bounded.
+func readFacts(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFacts))
 }

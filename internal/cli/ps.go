@@ -146,7 +146,9 @@ func listCells(dirs host.Dirs) (cells []cellJSON, orphans []string, err error) {
 	for _, n := range names {
 		s, held, err := st.ReadState(n)
 		if err != nil {
-			return nil, nil, fault.Wrap(fault.Host, err, "skep sweep", "read the state of %s", n)
+			// One that is damaged must not hide the others.
+			cells = append(cells, cellJSON{Name: n, State: "unknown", Reason: "its state cannot be read: " + err.Error(), UID: -1, GID: -1})
+			continue
 		}
 		c := asJSON(s, held)
 		if !held && c.PID != 0 {

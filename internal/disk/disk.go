@@ -39,11 +39,12 @@ func Open(d *plan.Disk) (f *os.File, made bool, err error) {
 	if err != nil {
 		return nil, made, err
 	}
-	if err := check(d, f); err != nil {
+	// Locked first: what is checked must be what nobody else writes to.
+	if err := lock(d, f); err != nil {
 		f.Close()
 		return nil, made, err
 	}
-	if err := lock(d, f); err != nil {
+	if err := check(d, f); err != nil {
 		f.Close()
 		return nil, made, err
 	}

@@ -250,7 +250,7 @@ func TestStateDirectoryFullOrReadOnly(t *testing.T) {
 				options := uintptr(0)
 				data := c.options
 				if data == "ro" {
-					options, data = unix.MS_RDONLY, ""
+					options, data = unix.MS_RDONLY, "mode=0700"
 				}
 				if err := unix.Mount("test", where, "tmpfs", options, data); err != nil {
 					t.Skip("needs to mount a tmpfs: " + err.Error())

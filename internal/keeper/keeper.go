@@ -282,7 +282,8 @@ func (k *Keeper) finish(p store.Phase, reason string, code fault.Code) {
 	if p == store.Crashed || p == store.OnHold {
 		last.LastConsole, last.LastWords = lastLines(k.Store.StateDir(k.Cell.Name))
 	}
-	if err := k.Store.WriteLast(last); err != nil {
+	// A start that failed for want of a place to write to has said so.
+	if err := k.Store.WriteLast(last); err != nil && !(p == store.Stopped && code == fault.Host) {
 		k.Notify(err.Error())
 	}
 	if err := k.Store.RemoveRunDir(k.Cell.Name); err != nil {
