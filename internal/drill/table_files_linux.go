@@ -32,7 +32,7 @@ var fileAttempts = []Attempt{
 		By: "private-root seccomp", Want: "EPERM", Start: true,
 		Do: try(unix.SYS_OPENAT2, atCWD, baitFile, words(unix.O_RDONLY, 0, 0), 24).opening()},
 	{ID: "old-open", Tries: "the same by the old open(2)",
-		By: "private-root seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_OPEN, baitFile, unix.O_RDONLY, 0).opening()},
+		By: "private-root seccomp", Want: "EPERM", Start: true, Do: try(sysOpen, baitFile, unix.O_RDONLY, 0).opening()},
 	{ID: "magic-root", Tries: "walk through the root of a process of the host's",
 		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOENT | ENOSYS", Start: true,
 		Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "root") + s.Bait.file }), unix.O_RDONLY)},

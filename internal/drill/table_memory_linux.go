@@ -36,7 +36,7 @@ var memoryAttempts = []Attempt{
 	{ID: "map-null", Tries: "map address 0, for bugs of the kernel's that jump there",
 		By: "user-namespace own-uid capabilities", Want: "EPERM", Do: try(unix.SYS_MMAP, 0, 4096, rw, anonymous|unix.MAP_FIXED, none, 0)},
 	{ID: "modify-ldt", Tries: "make a segment of its own",
-		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_MODIFY_LDT, 1, words32(0, 0, 0, 0x28), 16)},
+		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(sysModifyLDT, 1, words32(0, 0, 0, 0x28), 16)},
 	{ID: "mlock", Tries: "lock memory, so that the host has to swap its own",
 		By: "rlimits seccomp", Want: "EPERM", Do: try(unix.SYS_MLOCK, late(func(s *Scene) any { return s.scratch }), 64<<10)},
 	{ID: "mlockall", Tries: "lock all its memory, now and later",

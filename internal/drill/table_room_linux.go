@@ -28,9 +28,9 @@ var deviceAttempts = []Attempt{
 		By: "", Want: "EPERM",
 		Do: try(unix.SYS_IOCTL, 0, unix.TIOCSTI, space(8)).pastGate(unix.EIO), NoControl: "a drill has no terminal"},
 	{ID: "iopl", Tries: "speak with hardware by its ports",
-		By: "", Want: "EPERM", NoControl: "the kernel of this machine has no such call", Do: try(unix.SYS_IOPL, 3)},
+		By: "", Want: "EPERM", NoControl: "the kernel of this machine has no such call", Do: try(sysIOPL, 3)},
 	{ID: "ioperm", Tries: "the same, port by port",
-		By: "", Want: "EPERM", NoControl: "the kernel of this machine has no such call", Do: try(unix.SYS_IOPERM, 0x80, 1, 1)},
+		By: "", Want: "EPERM", NoControl: "the kernel of this machine has no such call", Do: try(sysIOPerm, 0x80, 1, 1)},
 }
 
 func mknod(path string) func(*Scene) Outcome {
@@ -102,7 +102,7 @@ var namespaceAttempts = []Attempt{
 	{ID: "fork", Tries: "start a process",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Start: true, Do: try(unix.SYS_CLONE, uint64(unix.SIGCHLD), 0, 0, 0, 0).via(thenLeave)},
 	{ID: "old-fork", Tries: "the same by the old fork(2)",
-		By: "seccomp", Want: "EPERM", Single: singleCall, Start: true, Do: try(unix.SYS_FORK).via(thenLeave)},
+		By: "seccomp", Want: "EPERM", Single: singleCall, Start: true, Do: try(sysFork).via(thenLeave)},
 	{ID: "setns", Tries: "enter the namespaces of a process of the host",
 		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Fresh: true, Do: code(setns)},
 }
