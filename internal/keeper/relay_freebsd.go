@@ -57,6 +57,23 @@ func (t *bsdTaker) takeRelay(s *plan.Relay) error {
 	return nil
 }
 
+// portsFree says so where bhyve itself is to listen on an address of the
+// host's and could not: it would only exit with 4, which says nothing. Between
+// here and there somebody else may still take the port.
+func (t *bsdTaker) portsFree() error {
+	for _, s := range plan.Specs[*plan.Screen](t.plan) {
+		if s.Listen == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", s.Listen)
+		if err != nil {
+			return listenFault(err, "screen", s.Listen)
+		}
+		l.Close()
+	}
+	return nil
+}
+
 func listenFault(err error, name, where string) error {
 	var oe *net.OpError
 	if errors.As(err, &oe) {

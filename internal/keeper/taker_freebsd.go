@@ -72,7 +72,9 @@ func (t *bsdTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err
 	case *plan.DevMount:
 		err = takeDev(s)
 	case *plan.Prison:
-		h.JID, err = t.takePrison(s)
+		if err = t.portsFree(); err == nil {
+			h.JID, err = t.takePrison(s)
+		}
 	case *plan.Rctl:
 		err = takeRctl(s)
 	case *plan.Modem:
