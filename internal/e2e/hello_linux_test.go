@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +56,22 @@ func TestResetGreetsAgainAndCounts(t *testing.T) {
 	}
 	v.send("q")
 	v.ends(slow, 0)
+	l.nothingLeft()
+}
+
+// A software KVM stops with an internal error at a triple fault. KVM has been
+// seen to run this very guest, so it is the guest that died: it is neither
+// started over with TCG nor called the hypervisor's end.
+func TestTripleFaultUnderASoftwareKVM(t *testing.T) {
+	needCells(t)
+	needKVM(t)
+	if _, err := os.Stat("/sys/module/kvm_pvm"); err != nil {
+		t.Skip("another KVM reports a triple fault as a reset")
+	}
+	l := newLab(t)
+	r := l.typed("t", "run", "hello")
+	if r.code != 3 || strings.Count(r.out, "hello from") != 1 || !strings.Contains(r.err, "internal-error") {
+		t.Errorf("%s", r)
+	}
 	l.nothingLeft()
 }

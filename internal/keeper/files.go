@@ -11,7 +11,10 @@ import (
 	"syscall"
 
 	"skep/internal/cell"
+	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/plan"
+	"skep/internal/store"
 )
 
 // writeNew writes a file that must not be there yet.
@@ -95,4 +98,27 @@ func BootSum(c *cell.Cell, f host.Facts) string {
 		return ""
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// openVars copies the firmware's template once, and opens and locks the cell's
+// own copy. hint is what brings a template back that is gone.
+func openVars(v *plan.Vars, hint string) (*os.File, error) {
+	if _, err := os.Stat(v.Path); errors.Is(err, fs.ErrNotExist) {
+		template, err := os.ReadFile(v.From)
+		if err != nil {
+			return nil, fault.Wrap(fault.Host, err, hint, "read the UEFI variables' template")
+		}
+		if err := store.WriteDurable(v.Path, template); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fault.Wrap(fault.Host, err, "another program has them open", "lock the UEFI variables %s", v.Path)
+	}
+	return f, nil
 }

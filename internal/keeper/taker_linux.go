@@ -192,25 +192,9 @@ func (t *linuxTaker) takeTap(s *plan.Tap) error {
 
 // takeVars copies the firmware's template once and opens the cell's own copy.
 func (t *linuxTaker) takeVars(v *plan.Vars) error {
-	if _, err := os.Stat(v.Path); errors.Is(err, fs.ErrNotExist) {
-		template, err := os.ReadFile(v.From)
-		if err != nil {
-			return fault.Wrap(fault.Host, err, "apt install --reinstall ovmf", "read the UEFI variables' template")
-		}
-		if err := store.WriteDurable(v.Path, template); err != nil {
-			return err
-		}
-	}
-	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return fault.Wrap(fault.Host, err, "another program has them open", "lock the UEFI variables %s", v.Path)
-	}
+	f, err := openVars(v, "apt install --reinstall ovmf")
 	t.hold("flash-vars", f)
-	return nil
+	return err
 }
 
 // takeFirmware opens what the guest executes first.

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-
-	"golang.org/x/sys/unix"
 
 	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/network"
 	"skep/internal/plan"
-	"skep/internal/store"
 )
 
 func takeBridge(b *plan.Bridge) (made bool, err error) {
@@ -50,25 +46,9 @@ func takeTap(s *plan.Tap) error {
 
 // takeVars copies the firmware's template once and locks the cell's own copy.
 func (t *bsdTaker) takeVars(v *plan.Vars) error {
-	if _, err := os.Stat(v.Path); errors.Is(err, fs.ErrNotExist) {
-		template, err := os.ReadFile(v.From)
-		if err != nil {
-			return fault.Wrap(fault.Host, err, "pkg install -f edk2-bhyve", "read the UEFI variables' template")
-		}
-		if err := store.WriteDurable(v.Path, template); err != nil {
-			return err
-		}
-	}
-	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return fault.Wrap(fault.Host, err, "another program has them open", "lock the UEFI variables %s", v.Path)
-	}
+	f, err := openVars(v, "pkg install -f edk2-bhyve")
 	t.hold("vars", f)
-	return nil
+	return err
 }
 
 // checkFirmware looks at what the guest executes first; it is copied into the

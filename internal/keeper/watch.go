@@ -126,14 +126,23 @@ func (k *Keeper) judge(h happening, killed string) Outcome {
 		out.Code = fault.OK
 	case h.end.Kind.GuestDied():
 		out.State, out.Code = store.Crashed, fault.GuestDied
+	case h.end.Kind == hypervisor.EndInternalError && k.trusted():
+		// KVM has been seen to run this very guest, so it is the guest's doing:
+		// a software KVM stops so at a triple fault.
+		out.State, out.Code = store.Crashed, fault.GuestDied
+		out.Reason += "; KVM runs the built-in guest, so this is what the guest did"
 	case h.end.Kind == hypervisor.EndInternalError:
 		out.State, out.Code = store.Crashed, fault.HypervisorDied
 		// Nothing is lost by starting over: no disk was written, and KVM was our
-		// choice and not the cell file's. The built-in guest has shown that KVM
-		// runs it; what fails now is what it was ordered to do.
-		out.retryTCG = h.untouched && k.Cell.Accel == cell.AccelAuto && k.Cell.Boot.Kind != cell.BootHello
+		// choice and not the cell file's.
+		out.retryTCG = h.untouched && k.Cell.Accel == cell.AccelAuto
 	default:
 		out.State, out.Code = store.Crashed, fault.HypervisorDied
 	}
 	return out
+}
+
+// trusted says whether KVM was seen to run just what this cell boots.
+func (k *Keeper) trusted() bool {
+	return k.Cell.Boot.Kind == cell.BootHello && k.Facts.Linux != nil && k.Facts.Linux.KVM.Works
 }
