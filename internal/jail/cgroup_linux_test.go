@@ -63,5 +63,5 @@ func inGroup(t *testing.T, dir string, c Cgroups) {
 		t.Errorf("the host sees it in %s", groups)
 	}
 	_ = p.Kill()
-	<-p.Done()
+	gone(t, p)
 }

@@ -115,7 +115,7 @@ func TestExit(t *testing.T) {
 	}
 	_, _ = talk.WriteString("exit 7\n")
 	_ = talk.Flush()
-	if exit, err := p.Wait(t.Context()); err != nil || exit != (Exit{Seen: true, Code: 7}) {
+	if exit, err := p.Wait(within(t)); err != nil || exit != (Exit{Seen: true, Code: 7}) {
 		t.Errorf("%+v, %v", exit, err)
 	}
 	if err := p.Kill(); err != nil {
@@ -126,7 +126,7 @@ func TestExit(t *testing.T) {
 	if err := p.Kill(); err != nil {
 		t.Error(err)
 	}
-	if exit, _ := p.Wait(t.Context()); exit != (Exit{Seen: true, Signal: 9}) {
+	if exit, _ := p.Wait(within(t)); exit != (Exit{Seen: true, Signal: 9}) {
 		t.Errorf("%+v", exit)
 	}
 }
@@ -152,13 +152,13 @@ func TestAdopt(t *testing.T) {
 	if err := a.Kill(); err != nil {
 		t.Error(err)
 	}
-	if exit, err := a.Wait(t.Context()); err != nil || exit.Seen {
+	if exit, err := a.Wait(within(t)); err != nil || exit.Seen {
 		t.Errorf("%+v, %v: an adopter does not see the status", exit, err)
 	}
 	if err := a.Release(); err != nil {
 		t.Error(err)
 	}
-	<-p.Done()
+	gone(t, p)
 	if _, err := Adopt(p.Pid(), p.StartTime(), Record{}); !errors.Is(err, ErrGone) {
 		t.Errorf("one that is gone: %v", err)
 	}
@@ -184,7 +184,7 @@ func TestManyAtOnce(t *testing.T) {
 			}
 			_ = bytes.Repeat([]byte("garbage"), 1<<16)
 			_ = p.Kill()
-			<-p.Done()
+			gone(t, p)
 		})
 	}
 	wg.Wait()

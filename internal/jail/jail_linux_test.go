@@ -142,12 +142,31 @@ func start(t testing.TB, spec Spec) *Process {
 	}
 	t.Cleanup(func() {
 		_ = p.Kill()
-		<-p.Done()
+		gone(t, p)
 		if err := p.Release(); err != nil {
 			t.Error(err)
 		}
 	})
 	return p
+}
+
+// within bounds a wait for what should come at once.
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// gone waits for the end of what was killed. A process that the kernel does not let go fails its
+// test, and with the reason, instead of the whole package.
+func gone(t testing.TB, p *Process) {
+	t.Helper()
+	select {
+	case <-p.Done():
+	case <-time.After(minute):
+		t.Errorf("process %d was killed and is still there\n%s", p.Pid(), threads(p.Pid()))
+	}
 }
 
 // ask sends one order to the prisoner and returns its report.

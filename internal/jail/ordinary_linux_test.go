@@ -42,7 +42,7 @@ func TestOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = p.Kill(); <-p.Done(); _ = p.Release() }()
+	defer func() { _ = p.Kill(); gone(t, p); _ = p.Release() }()
 	r := ask(t, talk, "look")
 	if r.UID != id.UID || r.PID != 1 || r.Hostname != "cell-one" || r.Kernel != 100_000 {
 		t.Errorf("inside: %+v", r)

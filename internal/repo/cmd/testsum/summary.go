@@ -12,6 +12,7 @@ type summary struct {
 	out, progress io.Writer
 	packages      map[string]*pkg
 	failed        bool
+	failures      []failure
 	done          int
 }
 
@@ -25,6 +26,16 @@ type pkg struct {
 
 // test is the output of one test until it is known to be wanted.
 type test struct{ output []string }
+
+// failure is a test that failed, or was running when its package ended, with the end of its words:
+// who reads only the end of a long log finds there what failed.
+type failure struct {
+	pkg, test string
+	output    []string
+}
+
+// words bounds how many lines of a failure are said again.
+const words = 12
 
 // skip is a test that was not run, with the words it left.
 type skip struct{ pkg, test, why string }
@@ -65,8 +76,7 @@ func (s *summary) take(e event) {
 	case "output":
 		t.output = append(t.output, e.Output)
 	case "fail":
-		s.failed = true
-		fmt.Fprint(s.out, strings.Join(t.output, ""))
+		s.fail(e.Package, e.Test, t.output)
 		delete(p.tests, e.Test)
 	case "skip":
 		p.skips = append(p.skips, skip{e.Package, e.Test, reason(t.output)})
@@ -84,7 +94,7 @@ func (s *summary) ofPackage(p *pkg, e event) {
 		s.failed = true
 		// A package that ended in the middle of a test (a panic, the timeout) has its reason there.
 		for _, name := range sorted(p.tests) {
-			fmt.Fprint(s.out, strings.Join(p.tests[name].output, ""))
+			s.fail(e.Package, name, p.tests[name].output)
 		}
 		fallthrough
 	case "pass", "skip":
@@ -93,7 +103,17 @@ func (s *summary) ofPackage(p *pkg, e event) {
 	}
 }
 
-// finish prints the list of skips and the summary. It is false where a skip is not allowed.
+// fail says all of a test's words now, and keeps some for the end.
+func (s *summary) fail(pkg, test string, output []string) {
+	s.failed = true
+	fmt.Fprint(s.out, strings.Join(output, ""))
+	if slices.ContainsFunc(s.failures, func(f failure) bool { return f.pkg == pkg && strings.HasPrefix(f.test, test+"/") }) {
+		return // its parts have said why
+	}
+	s.failures = append(s.failures, failure{pkg, test, output[:min(words, len(output))]})
+}
+
+// finish prints the list of skips, what failed once more, and the summary. It is false where a skip is not allowed.
 func (s *summary) finish(allowed []rule, strict bool) bool {
 	var skips []skip
 	for _, name := range sorted(s.packages) {
@@ -112,6 +132,12 @@ func (s *summary) finish(allowed []rule, strict bool) bool {
 	}
 	if !ok {
 		fmt.Fprintln(s.out, "With CI=true only the tests that .ci/skips names may be skipped.")
+	}
+	if len(s.failures) > 0 {
+		fmt.Fprintf(s.out, "\nfailed: %d\n", len(s.failures))
+	}
+	for _, f := range s.failures {
+		fmt.Fprintf(s.out, "  %s %s\n%s", f.pkg, f.test, strings.Join(f.output, ""))
 	}
 	fmt.Fprintln(s.out)
 	for _, name := range sorted(s.packages) {

@@ -59,6 +59,8 @@ func TestSummary(t *testing.T) {
 		{"another package's rule does not help", stream, []rule{{pkg: "skep/b", test: "TestLess/*"}}, true, false, nil},
 		{"a failure shows its words", stream + failing, kvm, false, false, []string{"b_test.go:3: words", "FAIL\tskep/b\t0.020s", "\nFAIL\n"}},
 		{"a timeout shows its words", dying, nil, false, false, []string{"panic: test timed out"}},
+		{"what failed is said again at the end", failing + stream, nil, false, false, []string{"failed: 1\n  skep/b TestBad\n    b_test.go:3: words\n"}},
+		{"what ran when its package ended, too", dying, nil, false, false, []string{"failed: 1\n  skep/c TestSlow\npanic: test timed out"}},
 		{"what is no event is shown", "go: no such module\n", nil, false, true, []string{"go: no such module"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
