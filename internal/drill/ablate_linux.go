@@ -54,7 +54,7 @@ func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 	for _, a := range attempts() {
 		if o, ok := bare[a.ID]; ok {
 			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{},
-				Table: a.layers(), NoControl: a.NoControl})
+				Table: a.layers(), NoControl: a.uncontrolled(o)})
 		}
 	}
 	for _, l := range layer.Table {

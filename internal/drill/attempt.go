@@ -20,6 +20,8 @@ type Attempt struct {
 	Single string
 	// NoControl says why it cannot succeed on the machine where the tables were measured.
 	NoControl string
+	// Lacks says why it cannot succeed on this one, or nothing.
+	Lacks func() string
 	// Start: it is tried before the guest is prepared, too. Few rows are: until then no guest has
 	// run, and what the hypervisor has to do to start is allowed.
 	Start bool
@@ -50,6 +52,24 @@ const (
 	killed = "killed"
 	absent = "absent"
 )
+
+// killedBare is told of an attempt that the kernel answers by killing whoever makes it, jail or not:
+// one built without 32-bit calls, for instance.
+const killedBare = "the kernel of this machine kills whoever tries"
+
+// uncontrolled says why the attempt cannot succeed here, where bare is what came of it without any
+// layer.
+func (a Attempt) uncontrolled(bare Outcome) string {
+	switch {
+	case a.NoControl != "":
+		return a.NoControl
+	case a.Lacks != nil && a.Lacks() != "":
+		return a.Lacks()
+	case bare.Stopped && bare.How == killed:
+		return killedBare
+	}
+	return ""
+}
 
 // layers is By as IDs.
 func (a Attempt) layers() []layer.ID {

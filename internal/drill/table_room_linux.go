@@ -1,6 +1,8 @@
 package drill
 
 import (
+	"os"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +25,7 @@ var deviceAttempts = []Attempt{
 	{ID: "open-ptmx", Tries: "open a terminal, to type into it",
 		By: "private-root landlock two-phases", Want: "ENOENT | ENOSYS", Start: true, Do: open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY)},
 	{ID: "open-kvm", Tries: "open KVM, where it was not given it or has it already",
-		By: "empty-room own-uid two-phases", Want: "ENOSYS", Do: open("/dev/kvm", unix.O_RDWR)},
+		By: "empty-room own-uid two-phases", Want: "ENOSYS", Lacks: without("/dev/kvm"), Do: open("/dev/kvm", unix.O_RDWR)},
 	{ID: "tiocsti", Tries: "type into the terminal it was started from (TIOCSTI)",
 		By: "", Want: "EPERM",
 		Do: try(unix.SYS_IOCTL, 0, unix.TIOCSTI, space(8)).pastGate(unix.EIO), NoControl: "a drill has no terminal"},
@@ -72,6 +74,16 @@ var mountAttempts = []Attempt{
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(458, words(24, 0xffffffffffffffff, 0), space(4096), 512, 0)}, // listmount(2)
 	{ID: "swapon", Tries: "have the host swap to a file of its own",
 		By: "user-namespace private-root own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SWAPON, baitPublic, 0).pastGate(unix.EINVAL, unix.EISDIR)},
+}
+
+// without says so where the host has no such node.
+func without(node string) func() string {
+	return func() string {
+		if _, err := os.Lstat(node); err != nil {
+			return "this machine has no " + node
+		}
+		return ""
+	}
 }
 
 func mountTmpfs(s *Scene) Outcome {
