@@ -34,9 +34,12 @@ is root's, and happens in mounts and a network of its own.`,
 			if len(args) > 1 {
 				return usage("drill %d cells at once: name one, or none for the built-in guest's", len(args))
 			}
-			find := func(host.Facts) (*cell.Cell, error) { return cell.Hello(), nil }
+			find := source(func(host.Facts) (*cell.Cell, error) { return cell.Hello(), nil })
 			if len(args) == 1 {
-				find = a.named(args[0])
+				var err error
+				if find, err = a.named(args[0]); err != nil {
+					return err
+				}
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()

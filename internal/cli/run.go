@@ -37,7 +37,11 @@ The exit status is 0 when the guest powered off by itself; see
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runCell(cmd.Context(), a.named(args[0]), quiet)
+			find, err := a.named(args[0])
+			if err != nil {
+				return err
+			}
+			return a.runCell(cmd.Context(), find, quiet)
 		},
 	}
 	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
@@ -56,9 +60,11 @@ func oneName(cmd *cobra.Command, args []string) error {
 // is.
 type source func(host.Facts) (*cell.Cell, error)
 
-// named is the cell that an argument of the command line names.
-func (a *app) named(arg string) source {
-	return func(f host.Facts) (*cell.Cell, error) { return a.load(f.Dirs, arg) }
+// named is the cell that an argument of the command line names. It is read at once: a mistake in it
+// does not wait for a look at the host.
+func (a *app) named(arg string) (source, error) {
+	c, err := a.load(host.DirsFor(host.Options{Dirs: a.dirs}), arg)
+	return func(host.Facts) (*cell.Cell, error) { return c, err }, err
 }
 
 func (a *app) runCell(ctx context.Context, find source, quiet bool) error {

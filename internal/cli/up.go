@@ -121,7 +121,11 @@ type report struct {
 
 // start starts one cell in a keeper process of its own.
 func (a *app) start(ctx context.Context, arg string, boot bool) error {
-	c, facts, st, err := a.ready(ctx, a.named(arg))
+	find, err := a.named(arg)
+	if err != nil {
+		return err
+	}
+	c, facts, st, err := a.ready(ctx, find)
 	if err != nil {
 		return err
 	}
