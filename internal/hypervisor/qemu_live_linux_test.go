@@ -95,11 +95,13 @@ func dataDir(t *testing.T, c *cell.Cell) string {
 func testKernel(t *testing.T) (image, initrd string) {
 	t.Helper()
 	// The root of an unpacked kernel package, as in package e2e, which fetches
-	// one; or the host's own.
+	// one where scripts/deps has not; or the host's own.
 	roots := []string{os.Getenv("SKEP_TEST_KERNEL")}
 	if roots[0] == "" {
-		roots = []string{"/"}
-		if cache, err := os.UserCacheDir(); err == nil {
+		roots = []string{"/", "../../build/cache/kernel"}
+		if cache := os.Getenv("SKEP_TEST_CACHE"); cache != "" {
+			roots = append(roots, filepath.Join(cache, "kernel"))
+		} else if cache, err := os.UserCacheDir(); err == nil {
 			unpacked, _ := filepath.Glob(filepath.Join(cache, "skep-test", "*"))
 			roots = append(roots, unpacked...)
 		}
