@@ -145,12 +145,18 @@ if readlink "$proc/ns/user" >/dev/null 2>&1; then
 	done
 	row "files in reach (/proc/PID/root)" "$(find "$proc/root/" -xdev ! -type d 2>/dev/null | wc -l | tr -d ' ')" 0
 	row "mounts (/proc/PID/mountinfo)" "$(wc -l < "$proc/mountinfo" | tr -d ' ')" 1
-	row "environment, bytes (/proc/PID/environ)" "$(wc -c < "$proc/environ" | tr -d ' ')" 0
 	row "memory writable and executable (/proc/PID/maps)" "$(grep -c '^[^ ]* .wx' "$proc/maps" || :)" 0
-	row "open descriptors (/proc/PID/fd)" "$(find "$proc/fd" -type l | wc -l | tr -d ' ')" -
-	find "$proc/fd" -type l | sort -t/ -k5n | while read -r fd; do
-		printf '      %3s %s\n' "${fd##*/}" "$(readlink "$fd")"
-	done
+	# An ordinary user's cell with a number of its own shows these to that number only; the audit
+	# below looks at them from inside the cell's user namespace, which is this user's.
+	if [ -r "$proc/environ" ] && [ -r "$proc/fd" ]; then
+		row "environment, bytes (/proc/PID/environ)" "$(wc -c < "$proc/environ" | tr -d ' ')" 0
+		row "open descriptors (/proc/PID/fd)" "$(find "$proc/fd" -type l | wc -l | tr -d ' ')" -
+		find "$proc/fd" -type l | sort -t/ -k5n | while read -r fd; do
+			printf '      %3s %s\n' "${fd##*/}" "$(readlink "$fd")"
+		done
+	else
+		echo "  (environment and descriptors: see environ and descriptors in the audit below)"
+	fi
 else
 	echo "  (namespaces, files, memory and descriptors are for root to see: run this as root)"
 fi

@@ -386,7 +386,7 @@ func (a *linuxAudit) handles() {
 	for _, d := range a.fds {
 		kind := a.kindOf(d, planned)
 		if kind == "" {
-			extra = append(extra, fmt.Sprintf("%d -> %s", d.number, d.target))
+			extra = append(extra, fmt.Sprintf("%d -> %s", d.Number, d.Target))
 			continue
 		}
 		counts[kind]++
@@ -413,7 +413,7 @@ func (a *linuxAudit) handles() {
 
 func (a *linuxAudit) hasFD(n int) bool {
 	for _, d := range a.fds {
-		if d.number == n {
+		if d.Number == n {
 			return true
 		}
 	}
@@ -453,8 +453,8 @@ func (a *linuxAudit) plannedFiles() map[[2]uint64]string {
 var ownKinds = []string{"[eventfd]", "[eventpoll]", "[signalfd]", "[timerfd]", "kvm-vm", "kvm-vcpu"}
 
 // kindOf says what a descriptor is, or "" for one that is on no list.
-func (a *linuxAudit) kindOf(d descriptor, planned map[[2]uint64]string) string {
-	if rest, ok := strings.CutPrefix(d.target, "anon_inode:"); ok {
+func (a *linuxAudit) kindOf(d Descriptor, planned map[[2]uint64]string) string {
+	if rest, ok := strings.CutPrefix(d.Target, "anon_inode:"); ok {
 		for _, k := range ownKinds {
 			if strings.HasPrefix(rest, k) {
 				return "own"
@@ -463,27 +463,27 @@ func (a *linuxAudit) kindOf(d descriptor, planned map[[2]uint64]string) string {
 		return ""
 	}
 	switch {
-	case strings.HasPrefix(d.target, "pipe:") && d.number == 2:
+	case strings.HasPrefix(d.Target, "pipe:") && d.Number == 2:
 		return "standard error"
-	case strings.HasPrefix(d.target, "/memfd:hello") && len(plan.Specs[*plan.Firmware](a.plan)) > 0:
+	case strings.HasPrefix(d.Target, "/memfd:hello") && len(plan.Specs[*plan.Firmware](a.plan)) > 0:
 		return "firmware"
-	case strings.HasPrefix(d.target, "/memfd:tcg-jit") && a.plan.Accel == "tcg":
+	case strings.HasPrefix(d.Target, "/memfd:tcg-jit") && a.plan.Accel == "tcg":
 		return "own"
-	case strings.HasPrefix(d.target, "/dev/net/tun") && len(plan.Specs[*plan.Tap](a.plan)) > 0:
+	case strings.HasPrefix(d.Target, "/dev/net/tun") && len(plan.Specs[*plan.Tap](a.plan)) > 0:
 		return "tap"
-	case strings.HasSuffix(d.target, "/kvm") && a.plan.Accel == "kvm":
+	case strings.HasSuffix(d.Target, "/kvm") && a.plan.Accel == "kvm":
 		// Its mount is detached by now, so the path begins there.
 		return "kvm"
-	case strings.HasPrefix(d.target, "socket:"):
+	case strings.HasPrefix(d.Target, "socket:"):
 		return a.socketKind(d)
 	}
-	return planned[[2]uint64{d.dev, d.inode}]
+	return planned[[2]uint64{d.Dev, d.Inode}]
 }
 
 // socketKind knows a socket by the name that it was bound to: one of the
 // plan's. Sockets that were handed in connected have none.
-func (a *linuxAudit) socketKind(d descriptor) string {
-	name, ok := a.sockets[d.inode]
+func (a *linuxAudit) socketKind(d Descriptor) string {
+	name, ok := a.sockets[d.Inode]
 	if !ok {
 		return ""
 	}
@@ -511,8 +511,8 @@ func sameSocket(name, path string) bool {
 func (a *linuxAudit) foreignHandles() {
 	var paths []string
 	for _, d := range a.fds {
-		if strings.HasPrefix(d.target, "/") && d.target != os.DevNull {
-			paths = append(paths, fmt.Sprintf("%d -> %s", d.number, d.target))
+		if strings.HasPrefix(d.Target, "/") && d.Target != os.DevNull {
+			paths = append(paths, fmt.Sprintf("%d -> %s", d.Number, d.Target))
 		}
 	}
 	a.none(GroupHandles, "descriptors", "none that a plan does not name", paths)

@@ -14,19 +14,19 @@ import (
 )
 
 // proc is the process file system. Reading a process of another user's needs
-// root.
+// root, or that its user namespace is the reader's own.
 const proc = "/proc"
 
 // namespaces are the links in /proc/PID/ns, by the names of namespaces(7).
 var namespaces = []string{"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"}
 
-// descriptor is one open file of the process.
-type descriptor struct {
-	number int
-	target string // what /proc/PID/fd says: a path, "socket:[N]", "anon_inode:[eventfd]"
-	flags  int64  // open flags, from fdinfo
-	dev    uint64 // of the file it refers to
-	inode  uint64
+// Descriptor is one open file of the process.
+type Descriptor struct {
+	Number int    `json:"number"`
+	Target string `json:"target"` // what /proc/PID/fd says: a path, "socket:[N]", "anon_inode:[eventfd]"
+	Flags  int64  `json:"flags"`  // open flags, from fdinfo
+	Dev    uint64 `json:"dev"`    // of the file it refers to
+	Inode  uint64 `json:"inode"`
 }
 
 // mount is one line of mountinfo.
@@ -53,7 +53,7 @@ type observed struct {
 	mounts  []mount
 	files   []string
 	nodes   []string
-	fds     []descriptor
+	fds     []Descriptor
 	environ int
 	limits  map[string][2]string // as prlimit(1) names them -> soft, hard
 	cgroups map[string]string    // controller, or "v2" -> path
@@ -83,15 +83,12 @@ func observe(pid int) (*observed, error) {
 	o.others()
 	o.mounts = readMounts(dir + "/mountinfo")
 	o.files, o.nodes = reachable(dir + "/root")
-	o.fds = readFDs(dir)
-	b, err := os.ReadFile(dir + "/environ")
-	if o.environ = len(b); err != nil {
-		o.environ = -1
-	}
+	own := private(pid)
+	o.fds, o.environ, o.persona = own.FDs, own.Environ, own.Persona
 	o.limits = readLimits(dir + "/limits")
 	o.devices = readDevices(dir + "/net/dev")
 	o.maps(dir + "/maps")
-	o.oom, o.persona = readLine(dir+"/oom_score_adj"), readLine(dir+"/personality")
+	o.oom = readLine(dir + "/oom_score_adj")
 	o.uidMap, o.gidMap = fieldsOf(dir+"/uid_map"), fieldsOf(dir+"/gid_map")
 	tasks, _ := os.ReadDir(dir + "/task")
 	for _, t := range tasks {
@@ -234,28 +231,28 @@ func reachable(root string) (files, nodes []string) {
 	return files, nodes
 }
 
-func readFDs(dir string) []descriptor {
+func readFDs(dir string) []Descriptor {
 	entries, _ := os.ReadDir(dir + "/fd")
-	var all []descriptor
+	var all []Descriptor
 	for _, e := range entries {
 		n, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		d := descriptor{number: n}
-		d.target, _ = os.Readlink(dir + "/fd/" + e.Name())
+		d := Descriptor{Number: n}
+		d.Target, _ = os.Readlink(dir + "/fd/" + e.Name())
 		var st syscall.Stat_t
 		if syscall.Stat(dir+"/fd/"+e.Name(), &st) == nil {
-			d.dev, d.inode = uint64(st.Dev), st.Ino
+			d.Dev, d.Inode = uint64(st.Dev), st.Ino
 		}
 		for _, line := range strings.Split(readLine(dir+"/fdinfo/"+e.Name()), "\n") {
 			if v, ok := strings.CutPrefix(line, "flags:"); ok {
-				d.flags, _ = strconv.ParseInt(strings.TrimSpace(v), 8, 64)
+				d.Flags, _ = strconv.ParseInt(strings.TrimSpace(v), 8, 64)
 			}
 		}
 		all = append(all, d)
 	}
-	sort.Slice(all, func(i, k int) bool { return all[i].number < all[k].number })
+	sort.Slice(all, func(i, k int) bool { return all[i].Number < all[k].Number })
 	return all
 }
 

@@ -122,6 +122,9 @@ a cell file, or "hello", the built-in guest.`,
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.version())
 	root.AddCommand(a.keeper(), a.drillApart(), a.helloROM(), a.exitCodes())
+	if c := a.peek(); c != nil {
+		root.AddCommand(c)
+	}
 	root.SetHelpCommand(a.help())
 	root.SetHelpCommandGroupID("host")
 	root.SetCompletionCommandGroupID("host")

@@ -99,6 +99,10 @@ func TestOrdinaryUser(t *testing.T) {
 					t.Errorf("%s does not need root and is not applied", always)
 				}
 			}
+			// The user's own audit tells all of it, whoever the hypervisor is.
+			if r := run("", "audit", "hello"); r.code != 0 {
+				t.Errorf("the user's own audit: %s", r)
+			}
 			if r := run("", "down", "hello"); r.code != 0 {
 				t.Errorf("%s", r)
 			}
