@@ -25,6 +25,9 @@ func complete(c *Cell) {
 			c.NICs[i].MAC = defaultMAC(c.Name, n.Label)
 		}
 	}
+	if c.Jail.Limits.MemoryOverhead == 0 {
+		c.Jail.Limits.MemoryOverhead = defaultOverhead(c)
+	}
 	if c.Jail.Limits.Processes == 0 {
 		c.Jail.Limits.Processes = defaultProcesses(c)
 	}
@@ -61,6 +64,13 @@ func defaultMemory(c *Cell) Size {
 		return 64 * MiB
 	}
 	return 512 * MiB
+}
+
+// defaultOverhead has room for QEMU and for what it keeps for each processor:
+// with 255 of them and emulation 850 MiB were seen before the guest's first
+// instruction.
+func defaultOverhead(c *Cell) Size {
+	return max(256*MiB, Size(c.CPUs)*4*MiB)
 }
 
 // defaultProcesses has room for every thread that a hypervisor starts of itself:

@@ -55,6 +55,9 @@ func strip(c *Cell) Cell {
 		bare.NICs = append(bare.NICs, n)
 	}
 	limits := &bare.Jail.Limits
+	if limits.MemoryOverhead == defaultOverhead(c) {
+		limits.MemoryOverhead = 0
+	}
 	if limits.Processes == defaultProcesses(c) {
 		limits.Processes = 0
 	}

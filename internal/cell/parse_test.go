@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -155,5 +156,18 @@ func TestEditors(t *testing.T) {
 	diags.Render(&b, []byte("\xef\xbb\xbfcell \"x\" {\r\n  cpus = 0\r\n}\r\n"))
 	if want := "skep: error: x:2:10: cannot use cpus 0: it is at least 1\n    2 |   cpus = 0\n      |          ^\n"; b.String() != want {
 		t.Errorf("%s", b.String())
+	}
+}
+
+// What a hypervisor needs for each processor is within the limits of itself.
+func TestOverheadFollowsProcessors(t *testing.T) {
+	for cpus, want := range map[int]Size{1: 256 * MiB, 64: 256 * MiB, 65: 260 * MiB, 255: 1020 * MiB} {
+		c, diags := Options{}.Parse("x.hcl", fmt.Appendf(nil, "cell \"x\" {\n  cpus = %d\n}\n", cpus))
+		if len(diags) > 0 {
+			t.Fatal(diags)
+		}
+		if got := c.Jail.Limits.MemoryOverhead; got != want {
+			t.Errorf("%d processors: %s, want %s", cpus, got, want)
+		}
 	}
 }

@@ -24,7 +24,7 @@ var limitsBlock = block[Limits]{
 		at("open_files", count(32, 1_000_000, ""), func(l *Limits) *int { return &l.OpenFiles }),
 		at("cpu", percent(100*maxCPUs), func(l *Limits) *int { return &l.CPU }),
 	},
-	fresh: func() Limits { return Limits{MemoryOverhead: 256 * MiB} },
+	fresh: func() Limits { return Limits{} }, // they follow from the rest: complete
 }
 
 var hypervisorBlock = block[Hypervisor]{

@@ -135,6 +135,9 @@ func (a *app) new() *cobra.Command {
 			name, path := args[0], args[0]
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			if isPath(name) {
+				if filepath.Ext(path) != ".hcl" {
+					return fault.New(fault.Input, "skep new web, or skep new ./web.hcl", "write %s: a cell file's name ends in .hcl", path)
+				}
 				base := filepath.Base(path)
 				name = base[:len(base)-len(filepath.Ext(base))]
 			} else {

@@ -99,6 +99,9 @@ func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) err
 	names := []string{}
 	for _, arg := range args {
 		n, err := a.nameOf(dirs, arg)
+		if err == nil {
+			err = a.mustKnow(dirs, n)
+		}
 		if err != nil {
 			return err
 		}

@@ -129,7 +129,7 @@ func allRun(cells []cellJSON) bool {
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("%s: it takes no arguments", cmd.Name())
+		return usage("run skep %s: it takes no arguments", cmd.Name())
 	}
 	return nil
 }

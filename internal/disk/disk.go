@@ -86,23 +86,34 @@ func open(d *plan.Disk) (*os.File, error) {
 	case errors.Is(err, syscall.EISDIR):
 		return nil, bad(d, "a disk is a regular file", "it is a directory")
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		// What it is comes first: no right makes a device of the host's a file.
+		look := os.Stat // as open does
+		if flags&syscall.O_NOFOLLOW != 0 {
+			look = os.Lstat
+		}
+		if info, serr := look(path); serr == nil {
+			if kerr := kind(d, info); kerr != nil {
+				return nil, kerr
+			}
+		}
 		return nil, bad(d, "read_only = true needs no right to write", "%v", unwrapPath(err))
 	default:
 		return nil, bad(d, "", "%v", unwrapPath(err))
 	}
-	if err := kind(d, f); err != nil {
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, bad(d, "", "%v", unwrapPath(err))
+	}
+	if err := kind(d, info); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-// kind checks what the opened thing is, before a byte of it is read.
-func kind(d *plan.Disk, f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return bad(d, "", "%v", unwrapPath(err))
-	}
+// kind checks what a thing is, before a byte of it is read.
+func kind(d *plan.Disk, info fs.FileInfo) error {
 	mode := info.Mode()
 	device := d.Type == plan.DiskZvol || d.Type == plan.DiskDevice
 	switch {

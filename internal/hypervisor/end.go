@@ -170,7 +170,7 @@ func judgeExit(e Evidence) End {
 func signalName(n int) string {
 	names := map[int]string{
 		4: "SIGILL: an illegal instruction", 6: "SIGABRT: it gave up by itself", 8: "SIGFPE",
-		9: "SIGKILL: by another process, or for want of memory", 11: "SIGSEGV: a wild pointer",
+		9: "SIGKILL: by another process, or for want of memory, which jail.limits.memory_overhead bounds", 11: "SIGSEGV: a wild pointer",
 		15: "SIGTERM", 24: "SIGXCPU: the limit of processor time", 25: "SIGXFSZ: the limit of file size",
 		31: "signal 31 (on Linux SIGSYS: a system call that the filter does not allow)",
 	}

@@ -31,6 +31,7 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 		record = *st.Jail
 	}
 	m := &qemuMachine{
+		name:    t.plan.Name,
 		accel:   st.Plan.Accel,
 		stderr:  &hypervisor.Stderr{},
 		happen:  make(chan happening, 4),
@@ -39,6 +40,7 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 		decided: make(chan struct{}, 1),
 		counts:  st.Room,
 		bios:    throughBIOS(st.Plan),
+		screen:  hasScreen(st.Plan),
 	}
 	var err error
 	if m.proc, err = jail.Adopt(st.PID, st.PIDStart, record); err != nil {

@@ -112,7 +112,7 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 		e.Ran = m.console.Said() > before
 		end, _ := hypervisor.Judge(e)
 		if !e.Ran {
-			return &fault.Error{Code: fault.HypervisorDied, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor NAME shows all it said"}
+			return &fault.Error{Code: fault.HypervisorDied, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.taker.plan.Name + " shows all it said"}
 		}
 		m.deliver(end)
 		return nil
@@ -144,7 +144,7 @@ func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool,
 		case <-time.After(pause):
 		}
 		if time.Now().After(deadline) {
-			return false, fault.New(fault.Jail, "skep log --hypervisor NAME shows what it said", "trust bhyve: it is not in capability mode after %s", sandboxWait)
+			return false, fault.New(fault.Jail, "skep log --hypervisor "+m.taker.plan.Name+" shows what it said", "trust bhyve: it is not in capability mode after %s", sandboxWait)
 		}
 	}
 }

@@ -31,6 +31,7 @@ const (
 
 // qemuMachine is a live QEMU in its jail.
 type qemuMachine struct {
+	name   string // the cell's
 	proc   *jail.Process
 	qmp    *hypervisor.QMP
 	accel  cell.Accel
@@ -42,6 +43,7 @@ type qemuMachine struct {
 	counts *store.Room
 	root   jail.Root
 	words  *lastWords // nil where another keeper's pipe had them
+	screen bool       // the cell has one
 
 	bios    bool          // the guest is booted through SeaBIOS
 	decided chan struct{} // what follows a reset is settled
@@ -63,6 +65,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 		return store.Held{}, errors.New("the plan has no QMP socket")
 	}
 	m := &qemuMachine{
+		name:    t.plan.Name,
 		accel:   t.plan.Accel,
 		happen:  make(chan happening, 4),
 		exited:  make(chan struct{}),
@@ -70,6 +73,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 		decided: make(chan struct{}, 1),
 		root:    spec.Root,
 		bios:    throughBIOS(t.plan),
+		screen:  hasScreen(t.plan),
 	}
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
@@ -242,7 +246,7 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 	case <-m.exited:
 		end, _ := hypervisor.Judge(m.evidence(nil))
 		code := fault.HypervisorDied
-		return &fault.Error{Code: code, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor NAME shows all it said"}
+		return &fault.Error{Code: code, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.name + " shows all it said"}
 	case <-time.After(50 * time.Millisecond):
 	}
 	return fault.Wrap(fault.HypervisorDied, err, "", "speak with QEMU")
@@ -444,6 +448,11 @@ func (m *qemuMachine) finish(end hypervisor.End) {
 // screenshot connects to the screen as a viewer would, past the password: no
 // call and no file of the room is needed for it.
 func (m *qemuMachine) screenshot(ctx context.Context) ([]byte, error) {
+	// QEMU takes a viewer where there is nothing to see, keeps its descriptor and
+	// never says a word (ui/vnc.c, vnc_display_add_client).
+	if !m.screen {
+		return nil, fault.New(fault.Input, "add screen {} to the cell file", "see its screen: it has none")
+	}
 	ctx, cancel := context.WithTimeout(ctx, shotWait)
 	defer cancel()
 	ours, theirs, err := socketPair()
@@ -454,10 +463,6 @@ func (m *qemuMachine) screenshot(ctx context.Context) ([]byte, error) {
 	err = m.qmp.AddVNC(ctx, theirs, true)
 	theirs.Close()
 	if err != nil {
-		var ce *hypervisor.CommandError
-		if errors.As(err, &ce) {
-			return nil, fault.New(fault.Input, "add screen {} to the cell file", "see its screen: it has none")
-		}
 		return nil, err
 	}
 	img, err := screen.Capture(ctx, ours, "")

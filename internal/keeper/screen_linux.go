@@ -19,6 +19,8 @@ import (
 // authentication looks at eight bytes.
 const maxPassword = 4096
 
+func hasScreen(p *plan.Plan) bool { return len(plan.Specs[*plan.Screen](p)) > 0 }
+
 // screenServer accepts viewers outside of the jail and hands each one's
 // connection to QEMU, which has no network of its own.
 type screenServer struct {

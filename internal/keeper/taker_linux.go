@@ -162,8 +162,11 @@ func takeBridge(b *plan.Bridge) (made bool, err error) {
 		return made, nil
 	}
 	if err := network.FindBridge(b.Name); err != nil {
-		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err,
-			Hint: fmt.Sprintf("ip link add %s type bridge && ip link set %s up; or bridge %q { create = true } in the cell file", b.Name, b.Name, b.Name)}
+		hint := fmt.Sprintf("ip link add %s type bridge && ip link set %s up; or bridge %q { create = true } in the cell file", b.Name, b.Name, b.Name)
+		if errors.Is(err, network.ErrNotBridge) {
+			hint = "ip link show type bridge lists those there are"
+		}
+		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err, Hint: hint}
 	}
 	return false, nil
 }
@@ -185,7 +188,14 @@ func (t *linuxTaker) takeTap(s *plan.Tap) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fault.Wrap(fault.Host, err, "run as root, or name a tap of yours: nic { tap = \"…\" }, made with ip tuntap add mode tap user $USER", "give network card %q a tap", s.Label)
 	case s.Admin:
-		return fault.Wrap(fault.Input, err, "ip tuntap add dev "+s.Name+" mode tap", "use tap %s for network card %q", s.Name, s.Label)
+		hint := "ip tuntap add dev " + s.Name + " mode tap"
+		switch {
+		case errors.Is(err, network.ErrNotTap):
+			hint = "ip tuntap show lists those there are"
+		case errors.Is(err, unix.EBUSY):
+			hint = "stop the cell or program that has it"
+		}
+		return fault.Wrap(fault.Input, err, hint, "use tap %s for network card %q", s.Name, s.Label)
 	}
 	return fault.Wrap(fault.Host, err, "", "give network card %q a tap", s.Label)
 }

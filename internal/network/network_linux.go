@@ -20,7 +20,7 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 	}
 	br, err := bridgeLink(bridge)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bridge %s: %w", bridge, err)
 	}
 	f, err := attach(name)
 	if err != nil {
@@ -53,10 +53,10 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 func OpenAdminTap(name string) (*Tap, error) {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
-		return nil, fmt.Errorf("interface %s: %w", name, err)
+		return nil, found(err)
 	}
 	if tt, ok := link.(*netlink.Tuntap); !ok || tt.Mode != netlink.TUNTAP_MODE_TAP {
-		return nil, fmt.Errorf("interface %s: %w", name, ErrNotTap)
+		return nil, ErrNotTap
 	}
 	f, err := attach(name)
 	if err != nil {
@@ -86,6 +86,15 @@ func attach(name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "tap "+name), nil
 }
 
+// found says plainly that an interface is not there.
+func found(err error) error {
+	var gone netlink.LinkNotFoundError
+	if errors.As(err, &gone) {
+		return errors.New("there is none of that name")
+	}
+	return err
+}
+
 // FindBridge looks for a bridge of the admin's.
 func FindBridge(name string) error {
 	_, err := bridgeLink(name)
@@ -95,10 +104,10 @@ func FindBridge(name string) error {
 func bridgeLink(name string) (netlink.Link, error) {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
-		return nil, fmt.Errorf("bridge %s: %w", name, err)
+		return nil, found(err)
 	}
 	if link.Type() != "bridge" {
-		return nil, fmt.Errorf("interface %s: %w", name, ErrNotBridge)
+		return nil, ErrNotBridge
 	}
 	return link, nil
 }

@@ -75,10 +75,17 @@ type Room struct {
 
 // String is the count for people.
 func (r *Room) String() string {
-	s := fmt.Sprintf("%d files, %d device nodes, %d mounts", r.Files, r.Nodes, r.Mounts)
-	if r.Files < 0 {
-		s = fmt.Sprintf("all files of an existing tree, %d device nodes, %d mounts", r.Nodes, r.Mounts)
+	many := func(n int, what string) string {
+		if n != 1 {
+			what += "s"
+		}
+		return fmt.Sprintf("%d %s", n, what)
 	}
+	s := many(r.Files, "file")
+	if r.Files < 0 {
+		s = "all files of an existing tree"
+	}
+	s += ", " + many(r.Nodes, "device node") + ", " + many(r.Mounts, "mount")
 	if r.Syscalls > 0 {
 		s += fmt.Sprintf(", %d system calls", r.Syscalls)
 	}

@@ -19,7 +19,7 @@ func (r *request) build(name string) (*Result, error) {
 	c.Restart = cell.RestartNever
 	c.Console.Device = r.console
 	c.GDB = r.gdb
-	c.Jail.Limits.Processes, c.Jail.Limits.OpenFiles = 0, 0 // follow from the rest
+	c.Jail.Limits = cell.Limits{} // follow from the rest
 	r.boot(&c)
 	r.addDisks(&c)
 	r.addNICs(&c)
