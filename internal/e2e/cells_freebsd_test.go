@@ -175,7 +175,7 @@ func TestCellPromises(t *testing.T) {
 	if err != nil || !info.Capability || info.JID == 0 {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	for _, d := range jail.Evidence(s.PID, info.JID, "/usr/sbin/bhyve") {
+	for _, d := range jail.Evidence(s.PID, info.JID) {
 		if d.Verdict != "applied" {
 			t.Errorf("%s: %s (%s)", d.ID, d.Verdict, d.Detail)
 		}

@@ -16,10 +16,8 @@ const (
 
 	traceDisableExec         = 3 // plain disable, 2, is lost at exec
 	aslrForceEnable          = 1
-	aslrActive               = 1 << 31
 	noNewPrivsEnable         = 1
 	wxDisallowExec           = 2
-	wxEnforced               = 1 << 31
 	idTypePID        uintptr = 0 // P_PID
 )
 

@@ -116,6 +116,21 @@ func attach(jid int) error {
 
 // vector makes a system call that takes a list of names and values.
 func vector(trap uintptr, parts [][]byte, flags uintptr) (int, unix.Errno) {
+	r, _, errno := vectored(trap, parts, flags)
+	return r, errno
+}
+
+// lengths is vector for a call that says, of each part, how long it is.
+func lengths(trap uintptr, parts [][]byte) ([]int, unix.Errno) {
+	_, iov, errno := vectored(trap, parts, 0)
+	all := make([]int, len(iov))
+	for i := range iov {
+		all[i] = int(iov[i].Len)
+	}
+	return all, errno
+}
+
+func vectored(trap uintptr, parts [][]byte, flags uintptr) (int, []unix.Iovec, unix.Errno) {
 	iov := make([]unix.Iovec, len(parts))
 	for i, p := range parts {
 		if len(p) > 0 {
@@ -125,5 +140,5 @@ func vector(trap uintptr, parts [][]byte, flags uintptr) (int, unix.Errno) {
 	}
 	r, _, errno := unix.Syscall(trap, uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)), flags)
 	runtime.KeepAlive(parts)
-	return int(r), errno
+	return int(r), iov, errno
 }

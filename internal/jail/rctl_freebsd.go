@@ -2,6 +2,7 @@ package jail
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,27 @@ func RemoveLimits(filter string) error {
 		return fmt.Errorf("rctl -r %s: %w", filter, errno)
 	}
 	return nil
+}
+
+// Limits lists the rules that match, such as "jail:skep-web"; counted is false
+// where the kernel counts nothing (kern.racct.enable is 0), and then there are
+// none.
+func Limits(filter string) (rules []string, counted bool, err error) {
+	in, out := append([]byte(filter), 0), make([]byte, 64<<10)
+	_, _, errno := unix.Syscall6(unix.SYS_RCTL_GET_RULES, uintptr(unsafe.Pointer(&in[0])), uintptr(len(in)), uintptr(unsafe.Pointer(&out[0])), uintptr(len(out)), 0, 0)
+	switch errno {
+	case 0:
+	case unix.ENOSYS:
+		return nil, false, nil
+	case unix.ESRCH: // no subject of that name
+		return nil, true, nil
+	default:
+		return nil, true, fmt.Errorf("rctl -l %s: %w", filter, errno)
+	}
+	if text := unix.ByteSliceToString(out); text != "" {
+		rules = strings.Split(text, ",")
+	}
+	return rules, true, nil
 }
 
 func rctl(trap uintptr, text string) unix.Errno {

@@ -1,8 +1,6 @@
 package keeper
 
 import (
-	"path/filepath"
-
 	"skep/internal/devfs"
 	"skep/internal/fault"
 	"skep/internal/jail"
@@ -46,18 +44,8 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 	}
 	m.emptied = true
 	m.counts = m.count()
-	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid, m.program()), Steps: len(m.taker.plan.Resources), Sealed: true}
+	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid), Steps: len(m.taker.plan.Resources), Sealed: true}
 	return nil
-}
-
-// program is the host's file that bhyve was copied from.
-func (m *bhyveMachine) program() jail.HostPath {
-	for _, f := range m.tree.Files {
-		if f.Room == m.spec.Path {
-			return jail.HostPath(f.Host)
-		}
-	}
-	return jail.HostPath(filepath.Join(m.tree.Path, m.spec.Path))
 }
 
 // count is what can still be reached by a name in the room.
