@@ -1,10 +1,11 @@
 // Package audit proves from outside that a live cell holds what its plan says
 // and nothing else.
 //
-// It is made of three parts that do not know each other: an observation reads
-// a live process (observe_linux.go), an expectation says what the plan promises
-// of it (expect.go), and judging compares the two, row by row. A thing that is
-// missing is a failure, and so is one that is present and on no list.
+// It is made of two parts: an observation reads a live process once
+// (observe_linux.go, observe_freebsd.go), and judging compares it with what the
+// plan promises, row by row. A thing that is missing is a failure, and so is one
+// that is present and on no list. Judging a FreeBSD host's process touches no
+// machine (freebsd_*.go), so it is tested on any.
 //
 // The eight protections that the conclusion of "Jailing the bhyve hypervisor"
 // (2018) lists stand first, in its order. What nobody outside of a process can
@@ -15,8 +16,11 @@ package audit
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
+
+	"skep/internal/cell"
 )
 
 // Version is the version of the JSON form of a Report.
@@ -118,6 +122,45 @@ func (j *judge) told(group, id, seen string) {
 	j.add(group, id, Seen, "as it was built", seen)
 }
 
+// count is a row for how many of a thing are in reach.
+func (j *judge) count(id string, want int, got []string) {
+	w := strconv.Itoa(want)
+	switch {
+	case len(got) > want:
+		j.add(GroupPlace, id, Extra, w, fmt.Sprintf("%d: %s", len(got), summary(got)))
+	case len(got) < want:
+		j.add(GroupPlace, id, Missing, w, strconv.Itoa(len(got)))
+	default:
+		j.add(GroupPlace, id, Seen, w, w)
+	}
+}
+
+// yes is a row that must be so, where it can be told at all.
+func (j *judge) yes(group, id, want string, so, known bool, seen string) {
+	switch {
+	case !known:
+		j.add(group, id, Unknown, want, orWords(seen, "cannot be read"))
+	case so:
+		j.add(group, id, Seen, want, orWords(seen, want))
+	default:
+		j.add(group, id, Missing, want, seen)
+	}
+}
+
+func orWords(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
 // summary names the first few of a list.
 func summary(list []string) string {
 	const most = 6
@@ -137,6 +180,14 @@ func (j *judge) report(name string, pid int) Report {
 				r.OK = r.OK && !row.Verdict.Bad()
 			}
 		}
+	}
+	return r
+}
+
+// loosened adds what the cell file asked for.
+func (r Report) loosened(all []cell.Loosening) Report {
+	for _, l := range all {
+		r.Loosenings = append(r.Loosenings, Loosening{Path: l.Path, What: l.What, File: l.Pos.File, Line: l.Pos.Line})
 	}
 	return r
 }

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !freebsd
 
 package audit
 
@@ -13,3 +13,6 @@ func Cell(store.State) (Report, error) { return Report{}, errors.ErrUnsupported 
 
 // Process audits any process as if it were a cell's.
 func Process(int) (Report, error) { return Report{}, errors.ErrUnsupported }
+
+// Jail audits the hypervisors of a jail.
+func Jail(string) ([]Report, error) { return nil, errors.ErrUnsupported }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,11 +23,7 @@ func Cell(st store.State) (Report, error) {
 		return Report{}, err
 	}
 	a := &linuxAudit{observed: o, state: &st, plan: st.Plan, record: st.Jail}
-	r := a.rows().report(st.Name, st.PID)
-	for _, l := range st.Loosenings {
-		r.Loosenings = append(r.Loosenings, Loosening{Path: l.Path, What: l.What, File: l.Pos.File, Line: l.Pos.Line})
-	}
-	return r, nil
+	return a.rows().report(st.Name, st.PID).loosened(st.Loosenings), nil
 }
 
 // Process audits any process as if it were a cell's: a hypervisor that skep
@@ -39,6 +36,9 @@ func Process(pid int) (Report, error) {
 	a := &linuxAudit{observed: o}
 	return a.rows().report("", pid), nil
 }
+
+// Jail is FreeBSD's.
+func Jail(string) ([]Report, error) { return nil, errors.ErrUnsupported }
 
 // linuxAudit compares one observation with what is promised. Without a plan
 // the promises are those that every cell makes.
@@ -95,13 +95,6 @@ func (a *linuxAudit) recorded(group string, id layer.ID, want string) {
 	default:
 		a.add(group, string(id), Recorded, want, string(d.Verdict)+": "+d.Detail)
 	}
-}
-
-func orWords(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // waived says whether the host or the cell file let a layer be absent.
@@ -215,13 +208,6 @@ func (a *linuxAudit) confined() {
 	default:
 		a.add(GroupEight, "capsicum", Missing, want, seen)
 	}
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }
 
 // identity: who the hypervisor is, and that nobody else is.
@@ -353,19 +339,6 @@ func (a *linuxAudit) room() {
 		a.add(GroupPlace, "environ", Extra, "empty", fmt.Sprintf("%d bytes", a.environ))
 	default:
 		a.add(GroupPlace, "environ", Seen, "empty", "empty")
-	}
-}
-
-// count is a row for how many of a thing are in reach.
-func (a *linuxAudit) count(id string, want int, got []string) {
-	w := strconv.Itoa(want)
-	switch {
-	case len(got) > want:
-		a.add(GroupPlace, id, Extra, w, fmt.Sprintf("%d: %s", len(got), summary(got)))
-	case len(got) < want:
-		a.add(GroupPlace, id, Missing, w, strconv.Itoa(len(got)))
-	default:
-		a.add(GroupPlace, id, Seen, w, w)
 	}
 }
 

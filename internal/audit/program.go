@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -12,6 +13,13 @@ import (
 // is one of Yes, No and Untold.
 type Program struct {
 	PIE, RELRO, BindNow, NXStack, Protector, SafeStack, CFI, IBT, SHSTK, Setuid Told
+	// RelroFrom and RelroTo are where the linker's tables lie that become
+	// read-only, counted from where the program is loaded; whole pages.
+	RelroFrom, RelroTo uint64
+	// Control are the marks by which a program opts out of FreeBSD's protections,
+	// elfctl(1); Controlled says whether it has any place for them.
+	Control    uint32
+	Controlled Told
 }
 
 // Told keeps "seen", "absent" and "cannot be told" apart.
@@ -52,7 +60,23 @@ const (
 	featureIBT = 1 << 0
 	featureSS  = 1 << 1
 	maxNote    = 64 << 10
+	page       = 4096
+
+	noteFreeBSD = "FreeBSD"
+	noteControl = 4 // NT_FREEBSD_FEATURE_CTL of sys/sys/elf_common.h
 )
+
+// optOuts are the bits of that note.
+var optOuts = []struct {
+	bit  uint32
+	what string
+}{
+	{1 << 0, "no ASLR"},
+	{1 << 1, "no implied PROT_MAX"},
+	{1 << 2, "no stack gap"},
+	{1 << 3, "needs memory that is writable and executable"},
+	{1 << 4, "addresses of 48 bits at most"},
+}
 
 // ReadProgram reads the headers of an ELF file.
 func ReadProgram(r io.ReaderAt) (Program, error) {
@@ -62,13 +86,25 @@ func ReadProgram(r io.ReaderAt) (Program, error) {
 	}
 	var p Program
 	interp, stackSeen := false, false
-	p.RELRO, p.IBT, p.SHSTK = No, No, No
+	p.RELRO, p.IBT, p.SHSTK, p.Controlled = No, No, No, No
+	loaded := uint64(1<<64 - 1)
+	for _, ph := range f.Progs {
+		if ph.Type == elf.PT_LOAD {
+			loaded = min(loaded, ph.Vaddr&^(page-1))
+		}
+	}
 	for _, ph := range f.Progs {
 		switch uint32(ph.Type) {
 		case uint32(elf.PT_INTERP):
 			interp = true
 		case gnuRelro:
 			p.RELRO = Yes
+			// The pages that the dynamic linker protects: libexec/rtld-elf/map_object.c.
+			p.RelroFrom, p.RelroTo = ph.Vaddr&^(page-1)-loaded, (ph.Vaddr+ph.Memsz)&^(page-1)-loaded
+		case uint32(elf.PT_NOTE):
+			if v, ok := control(ph, f.ByteOrder); ok {
+				p.Control, p.Controlled = v, Yes
+			}
 		case uint32(elf.PT_GNU_STACK):
 			stackSeen = true
 			p.NXStack = told(ph.Flags&elf.PF_X == 0)
@@ -160,6 +196,45 @@ func features(ph *elf.Prog, order binary.ByteOrder) (ibt, shstk Told) {
 		b = b[min(len(b), at+(desc+7)&^7):]
 	}
 	return No, No
+}
+
+// control reads NT_FREEBSD_FEATURE_CTL.
+func control(ph *elf.Prog, order binary.ByteOrder) (bits uint32, ok bool) {
+	b, err := io.ReadAll(io.LimitReader(ph.Open(), maxNote))
+	if err != nil {
+		return 0, false
+	}
+	for len(b) >= 12 {
+		name, desc, kind := int(order.Uint32(b)), int(order.Uint32(b[4:])), order.Uint32(b[8:])
+		at := 12 + (name+3)&^3
+		if name > maxNote || desc > maxNote || at+desc > len(b) {
+			return 0, false
+		}
+		if string(bytes.TrimRight(b[12:12+name], "\x00")) == noteFreeBSD && kind == noteControl && desc >= 4 {
+			return order.Uint32(b[at:]), true
+		}
+		b = b[min(len(b), at+(desc+3)&^3):]
+	}
+	return 0, false
+}
+
+// optOuts says which of FreeBSD's protections the program asks not to have.
+func (p Program) optOuts() string {
+	var all []string
+	for _, o := range optOuts {
+		if p.Control&o.bit != 0 {
+			all = append(all, o.what)
+		}
+	}
+	switch {
+	case p.Controlled == Untold:
+		return ""
+	case p.Controlled == No:
+		return "no mark of elfctl(1)"
+	case len(all) == 0:
+		return "opts out of nothing"
+	}
+	return "opts out: " + strings.Join(all, ", ")
 }
 
 // rows tells how the program was built. Skep promises none of it: the program

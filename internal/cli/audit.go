@@ -20,9 +20,10 @@ import (
 func (a *app) audit() *cobra.Command {
 	var asProgram bool
 	var pid int
+	var prison string
 	var watch time.Duration
 	cmd := &cobra.Command{
-		Use:   "audit NAME | --pid N",
+		Use:   "audit NAME | --pid N | --jail NAME",
 		Short: "Prove from outside what a live cell holds, and that it holds nothing else",
 		Long: `Read a live hypervisor from outside and compare it with the plan of its cell.
 What is missing fails the audit, and so does what is extra or cannot be told:
@@ -30,35 +31,86 @@ the status is then 5. The eight protections of the article of 2018 stand first,
 in its order. What no one outside can read was read back by the launcher before
 exec and is called recorded.
 
---pid judges a process that skep did not start by the same table.`,
+--pid judges a process that skep did not start by the same table. --jail judges
+each hypervisor that runs in a jail that skep did not make, such as one that was
+written by hand; it is FreeBSD's.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (pid != 0) == (len(args) == 1) || len(args) > 1 {
-				return usage("audit that: name one cell, or a process with --pid")
-			}
-			look := func() (audit.Report, error) { return audit.Process(pid) }
-			if pid == 0 {
-				look = func() (audit.Report, error) { return a.auditCell(args[0]) }
+			look, err := a.auditOf(args, pid, prison)
+			if err != nil {
+				return err
 			}
 			if watch > 0 {
 				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 				defer stop()
 				return a.watchAudit(ctx, look, watch, asProgram)
 			}
-			r, err := look()
+			all, err := look()
 			if err != nil {
-				if f := new(fault.Error); errors.As(err, &f) {
-					return err
-				}
-				return fault.Wrap(fault.Input, err, "", "audit that")
+				return auditFault(err)
 			}
-			return a.showAudit(r, asProgram)
+			return a.showAudits(all, asProgram)
 		},
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
 	cmd.Flags().IntVar(&pid, "pid", 0, "a process that skep did not start")
+	cmd.Flags().StringVar(&prison, "jail", "", "the hypervisors in a jail that skep did not make (FreeBSD)")
 	cmd.Flags().DurationVar(&watch, "watch", 0, "look again after each such pause, and say what has changed")
 	return cmd
+}
+
+// auditOf is what the arguments ask to look at: one cell, one process, or a
+// jail, which may hold several hypervisors.
+func (a *app) auditOf(args []string, pid int, prison string) (func() ([]audit.Report, error), error) {
+	asked := len(args)
+	for _, given := range []bool{pid != 0, prison != ""} {
+		if given {
+			asked++
+		}
+	}
+	if asked != 1 {
+		return nil, usage("audit that: name one cell, a process with --pid, or a jail with --jail")
+	}
+	if prison != "" {
+		return func() ([]audit.Report, error) { return audit.Jail(prison) }, nil
+	}
+	one := func() (audit.Report, error) { return audit.Process(pid) }
+	if pid == 0 {
+		one = func() (audit.Report, error) { return a.auditCell(args[0]) }
+	}
+	return func() ([]audit.Report, error) {
+		r, err := one()
+		return []audit.Report{r}, err
+	}, nil
+}
+
+// auditFault says of what could not be looked at what a person can do.
+func auditFault(err error) error {
+	if f := new(fault.Error); errors.As(err, &f) {
+		return err
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		return fault.Wrap(fault.Input, err, "jails are FreeBSD's; skep audit --pid N judges any process of this host", "audit that jail")
+	}
+	return fault.Wrap(fault.Input, err, "", "audit that")
+}
+
+// showAudits shows one report, or one for each hypervisor; the first that
+// fails is the one that is spoken of.
+func (a *app) showAudits(all []audit.Report, asProgram bool) error {
+	var failed error
+	for i, r := range all {
+		if i > 0 && !asProgram {
+			a.printf("\n")
+		}
+		if len(all) > 1 && !asProgram {
+			a.printf("process %d\n\n", r.PID)
+		}
+		if err := a.showAudit(r, asProgram); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
 }
 
 func (a *app) auditCell(arg string) (audit.Report, error) {
@@ -106,26 +158,37 @@ func (a *app) showAudit(r audit.Report, asProgram bool) error {
 }
 
 // watchAudit looks again and again and says what has changed, one line a row.
-func (a *app) watchAudit(ctx context.Context, look func() (audit.Report, error), pause time.Duration, asProgram bool) error {
-	before := map[string]audit.Row{}
+func (a *app) watchAudit(ctx context.Context, look func() ([]audit.Report, error), pause time.Duration, asProgram bool) error {
+	type key struct {
+		pid int
+		row string
+	}
+	before := map[key]audit.Row{}
 	good := true
 	for first := true; ; first = false {
-		r, err := look()
+		all, err := look()
 		if err != nil {
+			if first {
+				return auditFault(err)
+			}
 			return fault.Wrap(fault.Host, err, "", "go on watching")
 		}
 		if first {
-			if err := a.showAudit(r, asProgram); err != nil && !asProgram {
+			if err := a.showAudits(all, asProgram); err != nil && !asProgram {
 				a.fail(err)
 			}
 		}
-		for _, row := range r.Rows {
-			if was, ok := before[row.ID]; ok && was != row && (was.Verdict != row.Verdict || row.Verdict.Bad()) {
-				a.event(row, asProgram)
+		good = true
+		for _, r := range all {
+			for _, row := range r.Rows {
+				k := key{r.PID, row.ID}
+				if was, ok := before[k]; ok && was != row && (was.Verdict != row.Verdict || row.Verdict.Bad()) {
+					a.event(row, asProgram)
+				}
+				before[k] = row
 			}
-			before[row.ID] = row
+			good = good && r.OK
 		}
-		good = r.OK
 		select {
 		case <-ctx.Done():
 			if !good {

@@ -140,16 +140,8 @@ func (o order) exec() (step string, err error) {
 	if n, err := unix.Read(launcherFD, word[:]); err != nil || n != 1 {
 		return "wait for the keeper", unix.ECANCELED
 	}
-	if o.UID != 0 {
-		if err := unix.Setgroups(nil); err != nil {
-			return "drop groups", err
-		}
-		if err := unix.Setgid(o.GID); err != nil {
-			return "setgid", err
-		}
-		if err := unix.Setuid(o.UID); err != nil {
-			return "setuid", err
-		}
+	if err := o.become(); err != nil {
+		return "take its user and groups", err
 	}
 	for _, l := range o.Limits {
 		if err := limit(l); err != nil {
@@ -165,6 +157,21 @@ func (o order) exec() (step string, err error) {
 	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(firstKept+o.Kept), uintptr(^uint32(0)), 0)
 	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])))
 	return "exec " + o.Path, errno
+}
+
+// become takes the cell's group and user. Groups of whoever started skep are
+// dropped even where bhyve must be root.
+func (o order) become() error {
+	if err := unix.Setgroups(nil); err != nil {
+		return err
+	}
+	if err := unix.Setgid(o.GID); err != nil {
+		return err
+	}
+	if o.UID == 0 {
+		return nil
+	}
+	return unix.Setuid(o.UID)
 }
 
 // bare takes every right from a descriptor but that of being open: a lock needs

@@ -11,6 +11,7 @@ type Area struct {
 	Wired  bool   `json:"wired,omitempty"`
 	Offset uint64 `json:"offset,omitempty"`
 	ID     uint64 `json:"id,omitempty"` // the inode, of a file
+	Fsid   uint64 `json:"fsid,omitempty"`
 	Path   string `json:"path,omitempty"`
 }
 
@@ -50,6 +51,7 @@ const (
 	areaID     = 32
 	areaFlags  = 44
 	areaMode   = 56
+	areaFsid   = 88
 	areaPath   = 136
 
 	flagNoDump = 1 << 2 // KVME_FLAG_NOCOREDUMP
@@ -63,7 +65,7 @@ func ParseAreas(b []byte) ([]Area, error) {
 		all = append(all, Area{
 			From: r.u64(areaFrom), To: r.u64(areaTo), Type: AreaType(r.int(areaType)), Mode: r.int(areaMode),
 			NoDump: r.u32(areaFlags)&flagNoDump != 0, Wired: r.u32(areaFlags)&flagWired != 0,
-			Offset: r.u64(areaOffset), ID: r.u64(areaID), Path: r.text(areaPath, len(r)),
+			Offset: r.u64(areaOffset), ID: r.u64(areaID), Fsid: r.u64(areaFsid), Path: r.text(areaPath, len(r)),
 		})
 	})
 	return all, err

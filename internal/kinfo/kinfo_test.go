@@ -84,10 +84,10 @@ func TestParseFiles(t *testing.T) {
 }
 
 func TestParseAreas(t *testing.T) {
-	guest := newRaw(136+8).u32(4, 3).u64(8, 0x1000).u64(16, 0x3000).u64(24, 5).u64(32, 6).u32(44, 4|64).u32(56, 0x30003).text(136, "")
+	guest := newRaw(136+8).u32(4, 3).u64(8, 0x1000).u64(16, 0x3000).u64(24, 5).u64(32, 6).u64(88, 7).u32(44, 4|64).u32(56, 0x30003).text(136, "")
 	guard := newRaw(136+8).u32(4, 9).u64(8, 0x3000).u64(16, 0x4000)
 	all, err := ParseAreas(append(guest, guard...))
-	want := []Area{{From: 0x1000, To: 0x3000, Type: AreaSwap, Mode: 0x30003, NoDump: true, Wired: true, Offset: 5, ID: 6}, {From: 0x3000, To: 0x4000, Type: AreaGuard}}
+	want := []Area{{From: 0x1000, To: 0x3000, Type: AreaSwap, Mode: 0x30003, NoDump: true, Wired: true, Offset: 5, ID: 6, Fsid: 7}, {From: 0x3000, To: 0x4000, Type: AreaGuard}}
 	if diff := cmp.Diff(want, all); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

@@ -1,0 +1,175 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+
+	"skep/internal/store"
+)
+
+// bsdAudit compares one observation with what is promised. Without a plan the
+// promises are those that every cell makes.
+type bsdAudit struct {
+	judge
+	*bsdSeen
+	want *bsdWant
+}
+
+// judgeCell judges what was seen of a cell's process.
+func judgeCell(seen *bsdSeen, st store.State, resolve func(string) string) (Report, error) {
+	w, err := wantOf(st, resolve)
+	if err != nil {
+		return Report{}, err
+	}
+	a := &bsdAudit{bsdSeen: seen, want: w}
+	return a.rows().report(st.Name, seen.Proc.PID).loosened(st.Loosenings), nil
+}
+
+// judgeAny judges a process that nobody planned.
+func judgeAny(seen *bsdSeen) Report {
+	a := &bsdAudit{bsdSeen: seen}
+	return a.rows().report("", seen.Proc.PID)
+}
+
+func (a *bsdAudit) rows() *judge {
+	a.eight()
+	a.identity()
+	a.rights()
+	a.params()
+	a.room()
+	a.devices()
+	a.handles()
+	a.limit()
+	a.memory()
+	if a.Exe != nil {
+		a.Exe.rows(&a.judge)
+		a.told(GroupProgram, "feature-control", a.Exe.optOuts())
+		if !a.Exe.Same {
+			a.add(GroupProgram, "program", Unknown, "the file that the process was started from", a.Exe.Path+" is another file by now")
+		}
+	} else {
+		a.add(GroupProgram, "program", Unknown, "a readable ELF file", "cannot be read")
+	}
+	return &a.judge
+}
+
+// identity: who the hypervisor is, and that nobody else is.
+func (a *bsdAudit) identity() {
+	p := a.Proc
+	three := func(n int) string { return fmt.Sprintf("%d %d %d", n, n, n) }
+	uids, gids := fmt.Sprintf("%d %d %d", p.UID, p.RUID, p.SVUID), "cannot be read"
+	if len(p.Groups) > 0 {
+		gids = fmt.Sprintf("%d %d %d", p.Groups[0], p.RGID, p.SVGID)
+	}
+	switch {
+	case a.want != nil:
+		a.equal(GroupIdentity, "uid", three(a.want.bhyve.UID), uids)
+		a.equal(GroupIdentity, "gid", three(a.want.bhyve.GID), gids)
+	case p.UID == 0 && a.VmmCtl:
+		a.add(GroupIdentity, "uid", Missing, "not root", uids)
+	case p.UID == 0:
+		a.told(GroupIdentity, "uid", uids+": vmm(4) lets nobody but root make a VM here")
+	default:
+		a.add(GroupIdentity, "uid", Seen, "not root", uids)
+	}
+	var company []string
+	for _, c := range a.Company {
+		company = append(company, who(c))
+	}
+	if p.UID != 0 {
+		a.none(GroupIdentity, "uid-company", "no other process has its uid", company)
+	}
+	var groups []string
+	for i, g := range p.Groups {
+		if i > 0 && g != p.Groups[0] {
+			groups = append(groups, fmt.Sprint(g))
+		}
+	}
+	a.none(GroupIdentity, "groups", "no supplementary groups", groups)
+	a.companions()
+}
+
+// companions: nobody else is in the jail. The keeper enters it for a moment to
+// make a socket there or to end a VM, as a child of its own; bhyve has helpers
+// of its own where it serves a directory (casper(3), for names of users).
+func (a *bsdAudit) companions() {
+	var extra, known []string
+	for _, c := range a.Inside {
+		switch {
+		case a.want != nil && a.want.keeper != 0 && c.Parent == a.want.keeper:
+			known = append(known, who(c)+", the keeper's")
+		case a.want != nil && a.want.shares > 0 && a.descends(c.PID) && c.Capability:
+			known = append(known, who(c)+", bhyve's helper")
+		default:
+			extra = append(extra, who(c))
+		}
+	}
+	const want = "no other process in its jail"
+	switch {
+	case a.Proc.JID == 0:
+		a.add(GroupIdentity, "company", Missing, want, "it is in no jail: every process of the host")
+	case len(extra) > 0:
+		a.add(GroupIdentity, "company", Extra, want, summary(extra))
+	case len(known) > 0:
+		a.add(GroupIdentity, "company", Seen, want, "only "+summary(known))
+	default:
+		a.add(GroupIdentity, "company", Seen, want, want)
+	}
+}
+
+// descends says whether a process of the jail comes from the hypervisor.
+func (a *bsdAudit) descends(pid int) bool {
+	parents := map[int]int{}
+	for _, c := range a.Inside {
+		parents[c.PID] = c.Parent
+	}
+	for range len(parents) + 1 {
+		parent, ok := parents[pid]
+		if !ok {
+			return false
+		}
+		if parent == a.Proc.PID {
+			return true
+		}
+		pid = parent
+	}
+	return false
+}
+
+// rights: what the kernel would let it do.
+func (a *bsdAudit) rights() {
+	c := a.Controls
+	a.yes(GroupRights, "no-new-privs", "no new privileges by set-user-ID programs", c.PrivsFixed(), c.NoNewPrivs != nil, orNot(c.PrivsFixed(), "new privileges can be had"))
+	a.yes(GroupRights, "no-trace", "cannot be traced", c.Untraceable(), c.Trace != nil, orNot(c.Untraceable(), "can be traced"))
+	tracer := ""
+	if a.Proc.Traced {
+		tracer = "a debugger"
+	}
+	ktrace := ""
+	if f, ok := a.special(ktraceFile); ok {
+		ktrace = "ktrace(1), to " + orWords(f.Path, "a file without a name")
+	}
+	a.none(GroupRights, "tracers", "nobody traces it", nonEmpty(tracer, ktrace))
+	if f, ok := a.special(terminalFile); ok {
+		a.add(GroupRights, "terminal", Extra, "no controlling terminal", orWords(f.Path, "a terminal"))
+	} else {
+		a.yes(GroupRights, "terminal", "no controlling terminal", true, a.FilesRead, "")
+	}
+}
+
+func orNot(so bool, not string) string {
+	if so {
+		return ""
+	}
+	return not
+}
+
+func nonEmpty(all ...string) []string {
+	var kept []string
+	for _, s := range all {
+		if strings.TrimSpace(s) != "" {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}

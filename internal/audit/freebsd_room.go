@@ -1,0 +1,184 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"skep/internal/devfs"
+	"skep/internal/kinfo"
+)
+
+// room: what it can reach by a name.
+func (a *bsdAudit) room() {
+	a.roots()
+	a.mounts()
+	a.reach()
+	switch {
+	case !a.EnvRead:
+		a.add(GroupPlace, "environ", Unknown, "empty", "cannot be read")
+	case len(a.Env) > 0:
+		a.add(GroupPlace, "environ", Extra, "empty", summary(a.Env))
+	default:
+		a.add(GroupPlace, "environ", Seen, "empty", "empty")
+	}
+}
+
+// roots: root and jail are the room, and so is where it stands.
+func (a *bsdAudit) roots() {
+	if !a.FilesRead {
+		a.add(GroupPlace, "root", Unknown, "a root of its own", "cannot be read")
+		return
+	}
+	root, jailed := a.special(kinfo.Root)
+	at, _ := a.special(kinfo.Jail)
+	cwd, _ := a.special(kinfo.CWD)
+	want := a.Room.Root
+	if a.want != nil {
+		want = a.want.root()
+	}
+	seen := fmt.Sprintf("root %s, jail's root %s, directory %s", orWords(root.Path, "?"), orWords(at.Path, "none"), orWords(cwd.Path, "?"))
+	in := cwd.Path == want || strings.HasPrefix(cwd.Path, strings.TrimSuffix(want, "/")+"/")
+	so := jailed && want != "" && want != "/" && root.Path == want && at.Path == want && in
+	a.yes(GroupPlace, "root", orWords(want, "a root of its own"), so, true, seen)
+	if a.want != nil && !a.want.tree.Existing {
+		a.yes(GroupPlace, "root-flags", "nobody can make anything in the root", a.Room.Flags&immutable != 0, a.Room.MountRead,
+			orNot(a.Room.Flags&immutable != 0, "it is not immutable (schg)"))
+	}
+}
+
+// mounts compares what is mounted on the root and below it.
+func (a *bsdAudit) mounts() {
+	switch {
+	case a.Proc.JID == 0:
+		a.add(GroupPlace, "mounts", Missing, "those of a room", "all of the host's")
+		return
+	case !a.Room.MountRead:
+		a.add(GroupPlace, "mounts", Unknown, "those of a room", "cannot be read")
+		return
+	case a.want == nil:
+		a.anyMounts()
+		return
+	}
+	wanted := a.want.mountTable()
+	var extra, missing, loose, points []string
+	left := slices.Clone(wanted)
+	for _, m := range a.Room.Mounts {
+		i := slices.IndexFunc(left, func(w wantedMount) bool { return w.on == m.On && w.kind == m.Kind })
+		if i < 0 {
+			// An existing tree may have mounts of its own; the file asked for it.
+			if !a.want.tree.Existing {
+				extra = append(extra, fmt.Sprintf("%s on %s", m.Kind, m.On))
+			}
+			continue
+		}
+		points = append(points, m.Kind)
+		if lacks := left[i].flags &^ m.Flags; lacks != 0 {
+			loose = append(loose, m.On+" is not "+flagNames(lacks))
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	for _, w := range left {
+		missing = append(missing, fmt.Sprintf("%s on %s", w.kind, w.on))
+	}
+	want := fmt.Sprintf("%d", len(wanted))
+	switch {
+	case len(extra) > 0:
+		a.add(GroupPlace, "mounts", Extra, want, summary(extra))
+	case len(missing) > 0:
+		a.add(GroupPlace, "mounts", Missing, want, "not mounted: "+summary(missing))
+	default:
+		a.add(GroupPlace, "mounts", Seen, want, want+": "+summary(points))
+	}
+	a.none(GroupPlace, "mount-flags", "nosuid, noexec but for the root, and read-only where the file says", loose)
+}
+
+// anyMounts: a jail of somebody else's should have what every room has.
+func (a *bsdAudit) anyMounts() {
+	own := false
+	var loose, points []string
+	for _, m := range a.Room.Mounts {
+		own = own || m.On == a.Room.Root
+		points = append(points, m.Kind+" on "+m.On)
+		lacks := mntNoSUID &^ m.Flags
+		if m.Kind != "devfs" {
+			lacks |= mntReadOnly &^ m.Flags
+		}
+		if lacks != 0 {
+			loose = append(loose, m.On+" is not "+flagNames(lacks))
+		}
+	}
+	a.yes(GroupPlace, "mounts", "a root that is a mount of its own", own, true, orWords(summary(points), "its root is a directory of the host's file systems"))
+	a.none(GroupPlace, "mount-flags", "read-only, nosuid", loose)
+}
+
+func flagNames(flags uint64) string {
+	var all []string
+	for _, f := range []struct {
+		bit  uint64
+		name string
+	}{{mntReadOnly, "read-only"}, {mntNoSUID, "nosuid"}, {mntNoExec, "noexec"}} {
+		if flags&f.bit != 0 {
+			all = append(all, f.name)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// reach: files in the room.
+func (a *bsdAudit) reach() {
+	switch {
+	case a.Proc.JID == 0:
+		a.add(GroupPlace, "files", Missing, "0", "all of the host's")
+		return
+	case !a.Room.FilesRead:
+		a.add(GroupPlace, "files", Unknown, "0", "cannot be read")
+		return
+	case a.want == nil:
+		a.count("files", 0, a.Room.Files)
+		return
+	case a.want.tree.Existing:
+		a.told(GroupPlace, "files", fmt.Sprintf("%d of %s, as the cell file asks", len(a.Room.Files), a.want.tree.Path))
+		return
+	}
+	planned := a.want.files()
+	var extra []string
+	for _, f := range a.Room.Files {
+		if !slices.Contains(planned, f) && !a.want.shown(f) {
+			extra = append(extra, f)
+		}
+	}
+	var missing []string
+	for _, p := range planned {
+		if !slices.Contains(a.Room.Files, p) {
+			missing = append(missing, p)
+		}
+	}
+	want := fmt.Sprint(len(planned))
+	switch {
+	case len(extra) > 0:
+		a.add(GroupPlace, "files", Extra, want, fmt.Sprintf("%d more: %s", len(extra), summary(extra)))
+	case len(missing) > 0:
+		a.add(GroupPlace, "files", Missing, want, "not there: "+summary(missing))
+	default:
+		a.add(GroupPlace, "files", Seen, want, orWords(want+orBlank(planned), "0"))
+	}
+}
+
+func orBlank(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return ": " + summary(list)
+}
+
+// devices are the nodes but for their directories.
+func devices(nodes []devfs.Node) []string {
+	var all []string
+	for _, n := range nodes {
+		if n.Kind != devfs.Directory {
+			all = append(all, n.Path)
+		}
+	}
+	return all
+}
