@@ -200,10 +200,12 @@ func (a *bsdAudit) directoryKind(f kinfo.File) string {
 		if !m.Dir || f.Path != a.want.inRoom(m.Room) {
 			continue
 		}
-		if strings.HasPrefix(m.Room, "/share/") {
+		switch {
+		case strings.HasPrefix(m.Room, "/share/"):
 			return "share"
+		case strings.HasPrefix(m.Room, "/usr/share/bhyve/"):
+			return "debugger's files"
 		}
-		return "debugger's files"
 	}
 	return ""
 }

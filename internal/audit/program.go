@@ -204,6 +204,10 @@ func control(ph *elf.Prog, order binary.ByteOrder) (bits uint32, ok bool) {
 	if err != nil {
 		return 0, false
 	}
+	return controlIn(b, order)
+}
+
+func controlIn(b []byte, order binary.ByteOrder) (bits uint32, ok bool) {
 	for len(b) >= 12 {
 		name, desc, kind := int(order.Uint32(b)), int(order.Uint32(b[4:])), order.Uint32(b[8:])
 		at := 12 + (name+3)&^3

@@ -15,45 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// auditReport is what programs read of an audit.
-type auditReport struct {
-	Version int  `json:"version"`
-	OK      bool `json:"ok"`
-	Rows    []struct{ ID, Want, Seen, Verdict string }
-}
-
-func (l *lab) audit(want int, name string) auditReport {
-	l.t.Helper()
-	r := l.skep("audit", "--json", name)
-	var rep auditReport
-	if err := json.Unmarshal([]byte(r.out), &rep); err != nil {
-		l.t.Fatalf("audit --json: %v\n%s", err, r)
-	}
-	if r.code != want {
-		var bad []string
-		for _, row := range rep.Rows {
-			if row.Verdict != "seen" && row.Verdict != "recorded" {
-				bad = append(bad, fmt.Sprintf("%s is %s: %s", row.ID, row.Verdict, row.Seen))
-			}
-		}
-		l.t.Fatalf("audit ended with %d, want %d: %s", r.code, want, strings.Join(bad, "; "))
-	}
-	if rep.Version != 1 || rep.OK != (want == 0) {
-		l.t.Errorf("version %d, ok %v", rep.Version, rep.OK)
-	}
-	return rep
-}
-
-// verdict is that of one row.
-func (r auditReport) verdict(id string) string {
-	for _, row := range r.Rows {
-		if row.ID == id {
-			return row.Verdict
-		}
-	}
-	return "no such row"
-}
-
 // The audit is worth something only if it notices: each tampering is undone
 // again, and the audit is good before and after.
 func TestAuditNoticesEveryTampering(t *testing.T) {
@@ -264,6 +225,20 @@ func mountInto(t *testing.T, pid int) func() {
 	return func() {
 		if err := enter(func() error { return unix.Unmount("/", unix.MNT_DETACH) }); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Jails are FreeBSD's; here the flag says so and what to do instead.
+func TestAuditOfAJail(t *testing.T) {
+	l := newLab(t)
+	r := l.skep("audit", "--jail", "web")
+	if r.code != 2 || !strings.Contains(r.err, "jails are FreeBSD's") || !strings.Contains(r.err, "--pid") {
+		t.Error(r)
+	}
+	for _, args := range [][]string{{"audit"}, {"audit", "a", "b"}, {"audit", "a", "--pid", "1"}, {"audit", "--jail", "a", "--pid", "1"}} {
+		if r := l.skep(args...); r.code != 2 {
+			t.Errorf("%v: %s", args, r)
 		}
 	}
 }
