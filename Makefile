@@ -5,6 +5,7 @@
 #   make test       all tests; as root more of them can run
 #   make bench      what the jail costs, against a bare QEMU
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
+#   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
 #   make install    PREFIX and DESTDIR as usual
 
@@ -17,6 +18,7 @@ BIN = bin/skep
 # One package after the other: some look at the whole host, some change it.
 TESTFLAGS = -p 1 -timeout 20m ./...
 BENCHFLAGS =
+PEERFLAGS =
 # For make soak.
 MINUTES = 10
 SEED =
@@ -51,6 +53,14 @@ lint: vet
 bench: build
 	$(GO) run ./internal/bench -skep $(BIN) $(BENCHFLAGS)
 
+# The attempts of skep drill in a cell and in other sandboxes, in a throwaway host: root's.
+# PEERFLAGS=-summary prints the table of docs/security.md, -json all of it.
+drill-peers:
+	@sh scripts/deps peers
+	@mkdir -p bin
+	@$(GO) build -o bin/drill-peers ./internal/drill/peers
+	@bin/drill-peers $(PEERFLAGS)
+
 # All of it that a FreeBSD machine can test, to be run there without Go, packages or a network.
 freebsd-kit:
 	GO='$(GO)' sh scripts/freebsd-kit dist/skep-freebsd-amd64.tar
@@ -75,4 +85,4 @@ uninstall:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench security-table soak freebsd-kit install uninstall clean
+.PHONY: all build demo deps test vet lint bench drill-peers security-table soak freebsd-kit install uninstall clean

@@ -28,3 +28,11 @@ func Apart(*exec.Cmd) error { return errUnsupported }
 
 // Furnish prepares a throwaway host.
 func Furnish() error { return errUnsupported }
+
+// FurnishPeers gives a throwaway host what other sandboxes ask for.
+func FurnishPeers() error { return errUnsupported }
+
+// Peers makes the attempts in a cell and in other sandboxes; on this system it cannot yet.
+func Peers(context.Context, Config, ...string) (Comparison, error) {
+	return Comparison{}, errUnsupported
+}

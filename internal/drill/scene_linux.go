@@ -18,6 +18,15 @@ import (
 	"skep/internal/plan"
 )
 
+// A body is the process that the attacker is.
+type body interface {
+	Pid() int // on the host
+	Kill() error
+	Done() <-chan struct{}
+	Wait(context.Context) (jail.Exit, error)
+	Release() error
+}
+
 // A Scene is one attacker in one jail.
 type Scene struct {
 	*session
@@ -25,8 +34,9 @@ type Scene struct {
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
 	Spec      jail.Spec
-	Proc      *jail.Process
-	KVM       *machine // what a hypervisor has of KVM once its guest runs; nil without KVM
+	Proc      body
+	jailed    *jail.Process // the same, in a jail of ours; nil in a peer's
+	KVM       *machine      // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
 	bound     jail.Limit // set by the keeper once the guest is prepared
 	measuring bool       // layers are missing on purpose: nothing is left out for want of one
@@ -45,11 +55,12 @@ func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
 		return nil, errors.New("the plan has no socket for orders")
 	}
 	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, bound: d.stage.Bound}
-	var err error
-	if s.Proc, err = d.bait.careless(func() (*jail.Process, error) { return jail.Start(ctx, spec) }); err != nil {
+	proc, err := careless(d.bait, func() (*jail.Process, error) { return jail.Start(ctx, spec) })
+	if err != nil {
 		return nil, err
 	}
-	if err = d.stage.Started(s.Proc); err == nil {
+	s.Proc, s.jailed = proc, proc
+	if err = d.stage.Started(proc); err == nil {
 		conn, derr := keeper.DialUnix(socket.Spec.(*plan.Socket).Path)
 		if err = derr; err == nil {
 			if s.session, err = meet(conn); err != nil {
@@ -67,7 +78,7 @@ func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
 
 // careless starts something as a caller would who has his addresses fixed for debugging and keys in
 // his keyring.
-func (b *Bait) careless(start func() (*jail.Process, error)) (*jail.Process, error) {
+func careless[T any](b *Bait, start func() (T, error)) (T, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if old, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno == 0 {
@@ -82,18 +93,21 @@ func (b *Bait) careless(start func() (*jail.Process, error)) (*jail.Process, err
 // prepare does what the keeper does once the guest is prepared: the start is over, the room is
 // emptied.
 func (s *Scene) prepare(ctx context.Context) error {
+	if s.jailed == nil {
+		return nil // nobody else has a start to end or a room to empty
+	}
 	s.KVM = s.openKVM()
-	if err := s.Proc.Seal(); err != nil {
+	if err := s.jailed.Seal(); err != nil {
 		return err
 	}
 	s.sealed = true
 	if s.measuring {
 		// It is set, or left out, with the layer; see only.
-	} else if err := s.Proc.Limit(s.bound); err != nil {
+	} else if err := s.jailed.Limit(s.bound); err != nil {
 		return err
 	}
 	if s.on(layer.EmptyRoom) && s.on(layer.PrivateRoot) {
-		if err := s.Proc.Empty(ctx); err != nil {
+		if err := s.jailed.Empty(ctx); err != nil {
 			return err
 		}
 	}
@@ -124,6 +138,18 @@ func (s *Scene) planned() map[int]string {
 		}
 	}
 	return fds
+}
+
+// needHanded leaves an attempt to those who are handed that descriptor: a peer is not.
+func needHanded(name string) func(*Scene) (string, bool) {
+	return func(s *Scene) (string, bool) {
+		for _, fd := range s.Spec.FDs {
+			if fd.Name == name {
+				return "", true
+			}
+		}
+		return "it is handed no such descriptor", false
+	}
 }
 
 // handed is the number of one of them.

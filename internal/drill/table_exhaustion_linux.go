@@ -28,9 +28,9 @@ var exhaustionAttempts = []Attempt{
 	{ID: "processor", Tries: "use more of the processor than it may",
 		By: "cgroup-cpu", Want: "throttled", Single: "nothing else counts time", Needs: granted(layer.CgroupCPU), Do: well(processor)},
 	{ID: "console-log", Tries: "fill the host's disk by way of the console's log",
-		By: "rlimits", Want: "EFBIG | cut", Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Scene) uint64 { return uint64(handed("console-log")(s).(int)) }))},
+		By: "rlimits", Want: "EFBIG | cut", Needs: needHanded("console-log"), Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Scene) uint64 { return uint64(handed("console-log")(s).(int)) }))},
 	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words",
-		By: "", Want: "cut | EAGAIN", NoControl: "the keeper, which is no layer, drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Scene) uint64 { return 2 }))},
+		By: "", Want: "cut | EAGAIN", Needs: needHanded("console-log"), NoControl: "the keeper, which is no layer, drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Scene) uint64 { return 2 }))},
 	{ID: "disk", Tries: "let a disk of its own grow",
 		By: "rlimits", Want: "EFBIG", Single: "the image is its own; only its size is bounded", Needs: needDisk, Do: well(growDisk)},
 }
@@ -64,7 +64,14 @@ func well(try func(*Scene) Outcome) code {
 
 func (s *Scene) jailPlan() *plan.Jail { return plan.Specs[*plan.Jail](s.Plan)[0] }
 
+// wide are the numbers that a peer has to stop at: it may bound what it runs less closely than a cell,
+// as its programs are of every kind, and what is tried is whether it bounds it at all.
+var wide = map[string]int{"nproc": 1024, "nofile": 4096}
+
 func (s *Scene) limit(name string) int {
+	if s.jailed == nil {
+		return wide[name]
+	}
 	for _, l := range s.jailPlan().Rlimits {
 		if l.Name == name {
 			return int(l.Value)

@@ -144,7 +144,11 @@ func openByHandle(s *Scene) Outcome {
 	}
 	// The log may lie on another file system than the bait; the leaked descriptor does not.
 	last := stopped(absent)
-	for _, fd := range []any{s.Bait.leaks[0], handed("console-log")(s)} {
+	by := []any{s.Bait.leaks[0]}
+	if _, ok := needHanded("console-log")(s); ok {
+		by = append(by, handed("console-log")(s))
+	}
+	for _, fd := range by {
 		r := s.call(unix.SYS_OPEN_BY_HANDLE_AT, fd, s.Bait.handle, unix.O_RDONLY)
 		if r.errno == unix.EBADF || r.errno == unix.ESTALE {
 			last = attempt{}.judge(r)

@@ -26,7 +26,7 @@ var memoryAttempts = []Attempt{
 	{ID: "map-x", Tries: "map executable memory",
 		By: "", Want: "ENOSYS", Single: singlePhase, Do: try(unix.SYS_MMAP, 0, 4096, rx, anonymous, none, 0)},
 	{ID: "map-file-x", Tries: "map a file that it holds as a program",
-		By: "", Want: "ENOSYS", Single: singlePhase, Do: try(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_PRIVATE, handed("flash-code"), 0)},
+		By: "", Want: "ENOSYS", Single: singlePhase, Needs: needHanded("flash-code"), Do: try(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_PRIVATE, handed("flash-code"), 0)},
 	{ID: "map-memfd-twice", Tries: "map a file in memory twice: once to write, once to execute",
 		By: "two-phases", Want: "ENOSYS", Single: singlePhase, Do: code(mapTwice)},
 	{ID: "shm-x", Tries: "attach shared memory as executable",

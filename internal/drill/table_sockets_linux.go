@@ -3,6 +3,8 @@ package drill
 import (
 	"encoding/binary"
 	"net"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +15,7 @@ var socketAttempts = []Attempt{
 	{ID: "tcp", Tries: "connect to a service of the host by TCP",
 		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Scene) []byte { return inet(s.Bait.tcp.Addr()) })},
 	{ID: "udp", Tries: "send to a service of the host by UDP",
-		By: "network-namespace seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_DGRAM, func(s *Scene) []byte { return inet(s.Bait.udp.LocalAddr()) })},
+		By: "network-namespace seccomp", Want: "EPERM", Do: code(sendUDP)},
 	{ID: "metadata", Tries: "ask the cloud's metadata address, 169.254.169.254",
 		By: "network-namespace landlock seccomp", Want: "EPERM",
 		Do: connecting(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Scene) []byte { return inet(&net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}) },
@@ -39,7 +41,7 @@ var socketAttempts = []Attempt{
 	{ID: "socketpair", Tries: "make sockets to stuff with descriptors",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, space(8))},
 	{ID: "rebind", Tries: "give the socket that it listens on another address",
-		By: "", Want: "EPERM", NoControl: "no kernel gives a socket a second name", Do: code(rebind)},
+		By: "", Want: "EPERM", Needs: needHanded(orderSocket), NoControl: "no kernel gives a socket a second name", Do: code(rebind)},
 	{ID: "forged-credentials", Tries: "say that it is another process of another user",
 		By: "user-namespace pid-namespace own-uid capabilities", Want: "EINVAL", Do: code(forge)},
 }
@@ -55,6 +57,25 @@ func connecting(family, kind int, address func(*Scene) []byte, past ...unix.Errn
 		to := address(s)
 		return attempt{past: past}.judge(s.call(unix.SYS_CONNECT, r.value, to, len(to)))
 	}
+}
+
+// sendUDP sends and looks whether it arrives: to name an address is no more than that, and a network of
+// its own has one by the same name.
+func sendUDP(s *Scene) Outcome {
+	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	defer s.call(unix.SYS_CLOSE, r.value)
+	to := inet(s.Bait.udp.LocalAddr())
+	if o, failed := s.call(unix.SYS_SENDTO, r.value, "x", 1, 0, to, len(to)).failed(); failed {
+		return o
+	}
+	_ = s.Bait.udp.SetReadDeadline(time.Now().Add(time.Second / 2))
+	if n, _, err := s.Bait.udp.ReadFrom(make([]byte, 8)); err != nil || n == 0 {
+		return stopped(absent)
+	}
+	return escaped("it arrives")
 }
 
 // inet is a struct sockaddr_in.
@@ -94,7 +115,7 @@ func listen(s *Scene) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_LISTEN, r.value, 1))
 }
 
-// netlink asks for addresses. A network of its own has none, as its one device is down.
+// netlink asks for addresses.
 func netlink(s *Scene) Outcome {
 	r := s.call(unix.SYS_SOCKET, unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if o, failed := r.failed(); failed {
@@ -113,8 +134,31 @@ func netlink(s *Scene) Outcome {
 	if o, failed := got.failed(); failed {
 		return o
 	}
-	if kind := binary.LittleEndian.Uint16(s.get(buf, 16)[4:]); kind == unix.RTM_NEWADDR {
-		return escaped("it has an address")
+	messages, err := syscall.ParseNetlinkMessage(s.get(buf, int(got.value)))
+	if err != nil {
+		return stopped(absent)
+	}
+	var seen []net.IP
+	for _, m := range messages {
+		if m.Header.Type != unix.RTM_NEWADDR {
+			continue
+		}
+		attributes, _ := syscall.ParseNetlinkRouteAttr(&m)
+		for _, a := range attributes {
+			if a.Attr.Type == unix.IFA_ADDRESS {
+				seen = append(seen, net.IP(a.Value))
+			}
+		}
+	}
+	return hostAddress(seen)
+}
+
+// hostAddress: the loopback address of a network of its own tells nothing of the host.
+func hostAddress(seen []net.IP) Outcome {
+	for _, ip := range seen {
+		if !ip.IsLoopback() {
+			return escaped("it sees the address " + ip.String())
+		}
 	}
 	return stopped(absent)
 }
@@ -126,14 +170,18 @@ func addresses(s *Scene) Outcome {
 		return o
 	}
 	defer s.call(unix.SYS_CLOSE, r.value)
-	conf := s.put(words(1024, s.put(make([]byte, 1024))))
+	const size = 40 // of a struct ifreq, whose address is at 16, a sockaddr_in with its own at 4
+	list := s.put(make([]byte, 16*size))
+	conf := s.put(words(16*size, list))
 	if o, failed := s.call(unix.SYS_IOCTL, r.value, unix.SIOCGIFCONF, conf).failed(); failed {
 		return o
 	}
-	if n := le32(s.get(conf, 4)); n > 0 {
-		return escaped("it has an address")
+	n := min(int(le32(s.get(conf, 4))), 16*size)
+	var seen []net.IP
+	for b := s.get(list, n); len(b) >= size; b = b[size:] {
+		seen = append(seen, net.IP(b[20:24]))
 	}
-	return stopped(absent)
+	return hostAddress(seen)
 }
 
 func rebind(s *Scene) Outcome {

@@ -1,0 +1,103 @@
+package drill
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// The subjects. Each gets what its manual offers for running one program that nobody trusts, as far as
+// that is a matter of an option and not of a policy written for this one program: a cell's is written
+// for a hypervisor, theirs have to fit every program. Where the issue says "default", it is the default.
+//
+// All show the host's /usr, as an image would hold a hypervisor and its libraries.
+var subjects = []subject{
+	{name: "plain-user", orders: 1, user: true,
+		words: func(r peerRoom) []string { return []string{r.program} }},
+	{name: "bwrap", orders: 1, program: "bwrap", release: []string{"bwrap", "--version"}, user: true, inside: attackerInside,
+		// Everything that it can unshare and drop, no home, no variable, no terminal.
+		words: func(r peerRoom) []string {
+			return []string{"bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "room",
+				"--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+				"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--ro-bind", r.program, attackerInside, attackerInside}
+		}},
+	{name: "firejail", orders: 1, program: "firejail", release: []string{"firejail", "--version"}, user: true,
+		// Its own profile for QEMU, and what that leaves open and an option closes.
+		words: func(r peerRoom) []string {
+			return []string{"firejail", "--quiet", "--profile=" + firejailProfile, "--net=none", "--private", "--private-dev", "--ipc-namespace", r.program}
+		},
+		prepare: needProfile},
+	{name: "runc", orders: 3, program: "runc", release: []string{"runc", "--version"}, inside: attackerInside,
+		// What runc spec writes, with the program and /usr put in.
+		words: func(r peerRoom) []string {
+			return []string{"runc", "--root", r.dir + "/state", "run", "--preserve-fds", "1", "--bundle", r.dir, runcName}
+		},
+		prepare: bundle,
+		clean: func(r peerRoom) {
+			_ = exec.Command("runc", "--root", r.dir+"/state", "delete", "--force", runcName).Run()
+		}},
+	{name: "nspawn", orders: 1, program: "systemd-nspawn", release: []string{"systemd-nspawn", "--version"}, inside: attackerInside,
+		// A root of its own, users and a network of its own, no new privileges.
+		words: func(r peerRoom) []string {
+			return []string{"systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--settings=no", "--directory=" + r.root(), "--read-only", "--bind-ro=/usr",
+				"--private-network", "--private-users=1879048192:65536", "--no-new-privileges=yes", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", attackerInside}
+		},
+		prepare: peerRoom.makeRoot},
+}
+
+const (
+	firejailProfile = "/etc/firejail/qemu-system-x86_64.profile"
+	runcName        = "skep-drill-peer"
+)
+
+func needProfile(peerRoom) error {
+	if _, err := os.Stat(firejailProfile); err != nil {
+		return errors.New("its profile for QEMU is not installed; scripts/deps peers installs it")
+	}
+	return nil
+}
+
+// makeRoot makes a root with the attacker and places for the host's /usr and the kernel's file systems.
+func (r peerRoom) makeRoot() error {
+	var err error
+	for _, dir := range []string{"usr", "proc", "sys", "dev", "tmp", "run", "etc", "var"} {
+		err = errors.Join(err, os.MkdirAll(filepath.Join(r.root(), dir), 0o755))
+	}
+	for _, dir := range []string{"bin", "sbin", "lib", "lib64"} {
+		err = errors.Join(err, os.Symlink("usr/"+dir, filepath.Join(r.root(), dir)))
+	}
+	return errors.Join(err, os.WriteFile(r.inRoot(), attackers[arch], 0o755), os.Chmod(r.inRoot(), 0o755))
+}
+
+// bundle has runc write its default configuration and changes what is to be run, and from which root.
+func bundle(r peerRoom) error {
+	if err := r.makeRoot(); err != nil {
+		return err
+	}
+	if out, err := exec.Command("runc", "spec", "--bundle", r.dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("runc spec: %w: %.200s", err, out)
+	}
+	file := filepath.Join(r.dir, "config.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var config map[string]any
+	if err := json.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	process, ok := config["process"].(map[string]any)
+	mounts, also := config["mounts"].([]any)
+	if !ok || !also {
+		return errors.New("runc spec writes what the drill does not know")
+	}
+	process["terminal"], process["args"] = false, []string{attackerInside, "", ""}
+	config["mounts"] = append(mounts, map[string]any{"destination": "/usr", "type": "bind", "source": "/usr", "options": []string{"bind", "ro", "nosuid", "nodev"}})
+	if text, err = json.Marshal(config); err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o600)
+}
