@@ -3,6 +3,7 @@ package jail
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -126,6 +127,9 @@ func coreScheduling() layer.Probe {
 		return layer.Probe{State: layer.Moot, Detail: "no core runs two threads"}
 	}
 	cookie := new(uint64)
+	var pinned runtime.Pinner // on the heap, where it stays
+	pinned.Pin(cookie)
+	defer pinned.Unpin()
 	return mootIf(prctl(unix.PR_SCHED_CORE, unix.PR_SCHED_CORE_GET, 0, unix.PR_SCHED_CORE_SCOPE_THREAD, uintptr(unsafe.Pointer(cookie))),
 		unix.ENODEV, "no core runs two threads")
 }

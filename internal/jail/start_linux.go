@@ -99,7 +99,12 @@ var namespaces = []struct {
 }
 
 func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
+	// The kernel writes to where it lies: pinned it lies on the heap, and not on a stack that may move
+	// before the call is made.
 	pidfd := new(int32)
+	var pinned runtime.Pinner
+	pinned.Pin(pidfd)
+	defer pinned.Unpin()
 	args := &cloneArgs{
 		Flags:      unix.CLONE_PIDFD | unix.CLONE_CLEAR_SIGHAND,
 		PidFD:      uint64(uintptr(unsafe.Pointer(pidfd))),
@@ -115,7 +120,6 @@ func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
 		args.Cgroup = uint64(v2.Fd())
 	}
 	pid, joined, err := program.forkWithin(args, spec.Cgroups.V1Procs)
-	runtime.KeepAlive(pidfd)
 	runtime.KeepAlive(spec.Cgroups.V2)
 	if err != nil {
 		return nil, explain(cloneError(err))
