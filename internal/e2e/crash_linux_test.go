@@ -79,11 +79,11 @@ func (l *lab) dieAt(at string) (died bool) {
 	r := l.skep("up", "c")
 	died = r.code != 0
 	if !died {
-		// A keeper that comes to its end writes how; one that dies on the way
-		// does not.
-		before := l.ended("c")
+		// A keeper that comes to its end writes how; of one that dies on the way
+		// show says that it has died, and once it is swept that it had.
 		l.skep("down", "c")
-		died = l.ended("c").Equal(before)
+		reason := l.show("c").Reason
+		died = strings.Contains(reason, "its keeper has died") || strings.Contains(reason, "its keeper had died")
 	}
 	l.env = l.env[:len(l.env)-1]
 	swept := l.must(0, "sweep")
@@ -91,16 +91,6 @@ func (l *lab) dieAt(at string) (died bool) {
 		l.t.Fatalf("after death at %s there is left: %s\nthe sweep said %s", at, strings.Join(left, ", "), swept)
 	}
 	return died
-}
-
-// ended is when a keeper last wrote how the cell came to its end.
-func (l *lab) ended(name string) time.Time {
-	l.t.Helper()
-	info, err := os.Stat(l.path("state/cells/" + name + "/last.json"))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return info.ModTime()
 }
 
 // dieSweeping kills keeper, and then the sweeper at a point; the next sweep

@@ -138,6 +138,20 @@ func TestDeadKeeperIsToldAndCleared(t *testing.T) {
 	// One of many threads is the last to go.
 	eventually(t, slow, "show says crashed", func() bool { return l.show("hello").State == "crashed" })
 	l.must(0, "sweep")
+	if s := l.show("hello"); s.State != "crashed" || !strings.Contains(s.Reason, "its keeper had died") {
+		t.Errorf("after the sweep it is %s: %s", s.State, s.Reason)
+	}
+	l.nothingLeft()
+
+	// The keeper alone, and nobody takes the guest up again before a sweep.
+	l.must(0, "up", "hello")
+	c = l.show("hello")
+	_ = unix.Kill(c.KeeperPID, unix.SIGKILL)
+	eventually(t, slow, "the keeper is gone", func() bool { return gone(c.KeeperPID) })
+	l.must(0, "sweep")
+	if s := l.show("hello"); s.State != "crashed" || !strings.Contains(s.Reason, "ended by a sweep") {
+		t.Errorf("after the sweep of a guest without keeper it is %s: %s", s.State, s.Reason)
+	}
 	l.nothingLeft()
 }
 

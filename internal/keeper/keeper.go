@@ -274,14 +274,8 @@ func (k *Keeper) finish(p store.Phase, reason string, code fault.Code) {
 	if k.server != nil {
 		k.server.close()
 	}
-	last := k.state
-	last.State, last.Reason, last.Since = p, reason, time.Now().UTC()
+	last := ended(k.state, p, reason, k.Store.StateDir(k.Cell.Name))
 	last.End, last.ExitCode = string(k.outcome.End.Kind), int(code)
-	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Room, last.Screen = 0, 0, 0, -1, -1, nil, ""
-	last.Plan, last.Cell = nil, nil
-	if p == store.Crashed || p == store.OnHold {
-		last.LastConsole, last.LastWords = lastLines(k.Store.StateDir(k.Cell.Name))
-	}
 	// A start that failed for want of a place to write to has said so.
 	if err := k.Store.WriteLast(last); err != nil && !(p == store.Stopped && code == fault.Host) {
 		k.Notify(err.Error())

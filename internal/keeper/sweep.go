@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"skep/internal/store"
 )
@@ -44,6 +45,8 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 		// A damaged line in the middle: what was read before it is still true.
 		err = fmt.Errorf("%s: %w", s.JournalPath(name), err)
 	}
+	st, _, _ := s.ReadState(name)
+	lived := Alive(st)
 	t := sweeper(boot == bootID())
 	var errs []error
 	for i := len(open) - 1; i >= 0; i-- {
@@ -59,8 +62,37 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	if len(errs) > 0 {
 		return out, errors.Join(errs...)
 	}
+	remember(s, st, lived, boot == bootID())
 	if rerr := s.RemoveRunDir(name); rerr != nil {
 		return out, rerr
 	}
 	return out, err
+}
+
+// remember writes how the life of a cell ended whose keeper could not: without
+// it the last one that did would be remembered. Where it cannot be written the
+// sweep matters more.
+func remember(s *store.Store, st store.State, lived, sameBoot bool) {
+	if st.KeeperPID == 0 {
+		return // no keeper left a state behind
+	}
+	reason := "its keeper had died, and its guest too or before it began"
+	switch {
+	case !sameBoot:
+		reason = "the host went down while it ran"
+	case lived:
+		reason = "its keeper had died; the guest was ended by a sweep"
+	}
+	_ = s.WriteLast(ended(st, store.Crashed, reason, s.StateDir(st.Name)))
+}
+
+// ended is what is left of a state once nothing runs.
+func ended(last store.State, p store.Phase, reason, stateDir string) store.State {
+	last.State, last.Reason, last.Since = p, reason, time.Now().UTC()
+	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Room, last.Screen = 0, 0, 0, -1, -1, nil, ""
+	last.Plan, last.Cell = nil, nil
+	if p == store.Crashed || p == store.OnHold {
+		last.LastConsole, last.LastWords = lastLines(stateDir)
+	}
+	return last
 }
