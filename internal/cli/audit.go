@@ -129,7 +129,15 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 	if st.Plan == nil || !keeper.Alive(st) {
 		return audit.Report{}, fault.New(fault.Host, "skep up "+name+" starts it", "audit %s: it is not running", name)
 	}
-	return audit.Cell(st)
+	if st.State == store.Starting {
+		return audit.Report{}, fault.New(fault.Host, "skep ps shows when it runs", "audit %s: it is starting, and its room not closed yet", name)
+	}
+	r, err := audit.Cell(st)
+	if err == nil && !r.OK && !keeper.Alive(st) {
+		// Half of what was looked at had gone by then: that is no finding.
+		return audit.Report{}, fault.New(fault.Host, "skep ps shows how", "audit %s: it ended meanwhile", name)
+	}
+	return r, err
 }
 
 func (a *app) showAudit(r audit.Report, asProgram bool) error {
