@@ -1,17 +1,21 @@
-// Command bench measures what the jail costs: the time from start to the first byte of the built-in
-// guest's greeting, in a cell and with QEMU bare, the private memory of a keeper, and what many
-// cells cost at once. It prints goals next to figures and never fails because of one.
+// Command bench measures what a cell costs: the time from start to the first byte of the built-in
+// guest's greeting, in a cell and with QEMU bare; the jail alone, beside what others take for theirs, and
+// with more mounts on the host; the work of a Linux guest, in a cell and with QEMU bare; the private
+// memory of a keeper, and what many cells cost at once. It prints goals next to figures and never fails
+// because of one.
 //
-// Runs are interleaved, bare and jailed in turn, so that whatever else the machine does meets both.
+// Runs are interleaved, one of each kind in turn, so that whatever else the machine does meets both.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -20,14 +24,34 @@ func main() {
 	n := flag.Int("n", 25, "runs of each kind")
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
 	many := flag.String("crowd", "1 10 50 200", "numbers of cells at once")
+	only := flag.String("only", "start jail mounts guest memory crowd", "what to measure")
 	flag.Parse()
-	if err := bench(*skep, *n, *accels, *many); err != nil {
+	if flag.Arg(0) == innerName {
+		if err := innerMain(flag.Args()[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := bench(*skep, *n, *accels, *many, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(skep string, n int, accels, many string) error {
+// innerMain is what a nursery starts: MOUNTS DIRECTORY.
+func innerMain(args []string) error {
+	if len(args) != 2 {
+		return errors.New("bench starts this itself")
+	}
+	mounts, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	return inner(mounts, args[1])
+}
+
+func bench(skep string, n int, accels, many, only string) error {
 	skep, err := filepath.Abs(skep)
 	if err != nil {
 		return err
@@ -47,7 +71,30 @@ func bench(skep string, n int, accels, many string) error {
 		return fmt.Errorf("skep doctor: %w\n%s", err, out)
 	}
 	b := &bencher{skep: skep, dir: dir, n: n}
-	fmt.Printf("time from start to the greeting's first byte, %d runs of each, interleaved\n\n", n)
+	for _, part := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"start", func() error { return b.starts(accels) }},
+		{"jail", b.jail},
+		{"mounts", b.matrix},
+		{"guest", b.guests},
+		{"memory", b.memory},
+		{"crowd", func() error { return b.crowds(many) }},
+	} {
+		if !contains(only, part.name) {
+			continue
+		}
+		if err := part.measure(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+// starts compares starts under each accelerator.
+func (b *bencher) starts(accels string) error {
+	fmt.Printf("time from start to the greeting's first byte, %d runs of each, interleaved\n\n", b.n)
 	fmt.Printf("%-5s  %-34s  %8s  %8s  %8s  %7s\n", "accel", "what", "median", "quarter", "3/4", "ratio")
 	for _, accel := range []string{"tcg", "kvm"} {
 		if !contains(accels, accel) {
@@ -57,11 +104,7 @@ func bench(skep string, n int, accels, many string) error {
 			fmt.Printf("%-5s  cannot be measured here: %v\n", accel, err)
 		}
 	}
-	fmt.Println()
-	if err := b.memory(); err != nil {
-		return err
-	}
-	return b.crowds(many)
+	return nil
 }
 
 // bencher measures one skep.

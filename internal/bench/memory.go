@@ -32,7 +32,7 @@ func (b *bencher) memory() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("keeper's private memory, two seconds after the start: %.1f MiB (goal: 5 MiB or less)\n", float64(private)/1024)
+	fmt.Printf("\nkeeper's private memory, two seconds after the start: %.1f MiB (goal: 5 MiB or less)\n", float64(private)/1024)
 	return nil
 }
 

@@ -84,7 +84,7 @@ func (a *app) sweep() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sweep [NAME…]",
 		Short: "Release what dead keepers have left",
-		Long:  `Release what a journal names and no living keeper holds. Cells that a keeper
+		Long: `Release what a journal names and no living keeper holds. Cells that a keeper
 holds are left alone, and so is everything that holds a guest's data. A guest
 whose keeper has died is ended; ps and up take it up again instead.`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,12 +1,9 @@
 package drill
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 )
 
 // The subjects. Each gets what its manual offers for running one program that nobody trusts, as far as
@@ -60,44 +57,15 @@ func needProfile(peerRoom) error {
 	return nil
 }
 
-// makeRoot makes a root with the attacker and places for the host's /usr and the kernel's file systems.
+// makeRoot makes a root with the attacker in it.
 func (r peerRoom) makeRoot() error {
-	var err error
-	for _, dir := range []string{"usr", "proc", "sys", "dev", "tmp", "run", "etc", "var"} {
-		err = errors.Join(err, os.MkdirAll(filepath.Join(r.root(), dir), 0o755))
-	}
-	for _, dir := range []string{"bin", "sbin", "lib", "lib64"} {
-		err = errors.Join(err, os.Symlink("usr/"+dir, filepath.Join(r.root(), dir)))
-	}
-	return errors.Join(err, os.WriteFile(r.inRoot(), attackers[arch], 0o755), os.Chmod(r.inRoot(), 0o755))
+	return errors.Join(EmptyRootfs(r.root()), os.WriteFile(r.inRoot(), attackers[arch], 0o755), os.Chmod(r.inRoot(), 0o755))
 }
 
-// bundle has runc write its default configuration and changes what is to be run, and from which root.
+// bundle makes a root and runc's default configuration for the attacker in it.
 func bundle(r peerRoom) error {
 	if err := r.makeRoot(); err != nil {
 		return err
 	}
-	if out, err := exec.Command("runc", "spec", "--bundle", r.dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("runc spec: %w: %.200s", err, out)
-	}
-	file := filepath.Join(r.dir, "config.json")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	var config map[string]any
-	if err := json.Unmarshal(text, &config); err != nil {
-		return err
-	}
-	process, ok := config["process"].(map[string]any)
-	mounts, also := config["mounts"].([]any)
-	if !ok || !also {
-		return errors.New("runc spec writes what the drill does not know")
-	}
-	process["terminal"], process["args"] = false, []string{attackerInside, "", ""}
-	config["mounts"] = append(mounts, map[string]any{"destination": "/usr", "type": "bind", "source": "/usr", "options": []string{"bind", "ro", "nosuid", "nodev"}})
-	if text, err = json.Marshal(config); err != nil {
-		return err
-	}
-	return os.WriteFile(file, text, 0o600)
+	return RuncBundle(r.dir, attackerInside, "", "")
 }

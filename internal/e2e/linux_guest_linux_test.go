@@ -7,13 +7,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"skep/internal/e2e/guestkernel"
 )
 
 // boot is how long a kernel may take to reach /init under emulation.
 const boot = 60 * time.Second
 
-func kernelBlock(k guestKernel) string {
-	return fmt.Sprintf("kernel {\n image = %q\n initrd = %q\n cmdline = \"console=ttyS0 quiet panic=-1\"\n}\n", k.image, k.initrd)
+func kernelBlock(k guestkernel.Guest) string {
+	return fmt.Sprintf("kernel {\n image = %q\n initrd = %q\n cmdline = \"console=ttyS0 quiet panic=-1\"\n}\n", k.Image, k.Initrd)
 }
 
 // A real kernel gets what the cell file says: processors, memory, a disk whose

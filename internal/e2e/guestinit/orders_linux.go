@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,4 +95,43 @@ func askOnce(server string) (string, error) {
 	b := make([]byte, 200)
 	n, err := conn.Read(b)
 	return strings.TrimSpace(string(b[:n])), err
+}
+
+// pump moves so many MiB to the first disk and back, past the page cache, and says so after each.
+func pump(rest string) error {
+	const chunk = 1 << 20
+	mib, err := strconv.Atoi(rest)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile("/dev/vda", os.O_RDWR|unix.O_DIRECT, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	// Memory that is mapped lies on a page, as O_DIRECT wants it.
+	buf, err := unix.Mmap(-1, 0, chunk, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return err
+	}
+	for i := range buf {
+		buf[i] = byte(i)
+	}
+	say("pump begins")
+	for i := range mib {
+		if _, err := f.WriteAt(buf, int64(i)*chunk); err != nil {
+			return err
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	say("pumped out")
+	for i := range mib {
+		if _, err := f.ReadAt(buf, int64(i)*chunk); err != nil {
+			return err
+		}
+	}
+	say("pumped in")
+	return nil
 }

@@ -1,0 +1,137 @@
+// Package guestkernel finds a Linux kernel to boot and packs an initramfs for it, whose /init is
+// internal/e2e/guestinit: the guest of the tests and of the benchmarks.
+package guestkernel
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// A Guest is a Linux kernel and an initramfs with our /init: files of the host.
+type Guest struct{ Image, Initrd string }
+
+// EnvKernel names the root of an unpacked kernel package, with boot and lib/modules in it, for hosts
+// that have no apt-get; EnvCache the directory that keeps one.
+const (
+	EnvKernel = "SKEP_TEST_KERNEL"
+	EnvCache  = "SKEP_TEST_CACHE"
+)
+
+// Init is the package of /init.
+const Init = "skep/internal/e2e/guestinit"
+
+// Prepare finds a kernel, fetching Debian's where there is none, and packs the program init into an
+// initramfs in dir.
+func Prepare(dir, init string) (Guest, error) {
+	root := os.Getenv(EnvKernel)
+	if root == "" {
+		var err error
+		if root, err = fetch(); err != nil {
+			return Guest{}, err
+		}
+	}
+	images, _ := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
+	if len(images) == 0 {
+		return Guest{}, fmt.Errorf("there is no boot/vmlinuz-* in %s", root)
+	}
+	g := Guest{images[0], filepath.Join(dir, "initrd")}
+	return g, pack(g.Initrd, init, root)
+}
+
+// drivers are what the guest loads, in an order in which each finds what it
+// needs. A kernel may have some of them built in.
+var drivers = []string{
+	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+	"virtio_blk", "failover", "net_failover", "virtio_net", "evdev", "button", "pvpanic", "pvpanic-mmio",
+}
+
+// fetch takes Debian's cloud kernel out of its package, once.
+func fetch() (string, error) {
+	cache := os.Getenv(EnvCache)
+	if cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return "", err
+		}
+		cache = filepath.Join(dir, "skep-test")
+	}
+	root := filepath.Join(cache, "kernel")
+	if _, err := os.Stat(filepath.Join(root, "boot")); err == nil {
+		return root, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "apt-cache", "depends", "linux-image-cloud-amd64").Output()
+	m := regexp.MustCompile(`Depends: (linux-image-\S+)`).FindSubmatch(out)
+	if err != nil || m == nil {
+		return "", fmt.Errorf("apt-cache knows no linux-image-cloud-amd64 (%v); %s=DIR names an unpacked one", err, EnvKernel)
+	}
+	// Made aside and renamed: another test may be doing the same.
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(cache, "fetch-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	get := exec.CommandContext(ctx, "apt-get", "download", "-q", string(m[1]))
+	get.Dir = tmp
+	if b, err := get.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("apt-get download %s: %v: %s", m[1], err, b)
+	}
+	debs, _ := filepath.Glob(filepath.Join(tmp, "*.deb"))
+	if len(debs) != 1 {
+		return "", fmt.Errorf("apt-get download left %d packages", len(debs))
+	}
+	if b, err := exec.CommandContext(ctx, "dpkg", "-x", debs[0], filepath.Join(tmp, "x")).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("dpkg -x: %v: %s", err, b)
+	}
+	if err := os.Rename(filepath.Join(tmp, "x"), root); err != nil && !os.IsExist(err) {
+		if _, serr := os.Stat(root); serr != nil {
+			return "", err
+		}
+	}
+	return root, nil
+}
+
+// pack packs /init and the drivers that the kernel has as modules.
+func pack(path, init, root string) error {
+	var a archive
+	for _, d := range []string{"dev", "proc", "sys", "modules"} {
+		a.dir(d)
+	}
+	a.node("dev/console", 5, 1)
+	program, err := os.ReadFile(init)
+	if err != nil {
+		return err
+	}
+	a.file("init", 0o755, program)
+	modules := map[string]string{}
+	_ = filepath.WalkDir(filepath.Join(root, "lib/modules"), func(p string, d os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(p, ".ko") {
+			modules[strings.TrimSuffix(filepath.Base(p), ".ko")] = p
+		}
+		return nil
+	})
+	order := ""
+	for _, d := range drivers {
+		if modules[d] == "" {
+			continue
+		}
+		b, err := os.ReadFile(modules[d])
+		if err != nil {
+			return err
+		}
+		a.file("modules/"+d+".ko", 0o644, b)
+		order += d + ".ko\n"
+	}
+	a.file("modules/order", 0o644, []byte(order))
+	return os.WriteFile(path, a.bytes(), 0o644)
+}
