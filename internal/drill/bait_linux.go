@@ -1,7 +1,6 @@
 package drill
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,192 +12,67 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bait is what there is to be had on the host: without it an attempt could fail because there was
-// nothing to reach. All of it is the drill's own and goes with it.
-type Bait struct {
-	dir     string // on the host, open to everybody who can name it
-	file    string // a file that everybody may read and write
-	public  string // a directory in which everybody may make files
-	secret  string // a file that only its owner may read
-	group   string // a file that only a supplementary group of the caller's may read; "" if he has none
-	program string // the attacker, executable
-	setuid  string // the same, set-user-ID root; only where nobody but the drill can see it
-	handle  []byte // a file handle of file, for open_by_handle_at(2)
-
-	tcp      *net.TCPListener
-	udp      *net.UDPConn
+// systemBait is what only Linux has.
+type systemBait struct {
+	group    string // a file that only a supplementary group of the caller's may read; "" if he has none
+	handle   []byte // a file handle of the bait's file, for open_by_handle_at(2)
 	abstract *net.UnixListener
-	socket   *net.UnixListener // at dir/socket
-	process  *exec.Cmd         // someone else's process; it does nothing
-	hold     *os.File          // keeps it alive
-	leaks    []int             // descriptors that the caller forgot to mark close-on-exec
-	shm, key int               // -1 where the host has none
-
-	hidden bool // nobody but the drill can see any of it
-	undo   []func()
+	shm, key int // -1 where the host has none
 }
 
-// baitVariable is in the caller's environment; baitText is in every piece of bait.
-const (
-	baitVariable = "SKEP_DRILL_BAIT"
-	baitText     = "bait of skep drill"
-	leakFrom     = 100 // the number of the first leaked descriptor
-)
+var noBait = systemBait{shm: -1, key: -1}
 
-// layBait makes all of it. Everybody may pass through the directory: the attempts of a cell without
-// a layer run as anybody. hidden says that no other user of the host can see any of it.
-func layBait(programme []byte, hidden bool) (b *Bait, err error) {
-	b = &Bait{shm: -1, key: -1, hidden: hidden}
-	defer func() {
-		if err != nil {
-			b.clear()
-			b, err = nil, fmt.Errorf("cannot lay out the bait: %w", err)
-		}
-	}()
-	if err := b.files(programme); err != nil {
-		return b, err
-	}
-	if err := b.sockets(); err != nil {
-		return b, err
-	}
-	if err := b.bystander(); err != nil {
-		return b, err
-	}
-	if err := b.leak(); err != nil {
-		return b, err
-	}
-	b.memory()
-	os.Setenv(baitVariable, baitText)
-	b.later(func() { os.Unsetenv(baitVariable) })
-	return b, nil
+// stateDirs are further places for scratch files.
+var stateDirs = []string{"/var/lib"}
+
+func noExec(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) != nil || st.Flags&unix.ST_NOEXEC != 0
 }
 
-func (b *Bait) later(undo func()) { b.undo = append(b.undo, undo) }
-
-func (b *Bait) clear() {
-	for i := len(b.undo) - 1; i >= 0; i-- {
-		b.undo[i]()
+// hide mounts over the directory what only this mount namespace has.
+func (b *Bait) hide() error {
+	if err := unix.Mount("skep-drill", b.dir, "tmpfs", unix.MS_NOATIME, "mode=0711"); err != nil {
+		return fmt.Errorf("mount: %w", err)
 	}
-	b.undo = nil
+	b.later(func() { _ = unix.Unmount(b.dir, unix.MNT_DETACH) })
+	return nil
 }
 
-func (b *Bait) files(programme []byte) error {
-	dir, err := scratch()
-	if err != nil {
-		return err
-	}
-	b.dir = dir
-	b.later(func() { os.RemoveAll(dir) })
-	if b.hidden {
-		// Only this mount namespace has it.
-		if err := unix.Mount("skep-drill", dir, "tmpfs", unix.MS_NOATIME, "mode=0711"); err != nil {
-			return fmt.Errorf("mount: %w", err)
-		}
-		b.later(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-	}
-	in := func(name string) string { return filepath.Join(dir, name) }
-	b.file, b.public, b.secret, b.program = in("file"), in("public"), in("secret"), in("attacker")
-	text := []byte(baitText)
-	err = errors.Join(os.Chmod(dir, 0o711),
-		os.WriteFile(b.file, text, 0o666), os.Chmod(b.file, 0o666),
-		os.WriteFile(b.secret, text, 0o600),
-		os.Mkdir(b.public, 0o777), os.Chmod(b.public, 0o777),
-		os.WriteFile(b.program, programme, 0o755), os.Chmod(b.program, 0o755))
-	if err == nil && b.hidden && os.Geteuid() == 0 {
-		b.setuid = in("setuid")
-		err = errors.Join(os.WriteFile(b.setuid, programme, 0o755), os.Chmod(b.setuid, os.ModeSetuid|0o755))
-	}
-	if groups, gerr := os.Getgroups(); gerr == nil && err == nil {
+// system lays out the rest.
+func (b *Bait) system() (err error) {
+	if groups, gerr := os.Getgroups(); gerr == nil {
+		path := filepath.Join(b.dir, "group")
 		for _, g := range groups {
-			if g != os.Getegid() && os.WriteFile(in("group"), text, 0o600) == nil && os.Chown(in("group"), -1, g) == nil {
-				b.group, err = in("group"), os.Chmod(in("group"), 0o040)
+			if g != os.Getegid() && os.WriteFile(path, []byte(baitText), 0o600) == nil && os.Chown(path, -1, g) == nil {
+				b.own.group, err = path, os.Chmod(path, 0o040)
 			}
 		}
 	}
-	if h, _, herr := unix.NameToHandleAt(unix.AT_FDCWD, b.file, 0); herr == nil {
-		b.handle = append(words32(uint32(h.Size()), uint32(h.Type())), h.Bytes()...)
-	}
-	return err
-}
-
-// scratch is a directory from which programs can be run.
-func scratch() (string, error) {
-	for _, where := range []string{os.TempDir(), "/var/tmp", "/var/lib"} {
-		var st unix.Statfs_t
-		if unix.Statfs(where, &st) != nil || st.Flags&unix.ST_NOEXEC != 0 {
-			continue
-		}
-		if dir, err := os.MkdirTemp(where, "skep-drill-"); err == nil {
-			return dir, nil
-		}
-	}
-	return "", errors.New("no directory for scratch files from which a program could be run; TMPDIR names one")
-}
-
-func (b *Bait) sockets() (err error) {
-	if b.tcp, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
-		return err
-	}
-	b.later(func() { b.tcp.Close() })
-	if b.udp, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
-		return err
-	}
-	b.later(func() { b.udp.Close() })
-	if b.abstract, err = net.ListenUnix("unix", &net.UnixAddr{Name: "@skep-drill-" + strconv.Itoa(os.Getpid())}); err != nil {
-		return err
-	}
-	b.later(func() { b.abstract.Close() })
-	path := filepath.Join(b.dir, "socket")
-	if b.socket, err = net.ListenUnix("unix", &net.UnixAddr{Name: path}); err != nil {
-		return err
-	}
-	b.later(func() { b.socket.Close() })
-	return os.Chmod(path, 0o666)
-}
-
-// bystander is a process to attack: the attacker's own program, waiting for orders that never come.
-func (b *Bait) bystander() error {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	b.hold = os.NewFile(uintptr(pair[0]), "bystander")
-	theirs := os.NewFile(uintptr(pair[1]), "bystander")
-	defer theirs.Close()
-	b.process = &exec.Cmd{Path: b.program, Args: []string{"+skep-drill-bystander", "", ""}, Env: []string{}, ExtraFiles: []*os.File{theirs},
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
-	if err := b.process.Start(); err != nil {
-		b.hold.Close()
+	if h, _, herr := unix.NameToHandleAt(unix.AT_FDCWD, b.file, 0); herr == nil {
+		b.own.handle = append(words32(uint32(h.Size()), uint32(h.Type())), h.Bytes()...)
+	}
+	if b.own.abstract, err = net.ListenUnix("unix", &net.UnixAddr{Name: "@skep-drill-" + strconv.Itoa(os.Getpid())}); err != nil {
 		return err
 	}
-	b.later(func() { b.hold.Close(); _ = b.process.Process.Kill(); _ = b.process.Wait() })
+	b.later(func() { b.own.abstract.Close() })
+	b.memory()
 	return nil
 }
 
-func (b *Bait) pid() int { return b.process.Process.Pid }
-
-// leak forgets to mark some descriptors.
-func (b *Bait) leak() error {
-	for _, path := range []string{b.file, b.public, "/"} {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD, leakFrom)
-		unix.Close(fd)
-		if err != nil {
-			return err
-		}
-		b.leaks = append(b.leaks, high)
-		b.later(func() { unix.Close(high) })
-	}
-	return nil
+// bystanderCommand starts the attacker's own program with orders that never come.
+func bystanderCommand(program string, orders *os.File) *exec.Cmd {
+	return &exec.Cmd{Path: program, Args: []string{"+skep-drill-bystander", "", ""}, Env: []string{}, ExtraFiles: []*os.File{orders},
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 }
 
 // memory is what is shared by name: a System V segment, a key. A host may have neither.
 func (b *Bait) memory() {
 	if id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o666); err == nil {
-		b.shm = id
+		b.own.shm = id
 		b.later(func() { _, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) })
 		if p, err := unix.SysvShmAttach(id, 0, 0); err == nil {
 			copy(p, baitText)
@@ -206,8 +80,8 @@ func (b *Bait) memory() {
 		}
 	}
 	if id, err := b.addKey(); err == nil {
-		b.key = id
-		b.later(func() { _, _ = unix.KeyctlInt(unix.KEYCTL_REVOKE, b.key, 0, 0, 0) })
+		b.own.key = id
+		b.later(func() { _, _ = unix.KeyctlInt(unix.KEYCTL_REVOKE, b.own.key, 0, 0, 0) })
 	}
 }
 
@@ -221,22 +95,4 @@ func (b *Bait) addKey() (int, error) {
 		}
 	}
 	return unix.AddKey("user", name, []byte(baitText), unix.KEY_SPEC_SESSION_KEYRING)
-}
-
-func words32(values ...uint32) []byte {
-	var b []byte
-	for _, v := range values {
-		b = append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
-	}
-	return b
-}
-
-// victim is a new file of the host to be renamed or removed.
-func (b *Bait) victim(what string) string {
-	f, err := os.CreateTemp(b.public, what+"-")
-	if err != nil {
-		return b.public + "/none"
-	}
-	defer f.Close()
-	return f.Name()
 }

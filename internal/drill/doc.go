@@ -5,7 +5,7 @@
 // plan has the hypervisor. The room, the user, the descriptors, the limits and the filter are those
 // that the hypervisor would have; the filter is not widened by a single call.
 //
-//	plan ──▶ keeper.Rehearse ──▶ jail.Start ──▶ attacker (attacker.asm)
+//	plan ──▶ keeper.Rehearse ──▶ the jail ──▶ attacker (attacker_linux.asm, attacker_freebsd.asm)
 //	                                               ▲ "make this call"
 //	the table of attempts ──▶ session ─────────────┘ "it gave EPERM"
 //
@@ -18,16 +18,6 @@
 // an attempt that fails everywhere proves nothing. And every attempt is harmless where it succeeds:
 // what it opens, changes or ends is bait, laid out for the drill and gone after it.
 package drill
-
-import _ "embed"
-
-//go:generate nasm -f bin -Werror -o attacker.amd64 attacker.asm
-
-//go:embed attacker.amd64
-var attackerAMD64 []byte
-
-// attackers are the programs by GOARCH.
-var attackers = map[string][]byte{"amd64": attackerAMD64}
 
 // Name is how the attacker shows in ps(1).
 const Name = "skep-drill-attacker"

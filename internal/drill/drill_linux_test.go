@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,22 +20,22 @@ func TestAttackerIsBuiltFromSource(t *testing.T) {
 		t.Skip("nasm is not installed")
 	}
 	built := filepath.Join(t.TempDir(), "attacker")
-	if out, err := exec.Command(nasm, "-f", "bin", "-Werror", "-o", built, "attacker.asm").CombinedOutput(); err != nil {
+	if out, err := exec.Command(nasm, "-f", "bin", "-Werror", "-o", built, "attacker_linux.asm").CombinedOutput(); err != nil {
 		t.Fatalf("nasm: %v\n%s", err, out)
 	}
 	if got, err := os.ReadFile(built); err != nil || !bytes.Equal(got, attackerAMD64) {
-		t.Errorf("attacker.amd64 is not what attacker.asm assembles to; run go generate (%v)", err)
+		t.Errorf("attacker_linux.amd64 is not what attacker_linux.asm assembles to; run go generate (%v)", err)
 	}
 }
 
 // TestAttackerIsHarmlessOutside: where nobody gives it orders on the descriptor that it looks at, it
 // ends, whatever that descriptor is.
 func TestAttackerIsHarmlessOutside(t *testing.T) {
-	if _, ok := attackers[arch]; !ok {
+	if _, ok := attackers[runtime.GOARCH]; !ok {
 		t.Skip("no attacker for this architecture")
 	}
 	program := filepath.Join(t.TempDir(), "attacker")
-	if err := os.WriteFile(program, attackers[arch], 0o755); err != nil {
+	if err := os.WriteFile(program, attackers[runtime.GOARCH], 0o755); err != nil {
 		t.Fatal(err)
 	}
 	null, err := os.Open(os.DevNull)

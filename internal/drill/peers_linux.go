@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -144,7 +145,7 @@ func (s subject) furnish(room peerRoom) error {
 		}
 	}
 	// A program of its own for each, so that its processes can be told from all others.
-	err := errors.Join(os.MkdirAll(room.runs(), 0o755), os.WriteFile(room.program, attackers[arch], 0o755), os.Chmod(room.program, 0o755))
+	err := errors.Join(os.MkdirAll(room.runs(), 0o755), os.WriteFile(room.program, attackers[runtime.GOARCH], 0o755), os.Chmod(room.program, 0o755))
 	if err == nil && s.prepare != nil {
 		err = s.prepare(room)
 	}

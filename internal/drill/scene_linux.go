@@ -44,6 +44,9 @@ type Scene struct {
 	stacks *[]uint64 // where the stacks of all attackers so far were
 }
 
+// pid is the attacker's number on the host.
+func (s *Scene) pid() int { return s.Proc.Pid() }
+
 // on reports whether a layer is applied in this scene.
 func (s *Scene) on(id layer.ID) bool { return layer.On(s.Spec.Layers, id) }
 
@@ -85,7 +88,7 @@ func careless[T any](b *Bait, start func() (T, error)) (T, error) {
 		defer unix.RawSyscall(unix.SYS_PERSONALITY, old, 0, 0)
 	}
 	if id, err := b.addKey(); err == nil {
-		b.key = id
+		b.own.key = id
 	}
 	return start()
 }

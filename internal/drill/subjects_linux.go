@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 )
 
 // The subjects. Each gets what its manual offers for running one program that nobody trusts, as far as
@@ -59,7 +60,7 @@ func needProfile(peerRoom) error {
 
 // makeRoot makes a root with the attacker in it.
 func (r peerRoom) makeRoot() error {
-	return errors.Join(EmptyRootfs(r.root()), os.WriteFile(r.inRoot(), attackers[arch], 0o755), os.Chmod(r.inRoot(), 0o755))
+	return errors.Join(EmptyRootfs(r.root()), os.WriteFile(r.inRoot(), attackers[runtime.GOARCH], 0o755), os.Chmod(r.inRoot(), 0o755))
 }
 
 // bundle makes a root and runc's default configuration for the attacker in it.

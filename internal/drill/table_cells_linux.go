@@ -72,12 +72,12 @@ func needNeighbourGroup(s *Scene) (string, bool) {
 func groupOf(s *Scene) any { return neighbourPlan[*plan.Cgroup](s)[0].Path + "/cgroup.procs" }
 
 func needShared(s *Scene) (string, bool) {
-	return "this kernel has no System V shared memory", s.Bait.shm >= 0
+	return "this kernel has no System V shared memory", s.Bait.own.shm >= 0
 }
 
 func attachShared(s *Scene) Outcome {
 	const readOnly = 0o10000
-	r := s.call(unix.SYS_SHMAT, s.Bait.shm, 0, readOnly)
+	r := s.call(unix.SYS_SHMAT, s.Bait.own.shm, 0, readOnly)
 	if o, failed := r.failed(); failed {
 		return o
 	}

@@ -48,20 +48,6 @@ func granted(any ...layer.ID) func(*Scene) (string, bool) {
 	}
 }
 
-// well is an attempt after which the host and the neighbour are looked at.
-func well(try func(*Scene) Outcome) code {
-	return func(s *Scene) Outcome {
-		o := try(s)
-		if s.Neighbour == nil || !o.Stopped {
-			return o
-		}
-		if err := s.Neighbour.answers(); err != nil {
-			return escaped("the neighbour does not answer any more: " + err.Error())
-		}
-		return o
-	}
-}
-
 func (s *Scene) jailPlan() *plan.Jail { return plan.Specs[*plan.Jail](s.Plan)[0] }
 
 // wide are the numbers that a peer has to stop at: it may bound what it runs less closely than a cell,
@@ -78,17 +64,6 @@ func (s *Scene) limit(name string) int {
 		}
 	}
 	return 0
-}
-
-// until makes a call until it fails, or succeeds once too often.
-func (s *Scene) until(most int, call func() result) Outcome {
-	for range most + 1 {
-		r := call()
-		if r.gone || r.errno != 0 {
-			return attempt{}.judge(r)
-		}
-	}
-	return escaped(fmt.Sprintf("more than %d", most))
 }
 
 // threadFlags are those that the filter lets pass: CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM|SETTLS|

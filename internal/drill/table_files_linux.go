@@ -21,7 +21,7 @@ var fileAttempts = []Attempt{
 		Do: open(late(func(s *Scene) any { return s.Bait.secret }), unix.O_RDONLY)},
 	{ID: "open-group", Tries: "read a file that is for a group of the caller's",
 		By: "user-namespace private-root no-groups capabilities two-phases", Want: "ENOSYS", Start: true, Needs: needGroup,
-		Do: open(late(func(s *Scene) any { return s.Bait.group }), unix.O_RDONLY)},
+		Do: open(late(func(s *Scene) any { return s.Bait.own.group }), unix.O_RDONLY)},
 	{ID: "climb", Tries: "climb out of the root with ..",
 		By: "private-root two-phases", Want: "ENOENT | ENOSYS", Start: true,
 		Do: open(late(func(s *Scene) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
@@ -104,7 +104,7 @@ var fileAttempts = []Attempt{
 }
 
 func needGroup(s *Scene) (string, bool) {
-	return "the caller has no supplementary group", s.Bait.group != ""
+	return "the caller has no supplementary group", s.Bait.own.group != ""
 }
 
 // leakedDescriptors asks for the mode of every number that is not planned.
@@ -139,7 +139,7 @@ func belowPlanned(s *Scene) Outcome {
 
 // openByHandle goes by way of a descriptor that lies on the host's file system: the console's log.
 func openByHandle(s *Scene) Outcome {
-	if s.Bait.handle == nil {
+	if s.Bait.own.handle == nil {
 		return stopped("no handles on this file system")
 	}
 	// The log may lie on another file system than the bait; the leaked descriptor does not.
@@ -149,7 +149,7 @@ func openByHandle(s *Scene) Outcome {
 		by = append(by, handed("console-log")(s))
 	}
 	for _, fd := range by {
-		r := s.call(unix.SYS_OPEN_BY_HANDLE_AT, fd, s.Bait.handle, unix.O_RDONLY)
+		r := s.call(unix.SYS_OPEN_BY_HANDLE_AT, fd, s.Bait.own.handle, unix.O_RDONLY)
 		if r.errno == unix.EBADF || r.errno == unix.ESTALE {
 			last = attempt{}.judge(r)
 			continue

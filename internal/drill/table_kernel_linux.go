@@ -41,7 +41,7 @@ var kernelAttempts = []Attempt{
 	{ID: "userfaultfd", Tries: "stop the kernel in the middle of a copy",
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_USERFAULTFD, unix.O_CLOEXEC).opening()},
 	{ID: "key-read", Tries: "read a key of the caller's",
-		By: "keyring seccomp", Want: "EPERM", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Scene) any { return s.Bait.key }), space(64), 64)},
+		By: "keyring seccomp", Want: "EPERM", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Scene) any { return s.Bait.own.key }), space(64), 64)},
 	{ID: "key-add", Tries: "add a key",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: code(addKey)},
 	{ID: "key-request", Tries: "have the kernel start its helper for keys",
@@ -98,7 +98,7 @@ func loadBPF(s *Scene) Outcome {
 }
 
 func needKeys(s *Scene) (string, bool) {
-	return "this kernel keeps no keys for the caller", s.Bait.key > 0
+	return "this kernel keeps no keys for the caller", s.Bait.own.key > 0
 }
 
 // addKey puts one where nobody else looks, the process's own keyring.

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"context"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -153,7 +154,7 @@ func execMemory(s *Scene) Outcome {
 	if o, failed := r.failed(); failed {
 		return o
 	}
-	if w := s.call(unix.SYS_WRITE, r.value, attackers[arch], len(attackers[arch])); w.errno != 0 || w.gone {
+	if w := s.call(unix.SYS_WRITE, r.value, attackers[runtime.GOARCH], len(attackers[runtime.GOARCH])); w.errno != 0 || w.gone {
 		return attempt{}.judge(w)
 	}
 	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, r.value, "", s.arguments(), 0, unix.AT_EMPTY_PATH))

@@ -25,7 +25,7 @@ var socketAttempts = []Attempt{
 	{ID: "unix-path", Tries: "connect to a socket in the host's file system",
 		By: "private-root seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.socket.Addr().String()) })},
 	{ID: "unix-abstract", Tries: "connect to an abstract socket of the host",
-		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.abstract.Addr().String()) })},
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.own.abstract.Addr().String()) })},
 	{ID: "raw", Tries: "send packets as it likes (a raw socket)",
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP).opening()},
 	{ID: "packet", Tries: "listen to all packets of the host",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"skep/internal/cell"
 	"skep/internal/plan"
@@ -45,6 +46,15 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 		t.NICs = nil
 		notes = append(notes, "its network cards are left out: whoever has one may speak on its bridge")
 	}
+	for what, there := range map[string]bool{
+		"shares": len(c.Shares) > 0, "passthru": len(c.Passthru) > 0, "jail.root": c.Jail.Root != "",
+	} {
+		if there {
+			notes = append(notes, what+" is left out: the twin shares nothing with the cell")
+		}
+	}
+	slices.Sort(notes)
+	t.Shares, t.Passthru, t.Jail.Root, t.Console.Device = nil, nil, "", ""
 	if c.Screen != nil {
 		s := *c.Screen
 		s.Listen, s.PasswordFile = "", ""

@@ -33,6 +33,8 @@ type Launch struct {
 	// Console is a device that is opened inside first, so that it belongs to
 	// the jail, and stays open until the program runs.
 	Console RoomPath
+	// Stdin is its standard input; nil is /dev/null.
+	Stdin *os.File
 	// Stderr takes what the program says on its standard output and error.
 	Stderr *os.File
 	// Keep are descriptors that stay open in the program for as long as it
@@ -56,7 +58,7 @@ func Prepare(ctx context.Context, l Launch) (*Child, error) {
 	c, err := begin(order{
 		Do: doExec, JID: l.JID, Path: string(l.Path), Argv: l.Argv, UID: l.UID, GID: l.GID, Limits: l.Limits,
 		Open: string(l.Console), Kept: len(l.Keep),
-	}, l.Stderr, l.Keep)
+	}, l.Stdin, l.Stderr, l.Keep)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +103,7 @@ func (c *Child) Go() error {
 }
 
 // begin starts a launcher and tells it what to do.
-func begin(o order, stderr *os.File, keep []*os.File) (*Child, error) {
+func begin(o order, stdin, stderr *os.File, keep []*os.File) (*Child, error) {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
@@ -134,6 +136,9 @@ func begin(o order, stderr *os.File, keep []*os.File) (*Child, error) {
 	}
 	if stderr == nil {
 		c.cmd.Stdout, c.cmd.Stderr = nil, nil
+	}
+	if stdin != nil {
+		c.cmd.Stdin = stdin
 	}
 	if err := c.cmd.Start(); err != nil {
 		conn.Close()
@@ -199,7 +204,7 @@ func (c *Child) Exit() Exit { return c.exit }
 // DestroyVM ends a VM of a jail from inside of that jail, where no other VM of
 // the same name can be meant. One that is not there is no error.
 func DestroyVM(jid int, name string) error {
-	c, err := begin(order{Do: doDestroy, JID: jid, VM: name}, nil, nil)
+	c, err := begin(order{Do: doDestroy, JID: jid, VM: name}, nil, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -229,7 +234,7 @@ func DestroyVMOutside(name string) error {
 
 // Socket is a TCP socket in the network of a jail. It is not connected.
 func Socket(jid int) (int, error) {
-	c, err := begin(order{Do: doSocket, JID: jid}, nil, nil)
+	c, err := begin(order{Do: doSocket, JID: jid}, nil, nil, nil)
 	if err != nil {
 		return -1, err
 	}

@@ -58,17 +58,8 @@ func one[T plan.Spec](p *plan.Plan) (T, error) {
 // then the room is emptied behind it. The guest's first instruction comes after
 // that mode is entered (vm_resume_cpu follows caph_enter in bhyverun.c).
 func (t *bsdTaker) takeBhyve(ctx context.Context, s *plan.Bhyve) (store.Held, error) {
-	m := &bhyveMachine{taker: t, spec: s, happen: make(chan happening, 4)}
-	var errs [4]error
-	m.prison, errs[0] = one[*plan.Prison](t.plan)
-	m.tree, errs[1] = one[*plan.Tree](t.plan)
-	m.dev, errs[2] = one[*plan.DevMount](t.plan)
-	m.modem, errs[3] = one[*plan.Modem](t.plan)
-	if err := errors.Join(errs[:]...); err != nil {
-		return store.Held{}, err
-	}
-	var err error
-	if m.stderr, err = openStderr(t.plan); err != nil {
+	m, err := t.newMachine(s)
+	if err != nil {
 		return store.Held{}, err
 	}
 	t.bhyve = m
@@ -78,6 +69,22 @@ func (t *bsdTaker) takeBhyve(ctx context.Context, s *plan.Bhyve) (store.Held, er
 		held.PID, held.Start = m.child.Pid(), m.child.Start()
 	}
 	return held, err
+}
+
+// newMachine finds what bhyve is to be surrounded with; all of that is taken by now.
+func (t *bsdTaker) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
+	m := &bhyveMachine{taker: t, spec: s, happen: make(chan happening, 4)}
+	var errs [4]error
+	m.prison, errs[0] = one[*plan.Prison](t.plan)
+	m.tree, errs[1] = one[*plan.Tree](t.plan)
+	m.dev, errs[2] = one[*plan.DevMount](t.plan)
+	m.modem, errs[3] = one[*plan.Modem](t.plan)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	var err error
+	m.stderr, err = openStderr(t.plan)
+	return m, err
 }
 
 // start takes bhyve from nothing to a running guest in an empty room.

@@ -1,18 +1,69 @@
 package keeper
 
 import (
-	"skep/internal/jail"
+	"context"
+	"errors"
+	"os"
+
+	"skep/internal/fault"
 	"skep/internal/plan"
+	"skep/internal/store"
 )
 
-// A Stage is a cell whose resources are all taken but for the hypervisor: what would be started
-// now, and with what.
-type Stage struct {
-	Plan *plan.Plan
-	Spec jail.Spec
-	// Bound is what the keeper limits the hypervisor to once the guest is prepared.
-	Bound jail.Limit
-	// Started writes a process that was started here into the journal, so that a sweep ends it should
-	// this one die. It may be called again for the next one.
-	Started func(*jail.Process) error
+// Rehearse takes the resources of the cell as Run does, in the same order and into the same journal,
+// and then leaves the stage to act instead of starting the hypervisor. cast may change who plays the
+// hypervisor. All is released when act returns.
+func (k *Keeper) Rehearse(ctx context.Context, cast func(*plan.Plan), act func(context.Context, Stage) error) (err error) {
+	defer close(k.finished)
+	name := k.Cell.Name
+	if k.lock, err = k.Store.LockCell(name); err != nil {
+		return err
+	}
+	defer k.lock.Unlock()
+	if err := sweepLocked(ctx, k.Store, name); err != nil {
+		return fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
+	}
+	k.state = store.State{Version: store.StateVersion, Name: name, KeeperPID: os.Getpid(), Boot: bootID(), UID: -1, GID: -1}
+	if err := k.Store.MakeStateDir(name); err != nil {
+		return err
+	}
+	if k.journal, err = k.Store.OpenJournal(name); err != nil {
+		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
+	}
+	defer k.journal.Close()
+	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
+		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
+	}
+	held := []taken{}
+	defer func() {
+		rerr := k.releaseAll(held)
+		if rerr == nil {
+			rerr = k.Store.RemoveRunDir(name)
+		}
+		err = errors.Join(err, rerr)
+	}()
+	p, err := k.planAndSlot(ctx, &held)
+	if err != nil {
+		return err
+	}
+	cast(p)
+	var last plan.Resource
+	for _, r := range p.Resources[len(held):] {
+		// The screen needs a hypervisor that knows what a screen is, the control socket a keeper that
+		// takes orders.
+		switch r.Spec.(type) {
+		case *plan.Hypervisor, *plan.Bhyve:
+			last = r
+			continue
+		case *plan.Screen, *plan.Relay:
+			continue
+		}
+		if r.ID == controlSocket {
+			continue
+		}
+		if err := k.takeOne(ctx, r, &held); err != nil {
+			return err
+		}
+	}
+	return k.perform(ctx, p, last, act)
 }

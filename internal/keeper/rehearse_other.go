@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !freebsd
 
 package keeper
 
@@ -10,7 +10,9 @@ import (
 	"skep/internal/plan"
 )
 
-// Rehearse is for Linux so far.
-func (k *Keeper) Rehearse(context.Context, func(*plan.Plan), func(context.Context, Stage) error) error {
+// A Stage is a cell whose resources are all taken but for the hypervisor. There is none here.
+type Stage struct{}
+
+func (k *Keeper) perform(context.Context, *plan.Plan, plan.Resource, func(context.Context, Stage) error) error {
 	return fmt.Errorf("cannot rehearse on this system: %w", errors.ErrUnsupported)
 }

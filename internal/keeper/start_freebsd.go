@@ -15,9 +15,18 @@ import (
 	"skep/internal/plan"
 )
 
-// prepare has a launcher stand ready in the jail, with the console's near end
-// opened by it and the far end by us, and looks at the room's /dev once more.
+// prepare has a launcher stand ready in the jail.
 func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, keep bool) (*jail.Child, error) {
+	l, err := m.launch(path, argv, keep)
+	if err != nil {
+		return nil, err
+	}
+	return m.ready(ctx, l)
+}
+
+// launch is what a program of this cell is started with: as the plan has it,
+// and with the locks of its disks if it is to keep them.
+func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launch, error) {
 	t := m.taker
 	l := jail.Launch{
 		JID: t.jid, Path: jail.RoomPath(path), Argv: argv, UID: m.spec.UID, GID: m.spec.GID,
@@ -37,13 +46,19 @@ func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, 
 				// Taken up from a dead keeper: the bhyve that held the lock is gone.
 				f, _, err := disk.Open(d)
 				if err != nil {
-					return nil, err
+					return l, err
 				}
 				t.hold("disk:"+d.Label, f)
 			}
 			l.Keep = append(l.Keep, t.files["disk:"+d.Label])
 		}
 	}
+	return l, nil
+}
+
+// ready has the launcher open the console's near end, opens the far end, and
+// looks at the room's /dev once more.
+func (m *bhyveMachine) ready(ctx context.Context, l jail.Launch) (*jail.Child, error) {
 	c, err := jail.Prepare(ctx, l)
 	if err != nil {
 		return nil, launchFault(err)

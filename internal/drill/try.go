@@ -1,3 +1,5 @@
+//go:build linux || freebsd
+
 package drill
 
 import (
@@ -93,5 +95,30 @@ var (
 // inPublic is a new name in the directory of the host's that is everybody's: a second attempt in
 // another jail does not find the first one's.
 func inPublic(name string) late {
-	return func(s *Scene) any { return fmt.Sprintf("%s/%s-%d", s.Bait.public, name, s.Proc.Pid()) }
+	return func(s *Scene) any { return fmt.Sprintf("%s/%s-%d", s.Bait.public, name, s.pid()) }
+}
+
+// until makes a call until it fails, or succeeds once too often.
+func (s *Scene) until(most int, call func() result) Outcome {
+	for range most + 1 {
+		r := call()
+		if r.gone || r.errno != 0 {
+			return attempt{}.judge(r)
+		}
+	}
+	return escaped(fmt.Sprintf("more than %d", most))
+}
+
+// well is an attempt after which the host and the neighbour are looked at.
+func well(try func(*Scene) Outcome) code {
+	return func(s *Scene) Outcome {
+		o := try(s)
+		if s.Neighbour == nil || !o.Stopped {
+			return o
+		}
+		if err := s.Neighbour.answers(); err != nil {
+			return escaped("the neighbour does not answer any more: " + err.Error())
+		}
+		return o
+	}
 }

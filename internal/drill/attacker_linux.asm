@@ -10,7 +10,7 @@
 ; How many arguments there are (argc) is the number of its descriptor. If the first begins with a
 ; plus sign that is connected already; else it listens.
 ;
-;   nasm -f bin -Werror -o attacker.amd64 attacker.asm
+;   nasm -f bin -Werror -o attacker_linux.amd64 attacker_linux.asm
 
 bits 64
 org 0

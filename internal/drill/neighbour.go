@@ -1,3 +1,5 @@
+//go:build linux || freebsd
+
 package drill
 
 import (
@@ -104,7 +106,7 @@ func (n *neighbour) know() error {
 		switch spec := h.Resource.Spec.(type) {
 		case *plan.Slot:
 			n.uid = spec.UID
-		case *plan.Hypervisor:
+		case *plan.Hypervisor, *plan.Bhyve:
 			n.pid = h.Held.PID
 		}
 	}

@@ -1,12 +1,14 @@
+//go:build linux || freebsd
+
 package drill
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
-	"skep/internal/jail"
 	"skep/internal/keeper"
 )
 
@@ -17,8 +19,8 @@ type drill struct {
 	neighbour *neighbour
 	stage     keeper.Stage
 	notes     []string
-	stacks    []uint64
-	measuring bool
+	stacks    []uint64 // where the stacks of all attackers so far were
+	measuring bool     // layers are missing on purpose
 }
 
 // Run drills a twin of the cell.
@@ -35,9 +37,12 @@ func Run(ctx context.Context, cfg Config) (r Report, err error) {
 // set lays the bait, starts the neighbour, takes the twin's resources, and clears it all away again
 // when act is over.
 func (d *drill) set(ctx context.Context, act func(context.Context) error) (err error) {
-	program, ok := attackers[arch]
+	program, ok := attackers[runtime.GOARCH]
 	if !ok {
-		return fmt.Errorf("cannot drill: there is no attacker for %s yet", arch)
+		return fmt.Errorf("cannot drill: there is no attacker for %s yet", runtime.GOARCH)
+	}
+	if err := fit(d.Facts); err != nil {
+		return err
 	}
 	if d.bait, err = layBait(program, d.Hidden); err != nil {
 		return err
@@ -74,7 +79,7 @@ func (d *drill) all(ctx context.Context, r *Report) error {
 			}
 			var err error
 			if s == nil {
-				if s, err = d.arrive(ctx, d.stage.Spec, phase); err != nil {
+				if s, err = d.appear(ctx, phase); err != nil {
 					return err
 				}
 			}
@@ -99,17 +104,6 @@ func (d *drill) all(ctx context.Context, r *Report) error {
 		}
 	}
 	return nil
-}
-
-// arrive is enter, and prepare if the phase is the guest's.
-func (d *drill) arrive(ctx context.Context, spec jail.Spec, phase string) (*Scene, error) {
-	s, err := d.enter(ctx, spec)
-	if err == nil && phase == phaseRun {
-		if err = s.prepare(ctx); err != nil {
-			s.leave()
-		}
-	}
-	return s, err
 }
 
 // make makes one attempt.

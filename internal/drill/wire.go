@@ -1,3 +1,5 @@
+//go:build linux || freebsd
+
 package drill
 
 import (
@@ -12,12 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How the attacker makes a call; attacker.asm has the same list.
+// How the attacker makes a call; the attackers (attacker_linux.asm, attacker_freebsd.asm) have the same list.
 type how uint64
 
 const (
 	bySyscall how = iota
-	byI386        // int 0x80
+	byI386        // int 0x80; Linux only
 	byCrash       // no call at all
 	thenLeave     // in a new process or thread, end at once
 	thenStay      // in a new process or thread, sleep for ever

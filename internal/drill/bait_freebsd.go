@@ -1,0 +1,59 @@
+package drill
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+	"skep/internal/jailparam"
+)
+
+// systemBait is what only FreeBSD has.
+type systemBait struct {
+	prison int // somebody else's jail, with nobody in it
+	shm    int // a System V segment; -1 where the kernel has none
+}
+
+var noBait = systemBait{shm: -1}
+
+// stateDirs are further places for scratch files.
+var stateDirs = []string{"/var/db"}
+
+func noExec(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) != nil || st.Flags&unix.MNT_NOEXEC != 0
+}
+
+// hide closes the directory to everybody but root: nobody else can run what is in it.
+func (b *Bait) hide() error { return os.Chmod(b.dir, 0o700) }
+
+// system lays out the rest.
+func (b *Bait) system() error {
+	name := fmt.Sprintf("skep-drill-bait-%d", os.Getpid())
+	jid, err := jail.CreatePrison([]jailparam.Param{
+		jailparam.String("name", name), jailparam.String("path", b.public), jailparam.Bool("persist", true),
+	})
+	if err != nil {
+		return err
+	}
+	b.own.prison = jid
+	b.later(func() { _ = jail.RemovePrison(jid) })
+	const creat = 0o1000
+	id, _, errno := unix.Syscall(unix.SYS_SHMGET, 0, 4096, creat|0o666)
+	if errno != 0 {
+		return nil // a kernel without System V shared memory
+	}
+	b.own.shm = int(id)
+	b.later(func() { _, _, _ = unix.Syscall(unix.SYS_SHMCTL, id, 0, 0) }) // IPC_RMID
+	return nil
+}
+
+// bystanderCommand starts the attacker's own program with orders that never come.
+func bystanderCommand(program string, orders *os.File) *exec.Cmd {
+	return &exec.Cmd{Path: program, Args: []string{"skep-drill-bystander"}, Env: []string{}, Stdin: orders,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+}

@@ -1,0 +1,32 @@
+package drill
+
+import (
+	"errors"
+	"fmt"
+
+	"skep/internal/host"
+	"skep/internal/plan"
+)
+
+// fit says whether this host can be drilled at all.
+func fit(f host.Facts) error {
+	if f.FreeBSD != nil && f.FreeBSD.VmmCtl {
+		return fmt.Errorf("cannot drill: on this FreeBSD a VM is made by way of /dev/vmmctl, which the attacker does not know: %w", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// cast puts the attacker where the plan has bhyve, and changes nothing else: its file is in bhyve's
+// place in the room, among the libraries that bhyve would need.
+func (d *drill) cast(p *plan.Plan) {
+	for _, b := range plan.Specs[*plan.Bhyve](p) {
+		b.Argv, b.Loader = []string{Name}, nil
+		for _, tree := range plan.Specs[*plan.Tree](p) {
+			for i := range tree.Files {
+				if tree.Files[i].Room == b.Path {
+					tree.Files[i].Host = d.bait.program
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package drill
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+	"skep/internal/keeper"
+	"skep/internal/plan"
+)
+
+// A Scene is one attacker in one jail.
+type Scene struct {
+	*session
+	Bait      *Bait
+	Neighbour *neighbour // nil where there is none
+	Plan      *plan.Plan
+	child     *jail.Child
+	stage     keeper.Stage
+	own       possessions
+	measuring bool // layers are missing on purpose: nothing is left out for want of one
+
+	stacks *[]uint64 // where the stacks of all attackers so far were
+}
+
+// pid is the attacker's number on the host.
+func (s *Scene) pid() int { return s.child.Pid() }
+
+// appear puts an attacker into bhyve's place, in the full room; if the phase is the guest's, it does
+// what bhyve does until then, and the room is emptied behind it.
+func (d *drill) appear(ctx context.Context, phase string) (*Scene, error) {
+	if err := d.stage.Refill(); err != nil {
+		return nil, err
+	}
+	s, err := d.enter(ctx)
+	if err == nil && phase == phaseRun {
+		if err = s.prepare(); err == nil {
+			err = d.stage.Empty(ctx, s.child)
+		}
+		if err != nil {
+			s.leave()
+		}
+	}
+	return s, err
+}
+
+// enter starts an attacker and meets it.
+func (d *drill) enter(ctx context.Context) (*Scene, error) {
+	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, stage: d.stage, stacks: &d.stacks, measuring: d.measuring}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "orders"), os.NewFile(uintptr(pair[1]), "orders")
+	conn, err := net.FileConn(ours)
+	ours.Close()
+	if err == nil {
+		s.child, err = d.stage.Enter(ctx, theirs)
+	}
+	theirs.Close()
+	if err != nil {
+		if conn != nil {
+			conn.Close()
+		}
+		return nil, err
+	}
+	if s.session, err = meet(conn); err == nil {
+		err = s.deafen()
+	}
+	if err != nil {
+		conn.Close()
+		s.leave()
+		return nil, err
+	}
+	d.stacks = append(d.stacks, s.stack)
+	return s, nil
+}
+
+// deafen has the attacker live on where a call is not there at all (SIGSYS), and its children go when
+// they end (SIGCHLD).
+func (s *Scene) deafen() error {
+	ignore := append(words(1), make([]byte, 24)...) // struct sigaction: SIG_IGN, no flags, no mask
+	for _, signal := range []syscall.Signal{unix.SIGSYS, unix.SIGCHLD, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGPIPE} {
+		if r := s.call(unix.SYS_SIGACTION, int(signal), ignore, 0); r.gone || r.errno != 0 {
+			return fmt.Errorf("cannot speak with the attacker: ignore %s: %v", signal, r)
+		}
+	}
+	return nil
+}
+
+// leave ends the attacker and what it has started.
+func (s *Scene) leave() {
+	s.session.close()
+	s.child.Kill()
+	select {
+	case <-s.child.Exited():
+	case <-time.After(patience):
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		left, err := jail.Inside(s.stage.JID)
+		if err != nil || len(left) == 0 {
+			return
+		}
+		for _, i := range left {
+			_ = syscall.Kill(i.PID, syscall.SIGKILL)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// A Stage is a cell whose resources are all taken but for bhyve: what would be started now, and with
+// what. One actor enters after another, and each leaves before the next: they share the jail, as
+// one bhyve and the next do after a reset.
+type Stage struct {
+	Plan    *plan.Plan
+	JID     int
+	machine *bhyveMachine
+	started func(*jail.Child) error
+}
+
+// perform has the stage made as for bhyve itself.
+func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, act func(context.Context, Stage) error) error {
+	spec, ok := last.Spec.(*plan.Bhyve)
+	if !ok {
+		return errors.New("the plan has no hypervisor")
+	}
+	t := k.taker.(*bsdTaker)
+	m, err := t.newMachine(spec)
+	if err != nil {
+		return err
+	}
+	t.bhyve = m
+	defer m.stderr.f.Close()
+	return act(ctx, Stage{Plan: p, JID: t.jid, machine: m, started: func(c *jail.Child) error {
+		h := store.Held{PID: c.Pid(), Start: c.Start()}
+		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
+			return err
+		}
+		return k.journal.Append(store.Entry{Step: store.Taken, ID: last.ID, Held: &h})
+	}})
+}
+
+// Enter starts who plays bhyve, in the way that bhyve is started; orders is its standard input, where
+// bhyve has /dev/null. It stands in the full room.
+func (s Stage) Enter(ctx context.Context, orders *os.File) (*jail.Child, error) {
+	m := s.machine
+	l, err := m.launch(m.spec.Path, m.spec.Argv, true)
+	if err != nil {
+		return nil, err
+	}
+	l.Stdin = orders
+	c, err := m.ready(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.started(c); err == nil {
+		err = c.Go()
+	}
+	if err != nil {
+		c.Kill()
+		<-c.Exited()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Empty waits until the actor is in capability mode and empties the room behind it, as behind bhyve.
+func (s Stage) Empty(ctx context.Context, c *jail.Child) error {
+	over, err := s.machine.sandboxed(ctx, c)
+	if err == nil && over {
+		err = errors.New("it ended before the room was emptied")
+	}
+	if err != nil {
+		return err
+	}
+	return s.machine.close(c)
+}
+
+// Refill makes the room what it was before the actor that has left; its VM goes, as at a reset.
+func (s Stage) Refill() error {
+	if err := s.machine.open(); err != nil {
+		return err
+	}
+	return destroyInside(s.JID, s.machine.spec.VM)
+}
