@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestPeers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	if _, ok := attackers[arch]; !ok {
+	if _, ok := attackers[runtime.GOARCH]; !ok {
 		t.Skip("no attacker for this architecture")
 	}
 	facts, err := host.Probe(t.Context(), host.Options{})
