@@ -30,7 +30,12 @@ type Scene struct {
 }
 
 // pid is the attacker's number on the host.
-func (s *Scene) pid() int { return s.child.Pid() }
+func (s *Scene) pid() int {
+	if s.child == nil {
+		return s.Bait.pid() // a test outside any jail
+	}
+	return s.child.Pid()
+}
 
 // appear puts an attacker into bhyve's place, in the full room; if the phase is the guest's, it does
 // what bhyve does until then, and the room is emptied behind it.

@@ -8,6 +8,17 @@ func attempts() []Attempt {
 		rows []Attempt
 	}{
 		{groupFiles, fileAttempts},
+		{groupDevices, deviceAttempts},
+		{groupMounts, mountAttempts},
+		{groupJails, jailAttempts},
+		{groupProcesses, processAttempts},
+		{groupPrograms, programAttempts},
+		{groupMemory, memoryAttempts},
+		{groupSockets, socketAttempts},
+		{groupKernel, kernelAttempts},
+		{groupVMM, vmmAttempts},
+		{groupRights, rightsAttempts},
+		{groupExhaustion, exhaustionAttempts},
 	} {
 		for _, a := range g.rows {
 			a.Group = g.name
@@ -16,3 +27,9 @@ func attempts() []Attempt {
 	}
 	return all
 }
+
+// Groups that only FreeBSD has.
+const (
+	groupJails = "jails"
+	groupVMM   = "vmm"
+)

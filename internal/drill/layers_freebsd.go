@@ -1,0 +1,43 @@
+package drill
+
+import "skep/internal/layer"
+
+// The layers of a cell on FreeBSD, as By names them.
+const (
+	privateRoot layer.ID = "private-root"
+	emptyRoom   layer.ID = "empty-room"
+	devfsRules  layer.ID = "devfs-rules"
+	jailLayer   layer.ID = "jail"
+	noSuser     layer.ID = "no-suser"
+	capsicum    layer.ID = "capsicum"
+	controls    layer.ID = "process-controls"
+	rlimits     layer.ID = "rlimits"
+	rctlLayer   layer.ID = "rctl"
+	securelevel layer.ID = "securelevel"
+	closedFDs   layer.ID = "closed-fds"
+)
+
+// bsdLayers says what each does. Unlike those of Linux they are not taken away one at a time: what
+// By says of them follows from the kernel's source.
+var bsdLayers = []struct {
+	ID   layer.ID
+	Does string
+}{
+	{privateRoot, "the root is a tmpfs of the cell's own, mounted read-only"},
+	{emptyRoom, "nothing is left in it once bhyve is in capability mode"},
+	{devfsRules, "its /dev shows the planned nodes by exact names"},
+	{jailLayer, "jail(8): other processes, jails and mounts are out of sight, most privileges of root are refused (prison_priv_check)"},
+	{noSuser, "allow.suser is off once the guest runs: user 0 has no privilege at all"},
+	{capsicum, "capability mode: no name can be opened, calls of global effect are refused, descriptors keep few rights"},
+	{controls, "procctl(2): no memory is writable and executable, set-user-ID means nothing, nobody traces"},
+	{rlimits, "limits of descriptors, address space and core files"},
+	{rctlLayer, "rctl(8) on the jail: processes, threads, memory, where racct is on"},
+	{securelevel, "securelevel 3 in the jail"},
+	{closedFDs, "only the planned descriptors are passed on"},
+}
+
+// Why one layer has to do on FreeBSD.
+const (
+	singleCapsicum = "it asks for no privilege, and a jail has no list of calls"
+	singleNode     = "the descriptor is bhyve's own: only its list of rights and requests stands before the driver"
+)
