@@ -98,6 +98,7 @@ func (o order) obey() (step string, err error) {
 	if err := harden(); err != nil {
 		return "harden", err
 	}
+	closeDirectories()
 	if err := attach(o.JID); err != nil {
 		return "enter the jail", err
 	}
@@ -110,6 +111,22 @@ func (o order) obey() (step string, err error) {
 		return handSocket()
 	}
 	return "understand " + o.Do, unix.EINVAL
+}
+
+// inherited is how many descriptors are looked at for directories: what a caller left open is among
+// the first.
+const inherited = 1024
+
+// closeDirectories closes each directory that whoever started skep left open. jail_attach(2) refuses
+// a process that has one where its own root is not the system's (kern.chroot_allow_open_directories,
+// sys/kern/kern_descrip.c). The other descriptors are closed by exec.
+func closeDirectories() {
+	for fd := launcherFD + 1; fd < inherited; fd++ {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			unix.Close(fd)
+		}
+	}
 }
 
 // exec becomes the hypervisor. The order: what may fail for want of a right
