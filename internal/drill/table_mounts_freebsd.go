@@ -8,8 +8,6 @@ var mountAttempts = []Attempt{
 	{ID: "mount-nullfs", Tries: "mount a directory of the host over the root (nullfs)",
 		By: "private-root jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true,
 		Do: code(func(s *Scene) Outcome { return mount(s, "fstype", "nullfs", "fspath", "/dev", "target", s.Bait.public) })},
-	{ID: "old-mount", Tries: "mount by the old mount(2)",
-		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_MOUNT, "tmpfs", "/skep-drill-none", 0, 0).pastGate(unix.ENOENT)},
 	{ID: "unmount", Tries: "unmount something",
 		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_UNMOUNT, "/skep-drill-none", 0).pastGate(unix.ENOENT, unix.EINVAL)},
 	{ID: "remount", Tries: "make the root writable",

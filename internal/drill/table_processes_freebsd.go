@@ -20,7 +20,7 @@ var processAttempts = []Attempt{
 	{ID: "ptrace", Tries: "trace a process of the host",
 		By: "jail capsicum", Want: "ESRCH | EPERM | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_PTRACE, unix.PT_ATTACH, baitPID, 0, 0)},
 	{ID: "ktrace", Tries: "stop the tracing of a process of the host (ktrace)",
-		By: "jail capsicum", Want: "ESRCH | EPERM | ECAPMODE | ENOSYS", Start: true, Do: try(unix.SYS_KTRACE, 0, 1, 0, baitPID)},
+		By: "jail capsicum", Want: "ESRCH | EPERM | ECAPMODE | ENOSYS", Start: true, Do: try(unix.SYS_KTRACE, 0, 1, 2, baitPID)},
 	{ID: "priority", Tries: "look up the priority of a process of the host",
 		By: "jail", Want: "ESRCH", Single: "the call is there in capability mode", Start: true, Do: try(unix.SYS_GETPRIORITY, 0, baitPID)},
 	{ID: "set-priority", Tries: "change the priority of a process of the host",

@@ -37,8 +37,8 @@ var socketAttempts = []Attempt{
 		By: "jail capsicum", Want: "EPROTONOSUPPORT | EAFNOSUPPORT | EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_SOCKET, 32, unix.SOCK_DGRAM, 2).opening()},
 	{ID: "key-socket", Tries: "change IPsec keys",
 		By: "jail capsicum", Want: "EPROTONOSUPPORT | EAFNOSUPPORT | EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_SOCKET, 29, unix.SOCK_RAW, 2).opening()},
-	{ID: "netlink", Tries: "change the network by netlink",
-		By: "jail capsicum", Want: "EPROTONOSUPPORT | EAFNOSUPPORT | EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_SOCKET, 38, unix.SOCK_RAW, 0).opening()},
+	{ID: "netlink", Tries: "look at or change the network by netlink",
+		By: "capsicum", Want: "EPROTONOSUPPORT | EAFNOSUPPORT | ECAPMODE", Single: "a jail may look at the network that it has", Do: try(unix.SYS_SOCKET, 38, unix.SOCK_RAW, 0).opening()},
 	{ID: "setfib", Tries: "use another routing table of the host",
 		By: "capsicum", Want: "ECAPMODE", Single: singleCapsicum, Do: try(unix.SYS_SETFIB, 0)},
 }
