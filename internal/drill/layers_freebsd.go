@@ -17,12 +17,14 @@ const (
 	closedFDs   layer.ID = "closed-fds"
 )
 
-// bsdLayers says what each does. Unlike those of Linux they are not taken away one at a time: what
-// By says of them follows from the kernel's source.
-var bsdLayers = []struct {
+type bsdLayer struct {
 	ID   layer.ID
 	Does string
-}{
+}
+
+// bsdLayers says what each does. Unlike those of Linux they are not taken away one at a time: what
+// By says of them follows from the kernel's source.
+var bsdLayers = []bsdLayer{
 	{privateRoot, "the root is a tmpfs of the cell's own, mounted read-only"},
 	{emptyRoom, "nothing is left in it once bhyve is in capability mode"},
 	{devfsRules, "its /dev shows the planned nodes by exact names"},
