@@ -28,7 +28,7 @@ is left alone, running or not.
 
 --ablate makes every attempt again without any layer of the jail, with each
 layer alone and with all but each, and says which stop it. That takes minutes,
-is root's, and happens in mounts and a network of its own.`,
+is root's, happens in mounts and a network of its own, and is for Linux only.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
