@@ -30,8 +30,8 @@ var exhaustionAttempts = []Attempt{
 
 // needRctl: without racct in the kernel the plan has no rules, and every start says so.
 func needRctl(*Scene) (string, bool) {
-	on, err := unix.SysctlUint32("kern.racct.enable")
-	return "rctl is not to be had here: kern.racct.enable is not set", err == nil && on != 0
+	on, err := unix.SysctlRaw("kern.racct.enable") // a bool of one byte
+	return "rctl is not to be had here: kern.racct.enable is not set", err == nil && len(on) > 0 && on[0] != 0
 }
 
 func processes(number uint64) func(*Scene) Outcome {
