@@ -35,8 +35,9 @@ func (a *bsdAudit) devices() {
 		a.none(GroupPlace, "nodes", "no node but those that it holds", strange)
 	}
 	var bad []string
-	for _, n := range nodes {
-		if why, ok := devfs.Dangerous(n); ok && (a.want != nil || !own[n]) {
+	for _, n := range devfs.Worst(nodes) {
+		if a.want != nil || !own[n] {
+			why, _ := devfs.Dangerous(n)
 			bad = append(bad, n+" "+why)
 		}
 	}

@@ -29,6 +29,7 @@ var handleKinds = []struct {
 	{"pipe", "event read write", "the same, from other threads: mevent.c"},
 	{"screen", "accept event read write", "viewers: rfb.c"},
 	{"debugger", "accept event read write setsockopt ioctl", "debuggers: gdb.c"},
+	{"reserved", "accept event read write setsockopt ioctl", "nothing yet: accept(2) takes its number and its rights before anybody connects"},
 	{"debugger's files", "fstat lookup mmap seek seek_tell read", "how the processor is described: gdb.c"},
 	{"share", "lookup acl_check acl_delete acl_get acl_set read write seek seek_tell fstat create fchmod fchown ftruncate linkat_source linkat_target mkdirat mknodat renameat_source renameat_target symlinkat unlinkat extattr_delete extattr_get extattr_list extattr_set futimes fstatfs fsync fpathconf", "a directory of the host's that the cell file shows: pci_virtio_9p.c"},
 	{"pci", "ioctl read write", "a device that is passed through: pci_passthru.c"},
@@ -119,6 +120,10 @@ func (a *bsdAudit) kindOf(f kinfo.File) string {
 		return "pipe"
 	case kinfo.TypeSocket:
 		return a.socketKind(f)
+	case kinfo.TypeUnknown:
+		if f.Flags == 0 && a.listens() {
+			return "reserved"
+		}
 	case kinfo.TypeProcdesc:
 		if a.want.shares > 0 {
 			return "helper"
@@ -233,6 +238,12 @@ func (a *bsdAudit) socketKind(f kinfo.File) string {
 		return "debugger"
 	}
 	return ""
+}
+
+// listens says whether bhyve waits for viewers or debuggers.
+func (a *bsdAudit) listens() bool {
+	w := a.want
+	return len(plan.Specs[*plan.Relay](w.plan))+len(plan.Specs[*plan.Screen](w.plan)) > 0 || w.debugger != ""
 }
 
 // directories: through a directory of the host's a jail is left, whatever its

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/kinfo"
 	"skep/internal/plan"
+	"skep/internal/store"
 )
 
 // Who may be in the jail besides bhyve: the keeper's own, and bhyve's helpers
@@ -93,7 +96,8 @@ func TestBSDKinds(t *testing.T) {
 		{directory(w.inRoom("/share/src")), "share"}, {directory(w.inRoom("/usr/share/bhyve/gdb")), "debugger's files"}, {directory("/usr/src"), ""}, {directory("/"), ""},
 		{socket("127.0.0.1:5900"), "screen"}, {socket("127.0.0.1:1234"), "debugger"}, {socket("127.0.0.1:22"), ""},
 		{kinfo.File{Type: kinfo.TypeSocket, Domain: kinfo.AFUnix}, "helper"}, {kinfo.File{Type: kinfo.TypeSocket, Domain: kinfo.AFInet}, ""},
-		{kinfo.File{Type: kinfo.TypeKqueue}, "events"}, {kinfo.File{Type: kinfo.TypePipe}, "pipe"}, {kinfo.File{Type: kinfo.TypeShm}, ""}, {kinfo.File{Type: kinfo.TypePTS}, ""},
+		{kinfo.File{Type: kinfo.TypeKqueue}, "events"}, {kinfo.File{Type: kinfo.TypePipe}, "pipe"}, {kinfo.File{Type: kinfo.TypeUnknown}, "reserved"},
+		{kinfo.File{Type: kinfo.TypeUnknown, Flags: kinfo.FlagRead}, ""}, {kinfo.File{Type: kinfo.TypeShm}, ""}, {kinfo.File{Type: kinfo.TypePTS}, ""},
 	} {
 		if got := a.kindOf(tt.file); got != tt.want {
 			t.Errorf("%+v is %q, want %q", tt.file, got, tt.want)
@@ -208,6 +212,43 @@ func TestBSDRecorded(t *testing.T) {
 	a, c := judgeAny(handMade()), judgeAny(&back)
 	if !slices.Equal(a.Rows, c.Rows) {
 		t.Error("it is judged otherwise once it was written down")
+	}
+}
+
+// recorded is a cell and what it showed on a real host (record_freebsd_test.go).
+type recorded struct {
+	State store.State `json:"state"`
+	Seen  *bsdSeen    `json:"seen"`
+}
+
+// What real cells showed passes, and what is changed of it does not.
+func TestBSDRealHosts(t *testing.T) {
+	files, err := filepath.Glob("testdata/freebsd/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("nothing is recorded: %v", err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r recorded
+		if err := json.Unmarshal(b, &r); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		rep := mustJudge(t, r.Seen, r.State)
+		for _, row := range rep.Bad() {
+			t.Errorf("%s: %s is %s: %s (wanted: %s)", f, row.ID, row.Verdict, row.Seen, row.Want)
+		}
+		r.Seen.Proc.Capability = false
+		r.Seen.Params["allow.raw_sockets"] = "true"
+		r.Seen.Room.Nodes = append(r.Seen.Room.Nodes, devfs.Node{Path: "mem"})
+		rep = mustJudge(t, r.Seen, r.State)
+		for _, id := range []string{"capsicum", "jail-allow.raw_sockets", "nodes", "dangerous-nodes"} {
+			if !verdictOf(rep, id).Bad() {
+				t.Errorf("%s: %s is %s", f, id, verdictOf(rep, id))
+			}
+		}
 	}
 }
 

@@ -239,7 +239,7 @@ func TestBSDTampered(t *testing.T) {
 		}, ""},
 		{"a second mount in the same place", "mounts", Extra, func(s *bsdSeen) { s.Room.Mounts = append(s.Room.Mounts, s.Room.Mounts[1]) }, ""},
 		{"a mount is gone", "mounts", Missing, func(s *bsdSeen) { s.Room.Mounts = s.Room.Mounts[:1] }, ""},
-		{"a mount has lost a flag", "mount-flags", Extra, func(s *bsdSeen) { s.Room.Mounts[1].Flags &^= mntNoExec }, ""},
+		{"a mount has lost a flag", "mount-flags", Extra, func(s *bsdSeen) { s.Room.Mounts[0].Flags &^= mntNoSUID }, ""},
 		{"a file", "files", Extra, func(s *bsdSeen) { s.Room.Files = []string{"/bin/sh"} }, ""},
 		{"a node", "nodes", Extra, func(s *bsdSeen) { s.Room.Nodes = []devfs.Node{{Path: "full"}} }, ""},
 		{"the host's memory", "dangerous-nodes", Extra, func(s *bsdSeen) { s.Room.Nodes = []devfs.Node{{Path: "mem", Type: devfs.Mem}} }, "nodes"},

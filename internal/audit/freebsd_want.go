@@ -122,12 +122,13 @@ type wantedMount struct {
 
 // mountTable is every mount of the room. The root cannot be read-only while
 // removed files of it are mapped (tmpfs(5)); what is left of it is immutable.
+// A devfs tells nobody its flags (devfs_statfs in sys/fs/devfs/devfs_vfsops.c).
 func (w *bsdWant) mountTable() []wantedMount {
 	var all []wantedMount
 	if !w.tree.Existing {
 		all = append(all, wantedMount{w.root(), "tmpfs", mntNoSUID})
 	}
-	all = append(all, wantedMount{w.inRoom("/dev"), "devfs", mntNoSUID | mntNoExec})
+	all = append(all, wantedMount{w.inRoom("/dev"), "devfs", 0})
 	for _, m := range w.mounts {
 		wanted := wantedMount{w.inRoom(m.Room), "nullfs", mntNoSUID | mntNoExec}
 		if m.Size > 0 {

@@ -207,6 +207,16 @@ func (s *bsdSeen) others() {
 func (s *bsdSeen) environment() {
 	b, err := unix.SysctlRaw("kern.proc.env", s.Proc.PID)
 	s.EnvRead = err == nil
+	if errors.Is(err, unix.ENOMEM) {
+		// So the kernel says of an environment that is empty, and of one that
+		// cannot be read (get_proc_vector in sys/kern/kern_proc.c). How many
+		// variables exec gave it is told apart from them.
+		if aux, err := unix.SysctlRaw("kern.proc.auxv", s.Proc.PID); err == nil {
+			n, ok := kinfo.Aux(aux, kinfo.AuxEnvCount)
+			s.EnvRead = ok && n == 0
+		}
+		return
+	}
 	for _, v := range strings.Split(string(b), "\x00") {
 		// Its name is enough: a value may be a secret.
 		if name, _, _ := strings.Cut(v, "="); name != "" {

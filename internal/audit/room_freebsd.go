@@ -61,6 +61,12 @@ func (r *bsdRoom) readMounts() {
 	for _, st := range all[:n] {
 		on := unix.ByteSliceToString(st.Mntonname[:])
 		if on == r.Root || strings.HasPrefix(on, strings.TrimSuffix(r.Root, "/")+"/") {
+			// The list is of what was last remembered; asked itself, a mount says
+			// what is so now.
+			var now unix.Statfs_t
+			if err := unix.Statfs(on, &now); err == nil && now.Fsid == st.Fsid {
+				st = now
+			}
 			r.Mounts = append(r.Mounts, bsdMount{
 				On: on, Kind: unix.ByteSliceToString(st.Fstypename[:]), From: unix.ByteSliceToString(st.Mntfromname[:]), Flags: st.Flags,
 			})

@@ -1,6 +1,7 @@
 package devfs
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -86,5 +87,13 @@ func TestDangerous(t *testing.T) {
 		if why, ok := Dangerous(good); ok {
 			t.Errorf("%s %s", good, why)
 		}
+	}
+}
+
+// The worst stand first, and what is harmless not at all.
+func TestWorst(t *testing.T) {
+	got := Worst([]string{"null", "acpi", "tap0", "vtbd0", "mem", "full", "kmem"})
+	if want := []string{"mem", "kmem", "vtbd0", "tap0", "acpi"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -1,6 +1,9 @@
 package devfs
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // dangers says, worst first, which nodes let a jail out of its room or into
 // somebody else's. A pattern is a rule's pattern; one that ends in "/**" takes
@@ -79,4 +82,21 @@ func danger(node string) (rank int, why string) {
 		}
 	}
 	return -1, ""
+}
+
+// Worst lists those of the nodes that have no business in a jail, the worst
+// first.
+func Worst(nodes []string) []string {
+	var bad []string
+	for _, n := range nodes {
+		if _, ok := Dangerous(n); ok {
+			bad = append(bad, n)
+		}
+	}
+	slices.SortStableFunc(bad, func(a, b string) int {
+		x, _ := danger(a)
+		y, _ := danger(b)
+		return x - y
+	})
+	return bad
 }

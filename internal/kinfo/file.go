@@ -35,6 +35,9 @@ const (
 	TypeDev      FileType = 12
 	TypeEventfd  FileType = 13
 	TypeTimerfd  FileType = 14
+	// TypeUnknown without flags is a number that a call has taken and nothing is
+	// behind yet, such as accept(2)'s while it waits.
+	TypeUnknown FileType = 255
 )
 
 var fileTypes = map[FileType]string{

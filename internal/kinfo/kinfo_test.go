@@ -142,6 +142,21 @@ func TestControls(t *testing.T) {
 	}
 }
 
+func TestAux(t *testing.T) {
+	b := make(raw, 40).u64(0, 6).u64(8, 4096).u64(16, AuxEnvCount).u64(24, 0)
+	if n, ok := Aux(b, AuxEnvCount); !ok || n != 0 {
+		t.Errorf("%d, %v", n, ok)
+	}
+	if n, ok := Aux(b, 6); !ok || n != 4096 {
+		t.Errorf("%d, %v", n, ok)
+	}
+	for _, short := range []raw{nil, b[:16], b[:31]} {
+		if _, ok := Aux(short, AuxEnvCount); ok {
+			t.Errorf("found in %d bytes", len(short))
+		}
+	}
+}
+
 // The bytes come from the kernel; a parser that can be made to read past them
 // would still be a defect.
 func FuzzParse(f *testing.F) {
@@ -157,5 +172,6 @@ func FuzzParse(f *testing.F) {
 			_ = file.Rights.String() + file.Type.String()
 		}
 		_, _ = ParseAreas(b)
+		_, _ = Aux(b, AuxEnvCount)
 	})
 }
