@@ -16,9 +16,8 @@ const insideWait = 10 * time.Second
 // Inside runs this very program with other arguments in the user namespace of a process, and
 // returns what it wrote to standard output.
 //
-// It is how an ordinary user whose cells have numbers of their own (/etc/subuid) looks at one: the
-// namespace is the user's (user_namespaces(7): "a process that resides in the parent of the user
-// namespace and whose effective user ID matches the owner has all capabilities in it"), but the
+// It is how an ordinary user whose cells have numbers of their own (/etc/subuid) looks at one. The
+// namespace is that user's, who has every right over it from outside (user_namespaces(7)); but the
 // files of /proc/PID belong to the cell's number, and only a member of the namespace may pass that
 // by. Of all rights there the program keeps the two for looking, as ambient ones
 // (capabilities(7)), since its own number has none in there.

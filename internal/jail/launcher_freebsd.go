@@ -99,11 +99,20 @@ func (o order) obey() (step string, err error) {
 		return "harden", err
 	}
 	closeDirectories()
+	if o.Do == doExec {
+		if err := o.settle(); err != nil {
+			return "take its groups", err
+		}
+	}
 	if err := attach(o.JID); err != nil {
 		return "enter the jail", err
 	}
 	switch o.Do {
 	case doExec:
+		// The console's node is the cell's user's: root of a jail without allow.suser may not open it.
+		if err := unix.Setresuid(o.UID, o.UID, o.UID); err != nil {
+			return "take its user", err
+		}
 		return o.exec()
 	case doDestroy:
 		return "destroy the VM", destroyVM(o.VM)
@@ -129,9 +138,8 @@ func closeDirectories() {
 	}
 }
 
-// exec becomes the hypervisor. The order: what may fail for want of a right
-// first, then the rights go, then the limits, under which this program could
-// not live.
+// exec becomes the hypervisor, as the cell's user. The limits come last: this
+// program could not live under them.
 func (o order) exec() (step string, err error) {
 	if o.Open != "" {
 		fd, err := unix.Open(o.Open, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
@@ -157,9 +165,6 @@ func (o order) exec() (step string, err error) {
 	if n, err := unix.Read(launcherFD, word[:]); err != nil || n != 1 {
 		return "wait for the keeper", unix.ECANCELED
 	}
-	if err := o.become(); err != nil {
-		return "take its user and groups", err
-	}
 	for _, l := range o.Limits {
 		if err := limit(l); err != nil {
 			return "limit " + l.Name, err
@@ -176,19 +181,17 @@ func (o order) exec() (step string, err error) {
 	return "exec " + o.Path, errno
 }
 
-// become takes the cell's group and user. Groups of whoever started skep are
-// dropped even where bhyve must be root.
-func (o order) become() error {
+// settle takes the cell's groups, and its user as the real one: of these a process may make itself
+// what it likes later, without a right (kern_setresuid in sys/kern/kern_prot.c). That later is in a
+// jail whose root has none. Groups of whoever started skep are dropped even where bhyve must be root.
+func (o order) settle() error {
 	if err := unix.Setgroups(nil); err != nil {
 		return err
 	}
-	if err := unix.Setgid(o.GID); err != nil {
+	if err := unix.Setresgid(o.GID, o.GID, o.GID); err != nil {
 		return err
 	}
-	if o.UID == 0 {
-		return nil
-	}
-	return unix.Setuid(o.UID)
+	return unix.Setresuid(o.UID, -1, -1)
 }
 
 // bare takes every right from a descriptor but that of being open: a lock needs
