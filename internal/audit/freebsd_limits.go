@@ -33,6 +33,10 @@ func (a *bsdAudit) limit() {
 		}
 		a.yes(GroupLimits, id, want, got[0] == l.Value && got[1] == l.Value, ok, orNot(!ok, seen))
 	}
+	// It follows from what its disks and logs come to, which the plan does not hold.
+	if got, ok := a.Limits["fsize"]; ok {
+		a.told(GroupLimits, "rlimit-fsize", limitText(got[1]))
+	}
 	a.rules()
 }
 

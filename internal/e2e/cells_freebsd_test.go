@@ -198,6 +198,22 @@ func TestCellPromises(t *testing.T) {
 	l.must(0, "down", "seen")
 }
 
+// TestCellFileBound: an intruder in bhyve can make no file larger than the largest that it was given,
+// and so cannot fill the host's disk by way of an image that grows.
+func TestCellFileBound(t *testing.T) {
+	l := clean(t)
+	l.cell("bound", `disk "a" {
+  file = "`+l.path("a.img")+`"
+  size = "3M"
+}`)
+	l.must(0, "up", "bound")
+	out, err := exec.Command("procstat", "rlimit", strconv.Itoa(l.show("bound").PID)).CombinedOutput()
+	if err != nil || !regexp.MustCompile(`filesize +3145728 B +3145728 B`).Match(out) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	l.must(0, "down", "bound")
+}
+
 // TestCellNeighbours: neither of two cells sees anything of the other, nor a
 // device of the host's. Their rules are applied to a /dev of our own, because
 // theirs is empty by now.

@@ -141,17 +141,3 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	}
 	return ours, theirs, nil
 }
-
-// control does something with a file's descriptor and leaves the file in its
-// mode, which Fd would not.
-func control(f *os.File, do func(fd int) error) error {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var inner error
-	if err := conn.Control(func(fd uintptr) { inner = do(int(fd)) }); err != nil {
-		return err
-	}
-	return inner
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 	"time"
 
@@ -53,7 +54,28 @@ func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launc
 			l.Keep = append(l.Keep, t.files["disk:"+d.Label])
 		}
 	}
-	return l, nil
+	bound, err := m.fileBound()
+	if err == nil && bound.Value > 0 {
+		l.Limits = append(l.Limits, bound)
+	}
+	return l, err
+}
+
+// fileBound bounds what bhyve can make large: its log, its disks. A directory
+// that the guest may write to has files of any size; then there is no bound.
+func (m *bhyveMachine) fileBound() (jail.Limit, error) {
+	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+		if s.Dir && !s.ReadOnly && s.Size == 0 {
+			return jail.Limit{}, nil
+		}
+	}
+	var files []jail.FD
+	for name, f := range m.taker.files {
+		if name == "vars" || strings.HasPrefix(name, "disk:") {
+			files = append(files, jail.FD{Name: name, File: f})
+		}
+	}
+	return fileBound(m.taker.plan, files)
 }
 
 // ready has the launcher open the console's near end, opens the far end, and

@@ -1,3 +1,5 @@
+//go:build linux || freebsd
+
 package keeper
 
 import (
@@ -14,8 +16,8 @@ import (
 
 // fileBound is how large a file the hypervisor may make once its guest runs: as large as the largest
 // that it was given, and twice what a log may hold. Without it an intruder could fill the host's disk
-// by way of a log, faster than that is cut, or of a raw image that grows. It cannot be set before the
-// start: there QEMU sizes a file in memory for the code it translates.
+// by way of a log, faster than that is cut, or of a raw image that grows. On Linux it cannot be set
+// before the start: there QEMU sizes a file in memory for the code it translates.
 func fileBound(p *plan.Plan, fds []jail.FD) (jail.Limit, error) {
 	bound := uint64(1 << 20)
 	for _, l := range plan.Specs[*plan.Log](p) {
@@ -58,4 +60,18 @@ func mayGrowTo(f *os.File, qcow2 bool) (uint64, error) {
 	}
 	// Tables and reference counts are far less than an eighth; a small image still has some.
 	return max(size, virtual+virtual/8+64<<20), nil
+}
+
+// control does something with a file's descriptor and leaves the file in its
+// mode, which Fd would not.
+func control(f *os.File, do func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := conn.Control(func(fd uintptr) { inner = do(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
 }
