@@ -39,7 +39,6 @@ type Bait struct {
 const (
 	baitVariable = "SKEP_DRILL_BAIT"
 	baitText     = "bait of skep drill"
-	leakFrom     = 100 // the number of the first leaked descriptor
 )
 
 // layBait makes all of it. Everybody may pass through the directory: the attempts of a cell without

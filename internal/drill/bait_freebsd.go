@@ -12,6 +12,10 @@ import (
 	"skep/internal/jailparam"
 )
 
+// leakFrom is the number of the first leaked descriptor. It is small: rctl(8) counts openfiles by the
+// size of a process's table, and by a large one a fork would be refused whatever else stops it.
+const leakFrom = 16
+
 // systemBait is what only FreeBSD has.
 type systemBait struct {
 	prison int // somebody else's jail, with nobody in it

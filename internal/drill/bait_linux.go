@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// leakFrom is the number of the first leaked descriptor.
+const leakFrom = 100
+
 // systemBait is what only Linux has.
 type systemBait struct {
 	group    string // a file that only a supplementary group of the caller's may read; "" if he has none
