@@ -58,9 +58,9 @@ func (a attempt) judge(r result) Outcome {
 	case r.errno == 0:
 		return escaped(fmt.Sprintf("it succeeded, with %d", r.value))
 	case slices.Contains(a.past, r.errno):
-		return escaped("it was let through: " + unix.ErrnoName(r.errno))
+		return escaped("it was let through: " + errnoName(r.errno))
 	}
-	return stopped(unix.ErrnoName(r.errno))
+	return stopped(errnoName(r.errno))
 }
 
 // failed is the outcome of a step without which an attempt cannot go on.
@@ -121,4 +121,12 @@ func well(try func(*Scene) Outcome) code {
 		}
 		return o
 	}
+}
+
+// errnoName is an error by its name in the manual pages; EAGAIN has two on FreeBSD.
+func errnoName(e unix.Errno) string {
+	if e == unix.EAGAIN {
+		return "EAGAIN"
+	}
+	return unix.ErrnoName(e)
 }
