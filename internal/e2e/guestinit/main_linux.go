@@ -34,6 +34,8 @@ func main() {
 			done("write", write(rest))
 		case "read":
 			done("read", read())
+		case "discard":
+			done("discard", discard(rest))
 		case "pump":
 			done("pump", pump(rest))
 		case "ask":

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -133,5 +135,35 @@ func pump(rest string) error {
 		}
 	}
 	say("pumped in")
+	return nil
+}
+
+// discard gives blocks of a disk back and has others zeroed, and reads what lies around them
+// into scattered memory.
+func discard(disk string) error {
+	f, err := os.OpenFile("/dev/"+disk, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, request := range []uintptr{unix.BLKDISCARD, unix.BLKZEROOUT} {
+		span := [2]uint64{1 << 20, 1 << 20}
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), request, uintptr(unsafe.Pointer(&span[0]))); errno != 0 {
+			return fmt.Errorf("request %#x: %w", request, errno)
+		}
+	}
+	if _, err := f.WriteAt(make([]byte, 3<<20), 4<<20); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+		return err
+	}
+	if _, err := f.ReadAt(make([]byte, 8<<20), 0); err != nil {
+		return err
+	}
+	say("discarded")
 	return nil
 }

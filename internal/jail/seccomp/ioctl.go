@@ -16,12 +16,21 @@ var tapStart = []named{
 	{"TUNSETSNDBUF", 0x400454d4},
 }
 
-// diskStart: geometry of a block device. Nothing that discards, reads partitions or speaks SCSI.
+// diskRun: what a guest gives back and has zeroed, where its disk is a block device: of a file that is
+// fallocate(2). Whoever may write to the disk could write zeroes there himself.
+var diskRun = []named{
+	{"BLKDISCARD", 0x00001277},
+	{"BLKZEROOUT", 0x0000127f},
+}
+
+// diskStart: geometry of a block device, and whether it may be written. Nothing that reads
+// partitions or speaks SCSI.
 var diskStart = []named{
 	{"BLKSSZGET", 0x00001268},
 	{"BLKPBSZGET", 0x0000127b},
 	{"BLKSECTGET", 0x00001267},
 	{"BLKGETSIZE64", 0x80081272},
+	{"BLKROGET", 0x0000125e},
 }
 
 // kvmRun: the guest runs, is reset, is paused; the first is the one that counts, so it stands first.

@@ -12,7 +12,7 @@ func TestRunPhaseIsSmall(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n > 42 {
+			if n > 40 {
 				t.Errorf("%s %v: %d calls in the run phase", arch.Name, needs, n)
 			}
 		}
