@@ -117,7 +117,7 @@ func TestEveryRowIsUsed(t *testing.T) {
 			}
 		}
 	}
-	l, ns := newLab(t), newNetns(t)
+	ns, l := newNetns(t), newLab(t) // the lab ends its cells in the namespace, so that has to outlive it
 	server := ns.answer("an answer")
 	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", l.path("q.qcow2"), "64M").CombinedOutput(); err != nil {
 		t.Skipf("qemu-img: %v %s", err, out)

@@ -25,7 +25,7 @@ func TestLinuxGuest(t *testing.T) {
 	k := needKernel(t)
 	needTap(t)
 	t.Parallel()
-	l, ns := newLab(t), newNetns(t)
+	ns, l := newNetns(t), newLab(t) // the lab ends its cells in the namespace, so that has to outlive it
 	server := ns.answer("an answer")
 	l.cell("lab", `accel = "tcg"
 cpus = 2
