@@ -52,7 +52,7 @@ func (c *Cell) Loosenings() []Loosening {
 		add("gdb", "whoever reaches %s reads and changes all of the guest", c.GDB.Listen)
 	}
 	if c.Jail.Network == NetworkShared {
-		add("jail.network", "the hypervisor can use the network as %s", strings.Join(append(append([]string{}, c.Jail.IP4...), c.Jail.IP6...), ", "))
+		add("jail.network", "the screen, and on FreeBSD all of the hypervisor, can use the network as %s", strings.Join(append(append([]string{}, c.Jail.IP4...), c.Jail.IP6...), ", "))
 	}
 	if c.Jail.Root != "" {
 		add("jail.root", "the jail holds all of %s, and no empty root of its own", c.Jail.Root)

@@ -74,7 +74,7 @@ func TestNoLoosening(t *testing.T) {
 		}
 	}
 	c, _ := in("jail {\nnetwork = \"shared\"\nip4 = [\"192.0.2.1\"]\n}")
-	if l := c.Loosenings(); len(l) != 1 || l[0].What != "the hypervisor can use the network as 192.0.2.1" {
+	if l := c.Loosenings(); len(l) != 1 || l[0].What != "the screen, and on FreeBSD all of the hypervisor, can use the network as 192.0.2.1" {
 		t.Error(l)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -50,7 +51,8 @@ func create(d *plan.Disk) (made bool, err error) {
 		if errors.As(err, &fe) {
 			return false, fe
 		}
-		return false, bad(d, "", "it cannot be made: %v", unwrapPath(err))
+		// The name was good enough for a file beside it: the rest is the host's.
+		return false, fault.Wrap(fault.Host, unwrapPath(err), "df "+dir+" shows how full it is", "make disk %q (%s)", d.Label, d.Path)
 	}
 	if err := os.Link(tmp.Name(), d.Path); err != nil {
 		if errors.Is(err, fs.ErrExist) {
@@ -71,7 +73,7 @@ func createQcow2(path string, size cell.Size) error {
 	cmd := exec.Command(tool, "create", "-q", "-f", "qcow2", path, strconv.FormatInt(int64(size), 10))
 	cmd.Env = []string{}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("qemu-img: %w: %.200s", err, out)
+		return fmt.Errorf("%.200s (qemu-img: %w)", strings.TrimPrefix(strings.TrimSpace(string(out)), "qemu-img: "), err)
 	}
 	return nil
 }

@@ -222,3 +222,17 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// What the host cannot hold is no mistake of the cell file's.
+func TestCreateTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	d := raw(filepath.Join(dir, "d"))
+	d.Create = 1 << 62 // more than any file system takes
+	_, made, err := Open(d)
+	if made || fault.CodeOf(err) != fault.Host || fault.HintOf(err) == "" {
+		t.Errorf("made %v, code %d, hint %q: %v", made, fault.CodeOf(err), fault.HintOf(err), err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

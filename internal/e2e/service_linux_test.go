@@ -45,7 +45,7 @@ func TestServiceScore(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("exposure %.1f", score)
-	const goal = 5.0 // a service without a line of hardening has 9.6
+	const goal = 4.9 // "OK" in its words; a service without a line of hardening has 9.6
 	if score > goal {
 		t.Errorf("the exposure is %.1f, more than %.1f\n%s", score, goal, out)
 	}
