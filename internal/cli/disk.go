@@ -52,7 +52,7 @@ in skep removes a disk. The cell's name is asked for unless --yes is given.
 Image files and volumes that the cell may write to are removed; ISO images, raw
 devices and what is read only are not, nor is a disk that another cell file
 names, or one that is in use. The cell file and the logs stay.`,
-		ValidArgsFunction: a.completeNames,
+		ValidArgsFunction: a.completeDisks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("guess which cell: name one")
@@ -93,6 +93,24 @@ names, or one that is in use. The cell file and the logs stay.`,
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
+}
+
+// completeDisks completes a cell's name, and then the names of its disks.
+func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (names []string, d cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return a.completeNames(cmd, args, typed)
+	}
+	d = cobra.ShellCompDirectiveNoFileComp
+	c := peek(host.DirsFor(host.Options{Dirs: a.dirs}), args[0])
+	if c == nil {
+		return nil, d
+	}
+	for _, disk := range append(c.Disks, cell.Disk{Label: varsName}) {
+		if strings.HasPrefix(disk.Label, typed) && !slices.Contains(args[1:], disk.Label) {
+			names = append(names, disk.Label)
+		}
+	}
+	return names, d
 }
 
 // chosenDisks are the disks that are named, or all that the cell may write to.

@@ -24,6 +24,7 @@ type planFlags struct {
 func (p *planFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.hostFile, "host", "", "plan for the host in this file, written by skep doctor --json")
 	cmd.Flags().StringVar(&p.os, "os", "", "plan for a reference host: linux or freebsd")
+	_ = cmd.RegisterFlagCompletionFunc("os", cobra.FixedCompletions([]string{"linux", "freebsd"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (a *app) plan() *cobra.Command {
