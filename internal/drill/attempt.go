@@ -104,3 +104,21 @@ type doer interface{ do(*Scene) Outcome }
 type code func(*Scene) Outcome
 
 func (c code) do(s *Scene) Outcome { return c(s) }
+
+// A group is the rows under one heading.
+type group struct {
+	name string
+	rows []Attempt
+}
+
+// inGroups is the rows of all groups, one after the other, each with its heading.
+func inGroups(groups []group) []Attempt {
+	var all []Attempt
+	for _, g := range groups {
+		for _, a := range g.rows {
+			a.Group = g.name
+			all = append(all, a)
+		}
+	}
+	return all
+}

@@ -1,12 +1,8 @@
 package drill
 
-// attempts is the whole table, group after group.
+// attempts is the whole table.
 func attempts() []Attempt {
-	var all []Attempt
-	for _, g := range []struct {
-		name string
-		rows []Attempt
-	}{
+	return inGroups([]group{
 		{groupFiles, fileAttempts},
 		{groupDevices, deviceAttempts},
 		{groupMounts, mountAttempts},
@@ -19,13 +15,7 @@ func attempts() []Attempt {
 		{groupVMM, vmmAttempts},
 		{groupRights, rightsAttempts},
 		{groupExhaustion, exhaustionAttempts},
-	} {
-		for _, a := range g.rows {
-			a.Group = g.name
-			all = append(all, a)
-		}
-	}
-	return all
+	})
 }
 
 // Groups that only FreeBSD has.
