@@ -24,18 +24,18 @@ type bsdTaker struct {
 	files   map[string]*os.File
 	sockets map[string]*listener
 	relays  []*relay
-	stopLog []context.CancelFunc
+	logs    logs
 	jid     int
 	bhyve   *bhyveMachine
 }
 
 func newTaker(k *Keeper, p *plan.Plan) taker {
-	return &bsdTaker{keeper: k, plan: p, files: map[string]*os.File{}, sockets: map[string]*listener{}}
+	return &bsdTaker{keeper: k, plan: p, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
 }
 
 // sweeper releases what another process took.
 func sweeper(bool) taker {
-	return &bsdTaker{files: map[string]*os.File{}, sockets: map[string]*listener{}}
+	return &bsdTaker{files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
 }
 
 func (t *bsdTaker) machine() machine { return t.bhyve }
@@ -119,10 +119,7 @@ func (t *bsdTaker) release(ctx context.Context, r plan.Resource, h store.Held) e
 	case *plan.Firmware, *plan.Screen:
 		return nil
 	case *plan.Log:
-		for _, stop := range t.stopLog {
-			stop()
-		}
-		t.stopLog = nil
+		t.logs.close(t.keeper, s)
 		t.drop(s.Name)
 		return nil
 	case *plan.Socket:

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
-	"skep/internal/console"
 	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/network"
@@ -29,19 +28,19 @@ type linuxTaker struct {
 	// them. They are closed when the resource that opened them is released.
 	files    map[string]*os.File
 	screens  []*screenServer
-	stopLog  []context.CancelFunc
+	logs     logs
 	qemu     *qemuMachine
 	sameBoot bool
 }
 
 func newTaker(k *Keeper, p *plan.Plan) taker {
-	return &linuxTaker{keeper: k, plan: p, files: map[string]*os.File{}, sameBoot: true}
+	return &linuxTaker{keeper: k, plan: p, files: map[string]*os.File{}, logs: logs{}, sameBoot: true}
 }
 
 // sweeper releases what another process took. What an earlier boot took is
 // gone, but for files.
 func sweeper(sameBoot bool) taker {
-	return &linuxTaker{files: map[string]*os.File{}, sameBoot: sameBoot}
+	return &linuxTaker{files: map[string]*os.File{}, logs: logs{}, sameBoot: sameBoot}
 }
 
 func (t *linuxTaker) machine() machine { return t.qemu }
@@ -115,10 +114,7 @@ func (t *linuxTaker) release(ctx context.Context, r plan.Resource, h store.Held)
 		t.drop("flash-code")
 		return nil
 	case *plan.Log:
-		for _, stop := range t.stopLog {
-			stop()
-		}
-		t.stopLog = nil
+		t.logs.close(t.keeper, s)
 		t.drop(s.Name)
 		return nil
 	case *plan.Socket:
@@ -246,25 +242,10 @@ func memfile(name string, b []byte) (*os.File, error) {
 	return os.OpenFile("/proc/self/fd/"+strconv.Itoa(fd), os.O_RDONLY, 0)
 }
 
-// takeLog opens a log and keeps it below its size while the keeper lives.
 func (t *linuxTaker) takeLog(l *plan.Log) error {
-	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "SKEP_STATE_DIR names another directory", "write the log %s", l.Path)
-	}
-	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
-		f.Close()
-		return fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
-	}
+	f, err := t.logs.open(t.keeper, l, true)
 	t.hold(l.Name, f)
-	ctx, cancel := context.WithCancel(context.Background())
-	t.stopLog = append(t.stopLog, cancel)
-	go func() {
-		if err := console.Bound(ctx, l.Path, int64(l.Max)); err != nil {
-			t.keeper.Notify("cannot bound the log " + l.Path + ": " + err.Error())
-		}
-	}()
-	return nil
+	return err
 }
 
 func (t *linuxTaker) takeSocket(s *plan.Socket) error {

@@ -1,12 +1,9 @@
 package keeper
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
 
-	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -73,29 +70,12 @@ func checkFirmware(s *plan.Firmware) error {
 	return nil
 }
 
-// takeLog opens a log and keeps it below its size while the keeper lives. The
-// console's has one writer, this process, which bounds it as it writes.
+// takeLog opens a log. The console's has one writer, this process, which
+// bounds it as it writes.
 func (t *bsdTaker) takeLog(l *plan.Log) error {
-	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "SKEP_STATE_DIR names another directory", "write the log %s", l.Path)
-	}
-	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
-		f.Close()
-		return fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
-	}
+	f, err := t.logs.open(t.keeper, l, l.Name != "console-log")
 	t.hold(l.Name, f)
-	if l.Name == "console-log" {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	t.stopLog = append(t.stopLog, cancel)
-	go func() {
-		if err := console.Bound(ctx, l.Path, int64(l.Max)); err != nil {
-			t.keeper.Notify("cannot bound the log " + l.Path + ": " + err.Error())
-		}
-	}()
-	return nil
+	return err
 }
 
 func (t *bsdTaker) takeSocket(s *plan.Socket) error {
