@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -147,7 +148,23 @@ func bareEnds(t *testing.T, order string) bool {
 // it was; too many hold the cell.
 func TestCellResets(t *testing.T) {
 	l := clean(t)
-	l.cell("again", "restart_limit { starts = 2 }")
+	// What the guest keeps: none of it may be touched when the room is made again.
+	kept := map[string][]byte{}
+	for _, name := range []string{"a.img", "b.iso", "share/file"} {
+		kept[name] = bytes.Repeat([]byte(name+" is what the guest keeps\n"), 32<<10)[:512<<10]
+		l.write(name, string(kept[name]))
+	}
+	l.cell("again", `restart_limit { starts = 2 }
+disk "a" { file = "`+l.path("a.img")+`" }
+disk "b" { iso = "`+l.path("b.iso")+`" }
+share "s" { path = "`+l.path("share")+`" }`)
+	defer func() {
+		for name, want := range kept {
+			if got, err := os.ReadFile(l.path(name)); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("after the resets %s has %d bytes, of %d (%v)", name, len(got), len(want), err)
+			}
+		}
+	}()
 	l.must(0, "up", "again")
 	first := l.show("again")
 	v := l.console("again")
@@ -156,7 +173,7 @@ func TestCellResets(t *testing.T) {
 		v.send("r")
 		eventually(t, slow, "a reset", func() bool { s := l.show("again"); return s.Resets == n && s.PID != first.PID })
 		v.expect(slow, hello.Greeting)
-		if s := l.show("again"); s.Room == nil || s.Room.Files != 0 || s.Room.Nodes != 0 {
+		if s := l.show("again"); s.Room == nil || s.Room.Files != 2 || s.Room.Nodes != 0 {
 			t.Errorf("after reset %d the room holds %+v", n, s.Room)
 		}
 	}

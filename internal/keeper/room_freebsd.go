@@ -95,11 +95,29 @@ func (t *bsdTaker) fill(s *plan.Tree) error {
 		}
 	}
 	for _, p := range s.Points {
-		if err := write(root, p, strings.NewReader(""), 0o600); err != nil {
+		if err := point(root, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// point makes an empty file to mount on. One that is there is let be and not
+// even opened: at a reset an image is still mounted on it, and what opens it
+// opens the guest's disk.
+func point(root *os.Root, room string) error {
+	p := below(room)
+	if err := root.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		return err
+	}
+	f, err := root.OpenFile(p, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func below(room string) string { return strings.TrimPrefix(filepath.Clean(room), "/") }
@@ -156,17 +174,38 @@ func write(root *os.Root, room string, from io.Reader, mode fs.FileMode) error {
 
 func releaseTree(s *plan.Tree) error {
 	if s.Existing {
-		for _, c := range s.Copies {
-			if err := removeFile(filepath.Join(s.Path, c.Room)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return releaseOurs(s)
 	}
 	if err := jail.Unmount(s.Path); err != nil {
 		return err
 	}
 	return removeFile(s.Path)
+}
+
+// releaseOurs takes out of an existing tree what we put into it. Its mounts are
+// gone by then; a directory that something else was put into stays.
+func releaseOurs(s *plan.Tree) error {
+	root, err := os.OpenRoot(s.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	files, dirs := s.Ours()
+	for _, f := range files {
+		if err := root.Remove(below(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, d := range dirs {
+		err := root.Remove(below(d))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeMount shows one file or directory of the host's in the room, or makes a

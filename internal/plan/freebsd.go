@@ -12,7 +12,7 @@ import (
 	"skep/internal/hypervisor"
 )
 
-// Places in the room of a FreeBSD host.
+// Places in the room of a FreeBSD host; see bsd.in.
 const (
 	roomFirmware = "/firmware.fd"
 	roomVars     = "/vars.fd"
@@ -21,6 +21,10 @@ const (
 	roomShares   = "/share"
 	roomTmp      = "/tmp"
 	roomSockets  = "/run"
+
+	// roomOurs is where they are in an existing tree: a name that is ours alone,
+	// so that nothing of the tree is written over, and all of ours can go again.
+	roomOurs = "/.skep"
 )
 
 // insideScreen and insideDebug are where bhyve listens in a network stack of
@@ -119,21 +123,21 @@ func (b *bsd) firmware() error {
 	switch b.cell.Boot.Kind {
 	case cell.BootHello:
 		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
-		b.input.Firmware = roomFirmware
+		b.input.Firmware = b.in(roomFirmware)
 	case cell.BootFirmware:
 		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
-		b.input.Firmware = roomFirmware
+		b.input.Firmware = b.in(roomFirmware)
 	case cell.BootUEFI:
 		code, vars := b.uefi()
 		if code == "" {
 			return fault.New(fault.Host, "pkg install edk2-bhyve", "start %s: no UEFI firmware for bhyve is installed", b.cell.Name)
 		}
 		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: code})
-		b.input.Firmware = roomFirmware
+		b.input.Firmware = b.in(roomFirmware)
 		if vars != "" {
 			b.add("vars", "boot", "the cell's own UEFI variables; they stay",
 				&Vars{Path: filepath.Join(StateDir(b.host, b.cell.Name), "uefi-vars.fd"), From: vars})
-			b.input.FirmwareRW = roomVars
+			b.input.FirmwareRW = b.in(roomVars)
 		}
 	}
 	return nil

@@ -99,7 +99,7 @@ func (b *bsd) hypervisor() {
 	switch {
 	case c.Screen == nil:
 	case b.unixScreen():
-		b.input.ScreenSocket = roomSockets + "/screen.sock"
+		b.input.ScreenSocket = b.in(roomSockets) + "/screen.sock"
 	case b.inside():
 		b.input.ScreenAddress = insideScreen
 	default:
@@ -155,7 +155,7 @@ func (b *bsd) screens() {
 		} else {
 			r := &Relay{Name: "screen", Listen: s.Listen, Jail: JailName(c.Name), Inside: insideScreen}
 			if b.unixScreen() {
-				r.Inside = "unix:" + filepath.Join(b.root, roomSockets, "screen.sock")
+				r.Inside = "unix:" + filepath.Join(b.root, b.in(roomSockets), "screen.sock")
 			}
 			why := "viewers connect here; bhyve listens where nobody else can"
 			if r.Listen == "" {

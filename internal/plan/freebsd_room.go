@@ -36,11 +36,11 @@ func (b *bsd) room() {
 		}
 	}
 	for _, fw := range Specs[*Firmware](b.plan) {
-		b.tree.Copies = append(b.tree.Copies, Copy{From: fw.From, Room: roomFirmware})
+		b.tree.Copies = append(b.tree.Copies, Copy{From: fw.From, Room: b.in(roomFirmware)})
 	}
 	if s := b.cell.Screen; s != nil && s.PasswordFile != "" {
-		b.tree.Copies = append(b.tree.Copies, Copy{From: ConfigFile, Room: roomConfig})
-		b.input.ConfigFile = roomConfig
+		b.tree.Copies = append(b.tree.Copies, Copy{From: ConfigFile, Room: b.in(roomConfig)})
+		b.input.ConfigFile = b.in(roomConfig)
 	}
 	mounts := b.mounts()
 	for _, m := range mounts {
@@ -69,6 +69,15 @@ func (b *bsd) room() {
 		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: nodes})
 }
 
+// in is where the room has one of our places: at its root, or in an existing
+// tree below a directory of ours.
+func (b *bsd) in(place string) string {
+	if b.cell.Jail.Root != "" {
+		return roomOurs + place
+	}
+	return place
+}
+
 // compiles says whether this bhyve has iasl compile its tables.
 func (b *bsd) compiles() bool { return b.input.ACPI && !b.input.TablesAlways }
 
@@ -87,15 +96,15 @@ func (b *bsd) mounts() []roomMount {
 			b.input.Disks[d.Label] = d.Path
 			continue
 		}
-		p := path.Join(roomDisks, d.Label)
+		p := path.Join(b.in(roomDisks), d.Label)
 		b.input.Disks[d.Label] = p
 		all = append(all, roomMount{&Mount{From: d.Path, Room: p, ReadOnly: d.ReadOnly}, "disk." + d.Label, "one file of the host's: the image of disk " + d.Label})
 	}
 	for _, v := range Specs[*Vars](b.plan) {
-		all = append(all, roomMount{&Mount{From: v.Path, Room: roomVars}, "boot", "one file of the host's: this cell's UEFI variables"})
+		all = append(all, roomMount{&Mount{From: v.Path, Room: b.in(roomVars)}, "boot", "one file of the host's: this cell's UEFI variables"})
 	}
 	for _, s := range b.cell.Shares {
-		p := path.Join(roomShares, s.Label)
+		p := path.Join(b.in(roomShares), s.Label)
 		b.input.Shares[s.Label] = p
 		all = append(all, roomMount{&Mount{From: s.Path, Room: p, ReadOnly: s.ReadOnly, Dir: true}, "share." + s.Label, "a directory of the host's that the guest sees"})
 	}
@@ -103,13 +112,13 @@ func (b *bsd) mounts() []roomMount {
 		all = append(all, roomMount{&Mount{From: gdbFiles, Room: gdbFiles, ReadOnly: true, Dir: true}, "gdb", "how the debug stub describes the processor; bhyve will not start it without"})
 	}
 	if l := b.cell.Boot.Loader; l != nil && l.HostPath != "" {
-		all = append(all, roomMount{&Mount{From: l.HostPath, Room: roomHost, ReadOnly: true, Dir: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
+		all = append(all, roomMount{&Mount{From: l.HostPath, Room: b.in(roomHost), ReadOnly: true, Dir: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
 	}
 	if b.compiles() {
 		all = append(all, roomMount{&Mount{Room: roomTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
 	}
 	if b.cell.Screen != nil && b.unixScreen() {
-		all = append(all, roomMount{&Mount{Room: roomSockets, Size: 64 << 10}, "screen", "holds the socket of the frame buffer"})
+		all = append(all, roomMount{&Mount{Room: b.in(roomSockets), Size: 64 << 10}, "screen", "holds the socket of the frame buffer"})
 	}
 	return all
 }

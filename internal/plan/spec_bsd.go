@@ -2,7 +2,11 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"path"
+	"slices"
 	"strconv"
+	"strings"
 
 	"skep/internal/devfs"
 	"skep/internal/host"
@@ -89,12 +93,41 @@ func (t *Tree) Take() []string {
 func (t *Tree) Release() []string {
 	var lines []string
 	if t.Existing {
-		for _, c := range t.Copies {
-			lines = append(lines, command("rm", t.Path+c.Room))
+		ours, dirs := t.Ours()
+		for _, f := range ours {
+			lines = append(lines, command("rm", t.Path+f))
+		}
+		for _, d := range dirs {
+			lines = append(lines, command("rmdir", t.Path+d))
 		}
 		return lines
 	}
 	return []string{command("umount", t.Path), command("rmdir", t.Path)}
+}
+
+// Ours are the files and the directories that an existing tree holds because of
+// us, each directory after what is in it.
+func (t *Tree) Ours() (files, dirs []string) {
+	below := map[string]bool{}
+	add := func(p string) {
+		for ; strings.HasPrefix(p, roomOurs); p = path.Dir(p) {
+			below[p] = true
+		}
+	}
+	for _, c := range t.Copies {
+		files = append(files, c.Room)
+		add(path.Dir(c.Room))
+	}
+	for _, p := range t.Points {
+		files = append(files, p)
+		add(path.Dir(p))
+	}
+	for _, d := range t.Dirs {
+		add(d)
+	}
+	dirs = slices.Sorted(maps.Keys(below))
+	slices.Reverse(dirs)
+	return files, dirs
 }
 
 // Mount is one file or directory of the host's shown in the room, or a small
