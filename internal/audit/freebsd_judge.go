@@ -89,17 +89,24 @@ func (a *bsdAudit) identity() {
 	a.companions()
 }
 
+// maxHelpers is system.pwd and system.grp of casper(3): lib9p asks them for the
+// names of users and groups.
+const maxHelpers = 2
+
 // companions: nobody else is in the jail. The keeper enters it for a moment to
-// make a socket there or to end a VM, as a child of its own; bhyve has helpers
-// of its own where it serves a directory (casper(3), for names of users).
+// make a socket there or to end a VM, as a child of its own. Where bhyve serves
+// a directory it has helpers, which are outside capability mode: forks of it,
+// that init inherits.
 func (a *bsdAudit) companions() {
 	var extra, known []string
+	helpers := 0
 	for _, c := range a.Inside {
 		switch {
 		case a.want != nil && a.want.keeper != 0 && c.Parent == a.want.keeper:
 			known = append(known, who(c)+", the keeper's")
-		case a.want != nil && a.want.shares > 0 && a.descends(c.PID) && c.Capability:
-			known = append(known, who(c)+", bhyve's helper")
+		case a.want != nil && a.want.shares > 0 && helpers < maxHelpers && c.Comm == a.Proc.Comm && (c.Parent == 1 || a.descends(c.PID)):
+			helpers++
+			known = append(known, who(c)+", bhyve's helper for a share, outside capability mode")
 		default:
 			extra = append(extra, who(c))
 		}

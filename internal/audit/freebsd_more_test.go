@@ -17,13 +17,15 @@ import (
 )
 
 // Who may be in the jail besides bhyve: the keeper's own, and bhyve's helpers
-// where it serves a directory, in capability mode, and nobody else.
+// where it serves a directory, two at most, and nobody else.
 func TestBSDCompanions(t *testing.T) {
 	share := bsdCell(t, "share \"src\" { path = \"/usr/src\" }")
 	plain := bsdCell(t, "")
 	keepers := kinfo.Proc{PID: 800, Parent: testKeeper, Comm: "skep"}
-	helper := kinfo.Proc{PID: 801, Parent: testPID, Comm: "bhyve", Capability: true}
-	second := kinfo.Proc{PID: 802, Parent: 801, Comm: "bhyve", Capability: true}
+	helper := kinfo.Proc{PID: 801, Parent: 1, Comm: "bhyve"}
+	second := kinfo.Proc{PID: 802, Parent: testPID, Comm: "bhyve"}
+	third := kinfo.Proc{PID: 804, Parent: 1, Comm: "bhyve"}
+	foreign := kinfo.Proc{PID: 805, Parent: 1234, Comm: "bhyve"}
 	loose := kinfo.Proc{PID: 803, Parent: testPID, Comm: "sh"}
 	for _, tt := range []struct {
 		name   string
@@ -35,7 +37,8 @@ func TestBSDCompanions(t *testing.T) {
 		{"helpers", true, []kinfo.Proc{helper, second}, Seen},
 		{"helpers of a cell without a share", false, []kinfo.Proc{helper}, Extra},
 		{"a child that is free", true, []kinfo.Proc{helper, loose}, Extra},
-		{"one that comes from nowhere", true, []kinfo.Proc{second}, Extra},
+		{"one that somebody else started", true, []kinfo.Proc{foreign}, Extra},
+		{"one helper too many", true, []kinfo.Proc{helper, second, third}, Extra},
 	} {
 		st := plain
 		if tt.shares {
@@ -45,7 +48,7 @@ func TestBSDCompanions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := &bsdAudit{bsdSeen: &bsdSeen{Proc: kinfo.Proc{PID: testPID, JID: testJID}, Inside: tt.inside}, want: w}
+		a := &bsdAudit{bsdSeen: &bsdSeen{Proc: kinfo.Proc{PID: testPID, JID: testJID, Comm: "bhyve"}, Inside: tt.inside}, want: w}
 		a.companions()
 		if got := a.judge.rows[0]; got.Verdict != tt.want {
 			t.Errorf("%s: %s, %s", tt.name, got.Verdict, got.Seen)

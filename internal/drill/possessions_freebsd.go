@@ -107,7 +107,7 @@ func (p *preparing) segments() {
 
 func (p *preparing) disks() {
 	for _, m := range plan.Specs[*plan.Mount](p.Plan) {
-		if !strings.HasPrefix(m.Room, "/disk/") {
+		if path.Base(path.Dir(m.Room)) != "disk" {
 			continue
 		}
 		mode, rights := unix.O_RDWR, uint64(capFsync|capRead|capSeek|capWrite|capFstat|capFpathconf)

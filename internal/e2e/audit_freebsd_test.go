@@ -165,7 +165,8 @@ func TestAuditOfCells(t *testing.T) {
 	l.cell("addr", "jail {\n network = \"shared\"\n ip4 = [\"127.0.0.1\"]\n}")
 	l.cell("acpi", "boot = \""+l.path("fw.fd")+"\"")
 	l.cell("shown", "screen {}")
-	for _, name := range []string{"net", "disk", "vnet", "addr", "acpi", "shown"} {
+	l.cell("given", "share \"s\" { path = \""+l.dir+"\" }")
+	for _, name := range []string{"net", "disk", "vnet", "addr", "acpi", "shown", "given"} {
 		t.Run(name, func(t *testing.T) {
 			l := *l
 			l.t = t

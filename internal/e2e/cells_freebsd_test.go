@@ -181,6 +181,50 @@ share "s" { path = "`+l.path("share")+`" }`)
 	eventually(t, slow, "held", func() bool { return l.show("again").State == "held" })
 }
 
+// TestCellExistingTree: in a tree of the administrator's, what is ours has names
+// of ours, and goes; what is theirs stays as it is.
+func TestCellExistingTree(t *testing.T) {
+	l := clean(t)
+	tree := l.path("tree")
+	theirs := map[string]string{"firmware.fd": "theirs", "bhyve.conf": "theirs", "disk/a": "theirs", "share/s/file": "theirs", "run/file": "theirs"}
+	for name, text := range theirs {
+		l.write("tree/"+name, text)
+	}
+	for _, d := range []string{"bin", "lib", "libexec", "usr"} {
+		if err := os.Mkdir(tree+"/"+d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		must(t, "mount", "-t", "nullfs", "-o", "ro", "/"+d, tree+"/"+d)
+		t.Cleanup(func() { unmount(t, tree+"/"+d) })
+	}
+	l.write("a.img", strings.Repeat("a", 1<<20))
+	l.write("given/file", "the host's")
+	l.cell("treed", `jail { root = "`+tree+`" }
+disk "a" { file = "`+l.path("a.img")+`" }
+share "s" { path = "`+l.path("given")+`" }`)
+	first := l.must(0, "up", "treed")
+	v := l.console("treed")
+	v.expect(slow, hello.Orders)
+	if text, err := os.ReadFile(tree + "/.skep/share/s/file"); err != nil || string(text) != "the host's" {
+		t.Errorf("the share: %q, %v\n%s", text, err, first)
+	}
+	v.send("r")
+	v.expect(slow, hello.Greeting)
+	l.must(0, "audit", "treed")
+	l.must(0, "down", "treed")
+	if _, err := os.Lstat(tree + "/.skep"); err == nil {
+		t.Error("left behind: .skep")
+	}
+	for name, text := range theirs {
+		if got, err := os.ReadFile(tree + "/" + name); err != nil || string(got) != text {
+			t.Errorf("%s of the tree is now %q, %v", name, got, err)
+		}
+	}
+	if got, err := os.ReadFile(l.path("a.img")); err != nil || string(got) != strings.Repeat("a", 1<<20) {
+		t.Errorf("the disk has %d bytes, %v", len(got), err)
+	}
+}
+
 // TestCellPromises: what the live process shows, asked of the kernel here and
 // not of skep.
 func TestCellPromises(t *testing.T) {

@@ -162,7 +162,9 @@ func (b *bsd) nodes() []Node {
 	if b.input.Random {
 		all = append(all, Node{Path: "random", UID: -1})
 	}
-	if b.compiles() {
+	// With a share, bhyve has casper(3) look up names of users; casper's helpers
+	// end without a /dev/null, and bhyve with them (SIGPIPE).
+	if b.compiles() || len(b.cell.Shares) > 0 {
 		all = append(all, Node{Path: "null", UID: -1})
 	}
 	if len(b.cell.Passthru) > 0 {
