@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -46,6 +47,9 @@ func (b *Bait) system() error {
 	}
 	b.own.prison = jid
 	b.later(func() { _ = jail.RemovePrison(jid) })
+	if err := b.terminalPair(); err != nil {
+		return err
+	}
 	const creat = 0o1000
 	id, _, errno := unix.Syscall(unix.SYS_SHMGET, 0, 4096, creat|0o666)
 	if errno != 0 {
@@ -53,6 +57,32 @@ func (b *Bait) system() error {
 	}
 	b.own.shm = int(id)
 	b.later(func() { _, _, _ = unix.Syscall(unix.SYS_SHMCTL, id, 0, 0) }) // IPC_RMID
+	return nil
+}
+
+// pairName is what an attempt looks up. By that alone nmdm(4) makes both ends of
+// it, in the host's /dev, also for one who is not shown them; they hold on to the
+// jail of whoever did it until they have been opened and closed.
+const pairName = "nmdm0A"
+
+// terminalPair has the pair removed that the attempt makes, unless it was there.
+func (b *Bait) terminalPair() error {
+	nodes, err := os.ReadDir("/dev") // asking for the name would make it
+	if err != nil {
+		return err
+	}
+	there := func(n os.DirEntry) bool { return n.Name() == pairName }
+	if slices.ContainsFunc(nodes, there) {
+		return nil
+	}
+	b.later(func() {
+		if nodes, err := os.ReadDir("/dev"); err != nil || !slices.ContainsFunc(nodes, there) {
+			return
+		}
+		if fd, err := unix.Open("/dev/"+pairName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY, 0); err == nil {
+			unix.Close(fd)
+		}
+	})
 	return nil
 }
 

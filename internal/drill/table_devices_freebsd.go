@@ -21,7 +21,7 @@ var deviceAttempts = []Attempt{
 	device("tap", "make a network card (/dev/tap)"),
 	device("pf", "change the packet filter (/dev/pf)"),
 	device("null", "open a device that every program has (/dev/null)"),
-	device("nmdm0A", "make a terminal pair of its own (/dev/nmdm0A)"),
+	device(pairName, "make a terminal pair of its own (/dev/nmdm0A)"),
 	device("cuse", "make a device of its own (/dev/cuse)"),
 	{ID: "other-vmm", Tries: "open a neighbour's VM by name",
 		By: "devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,

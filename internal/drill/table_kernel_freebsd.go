@@ -2,6 +2,10 @@ package drill
 
 import "golang.org/x/sys/unix"
 
+// nfssvcUnused asks nfssvc(2) for nothing that it knows, sys/nfs/nfssvc.h; with no bit set it would not
+// look at rights at all.
+const nfssvcUnused = 0x2
+
 // kernelAttempts change the kernel or the host as a whole. Where success would do harm the arguments
 // are such that nobody can fulfil them, and what comes from behind the check of rights counts as an
 // escape. reboot(2) is not tried: it looks at nothing but the right.
@@ -26,7 +30,7 @@ var kernelAttempts = []Attempt{
 	{ID: "clock-settime", Tries: "set a clock", By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true,
 		Do: try(unix.SYS_CLOCK_SETTIME, 99, words(0, 0)).pastGate(unix.EINVAL)},
 	{ID: "adjtime", Tries: "have the clock run faster", By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_ADJTIME, space(16), 0)},
-	{ID: "nfssvc", Tries: "serve files by NFS", By: "jail no-suser capsicum", Want: "EPERM | ENOSYS | ECAPMODE", Start: true, Do: try(unix.SYS_NFSSVC, 0, 0).pastGate(unix.EINVAL)},
+	{ID: "nfssvc", Tries: "serve files by NFS", By: "jail no-suser capsicum", Want: "EPERM | ENOSYS | ECAPMODE", Start: true, Do: try(unix.SYS_NFSSVC, nfssvcUnused, 0).pastGate(unix.EINVAL)},
 	{ID: "auditon", Tries: "change what is audited", By: "jail no-suser capsicum", Want: "EPERM | ENOSYS | ECAPMODE", Start: true, Do: try(unix.SYS_AUDITON, 99, 0, 0).pastGate(unix.EINVAL)},
 	{ID: "securelevel", Tries: "lower the securelevel", By: "securelevel capsicum", Want: "EPERM", Start: true, Do: setting("kern.securelevel", words32(^uint32(0)))},
 	{ID: "corefile", Tries: "choose where the host writes core files", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: setting("kern.corefile", []byte("%N.core\x00"))},

@@ -157,8 +157,13 @@ func write(root *os.Root, room string, from io.Reader, mode fs.FileMode) error {
 			return err
 		}
 	}
+	// Nothing is written over: what is left of an earlier one is ours and goes, and
+	// what is mounted there is busy.
+	if err := root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	// Under its mode from the start: a password is never readable.
-	out, err := root.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, mode|0o200)
+	out, err := root.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
 	if err != nil {
 		return err
 	}
