@@ -143,9 +143,8 @@ func (b *bsd) nodes() []Node {
 		add("vmmctl")
 	}
 	add("vmm/" + b.cell.Name)
-	if b.input.Firmware != "" {
-		add("vmm.io/" + b.cell.Name + ".bootrom")
-	}
+	// Made with a firmware and without: init_bootrom of usr.sbin/bhyve/bootrom.c.
+	add("vmm.io/" + b.cell.Name + ".bootrom")
 	if b.cell.Screen != nil {
 		add("vmm.io/" + b.cell.Name + ".framebuffer")
 	}
