@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -252,5 +253,30 @@ func TestJournalWithADamagedLine(t *testing.T) {
 	}
 	if len(open) != 1 || open[0].Resource.ID != "b" || open[0].Held.PID != 7 {
 		t.Errorf("outstanding: %+v", open)
+	}
+}
+
+// A host that was restarted may have taken the files and left directories: the
+// room's goes, and anything that is in it keeps both.
+func TestRunDirAfterARestartOfTheHost(t *testing.T) {
+	s := lab(t)
+	room := filepath.Join(s.RunDir("a"), "root")
+	if err := os.MkdirAll(room, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveRunDir("a"); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(s.RunDir("a")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the run directory is there: %v", err)
+	}
+	if err := errors.Join(os.MkdirAll(room, 0o755), os.WriteFile(filepath.Join(room, "file"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveRunDir("a"); err == nil {
+		t.Error("a room with something in it is said to be gone")
+	}
+	if _, err := os.Lstat(filepath.Join(room, "file")); err != nil {
+		t.Error(err)
 	}
 }
