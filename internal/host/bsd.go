@@ -11,6 +11,7 @@ type FreeBSD struct {
 	TunTap      bool     `json:"tuntap"`              // if_tuntap.ko is loaded
 	VmmCtl      bool     `json:"vmmctl"`              // /dev/vmmctl: VMs are made without sysctl
 	VmmGroup    int      `json:"vmm_group,omitempty"` // gid of group vmm, 0 without
+	MaxCPUs     int      `json:"max_cpus,omitempty"`  // hw.vmm.maxcpu: processors of one VM at most; 0 where vmm(4) says nothing
 	MonitorMode bool     `json:"monitor_mode"`        // bhyve -M
 	VNCUnix     bool     `json:"vnc_unix"`            // fbuf takes unix=PATH
 	BasicACPI   bool     `json:"basl"`                // bhyve writes ACPI tables itself, without iasl and sh

@@ -34,6 +34,7 @@ func probe(_ context.Context, o Options, f *Facts) error {
 		NMDM:      module("nmdm"),
 		TunTap:    module("if_tuntap"),
 		VmmCtl:    exists("/dev/vmmctl"),
+		MaxCPUs:   int(sysctlInt("hw.vmm.maxcpu")),
 		Jailed:    sysctlInt("security.jail.jailed") != 0,
 		ZFS:       module("zfsctrl") || exists("/dev/zfs"),
 		Racct:     sysctlInt("kern.racct.enable") != 0,

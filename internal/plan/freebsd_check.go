@@ -21,6 +21,9 @@ func (b *bsd) only() error {
 		return refuse(`bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`, "boot a kernel directly")
 	case c.Accel == cell.AccelTCG, c.Accel == cell.AccelKVM:
 		return refuse("leave accel out: bhyve runs guests on the processor itself", "use accel = %q", string(c.Accel))
+	case b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs:
+		return fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
+			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs)
 	case len(c.NICs) > maxTaps:
 		return refuse("", "give a guest more than %d network cards", maxTaps)
 	}
