@@ -234,6 +234,8 @@ func (a *linuxAudit) identity() {
 	}
 	if a.waived(layer.NoGroups) {
 		a.told(GroupIdentity, "groups", orWords(a.status["Groups"], "none")+" (cannot be dropped without root)")
+	} else if _, read := a.status["Groups"]; !read {
+		a.add(GroupIdentity, "groups", Unknown, "no supplementary groups", "cannot be read")
 	} else {
 		a.none(GroupIdentity, "groups", "no supplementary groups", strings.Fields(a.status["Groups"]))
 	}
@@ -306,8 +308,13 @@ func (a *linuxAudit) room() {
 	if a.state != nil && a.state.Room != nil {
 		files, nodes, mounts = a.state.Room.Files, a.state.Room.Nodes, a.state.Room.Mounts
 	}
-	a.count("files", files, a.files)
-	a.count("nodes", nodes, a.nodes)
+	if len(a.unread) > 0 {
+		a.add(GroupPlace, "files", Unknown, strconv.Itoa(files), "cannot be read: "+summary(a.unread))
+		a.add(GroupPlace, "nodes", Unknown, strconv.Itoa(nodes), "cannot be read: "+summary(a.unread))
+	} else {
+		a.count("files", files, a.files)
+		a.count("nodes", nodes, a.nodes)
+	}
 	points := make([]string, len(a.mounts))
 	var loose []string
 	for i, m := range a.mounts {
@@ -321,17 +328,22 @@ func (a *linuxAudit) room() {
 	}
 	if len(a.mounts) == 0 {
 		a.add(GroupPlace, "mounts", Unknown, strconv.Itoa(mounts), "cannot be read")
+		a.add(GroupPlace, "mount-flags", Unknown, "read-only, nosuid, nodev, noexec", "cannot be read")
 	} else {
 		a.count("mounts", mounts, points)
+		a.none(GroupPlace, "mount-flags", "read-only, nosuid, nodev, noexec", loose)
 	}
-	a.none(GroupPlace, "mount-flags", "read-only, nosuid, nodev, noexec", loose)
 	var devices []string
 	for _, d := range a.devices {
 		if d != "lo" {
 			devices = append(devices, d)
 		}
 	}
-	a.none(GroupPlace, "network-devices", "no network device but lo", devices)
+	if a.devices == nil {
+		a.add(GroupPlace, "network-devices", Unknown, "no network device but lo", "cannot be read")
+	} else {
+		a.none(GroupPlace, "network-devices", "no network device but lo", devices)
+	}
 	switch {
 	case a.environ < 0:
 		a.add(GroupPlace, "environ", Unknown, "empty", "cannot be read")

@@ -53,6 +53,7 @@ type observed struct {
 	mounts  []mount
 	files   []string
 	nodes   []string
+	unread  []string // below the root, directories that could not be read
 	fds     []Descriptor
 	environ int
 	limits  map[string][2]string // as prlimit(1) names them -> soft, hard
@@ -82,7 +83,7 @@ func observe(pid int) (*observed, error) {
 	o.cgroups = readCgroups(dir + "/cgroup")
 	o.others()
 	o.mounts = readMounts(dir + "/mountinfo")
-	o.files, o.nodes = reachable(dir + "/root")
+	o.files, o.nodes, o.unread = reachable(dir + "/root")
 	own := private(pid)
 	o.fds, o.environ, o.persona = own.FDs, own.Environ, own.Persona
 	o.limits = readLimits(dir + "/limits")
@@ -209,17 +210,22 @@ func readMounts(path string) []mount {
 // in a room of ours.
 const maxReachable = 2000
 
-// reachable lists the regular files and device nodes below a root.
-func reachable(root string) (files, nodes []string) {
+// reachable lists the regular files and device nodes below a root, and the
+// directories that could not be read.
+func reachable(root string) (files, nodes, unread []string) {
 	count := 0
 	_ = filepath.WalkDir(root+"/.", func(path string, d fs.DirEntry, err error) error {
 		if count++; count > maxReachable {
 			return fs.SkipAll
 		}
+		short := strings.TrimPrefix(path, root)
+		if path == root+"/." {
+			short = "/"
+		}
 		if err != nil {
+			unread = append(unread, short)
 			return fs.SkipDir
 		}
-		short := strings.TrimPrefix(strings.TrimPrefix(path, root), "/.")
 		switch {
 		case d.Type()&fs.ModeDevice != 0:
 			nodes = append(nodes, short)
@@ -228,7 +234,7 @@ func reachable(root string) (files, nodes []string) {
 		}
 		return nil
 	})
-	return files, nodes
+	return files, nodes, unread
 }
 
 func readFDs(dir string) []Descriptor {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os/signal"
 	"syscall"
@@ -36,6 +37,9 @@ each hypervisor that runs in a jail that skep did not make, such as one that was
 written by hand; it is FreeBSD's.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("watch") && watch <= 0 {
+				return usage("look again every %s: --watch takes a pause, such as 10s", watch)
+			}
 			look, err := a.auditOf(args, pid, prison)
 			if err != nil {
 				return err
@@ -91,6 +95,9 @@ func auditFault(err error) error {
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
 		return fault.Wrap(fault.Input, err, "jails are FreeBSD's; skep audit --pid N judges any process of this host", "audit that jail")
+	}
+	if bad := new(json.SyntaxError); errors.As(err, &bad) {
+		return fault.Wrap(fault.Host, err, "its state is damaged; skep down still ends it", "audit that")
 	}
 	return fault.Wrap(fault.Input, err, "", "audit that")
 }

@@ -179,6 +179,7 @@ func (a *app) removeDisks(disks []*plan.Disk) error {
 		err := disk.Remove(d)
 		switch {
 		case errors.Is(err, disk.ErrGone):
+			a.note("disk %s: %s is not there", d.Label, d.Path)
 		case err == nil:
 			a.printf("%s\n", cell.Printable(d.Path))
 		case first == nil:

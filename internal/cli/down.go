@@ -154,9 +154,29 @@ func (a *app) nameOf(dirs host.Dirs, arg string) (string, error) {
 	}
 	c, err := a.load(dirs, arg)
 	if err != nil {
+		if name := runsFrom(dirs, arg); name != "" {
+			return name, nil
+		}
 		return "", err
 	}
 	return c.Name, nil
+}
+
+// runsFrom is the cell that runs and was started from a file that cannot be
+// read by now; "" where there is none.
+func runsFrom(dirs host.Dirs, file string) string {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return ""
+	}
+	st := store.View(dirs)
+	names, _ := st.RunNames()
+	for _, n := range names {
+		if s, _, err := st.ReadState(n); err == nil && (s.File == path || s.File == file) {
+			return n
+		}
+	}
+	return ""
 }
 
 // answerWait bounds the wait for a keeper's first answer: one that is starting
@@ -183,7 +203,7 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		if err != nil {
 			// It is starting, or its last moment; both pass.
 			if try > 200 {
-				return fault.Wrap(fault.Host, err, "skep kill "+name+", then skep sweep", "reach the keeper of %s", name)
+				return fault.Wrap(fault.Host, err, deafHint(before.KeeperPID, name), "reach the keeper of %s", name)
 			}
 			time.Sleep(25 * time.Millisecond)
 			continue
@@ -197,8 +217,7 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 				continue // it died in the middle: what it held is to be released
 			}
 			if answer.Err() == context.DeadlineExceeded && ctx.Err() == nil {
-				return fault.New(fault.Host, fmt.Sprintf("kill -9 %d, then skep sweep %s", before.KeeperPID, name),
-					"%s %s: its keeper does not answer", do, name)
+				return fault.New(fault.Host, deafHint(before.KeeperPID, name), "%s %s: its keeper does not answer", do, name)
 			}
 			return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
 		}
@@ -220,6 +239,11 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		}
 		return nil
 	}
+}
+
+// deafHint is how to end a cell whose keeper hears nothing: by the keeper's death.
+func deafHint(keeper int, name string) string {
+	return fmt.Sprintf("kill -9 %d, then skep sweep %s", keeper, name)
 }
 
 // endUnheld is the end of a cell that no keeper holds. Should one hold it by

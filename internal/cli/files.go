@@ -150,6 +150,13 @@ func (a *app) new() *cobra.Command {
 				_, err := a.out.Write(cell.Template(name))
 				return err
 			}
+			// The directory of cells is made where it is missing; one that a path names
+			// may be a slip of the pen.
+			if dir := filepath.Dir(path); isPath(args[0]) {
+				if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+					return fault.New(fault.Input, "mkdir -p "+dir, "write %s: there is no directory %s", path, dir)
+				}
+			}
 			return a.writeNew(path, cell.Template(name))
 		},
 	}

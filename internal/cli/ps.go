@@ -114,6 +114,10 @@ func (a *app) chosen(dirs host.Dirs, cells []cellJSON, names []string, boot bool
 	}
 	some := []cellJSON{}
 	for _, n := range names {
+		n, err := a.nameOf(dirs, n)
+		if err != nil {
+			return nil, err
+		}
 		i := slices.IndexFunc(cells, func(c cellJSON) bool { return c.Name == n })
 		if i < 0 {
 			return nil, fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", n)
@@ -172,7 +176,7 @@ func asJSON(s store.State, held bool) cellJSON {
 			if s.KeeperPID != 0 {
 				// Whether the guest still runs is for the kernel to say.
 				if keeper.Alive(s) {
-					c.Reason = "its keeper has died; skep down ends it"
+					c.Reason = "its keeper has died; skep ps takes it up again, skep down ends it"
 				} else {
 					c.State, c.PID, c.Reason = string(store.Crashed), 0, "its keeper has died; skep sweep releases what it held"
 				}

@@ -44,7 +44,10 @@ func Open(d *plan.Disk) (f *os.File, made bool, err error) {
 		f.Close()
 		return nil, made, err
 	}
-	if err := check(d, f); err != nil {
+	if err = check(d, f); err == nil {
+		err = attached(d, f)
+	}
+	if err != nil {
 		f.Close()
 		return nil, made, err
 	}
@@ -59,8 +62,19 @@ func open(d *plan.Disk) (*os.File, error) {
 		flags = os.O_RDONLY
 	}
 	path := d.Path
-	if d.Type == plan.DiskFile || d.Type == plan.DiskISO {
+	switch {
+	case d.Type == plan.DiskFile || d.Type == plan.DiskISO:
 		flags |= syscall.O_NOFOLLOW
+	default:
+		// To open some devices is to set them going: a watchdog(8), say.
+		if info, err := os.Stat(path); err == nil {
+			if err := kind(d, info); err != nil {
+				return nil, err
+			}
+		}
+		if !d.ReadOnly {
+			flags |= claim
+		}
 	}
 	f, err := os.OpenFile(path, flags|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	switch {
@@ -81,6 +95,8 @@ func open(d *plan.Disk) (*os.File, error) {
 			hint = fmt.Sprintf("name the file itself: %q", target)
 		}
 		return nil, bad(d, hint, "it is a symbolic link")
+	case errors.Is(err, syscall.EBUSY):
+		return nil, bad(d, busyHint, "this host or another cell uses it: it is mounted, or part of something that is")
 	case errors.Is(err, syscall.ENXIO):
 		return nil, bad(d, "a disk is a regular file", "it is not a regular file")
 	case errors.Is(err, syscall.EISDIR):
@@ -117,8 +133,10 @@ func kind(d *plan.Disk, info fs.FileInfo) error {
 	mode := info.Mode()
 	device := d.Type == plan.DiskZvol || d.Type == plan.DiskDevice
 	switch {
-	case device && mode&fs.ModeDevice != 0:
+	case device && mode&fs.ModeDevice != 0 && (charDisks || mode&fs.ModeCharDevice == 0):
 		return nil
+	case device && mode&fs.ModeDevice != 0:
+		return bad(d, "lsblk lists the disks of this host", "it is a character device, not a disk")
 	case device:
 		return bad(d, "use file = … for an image file", "it is not a device node")
 	case mode.IsRegular():

@@ -2,9 +2,22 @@ package disk
 
 import (
 	"errors"
+	"os"
 	"syscall"
+
+	"skep/internal/plan"
 )
 
 // isLinkError: FreeBSD answers EMLINK to O_NOFOLLOW on a symbolic link,
 // open(2).
 func isLinkError(err error) bool { return errors.Is(err, syscall.EMLINK) }
+
+// claim is nothing: geom(4) keeps those that write to a device apart.
+const claim = 0
+
+const busyHint = "mount and gpart show -p tell who has it"
+
+// charDisks: FreeBSD has no block devices, every disk is a character device.
+const charDisks = true
+
+func attached(*plan.Disk, *os.File) error { return nil }

@@ -89,6 +89,9 @@ memory = "256M"`)
 	if n := strings.Count(v.errs.String(), "starting it again with TCG"); n != 1 {
 		t.Errorf("it says %d times that it starts again:\n%s", n, v.errs)
 	}
+	if s := l.show("lie"); s.Accel != "tcg" || !strings.Contains(s.Reason, "KVM failed on this guest") {
+		t.Errorf("why it is emulated is not said: %s, %q", s.Accel, s.Reason)
+	}
 	v.send("reset -s\r")
 	v.ends(slow, 0)
 

@@ -15,7 +15,7 @@ func (d *report) linux(f Facts) {
 	if q := l.QEMU; q != nil {
 		d.add(OK, "qemu", fmt.Sprintf("%s, version %s, %d files and libraries", q.Path, q.Version, len(q.Files)), "cells run", "")
 	} else {
-		d.add(Fail, "qemu", orElse(l.QEMUWhy, "no qemu-system-x86_64"), "no cell can run", f.install("qemu"))
+		d.add(Fail, "qemu", orElse(l.QEMUWhy, "no qemu-system-x86_64"), "no cell can run", f.mendQEMU())
 	}
 	d.kvm(f)
 	if o := l.OVMF; o != nil {

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"os"
+
 	"skep/internal/cell"
 	"skep/internal/fault"
 )
@@ -21,7 +23,7 @@ func Ready(c *cell.Cell, f Facts) error {
 func readyLinux(c *cell.Cell, f Facts) error {
 	l := f.Linux
 	if l.QEMU == nil {
-		return fault.New(fault.Host, f.install("qemu"), "start %s: no QEMU for x86-64 (%s)", c.Name, orElse(l.QEMUWhy, "qemu-system-x86_64 is not installed"))
+		return fault.New(fault.Host, f.mendQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, orElse(l.QEMUWhy, "qemu-system-x86_64 is not installed"))
 	}
 	if c.Boot.Kind == cell.BootUEFI {
 		if _, err := ChooseFirmware(f); err != nil {
@@ -101,6 +103,14 @@ var packages = map[string]map[string]string{
 	"suse":    {"": "zypper install ", "qemu": "qemu-x86", "ovmf": "qemu-ovmf-x86_64", "uidmap": "shadow"},
 	"alpine":  {"": "apk add ", "qemu": "qemu-system-x86_64", "ovmf": "ovmf", "uidmap": "shadow-uidmap"},
 	"freebsd": {"": "pkg install ", "ovmf": "edk2-bhyve"},
+}
+
+// mendQEMU is how to come by a QEMU.
+func (f Facts) mendQEMU() string {
+	if os.Getenv(EnvQEMU) != "" {
+		return EnvQEMU + " names it: correct it, or unset it"
+	}
+	return f.install("qemu")
 }
 
 // install is the command that installs a thing on this host, or says what to

@@ -105,6 +105,8 @@ type Keeper struct {
 	stop    *order // the order that ended the cell, if one did
 	clean   bool   // the last life has released all that the journal names but for the control socket
 	ran     bool   // the guest has run, in this life or an earlier one
+	// emulated says why the guest runs under TCG though KVM was asked for; "" where it does not.
+	emulated string
 }
 
 // New makes a keeper. Nothing is touched before Run.
@@ -210,6 +212,7 @@ func (k *Keeper) next(out *Outcome, unstarted bool) (again bool, pause time.Dura
 	if out.retryTCG && k.stop == nil {
 		k.Notify("KVM failed on this guest before it had written to a disk; starting it again with TCG (emulation), and from now on")
 		rememberRefused(k)
+		k.emulated = "KVM failed on this guest; it was started again with TCG (emulation)"
 		again := *k.Cell
 		again.Accel = cell.AccelTCG
 		k.Cell = &again

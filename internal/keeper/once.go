@@ -130,7 +130,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		k.Notify(err.Error())
 	}
 	k.ran = true
-	k.setState(store.Running, "")
+	k.setState(store.Running, k.emulated)
 	if k.Running != nil {
 		k.Running()
 	}

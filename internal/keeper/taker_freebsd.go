@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 
-	"skep/internal/disk"
 	"skep/internal/jail"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -53,7 +52,7 @@ func (t *bsdTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err
 		err = takeTap(s)
 	case *plan.Disk:
 		var f *os.File
-		f, h.Made, err = disk.Open(s)
+		f, h.Made, err = openDisk(s, t.files)
 		t.hold("disk:"+s.Label, f)
 	case *plan.Vars:
 		err = t.takeVars(s)

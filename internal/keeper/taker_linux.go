@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
-	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -60,7 +59,7 @@ func (t *linuxTaker) take(ctx context.Context, r plan.Resource) (h store.Held, e
 		err = t.takeTap(s)
 	case *plan.Disk:
 		var f *os.File
-		f, h.Made, err = disk.Open(s)
+		f, h.Made, err = openDisk(s, t.files)
 		t.hold("disk:"+s.Label, f)
 	case *plan.Vars:
 		err = t.takeVars(s)
@@ -153,7 +152,7 @@ func takeBridge(b *plan.Bridge) (made bool, err error) {
 	if b.Create {
 		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
 		if err != nil {
-			return made, fault.Wrap(fault.Input, err, "", "make bridge %s", b.Name)
+			return made, bridgeFault(b, err)
 		}
 		return made, nil
 	}
@@ -165,6 +164,17 @@ func takeBridge(b *plan.Bridge) (made bool, err error) {
 		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err, Hint: hint}
 	}
 	return false, nil
+}
+
+// bridgeFault says of a bridge that could not be made who can mend that.
+func bridgeFault(b *plan.Bridge, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fault.Wrap(fault.Host, err, "have root make a tap that is yours, and name it: nic \"lan\" { tap = \"tap0\" }", "have bridge %s", b.Name)
+	case b.Uplink != "":
+		return fault.Wrap(fault.Input, err, "ip link shows the interfaces of this host; an uplink is an Ethernet card that is on no bridge", "have bridge %s with the uplink %s", b.Name, b.Uplink)
+	}
+	return fault.Wrap(fault.Input, err, "ip link show "+b.Name+" tells more", "have bridge %s", b.Name)
 }
 
 func (t *linuxTaker) takeTap(s *plan.Tap) error {

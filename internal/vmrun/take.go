@@ -27,7 +27,7 @@ func bad(letter byte, value, hint, format string, args ...any) error {
 func takeCPUs(r *request, v string) error {
 	n, err := strconv.Atoi(strings.TrimPrefix(v, "cpus="))
 	if err != nil || n < 1 {
-		return bad('c', v, "the number of processors, such as 4; sockets, cores and threads have no place in a cell", "it is no number")
+		return bad('c', v, "the number of processors, such as 4; sockets, cores and threads have no place in a cell", "it is no number of processors")
 	}
 	r.cpus = n
 	return nil

@@ -1,0 +1,42 @@
+package audit
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// What is in reach is told by its whole name, and what could not be read is no
+// empty room.
+func TestReachable(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{".hidden", "dir/file"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, nodes, unread := reachable(root)
+	if !slices.Equal(files, []string{"/.hidden", "/dir/file"}) || len(nodes)+len(unread) != 0 {
+		t.Errorf("%q, %q, %q", files, nodes, unread)
+	}
+	if _, _, unread := reachable(root + "/none"); !slices.Equal(unread, []string{"/"}) {
+		t.Errorf("of a root that cannot be read: %q", unread)
+	}
+}
+
+func TestUnreadRoomIsUnknown(t *testing.T) {
+	a := &linuxAudit{observed: &observed{unread: []string{"/"}}}
+	a.room()
+	for _, r := range a.judge.rows {
+		switch r.ID {
+		case "files", "nodes", "mounts", "mount-flags", "network-devices":
+			if r.Verdict != Unknown {
+				t.Errorf("%s is %s: %s", r.ID, r.Verdict, r.Seen)
+			}
+		}
+	}
+}
