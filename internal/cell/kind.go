@@ -126,6 +126,10 @@ func list(elem kind[string], unique bool) kind[[]string] {
 	return kind[[]string]{
 		read: func(r *reader, name string, e hclsyntax.Expression) ([]string, bool) {
 			tuple, ok := e.(*hclsyntax.TupleConsExpr)
+			if !ok && r.text(e.Range()) == "null" {
+				r.value(e.Range(), name, wrong("it is a list").but("leave it out"))
+				return nil, false
+			}
 			if !ok {
 				r.value(e.Range(), name, wrong("it is a list").but("did you mean [%s]?", r.text(e.Range())))
 				return nil, false

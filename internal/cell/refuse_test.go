@@ -80,6 +80,7 @@ func TestRefused(t *testing.T) {
 		{`memory = "${mem}G"`, `cannot use memory "${mem}G": a cell file has no variables and computes nothing`, `write $${ for the characters ${ themselves, and %%{ for %{`},
 		{`memory = "${mem}"`, `cannot use memory "${mem}": a cell file has no variables and computes nothing`, ``},
 		{`cpus = max(1, 2)`, `cannot use cpus max(1, 2): a cell file has no functions`, ``},
+		{`after = null`, `cannot use after null: it is a list`, `leave it out`},
 		{`after = "a"`, `cannot use after "a": it is a list`, `did you mean ["a"]?`},
 		{`after = ["a", "a"]`, `cannot use after "a": it is in the list already`, ``},
 		{`after = [["a"]]`, `cannot use after ["a"]: it takes one value and not a list`, ``},

@@ -46,12 +46,32 @@ the other is started first.`,
 			if err != nil {
 				return err
 			}
+			if err := a.twice(dirs, args); err != nil {
+				return err
+			}
 			return a.startAll(names, afterOf(dirs, names), func(name string) error { return a.start(cmd.Context(), name, false) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every cell in the configuration directory")
 	cmd.Flags().BoolVar(&boot, "boot", false, "every cell whose file says start = \"boot\"")
 	return cmd
+}
+
+// twice refuses two files that both describe one cell: which of them it ran
+// from would be a matter of luck.
+func (a *app) twice(dirs host.Dirs, args []string) error {
+	from := map[string]string{}
+	for _, arg := range args {
+		c, err := a.load(dirs, arg)
+		if err != nil {
+			continue // told when it is started
+		}
+		if other, ok := from[c.Name]; ok && other != c.File {
+			return fault.New(fault.Input, "give one of them another name", "start %s: both %s and %s describe it", c.Name, other, c.File)
+		}
+		from[c.Name] = c.File
+	}
+	return nil
 }
 
 // atOnce bounds how many cells are started at the same time: more than there
