@@ -308,12 +308,17 @@ func (a *linuxAudit) room() {
 	if a.state != nil && a.state.Room != nil {
 		files, nodes, mounts = a.state.Room.Files, a.state.Room.Nodes, a.state.Room.Mounts
 	}
-	if len(a.unread) > 0 {
-		a.add(GroupPlace, "files", Unknown, strconv.Itoa(files), "cannot be read: "+summary(a.unread))
-		a.add(GroupPlace, "nodes", Unknown, strconv.Itoa(nodes), "cannot be read: "+summary(a.unread))
-	} else {
-		a.count("files", files, a.files)
-		a.count("nodes", nodes, a.nodes)
+	for _, r := range []struct {
+		id   string
+		want int
+		got  []string
+	}{{"files", files, a.files}, {"nodes", nodes, a.nodes}} {
+		// Too many are too many, whatever could not be read.
+		if len(a.unread) > 0 && len(r.got) <= r.want {
+			a.add(GroupPlace, r.id, Unknown, strconv.Itoa(r.want), "cannot be read: "+summary(a.unread))
+		} else {
+			a.count(r.id, r.want, r.got)
+		}
 	}
 	points := make([]string, len(a.mounts))
 	var loose []string

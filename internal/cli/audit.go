@@ -120,6 +120,10 @@ func (a *app) showAudits(all []audit.Report, asProgram bool) error {
 	return failed
 }
 
+// betweenLives bounds the wait for a cell that is about to start, or whose
+// keeper has yet to see that its hypervisor is gone.
+const betweenLives = 5 * time.Second
+
 func (a *app) auditCell(arg string) (audit.Report, error) {
 	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
@@ -129,7 +133,13 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 	if err := a.mustKnow(dirs, name); err != nil {
 		return audit.Report{}, err
 	}
-	st, _, err := store.View(dirs).ReadDetail(name)
+	st, held, err := store.View(dirs).ReadDetail(name)
+	// Between two lives of its guest a cell is soon there again.
+	for deadline := time.Now().Add(betweenLives); err == nil && held && time.Now().Before(deadline) &&
+		(st.State == store.Starting || st.State == store.Running && !keeper.Alive(st)); {
+		time.Sleep(20 * time.Millisecond)
+		st, held, err = store.View(dirs).ReadDetail(name)
+	}
 	if err != nil {
 		return audit.Report{}, err
 	}

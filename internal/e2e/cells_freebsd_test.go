@@ -492,6 +492,43 @@ func TestCellZvol(t *testing.T) {
 	}
 }
 
+// TestCellLoader: bhyveload(8) fills the VM inside the cell from a disk that
+// holds this host's kernel, and again at a reset.
+func TestCellLoader(t *testing.T) {
+	l := clean(t)
+	tree := l.path("guest")
+	l.write("guest/boot/loader.conf", "autoboot_delay=\"0\"\nbeastie_disable=\"YES\"\nconsole=\"userboot\"\nvfs.root.mountfrom=\"ufs:/dev/none\"\n")
+	for _, f := range []string{"kernel", "lua", "defaults", "device.hints"} {
+		from, to := "/boot/"+f, tree+"/boot"
+		if f == "kernel" {
+			from, to = "/boot/kernel/kernel", tree+"/boot/kernel/kernel"
+			must(t, "mkdir", tree+"/boot/kernel")
+		}
+		if _, err := os.Stat(from); err != nil {
+			t.Skip(err)
+		}
+		must(t, "cp", "-R", from, to)
+	}
+	for _, p := range []string{"makefs", "mkimg"} {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skip(err)
+		}
+	}
+	must(t, "makefs", "-t", "ffs", "-o", "version=2", l.path("fs"), tree)
+	must(t, "mkimg", "-s", "gpt", "-p", "freebsd-ufs:="+l.path("fs"), "-o", l.path("disk"))
+	l.cell("fbsd", `memory = "256M"
+boot = "loader"
+disk "a" {
+  file = "`+l.path("disk")+`"
+  read_only = true
+}`)
+	l.must(0, "up", "fbsd")
+	v := l.console("fbsd")
+	v.expect(slow, "The Regents of the University of California")
+	l.audit(0, "fbsd")
+	l.must(0, "kill", "fbsd")
+}
+
 // TestCellFirmware: a firmware file gets ACPI tables, and where this bhyve has
 // them compiled, neither shell nor compiler is left.
 func TestCellFirmware(t *testing.T) {
