@@ -518,10 +518,7 @@ func TestCellLoader(t *testing.T) {
 	must(t, "mkimg", "-s", "gpt", "-p", "freebsd-ufs:="+l.path("fs"), "-o", l.path("disk"))
 	l.cell("fbsd", `memory = "256M"
 boot = "loader"
-disk "a" {
-  file = "`+l.path("disk")+`"
-  read_only = true
-}`)
+disk "a" { file = "`+l.path("disk")+`" }`)
 	l.must(0, "up", "fbsd")
 	v := l.console("fbsd")
 	v.expect(slow, "The Regents of the University of California")

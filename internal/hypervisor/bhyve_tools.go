@@ -13,6 +13,9 @@ func BhyveloadOptions(c *cell.Cell, in BhyveInput) []Option {
 		{Flag: "-m", Value: bhyveMemory(c.Memory), Why: "what bhyve is told as well", Source: "memory"},
 	}
 	for _, d := range c.Disks {
+		if d.ReadOnly || d.ISO != "" {
+			continue // it would be opened for writing, and is not needed to boot
+		}
 		opts = append(opts, Option{Flag: "-d", Value: in.Disks[d.Label], Why: "boots from disk " + d.Label, Source: "disk." + d.Label})
 	}
 	if len(c.Passthru) > 0 {

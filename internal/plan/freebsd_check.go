@@ -24,6 +24,9 @@ func (b *bsd) only() error {
 	case b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs:
 		return fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
 			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs)
+	case c.Boot.Kind == cell.BootLoader && len(c.Disks) > 0 && DiskOf(c.Disks[0]).ReadOnly:
+		// open(path, O_RDWR) in usr.sbin/bhyveload/bhyveload.c.
+		return refuse(`boot = "uefi" boots it; bhyveload(8) opens for writing what it reads`, "load a guest from disk %q, which is read-only,", c.Disks[0].Label)
 	case len(c.NICs) > maxTaps:
 		return refuse("", "give a guest more than %d network cards", maxTaps)
 	}
