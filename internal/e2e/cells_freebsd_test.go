@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -492,6 +494,63 @@ func TestCellZvol(t *testing.T) {
 	}
 }
 
+// TestCellWaitsForAViewer: a screen that waits is there to be connected to, and
+// who is tired of waiting can end it.
+func TestCellWaitsForAViewer(t *testing.T) {
+	l := clean(t)
+	l.cell("seen", "screen { wait = true }")
+	socket := l.path("run/cells/seen/screen.sock")
+	started := make(chan result, 1)
+	go func() { started <- l.skep("up", "seen") }()
+	var viewer net.Conn
+	eventually(t, slow, "the screen", func() (ok bool) {
+		var err error
+		viewer, err = net.Dial("unix", socket)
+		return err == nil
+	})
+	defer viewer.Close()
+	_ = viewer.SetDeadline(time.Now().Add(slow))
+	hello := make([]byte, 4)
+	if _, err := io.ReadFull(viewer, hello); err != nil || string(hello) != "RFB " {
+		t.Errorf("the screen says %q, %v", hello, err)
+	}
+	// bhyve counts a viewer once it has agreed on the protocol and chosen.
+	fmt.Fprintf(viewer, "RFB 003.008\n\x01\x01")
+	select {
+	case r := <-started:
+		if r.code != 0 {
+			t.Errorf("%s", r)
+		}
+	case <-time.After(slow):
+		t.Error("it does not start although somebody looks")
+	}
+	l.must(0, "kill", "seen")
+
+	go func() { started <- l.skep("up", "seen") }()
+	eventually(t, slow, "the screen again", func() bool { return file(socket) })
+	l.must(0, "kill", "seen")
+	if r := <-started; r.code == 0 {
+		t.Errorf("a start that was called off: %s", r)
+	}
+}
+
+// TestCellBelowALink: a run directory that is reached by a symbolic link, as
+// /home is on many hosts.
+func TestCellBelowALink(t *testing.T) {
+	l := clean(t)
+	if err := errors.Join(os.Mkdir(l.path("real"), 0o700), os.Symlink(l.path("real"), l.path("link"))); err != nil {
+		t.Fatal(err)
+	}
+	l.env = append(l.env, "SKEP_RUN_DIR="+l.path("link")+"/run")
+	l.cell("linked", "")
+	l.must(0, "up", "linked")
+	l.must(0, "audit", "linked")
+	l.must(0, "down", "linked")
+	if out := must(t, "mount", "-p"); strings.Contains(out, "linked") {
+		t.Errorf("mounts are left:\n%s", out)
+	}
+}
+
 // TestCellLoader: bhyveload(8) fills the VM inside the cell from a disk that
 // holds this host's kernel, and again at a reset.
 func TestCellLoader(t *testing.T) {
@@ -516,12 +575,19 @@ func TestCellLoader(t *testing.T) {
 	}
 	must(t, "makefs", "-t", "ffs", "-o", "version=2", l.path("fs"), tree)
 	must(t, "mkimg", "-s", "gpt", "-p", "freebsd-ufs:="+l.path("fs"), "-o", l.path("disk"))
+	l.write("host/given.txt", "from the host")
 	l.cell("fbsd", `memory = "256M"
 boot = "loader"
+loader {
+  host_path = "`+l.path("host")+`"
+}
 disk "a" { file = "`+l.path("disk")+`" }`)
 	l.must(0, "up", "fbsd")
 	v := l.console("fbsd")
 	v.expect(slow, "The Regents of the University of California")
+	if file(l.path("run/cells/fbsd/root/host/given.txt")) {
+		t.Error("what was the loader's stays in the room")
+	}
 	l.audit(0, "fbsd")
 	l.must(0, "kill", "fbsd")
 }

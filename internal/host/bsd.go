@@ -18,6 +18,7 @@ type FreeBSD struct {
 	Jailed      bool     `json:"jailed"`              // already inside a jail
 	ZFS         bool     `json:"zfs"`
 	Racct       bool     `json:"racct"`      // kern.racct.enable
+	GDBFiles    bool     `json:"gdb_files"`  // /usr/share/bhyve/gdb: FreeBSD 14.1 and later
 	RuleDepth   int      `json:"rule_depth"` // vfs.devfs.rule_depth
 	Bhyve       *Bhyve   `json:"bhyve,omitempty"`
 	BhyveWhy    string   `json:"bhyve_why,omitempty"` // why there is none, if it is there and damaged

@@ -38,6 +38,7 @@ func probe(_ context.Context, o Options, f *Facts) error {
 		Jailed:    sysctlInt("security.jail.jailed") != 0,
 		ZFS:       module("zfsctrl") || exists("/dev/zfs"),
 		Racct:     sysctlInt("kern.racct.enable") != 0,
+		GDBFiles:  exists("/usr/share/bhyve/gdb"),
 		RuleDepth: int(sysctlInt("vfs.devfs.rule_depth")),
 		Firmware:  firmwareFiles(),
 		Rulesets:  rulesets(),

@@ -20,6 +20,8 @@ type BhyveInput struct {
 	VNCUnix      bool // fbuf takes rfb=unix:PATH
 	Random       bool // the room has /dev/random, which virtio-rnd opens
 
+	LoaderOS   string // where the room has another loader, "" without one
+	LoaderHost string // where the room has what the loader sees as host:
 	Firmware   string // the boot ROM; "" with boot = "loader"
 	FirmwareRW string // this cell's own UEFI variables, "" where the firmware has none
 	// ConfigFile is for -k and holds what must not be on a command line; ""

@@ -1,6 +1,10 @@
 package hypervisor
 
-import "skep/internal/cell"
+import (
+	"cmp"
+
+	"skep/internal/cell"
+)
 
 // BhyveloadArgs is bhyveload's command line for boot = "loader", without
 // argument zero. It runs in the cell too: it reads what the guest wrote.
@@ -26,7 +30,10 @@ func BhyveloadOptions(c *cell.Cell, in BhyveInput) []Option {
 			opts = append(opts, Option{Flag: "-e", Value: e, Why: "a variable of the loader's", Source: "boot"})
 		}
 		if l.OS != "" {
-			opts = append(opts, Option{Flag: "-l", Value: l.OS, Why: "another loader", Source: "boot"})
+			opts = append(opts, Option{Flag: "-l", Value: cmp.Or(in.LoaderOS, l.OS), Why: "another loader", Source: "boot"})
+		}
+		if l.HostPath != "" {
+			opts = append(opts, Option{Flag: "-h", Value: cmp.Or(in.LoaderHost, l.HostPath), Why: "what the loader sees as host:", Source: "loader.host_path"})
 		}
 	}
 	return append(opts, Option{Value: c.Name, Why: "the VM that it makes and bhyve then runs"})

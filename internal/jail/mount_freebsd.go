@@ -3,6 +3,7 @@ package jail
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -80,6 +81,10 @@ func MountedOn(path string) (fstype string, err error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("look at %s: %w", path, err)
+	}
+	// The kernel keeps the name without symbolic links, vn_path_to_global_path(9).
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
 	}
 	if unix.ByteSliceToString(st.Mntonname[:]) != path {
 		return "", nil

@@ -37,10 +37,9 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 			}
 		}
 	}
-	if m.prison.Suser {
-		if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", false)); err != nil {
-			return wrong(err)
-		}
+	// Also where the start needs none: the end of an earlier bhyve's VM did.
+	if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", false)); err != nil {
+		return wrong(err)
 	}
 	m.emptied = true
 	m.counts = m.count()

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,6 +136,11 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 // sandboxed waits until bhyve is seen in capability mode. over: it has ended.
 func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool, err error) {
 	deadline := time.Now().Add(sandboxWait)
+	k := m.taker.keeper
+	viewer := k != nil && k.Cell.Screen != nil && k.Cell.Screen.Wait
+	if viewer {
+		k.Notify("waits for a viewer on " + cmp.Or(k.state.Screen, "its screen"))
+	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		info, err := jail.Look(c.Pid())
 		if err == nil && info.Capability {
@@ -149,6 +155,17 @@ func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool,
 		case <-ctx.Done():
 			return false, ctx.Err()
 		case <-time.After(pause):
+		}
+		if viewer {
+			// A person takes as long as they like, or gives up.
+			if o, ok := k.pendingStop(); ok {
+				c.Kill()
+				<-c.Exited()
+				k.stop = &o
+				o.answer(nil)
+				return false, fault.New(fault.Stopped, "", "wait for a viewer: stopped by %s", o.who)
+			}
+			continue
 		}
 		if time.Now().After(deadline) {
 			return false, fault.New(fault.Jail, "skep log --hypervisor "+m.taker.plan.Name+" shows what it said", "trust bhyve: it is not in capability mode after %s", sandboxWait)
@@ -207,6 +224,10 @@ func (m *bhyveMachine) reset(ctx context.Context) error {
 	}
 	if err != nil {
 		m.kill()
+		if stop := m.taker.keeper.stop; stop != nil {
+			m.deliver(hypervisor.End{Kind: hypervisor.EndKilled, Detail: "ended by " + stop.who + " while it started over"})
+			return err
+		}
 		m.deliver(hypervisor.End{Kind: hypervisor.EndHypervisorCrash, Detail: "it could not be started again after a reset: " + err.Error()})
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -70,7 +71,9 @@ func ours(s *plan.Prison) (jail.Prison, bool, error) {
 	if err != nil {
 		return p, false, err
 	}
-	return p, p.Path == s.Path, nil
+	// The kernel keeps the path without symbolic links.
+	real, err := filepath.EvalSymlinks(s.Path)
+	return p, p.Path == s.Path || err == nil && p.Path == real, nil
 }
 
 func releasePrison(ctx context.Context, s *plan.Prison) error {
@@ -104,8 +107,8 @@ func takeVM(v *plan.VM) error {
 // outlived its jail is destroyed from here, and only if the name was free when
 // we took it.
 func (t *bsdTaker) releaseVM(ctx context.Context, v *plan.VM, h store.Held) error {
-	if !h.Made {
-		return nil
+	if !h.Made || t.otherBoot {
+		return nil // one of that name is somebody else's
 	}
 	if _, err := os.Lstat("/dev/vmm/" + v.Name); errors.Is(err, fs.ErrNotExist) {
 		return nil

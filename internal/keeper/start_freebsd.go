@@ -126,7 +126,8 @@ func (m *bhyveMachine) join() error {
 // load runs bhyveload in the jail. It reads what the guest wrote, so it has the
 // jail, the limits and the hardening that bhyve has.
 func (m *bhyveMachine) load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, loadWait)
+	outer := ctx
+	ctx, cancel := context.WithTimeout(outer, loadWait)
 	defer cancel()
 	argv := append([]string{"bhyveload"}, m.spec.Loader[1:]...)
 	c, err := m.prepare(ctx, m.spec.Loader[0], argv, false)
@@ -156,6 +157,9 @@ func (m *bhyveMachine) load(ctx context.Context) error {
 		case <-ctx.Done():
 			c.Kill()
 			<-c.Exited()
+			if outer.Err() != nil {
+				return outer.Err()
+			}
 			return fault.New(fault.HypervisorDied, "", "load the guest: bhyveload was still at it after %s", loadWait)
 		}
 	}

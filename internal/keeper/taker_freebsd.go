@@ -25,7 +25,9 @@ type bsdTaker struct {
 	relays  []*relay
 	logs    logs
 	jid     int
-	bhyve   *bhyveMachine
+	// otherBoot: what is released was taken before the host was started again.
+	otherBoot bool
+	bhyve     *bhyveMachine
 }
 
 func newTaker(k *Keeper, p *plan.Plan) taker {
@@ -33,8 +35,8 @@ func newTaker(k *Keeper, p *plan.Plan) taker {
 }
 
 // sweeper releases what another process took.
-func sweeper(bool) taker {
-	return &bsdTaker{files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
+func sweeper(sameBoot bool) taker {
+	return &bsdTaker{otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
 }
 
 func (t *bsdTaker) machine() machine { return t.bhyve }

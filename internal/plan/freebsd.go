@@ -77,8 +77,10 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.sockets()
 	b.room()
 	b.surround()
-	b.hypervisor()
+	// Who watches is let in first: a bhyve that waits for a viewer starts nothing
+	// before there is one.
 	b.screens()
+	b.hypervisor()
 	return b.plan, nil
 }
 

@@ -26,7 +26,7 @@ func (b *bsd) only() error {
 			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs)
 	case c.Boot.Kind == cell.BootLoader && len(c.Disks) > 0 && DiskOf(c.Disks[0]).ReadOnly:
 		// open(path, O_RDWR) in usr.sbin/bhyveload/bhyveload.c.
-		return refuse(`boot = "uefi" boots it; bhyveload(8) opens for writing what it reads`, "load a guest from disk %q, which is read-only,", c.Disks[0].Label)
+		return refuse(`boot = "uefi" (-E of vmrun) boots it; bhyveload(8) opens for writing what it reads`, "load a guest from disk %q, which is read-only,", c.Disks[0].Label)
 	case len(c.NICs) > maxTaps:
 		return refuse("", "give a guest more than %d network cards", maxTaps)
 	}

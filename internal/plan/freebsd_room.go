@@ -35,6 +35,15 @@ func (b *bsd) room() {
 			b.tree.Files = addFiles(b.tree.Files, f.Loader)
 		}
 	}
+	if l := b.cell.Boot.Loader; l != nil {
+		if l.OS != "" {
+			b.input.LoaderOS = b.in(roomLoader)
+			b.tree.Copies = append(b.tree.Copies, Copy{From: l.OS, Room: b.input.LoaderOS})
+		}
+		if l.HostPath != "" {
+			b.input.LoaderHost = b.in(roomHost)
+		}
+	}
 	for _, fw := range Specs[*Firmware](b.plan) {
 		b.tree.Copies = append(b.tree.Copies, Copy{From: fw.From, Room: b.in(roomFirmware)})
 	}
@@ -108,11 +117,11 @@ func (b *bsd) mounts() []roomMount {
 		b.input.Shares[s.Label] = p
 		all = append(all, roomMount{&Mount{From: s.Path, Room: p, ReadOnly: s.ReadOnly, Dir: true}, "share." + s.Label, "a directory of the host's that the guest sees"})
 	}
-	if b.cell.GDB != nil {
+	if b.cell.GDB != nil && b.facts.GDBFiles {
 		all = append(all, roomMount{&Mount{From: gdbFiles, Room: gdbFiles, ReadOnly: true, Dir: true}, "gdb", "how the debug stub describes the processor; bhyve will not start it without"})
 	}
 	if l := b.cell.Boot.Loader; l != nil && l.HostPath != "" {
-		all = append(all, roomMount{&Mount{From: l.HostPath, Room: b.in(roomHost), ReadOnly: true, Dir: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
+		all = append(all, roomMount{&Mount{From: l.HostPath, Room: b.in(roomHost), ReadOnly: true, Dir: true, Passing: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
 	}
 	if b.compiles() {
 		all = append(all, roomMount{&Mount{Room: roomTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
@@ -128,6 +137,9 @@ const gdbFiles = "/usr/share/bhyve/gdb"
 
 // roomHost is where bhyveload's host: is.
 const roomHost = "/host"
+
+// roomLoader is where another loader than the host's own is.
+const roomLoader = "/userboot.so"
 
 // nodes lists the device nodes of the room.
 func (b *bsd) nodes() []Node {

@@ -71,9 +71,7 @@ func (r *request) boot(c *cell.Cell) {
 			r.note("the screen listens on %s without a password: everybody who reaches that address can watch and type; screen { password_file = … } sets one", listen)
 		}
 	}
-	if r.tablet {
-		r.args = append(r.args, "-s", "30,xhci,tablet")
-	}
+	// A screen of skep's has a tablet always: -T asks for nothing more.
 }
 
 func loopback(listen string) bool {

@@ -32,7 +32,7 @@ var flags = []flag{
 	{'p', "DEVICE", "PCI device for the guest: bus/slot/function or ppt0", takePassthru},
 	{'P', "PORT", "port of the screen's VNC server, with -E (default 5900)", takePort},
 	{'t', "TAP", "tap of the host for a network card (default tap0)", takeTap},
-	{'T', "", "tablet as pointing device, with -E", func(r *request, _ string) error { r.tablet = true; r.efiOnly = append(r.efiOnly, 'T'); return nil }},
+	{'T', "", "tablet as pointing device, with -E", func(r *request, _ string) error { r.efiOnly = append(r.efiOnly, 'T'); return nil }},
 	{'u', "", "the clock keeps UTC", extra("-u")},
 	{'v', "", "wait for a VNC viewer before booting, with -E", func(r *request, _ string) error { r.wait = true; r.efiOnly = append(r.efiOnly, 'v'); return nil }},
 	{'w', "", "ignore accesses to unimplemented MSRs", extra("-w")},

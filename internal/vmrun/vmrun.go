@@ -101,7 +101,6 @@ type request struct {
 	host, port string
 	width      int
 	height     int
-	tablet     bool
 	wait       bool
 	env        []string
 	loader     string
