@@ -503,17 +503,21 @@ func TestCellWaitsForAViewer(t *testing.T) {
 	started := make(chan result, 1)
 	go func() { started <- l.skep("up", "seen") }()
 	var viewer net.Conn
-	eventually(t, slow, "the screen", func() (ok bool) {
-		var err error
-		viewer, err = net.Dial("unix", socket)
-		return err == nil
+	eventually(t, slow, "the screen", func() bool {
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			return false
+		}
+		_ = conn.SetDeadline(time.Now().Add(slow))
+		greeting := make([]byte, 4)
+		if _, err := io.ReadFull(conn, greeting); err != nil || string(greeting) != "RFB " {
+			conn.Close() // bhyve does not listen yet
+			return false
+		}
+		viewer = conn
+		return true
 	})
 	defer viewer.Close()
-	_ = viewer.SetDeadline(time.Now().Add(slow))
-	hello := make([]byte, 4)
-	if _, err := io.ReadFull(viewer, hello); err != nil || string(hello) != "RFB " {
-		t.Errorf("the screen says %q, %v", hello, err)
-	}
 	// bhyve counts a viewer once it has agreed on the protocol and chosen.
 	fmt.Fprintf(viewer, "RFB 003.008\n\x01\x01")
 	select {
