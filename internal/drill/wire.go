@@ -29,7 +29,7 @@ const (
 	greeting    = 1
 	answer      = 2
 	scratchSize = 1 << 20
-	patience    = 10 * time.Second // for one call
+	patience    = 30 * time.Second // for one call: rctl(8) holds up for seconds who has used much of a processor
 )
 
 // A session is a connection with one live attacker.
