@@ -206,7 +206,7 @@ func (a *bsdAudit) directoryKind(f kinfo.File) string {
 			continue
 		}
 		switch {
-		case strings.Contains(m.Room, "/share/") && m.From != m.Room:
+		case path.Base(path.Dir(m.Room)) == "share":
 			return "share"
 		case strings.HasPrefix(m.Room, "/usr/share/bhyve/"):
 			return "debugger's files"

@@ -60,6 +60,9 @@ the other is started first.`,
 // twice refuses two files that both describe one cell: which of them it ran
 // from would be a matter of luck.
 func (a *app) twice(dirs host.Dirs, args []string) error {
+	if len(args) < 2 {
+		return nil
+	}
 	from := map[string]string{}
 	for _, arg := range args {
 		c, err := a.load(dirs, arg)

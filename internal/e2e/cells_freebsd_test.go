@@ -556,7 +556,7 @@ func TestCellBelowALink(t *testing.T) {
 }
 
 // TestCellLoader: bhyveload(8) fills the VM inside the cell from a disk that
-// holds this host's kernel, and again at a reset.
+// holds this host's kernel.
 func TestCellLoader(t *testing.T) {
 	l := clean(t)
 	tree := l.path("guest")

@@ -11,19 +11,22 @@ import (
 	"skep/internal/plan"
 )
 
-// openDisk opens a disk. One that the cell has under another name already would
-// be refused as somebody else's.
+// openDisk opens a disk. Where it is refused because the cell itself has it
+// under another name, that is said, and not that somebody else has it.
 func openDisk(d *plan.Disk, files map[string]*os.File) (*os.File, bool, error) {
-	if info, err := os.Stat(d.Path); err == nil {
-		for name, f := range files {
-			other, isDisk := strings.CutPrefix(name, "disk:")
-			if !isDisk {
-				continue
-			}
-			if has, err := f.Stat(); err == nil && os.SameFile(info, has) {
-				return nil, false, fault.New(fault.Input, "a disk is given to a guest once", "use disk %q (%s): it is the same file as disk %q", d.Label, d.Path, other)
-			}
+	f, made, err := disk.Open(d)
+	if err == nil {
+		return f, made, nil
+	}
+	info, serr := os.Stat(d.Path)
+	for name, f := range files {
+		other, isDisk := strings.CutPrefix(name, "disk:")
+		if serr != nil || !isDisk {
+			continue
+		}
+		if has, herr := f.Stat(); herr == nil && os.SameFile(info, has) {
+			return nil, made, fault.New(fault.Input, "a disk that is written to is given to a guest once", "use disk %q (%s): it is the same file as disk %q", d.Label, d.Path, other)
 		}
 	}
-	return disk.Open(d)
+	return nil, made, err
 }

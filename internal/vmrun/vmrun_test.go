@@ -83,7 +83,7 @@ func TestFlags(t *testing.T) {
 		{"-e a=1 -e b=2 -l /boot/userboot_4th.so vm", Options{}, []string{`env = ["a=1", "b=2"]`, `os  = "/boot/userboot_4th.so"`}, nil},
 		{"-H sub vm", Options{}, []string{`host_path = "/home/vm/sub"`}, []string{"sees this directory"}},
 		{"-P 5901 -v -F w=800,h=600 vm", Options{}, []string{"!screen"}, []string{"-P means nothing", "-v means nothing", "-F means nothing"}},
-		{"-E -F w=1920,h=1080 -v -T vm", Options{}, []string{"width  = 1920", "height = 1080", "wait   = true"}, nil},
+		{"-E -F w=1920,h=1080 -v -T vm", Options{}, []string{"width  = 1920", "height = 1080", "wait   = true", "!args"}, nil},
 		{"-E -f fw.fd -L 192.0.2.1 vm", Options{}, []string{`boot = "/home/vm/fw.fd"`, `listen = "192.0.2.1:5900"`}, []string{"everybody who reaches"}},
 		{"-E -L ::1 -P 1 vm", Options{}, []string{`listen = "[::1]:1"`}, []string{"every user of this host"}},
 		{"-G w1234 vm", Options{}, []string{`listen = "127.0.0.1:1234"`, "wait   = true"}, nil},
