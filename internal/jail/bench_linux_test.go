@@ -68,7 +68,7 @@ func benchSpec(b *testing.B) Spec {
 		}
 	}
 	return Spec{Hostname: "cell", Identity: testIdentity, Path: "/bin/true", Argv: []string{"true"},
-		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG)}
+		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG), Nest: benchNest}
 }
 
 // BenchmarkParts shows where the time of a start goes.
@@ -77,6 +77,10 @@ func BenchmarkParts(b *testing.B) {
 	var parts [6][]time.Duration // medians, for a machine that does other things too
 	for range b.N {
 		at := time.Now()
+		cradle, err := newCradle(nil, spec.nested())
+		if err != nil {
+			b.Fatal(err)
+		}
 		lap := func(i int) { now := time.Now(); parts[i] = append(parts[i], now.Sub(at)); at = now }
 		filters, err := spec.compile()
 		if err != nil {
@@ -97,7 +101,7 @@ func BenchmarkParts(b *testing.B) {
 			b.Fatal(err)
 		}
 		lap(2)
-		p, err := l.clone(loaded, spec)
+		p, err := l.clone(loaded, spec, cradle)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -110,6 +114,7 @@ func BenchmarkParts(b *testing.B) {
 		lap(5)
 		_ = p.Release()
 		l.close()
+		cradle.leave()
 	}
 	for i, name := range []string{"compile", "open", "build", "clone", "rows", "exit"} {
 		slices.Sort(parts[i])
@@ -152,3 +157,5 @@ func BenchmarkQEMU(b *testing.B) {
 		}
 	})
 }
+
+var benchNest, _ = TheNest()

@@ -1,46 +1,106 @@
 package jail
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
 
-// forkWithin forks from a thread that has put itself into the v1 groups, so that the child is born
-// in them. To move a process from outside, the kernel waits for a grace period of its own each
+// A cradle is a thread that has put itself into a cell's v1 groups and into a nest, so that the child
+// is born in them. It is made while the program is still being written, forks once and ends, and
+// takes its memberships with it.
+//
+// To move a process from outside into a v1 group, the kernel waits for a grace period of its own each
 // time, some milliseconds; a thread that moves itself waits for nothing (kernel/cgroup/cgroup.c,
-// cgroup_procs_write_start). The thread ends here and takes its membership with it. Where it
-// cannot join, joined is false and the child is moved as usual.
-func (p *loaded) forkWithin(args *cloneArgs, procs []string) (pid int, joined bool, err error) {
-	if len(procs) == 0 {
+// cgroup_procs_write_start).
+//
+// The two sides wait for each other in read(2) of a socket pair: by channels a goroutine that is bound
+// to its thread takes the runtime several wake-ups each way.
+type cradle struct {
+	ours, its int // the ends of the pair
+	program   *loaded
+	args      *cloneArgs
+
+	// Valid once it has answered or ended.
+	pid    int
+	joined bool // the groups; where it could not, the child is moved as usual
+	err    error
+	ended  chan struct{}
+}
+
+// newCradle is nil where a thread like any other does. One that is not used is to be left.
+func newCradle(procs []string, nest *Nest) (*cradle, error) {
+	if len(procs) == 0 && nest == nil {
+		return nil, nil
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot build the jail: socketpair: %w", err)
+	}
+	c := &cradle{ours: pair[0], its: pair[1], ended: make(chan struct{})}
+	go onOwnThread(func() {
+		defer close(c.ended)
+		c.wait(procs, nest)
+	})
+	return c, nil
+}
+
+// wait is what the thread does.
+func (c *cradle) wait(procs []string, nest *Nest) {
+	defer unix.Close(c.its)
+	c.joined = true
+	for _, f := range procs {
+		if os.WriteFile(filepath.Join(filepath.Dir(f), "tasks"), []byte("0"), 0) != nil {
+			c.joined = false
+			break
+		}
+	}
+	if nest != nil {
+		c.err = nest.enter() // last: no path of the host's works from here on
+	}
+	if !hear(c.its) {
+		return // left
+	}
+	if c.err == nil {
+		c.pid, c.err = c.program.fork(c.args)
+	}
+	_, _ = unix.Write(c.its, []byte{1}) // nobody else has the other end, and that one reads
+}
+
+// fork starts the child; joined says whether it is in the groups already.
+func (c *cradle) fork(p *loaded, args *cloneArgs) (pid int, joined bool, err error) {
+	if c == nil {
 		pid, err = p.fork(args)
 		return pid, false, err
 	}
-	done := make(chan struct{})
-	var thread func()
-	thread = func() {
-		runtime.LockOSThread()
-		if unix.Gettid() == os.Getpid() {
-			// The main thread does not end before its process: any other will do.
-			defer runtime.UnlockOSThread()
-			thread2 := make(chan struct{})
-			go func() { defer close(thread2); thread() }()
-			<-thread2
-			return
-		}
-		// Never unlocked: the thread ends with this goroutine.
-		joined = true
-		for _, f := range procs {
-			if os.WriteFile(filepath.Join(filepath.Dir(f), "tasks"), []byte("0"), 0) != nil {
-				joined = false
-				break
-			}
-		}
-		pid, err = p.fork(args)
+	c.program, c.args = p, args
+	if _, err := unix.Write(c.ours, []byte{1}); err != nil {
+		return 0, false, fmt.Errorf("cannot build the jail: %w", err)
 	}
-	go func() { defer close(done); thread() }()
-	<-done
-	return pid, joined, err
+	if !hear(c.ours) {
+		return 0, false, fmt.Errorf("cannot build the jail: its thread has ended: %w", unix.EPIPE)
+	}
+	return c.pid, c.joined, c.err
+}
+
+// leave waits for the thread's end, or its groups could not be removed yet.
+func (c *cradle) leave() {
+	if c == nil {
+		return
+	}
+	unix.Close(c.ours)
+	<-c.ended
+}
+
+// hear waits for a byte; false is the end.
+func hear(fd int) bool {
+	var b [1]byte
+	for {
+		n, err := unix.Read(fd, b[:])
+		if err != unix.EINTR {
+			return err == nil && n == 1
+		}
+	}
 }

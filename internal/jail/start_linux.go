@@ -20,6 +20,11 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
+	cradle, err := newCradle(spec.Cgroups.V1Procs, spec.nested())
+	if err != nil {
+		return nil, err
+	}
+	defer cradle.leave()
 	var filters compiled
 	var wrong error
 	compiling := make(chan struct{}) // beside the descriptors: together they are a third of a start
@@ -41,7 +46,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.clone(loaded, spec)
+	p, err := l.clone(loaded, spec, cradle)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +103,7 @@ var namespaces = []struct {
 	{layer.TimeNamespace, unix.CLONE_NEWTIME},
 }
 
-func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
+func (l *launch) clone(program *loaded, spec Spec, c *cradle) (*Process, error) {
 	// The kernel writes to where it lies: pinned it lies on the heap, and not on a stack that may move
 	// before the call is made.
 	pidfd := new(int32)
@@ -119,7 +124,7 @@ func (l *launch) clone(program *loaded, spec Spec) (*Process, error) {
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(v2.Fd())
 	}
-	pid, joined, err := program.forkWithin(args, spec.Cgroups.V1Procs)
+	pid, joined, err := c.fork(program, args)
 	runtime.KeepAlive(spec.Cgroups.V2)
 	if err != nil {
 		return nil, explain(cloneError(err))

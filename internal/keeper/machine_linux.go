@@ -137,6 +137,7 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		Layers:   t.plan.Layers,
 		// A cell goes before the host's own services when memory runs out.
 		OOMScoreAdj: 500,
+		Nest:        nest(),
 	}
 	for _, f := range room.Files {
 		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host), Exec: true})

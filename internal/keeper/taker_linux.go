@@ -14,6 +14,7 @@ import (
 
 	"skep/guest/hello"
 	"skep/internal/fault"
+	"skep/internal/jail"
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -33,7 +34,21 @@ type linuxTaker struct {
 }
 
 func newTaker(k *Keeper, p *plan.Plan) taker {
+	go nest() // ready when the jail is due
 	return &linuxTaker{keeper: k, plan: p, files: map[string]*os.File{}, logs: logs{}, sameBoot: true}
+}
+
+// nest is where jails are built from. Without root, or where there can be none, they are built from
+// among the host's mounts.
+func nest() *jail.Nest {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	n, err := jail.TheNest()
+	if err != nil {
+		return nil
+	}
+	return n
 }
 
 // sweeper releases what another process took. What an earlier boot took is
