@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -491,6 +494,43 @@ func TestCellZvol(t *testing.T) {
 	l.must(0, "down", "made")
 	if out, err := exec.Command("zfs", "destroy", volume).CombinedOutput(); err != nil {
 		t.Errorf("the volume stays busy: %s", out)
+	}
+}
+
+// TestCellKnockedAt: viewers who come while bhyve starts, again and again, do it
+// no harm. Each has a program of ours in the jail for a moment, which counts
+// against the jail's limits: bhyve was refused its memory for that once.
+func TestCellKnockedAt(t *testing.T) {
+	l := clean(t)
+	l.cell("knocked", "screen {}")
+	socket := l.path("run/cells/knocked/screen.sock")
+	ctx, cancel := context.WithCancel(t.Context())
+	var visitors sync.WaitGroup
+	var knocks atomic.Int64
+	for range 4 {
+		visitors.Go(func() {
+			for ctx.Err() == nil {
+				conn, err := net.Dial("unix", socket)
+				if err != nil {
+					time.Sleep(5 * time.Millisecond)
+					continue
+				}
+				knocks.Add(1)
+				_ = conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
+				_, _ = conn.Read(make([]byte, 1))
+				conn.Close()
+			}
+		})
+	}
+	for range 3 {
+		l.must(0, "up", "knocked")
+		l.must(0, "audit", "knocked")
+		l.must(0, "down", "knocked")
+	}
+	cancel()
+	visitors.Wait()
+	if knocks.Load() < 10 {
+		t.Errorf("only %d viewers came", knocks.Load())
 	}
 }
 

@@ -126,7 +126,10 @@ func (t *bsdTaker) dial(s *plan.Relay) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	// One at a time: the jail's limits have room for one visitor, see plan.
+	t.visit.Lock()
 	fd, err := jail.Socket(t.jid)
+	t.visit.Unlock()
 	if err != nil {
 		return nil, err
 	}

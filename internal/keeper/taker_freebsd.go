@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 
 	"skep/internal/jail"
 	"skep/internal/network"
@@ -23,6 +24,7 @@ type bsdTaker struct {
 	files   map[string]*os.File
 	sockets map[string]*listener
 	relays  []*relay
+	visit   sync.Mutex // held while a program of ours is in the jail beside bhyve
 	logs    logs
 	jid     int
 	// otherBoot: what is released was taken before the host was started again.

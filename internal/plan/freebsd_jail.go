@@ -54,6 +54,9 @@ func (b *bsd) limits(jail string) {
 	if b.compiles() || len(b.cell.Shares) > 0 {
 		space *= 3
 	}
+	if b.inside() {
+		space += visitor
+	}
 	rules := []string{
 		"vmemoryuse:deny=" + strconv.FormatInt(space, 10),
 		"nthr:deny=" + strconv.Itoa(l.Processes),
@@ -71,6 +74,12 @@ func (b *bsd) limits(jail string) {
 	}
 	b.add("limits", "jail.limits", "what the whole jail may take from the host", s)
 }
+
+// visitor is what skep's own program counts for while it is in a jail that has a
+// network of its own, to make the socket for one viewer: a Go program reserves
+// 1.2 GiB of addresses before its first line. Without room for it, bhyve would
+// be refused the memory that it asks for in that moment, and end of it.
+const visitor = 2 << 30
 
 // maxProcesses bounds the processes of a jail: bhyve, its helper for names, and
 // for a moment the shell and the compiler of ACPI tables. Threads are another
