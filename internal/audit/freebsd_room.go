@@ -7,6 +7,7 @@ import (
 
 	"skep/internal/devfs"
 	"skep/internal/kinfo"
+	"skep/internal/plan"
 )
 
 // room: what it can reach by a name.
@@ -42,8 +43,11 @@ func (a *bsdAudit) roots() {
 	so := jailed && want != "" && want != "/" && root.Path == want && at.Path == want && in
 	a.yes(GroupPlace, "root", orWords(want, "a root of its own"), so, true, seen)
 	if a.want != nil && !a.want.tree.Existing {
-		a.yes(GroupPlace, "root-flags", "nobody can make anything in the root", a.Room.Flags&immutable != 0, a.Room.MountRead,
-			orNot(a.Room.Flags&immutable != 0, "it is not immutable (schg)"))
+		// The second is how a host closes it that has a securelevel of its own.
+		nobodys := a.Room.Owner == plan.NobodyUID && a.Room.Mode&0o222 == 0
+		so := a.Room.Flags&immutable != 0 || nobodys
+		a.yes(GroupPlace, "root-flags", "nobody can make anything in the root", so, a.Room.MountRead,
+			orNot(so, "it is not immutable (schg)"))
 	}
 }
 

@@ -49,6 +49,8 @@ type bsdSeen struct {
 type bsdRoom struct {
 	Root      string     `json:"root"`  // as the host sees it; "" where it is in no jail
 	Flags     uint32     `json:"flags"` // chflags(1) of the root
+	Owner     uint32     `json:"owner"` // its user, and its mode
+	Mode      uint16     `json:"mode"`
 	Mounts    []bsdMount `json:"mounts"`
 	MountRead bool       `json:"mount_read"`
 	Files     []string   `json:"files"` // what is neither directory nor below /dev, as the room names it

@@ -147,6 +147,7 @@ func mustJudge(t *testing.T, s *bsdSeen, st store.State) Report {
 func TestBSDClean(t *testing.T) {
 	for name, body := range map[string]string{
 		"hello":  "",
+		"raised": "", // the host's own securelevel
 		"large":  "memory = \"8G\"",
 		"shared": "jail {\n network = \"shared\"\n ip4 = [\"192.168.1.2\", \"10.0.0.7\"]\n}",
 	} {
@@ -159,6 +160,9 @@ func TestBSDClean(t *testing.T) {
 					kinfo.Area{From: ram + 3<<30, To: ram + 4<<30, Type: kinfo.AreaGuard},
 					kinfo.Area{From: ram + 4<<30, To: ram + 9<<30, Type: kinfo.AreaSwap, Mode: 3, NoDump: true},
 					kinfo.Area{From: ram + 9<<30, To: ram + 9<<30 + 4<<20, Type: kinfo.AreaGuard})
+			}
+			if name == "raised" {
+				s.Room.Flags, s.Room.Owner, s.Room.Mode = 0, plan.NobodyUID, 0o40555
 			}
 			r := mustJudge(t, s, st)
 			for _, row := range r.Bad() {
@@ -234,6 +238,9 @@ func TestBSDTampered(t *testing.T) {
 		{"another root", "root", Missing, func(s *bsdSeen) { s.Files[2].Path = "/" }, ""},
 		{"another directory", "root", Missing, func(s *bsdSeen) { s.Files[1].Path = "/var" }, ""},
 		{"the root can be written to", "root-flags", Missing, func(s *bsdSeen) { s.Room.Flags = 0 }, ""},
+		{"the root is nobody's and can be written to", "root-flags", Missing, func(s *bsdSeen) {
+			s.Room.Flags, s.Room.Owner, s.Room.Mode = 0, plan.NobodyUID, 0o777
+		}, ""},
 		{"a mount", "mounts", Extra, func(s *bsdSeen) {
 			s.Room.Mounts = append(s.Room.Mounts, bsdMount{On: s.Room.Root + "/mnt", Kind: "nullfs", Flags: mntReadOnly})
 		}, ""},

@@ -74,7 +74,7 @@ func (r *bsdRoom) readMounts() {
 	}
 	var st unix.Stat_t
 	if err := unix.Lstat(r.Root, &st); err == nil {
-		r.Flags, r.MountRead = st.Flags, true
+		r.Flags, r.Owner, r.Mode, r.MountRead = st.Flags, st.Uid, st.Mode, true
 	}
 }
 

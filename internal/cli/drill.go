@@ -26,9 +26,10 @@ Without a name it is the built-in guest's cell that is drilled. With one it is a
 twin of that cell, with scratch disks and without network cards; the cell itself
 is left alone, running or not.
 
---ablate makes every attempt again without any layer of the jail, with each
-layer alone and with all but each, and says which stop it. That takes minutes,
-is root's, happens in mounts and a network of its own, and is for Linux only.`,
+--ablate makes every attempt again with layers of the jail left out, and says
+which stop it: on Linux without any layer, with each alone and with all but
+each, in mounts and a network of its own; on FreeBSD with all but each, and with
+all but each and capability mode, on this host. It takes minutes and is root's.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -58,7 +59,7 @@ is root's, happens in mounts and a network of its own, and is for Linux only.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
-	cmd.Flags().BoolVar(&ablate, "ablate", false, "measure which layers stop which attempt: with none, with each alone, without each")
+	cmd.Flags().BoolVar(&ablate, "ablate", false, "measure which layers stop which attempt, by leaving layers out")
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "the attempts and what stops them, as docs/security.md has them; nothing is tried")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -42,5 +43,21 @@ func TestFreeBSDTable(t *testing.T) {
 		if !used[l.ID] {
 			t.Errorf("%s stops nothing", l.ID)
 		}
+	}
+}
+
+// docs/security.md has the table as it is; `skep drill --markdown` on FreeBSD writes it.
+func TestFreeBSDTableInDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "<!-- begin: skep drill --markdown on FreeBSD -->\n")
+	table, _, ended := strings.Cut(rest, "<!-- end: skep drill --markdown on FreeBSD -->\n")
+	if !found || !ended {
+		t.Fatal("the table is not marked")
+	}
+	if table != Markdown() {
+		t.Error("docs/security.md has another table")
 	}
 }

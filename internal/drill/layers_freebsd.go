@@ -22,8 +22,7 @@ type bsdLayer struct {
 	Does string
 }
 
-// bsdLayers says what each does. Unlike those of Linux they are not taken away one at a time: what
-// By says of them follows from the kernel's source.
+// bsdLayers says what each does.
 var bsdLayers = []bsdLayer{
 	{privateRoot, "the root is a tmpfs of the cell's own, mounted read-only"},
 	{emptyRoom, "nothing is left in it once bhyve is in capability mode"},
@@ -41,5 +40,7 @@ var bsdLayers = []bsdLayer{
 // Why one layer has to do on FreeBSD.
 const (
 	singleCapsicum = "it asks for no privilege, and a jail has no list of calls"
+	singleLimit    = "a limit holds as long as nobody may raise it"
+	singleJail     = "that root has no rights is the jail's doing: both go together"
 	singleNode     = "the descriptor is bhyve's own: only its list of rights and requests stands before the driver"
 )

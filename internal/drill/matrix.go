@@ -10,8 +10,9 @@ import (
 	"skep/internal/layer"
 )
 
-// A Matrix says which layers stop which attempt. It is measured: every attempt is made without any
-// layer, with each alone, and with all but each.
+// A Matrix says which layers stop which attempt. It is measured: on Linux every attempt is made without
+// any layer, with each alone, and with all but each; on FreeBSD with all but each, and with all but
+// each and capability mode.
 type Matrix struct {
 	Version int           `json:"version"`
 	Time    time.Time     `json:"time"`
@@ -28,10 +29,12 @@ type MatrixRow struct {
 	ID    string `json:"id"`
 	Group string `json:"group"`
 	Tries string `json:"tries"`
-	// Open: without any layer it succeeded; Bare says how it went then.
+	// Open: without any layer it succeeded; Bare says how it went then. On FreeBSD there is a jail, or
+	// capability mode, in each measurement.
 	Open bool   `json:"open"`
 	Bare string `json:"bare"`
-	// Alone are the layers that stop it alone, or with those that they cannot be without.
+	// Alone are the layers that stop it alone, or with those that they cannot be without; on FreeBSD
+	// those that were seen to stop it.
 	Alone []layer.ID `json:"alone"`
 	// Needed are the layers without which, with all others, it succeeds.
 	Needed []layer.ID `json:"needed,omitempty"`
@@ -44,67 +47,15 @@ type MatrixRow struct {
 // Proven says whether the attempt succeeded anywhere.
 func (r MatrixRow) Proven() bool { return r.Open || len(r.Alone) > 0 || len(r.Needed) > 0 }
 
-// settle takes back what a layer seemed to stop alone where one other is missing and it was let out:
-// it stopped it then by what it breaks when it is alone.
-func (r *MatrixRow) settle() {
-	if len(r.Needed) == 0 {
-		return
-	}
-	gone := slices.Clone(r.Needed) // with those that cannot be without one of them
-	for _, id := range r.Needed {
-		gone = append(gone, dependents(id)...)
-	}
-	r.Alone = slices.DeleteFunc(r.Alone, func(id layer.ID) bool { return !slices.Contains(gone, id) })
-}
-
-// company are the layers without which one cannot be built, or without which it has nothing to do:
-// what it stops is measured against them.
-var company = map[layer.ID][]layer.ID{
-	layer.PrivateRoot: {layer.MountNamespace},
-	layer.EmptyRoom:   {layer.MountNamespace, layer.PrivateRoot},
-	layer.NoGroups:    {layer.OwnUID},
-	layer.NoNewPrivs:  {layer.OwnUID},
-	layer.OneExec:     {layer.Seccomp, layer.ClosedFDs},
-	layer.TwoPhases:   {layer.Seccomp, layer.ClosedFDs, layer.OneExec},
-	layer.WXSeccomp:   {layer.Seccomp},
-	layer.RLimits:     {layer.OwnUID},
-	layer.NoCore:      {layer.OwnUID},
-	layer.Landlock:    {layer.ClosedFDs},
-}
-
-// dependents are the layers that go when id goes.
-func dependents(id layer.ID) []layer.ID {
-	var ids []layer.ID
-	for _, l := range layer.Table {
-		if slices.Contains(company[l.ID], id) && hard[l.ID] {
-			ids = append(ids, l.ID)
-		}
-	}
-	return ids
-}
-
-// hard marks company that is a matter of building.
-var hard = map[layer.ID]bool{layer.PrivateRoot: true, layer.EmptyRoom: true, layer.OneExec: true, layer.TwoPhases: true,
-	layer.WXSeccomp: true, layer.Landlock: true}
-
-// Quiet are the layers that stop no attempt of the table, alone or with others, and why they are
-// there all the same. A test fails for any other layer that stops nothing.
-var Quiet = map[layer.ID]string{
-	layer.MountNamespace: "it is what the private root is built in; alone it hides nothing",
-	layer.TimeNamespace:  "it leaves no namespace that is shared with the host, and changes no clock",
-	layer.CoreScheduling: "it guards against timing between two threads of one core, which no call can try",
-	layer.KSMOff:         "it guards against timing of pages that the kernel merges by itself, which no call can try",
-}
-
 // Silent are the layers that stop nothing, by the table and Quiet.
 func (m Matrix) Silent() []layer.ID {
 	var ids []layer.ID
-	for _, l := range layer.Table {
-		if _, ok := m.Unapplied[l.ID]; ok || Quiet[l.ID] != "" {
+	for _, id := range every() {
+		if _, ok := m.Unapplied[id]; ok || Quiet[id] != "" {
 			continue
 		}
-		if !slices.ContainsFunc(m.Rows, func(r MatrixRow) bool { return slices.Contains(r.Alone, l.ID) || slices.Contains(r.Needed, l.ID) }) {
-			ids = append(ids, l.ID)
+		if !slices.ContainsFunc(m.Rows, func(r MatrixRow) bool { return slices.Contains(r.Alone, id) || slices.Contains(r.Needed, id) }) {
+			ids = append(ids, id)
 		}
 	}
 	return ids
@@ -127,7 +78,7 @@ func (m Matrix) WriteText(w io.Writer) error {
 		if len(r.Needed) > 0 {
 			mark = "!"
 		}
-		if len(r.Alone) > 1 {
+		if twice(r) {
 			two++
 		}
 		fmt.Fprintf(w, "%s %-*s  %s\n", mark, wide, r.ID, m.stops(r, ""))
@@ -139,13 +90,13 @@ func (m Matrix) WriteText(w io.Writer) error {
 		if len(list.of) > 0 {
 			fmt.Fprintf(w, "\n%s\n", list.title)
 		}
-		for _, l := range layer.Table {
-			if why, ok := list.of[l.ID]; ok {
-				fmt.Fprintf(w, "  %s: %s\n", l.ID, why)
+		for _, id := range every() {
+			if why, ok := list.of[id]; ok {
+				fmt.Fprintf(w, "  %s: %s\n", id, why)
 			}
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d attempts, %d of them stopped by two layers or more, each alone, in %s\n! marks what one missing layer lets out\n", len(m.Rows), two, m.Took.Round(time.Second))
+	_, err := fmt.Fprintf(w, "\n%d attempts, %d of them "+stoppedTwice+", in %s\n! marks what one missing layer lets out\n", len(m.Rows), two, m.Took.Round(time.Second))
 	return err
 }
 
@@ -157,7 +108,7 @@ func (m Matrix) stops(r MatrixRow, quote string) string {
 	}
 	text := strings.Join(words, " ")
 	if text == "" {
-		text = "–"
+		text = unseen(r)
 	}
 	return text
 }

@@ -9,7 +9,9 @@ import (
 	"runtime"
 	"time"
 
+	"skep/internal/cell"
 	"skep/internal/keeper"
+	"skep/internal/plan"
 )
 
 // drill is one drill under way.
@@ -36,7 +38,13 @@ func Run(ctx context.Context, cfg Config) (r Report, err error) {
 
 // set lays the bait, starts the neighbour, takes the twin's resources, and clears it all away again
 // when act is over.
-func (d *drill) set(ctx context.Context, act func(context.Context) error) (err error) {
+func (d *drill) set(ctx context.Context, act func(context.Context) error) error {
+	return d.lay(ctx, func(c *cell.Cell) error { return d.rehearse(ctx, c, d.cast, act) })
+}
+
+// lay lays the bait and starts the neighbour, and clears both away again when act is over. act is given
+// the twin.
+func (d *drill) lay(ctx context.Context, act func(*cell.Cell) error) (err error) {
 	program, ok := attackers[runtime.GOARCH]
 	if !ok {
 		return fmt.Errorf("cannot drill: there is no attacker for %s yet", runtime.GOARCH)
@@ -61,8 +69,13 @@ func (d *drill) set(ctx context.Context, act func(context.Context) error) (err e
 		return err
 	}
 	d.notes = append(d.notes, notes...)
+	return act(c)
+}
+
+// rehearse takes the twin's resources, and releases them when act is over.
+func (d *drill) rehearse(ctx context.Context, c *cell.Cell, cast func(*plan.Plan), act func(context.Context) error) error {
 	k := keeper.New(keeper.Config{Cell: c, Facts: d.Facts, Store: d.Store, Foreground: true})
-	return k.Rehearse(ctx, d.cast, func(ctx context.Context, s keeper.Stage) error {
+	return k.Rehearse(ctx, cast, func(ctx context.Context, s keeper.Stage) error {
 		d.stage = s
 		return act(ctx)
 	})

@@ -13,7 +13,7 @@ import (
 // further. The neighbour has to answer after each of them.
 var exhaustionAttempts = []Attempt{
 	{ID: "processes", Tries: "start processes without end", By: "rctl", Want: "EAGAIN", Single: "nothing else counts the jail's processes", Fresh: true, Needs: needRctl, Do: well(processes(unix.SYS_FORK))},
-	{ID: "processes-pdfork", Tries: "start processes by pdfork(2)", By: "rctl rlimits", Want: "EAGAIN | EMFILE", Fresh: true, Needs: needRctl, Do: well(processes(unix.SYS_PDFORK))},
+	{ID: "processes-pdfork", Tries: "start processes by pdfork(2)", By: "rctl", Want: "EAGAIN | EMFILE", Single: "its descriptors are counted as well, and it may have more of them", Fresh: true, Needs: needRctl, Do: well(processes(unix.SYS_PDFORK))},
 	{ID: "threads", Tries: "start threads without end", By: "rctl", Want: "EAGAIN | EPROCLIM", Single: "nothing else counts the jail's threads", Fresh: true, Needs: needRctl, Do: well(threads)},
 	{ID: "memory", Tries: "take address space without end", By: "rlimits rctl", Want: "ENOMEM", Fresh: true, Do: well(func(s *Scene) Outcome {
 		return s.until(64, func() result {

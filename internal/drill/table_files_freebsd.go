@@ -50,9 +50,9 @@ var fileAttempts = []Attempt{
 	{ID: "list-root", Tries: "list the root",
 		By: "capsicum", Want: "ECAPMODE", Single: "the root is its own, and empty", Do: open("/", unix.O_RDONLY|unix.O_DIRECTORY)},
 	{ID: "create-in-root", Tries: "make a file in the root",
-		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: open("/skep-drill", unix.O_WRONLY|unix.O_CREAT)},
+		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: open(inRoot[0], unix.O_WRONLY|unix.O_CREAT)},
 	{ID: "mkdir-in-root", Tries: "make a directory in the root",
-		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: try(unix.SYS_MKDIRAT, atCWD, "/skep-drill", 0o700)},
+		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: try(unix.SYS_MKDIRAT, atCWD, inRoot[1], 0o700)},
 	{ID: "chmod-in-root", Tries: "change the mode of the root",
 		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: try(unix.SYS_FCHMODAT, atCWD, "/", 0o755, 0)},
 	{ID: "chflags-in-root", Tries: "change the flags of the root",
@@ -79,6 +79,9 @@ var fileAttempts = []Attempt{
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true,
 		Do: try(unix.SYS_EXTATTR_SET_FILE, baitFile, 1, "skep", "drill", 5).pastGate(unix.EOPNOTSUPP)},
 }
+
+// inRoot are the names of what is made in the root, one for each attempt.
+var inRoot = []string{"/skep-drill-file", "/skep-drill-directory", "/skep-drill-node"}
 
 func leakedRoot(s *Scene) any { return s.Bait.leaks[2] }
 

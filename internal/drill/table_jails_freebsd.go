@@ -9,8 +9,6 @@ const jailCreate, jailUpdate = 1, 2
 var jailAttempts = []Attempt{
 	{ID: "jail-attach", Tries: "enter another jail",
 		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_JAIL_ATTACH, late(baitPrison))},
-	{ID: "jail-remove", Tries: "remove another jail",
-		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Do: try(unix.SYS_JAIL_REMOVE, late(baitPrison))},
 	{ID: "jail-get", Tries: "see another jail",
 		By: "jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: code(func(s *Scene) Outcome {
 			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)))
@@ -35,6 +33,8 @@ var jailAttempts = []Attempt{
 			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)), "allow.mount", nil)
 			return attempt{}.judge(s.call(unix.SYS_JAIL_SET, v, n, jailUpdate))
 		})},
+	{ID: "jail-remove", Tries: "remove another jail",
+		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Do: try(unix.SYS_JAIL_REMOVE, late(baitPrison))},
 }
 
 func baitPrison(s *Scene) any { return s.Bait.own.prison }

@@ -23,9 +23,9 @@ var memoryAttempts = []Attempt{
 		By: "", Want: "ENOTSUP | EOPNOTSUPP", NoControl: "no kernel takes it back", Start: true,
 		Do: try(unix.SYS_MMAP, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_READ<<16, unix.MAP_PRIVATE|unix.MAP_ANON, none, 0)},
 	{ID: "lock", Tries: "lock memory, so that the host cannot have it back",
-		By: "jail no-suser", Want: "EPERM | ENOMEM", Start: true, Do: try(unix.SYS_MLOCK, late(func(s *Scene) any { return s.scratch }), 4096)},
+		By: "jail no-suser", Want: "EPERM | ENOMEM", Single: singleJail, Start: true, Do: try(unix.SYS_MLOCK, late(func(s *Scene) any { return s.scratch }), 4096)},
 	{ID: "shm-open", Tries: "open POSIX shared memory by name",
-		By: "capsicum", Want: "ECAPMODE", Single: "jails share no such names", Do: try(unix.SYS_SHM_OPEN, "/skep-drill", unix.O_RDWR, 0)},
+		By: "capsicum", Want: "ECAPMODE", Single: "jails share no such names", Do: try(unix.SYS_SHM_OPEN, "/skep-drill", unix.O_RDWR, 0).pastGate(unix.ENOENT)},
 	{ID: "shm-attach", Tries: "attach System V shared memory of the host",
 		By: "jail capsicum", Want: "ENOSYS | ECAPMODE | EINVAL", Start: true, Needs: needShared,
 		Do: try(unix.SYS_SHMAT, late(func(s *Scene) any { return s.Bait.own.shm }), 0, 0o10000)},
@@ -38,7 +38,7 @@ var memoryAttempts = []Attempt{
 	{ID: "message-queue", Tries: "open a POSIX message queue",
 		By: "capsicum", Want: "ENOSYS | ECAPMODE", Single: "a jail has queues of its own", Do: try(unix.SYS_KMQ_OPEN, "/skep-drill", unix.O_RDWR, 0, 0).opening()},
 	{ID: "semaphore-name", Tries: "open a POSIX semaphore of the kernel's",
-		By: "capsicum", Want: "ENOSYS | ECAPMODE", Single: "jails share no such names", Do: try(unix.SYS_KSEM_OPEN, space(8), "/skep-drill", 0, 0, 0)},
+		By: "capsicum", Want: "ENOSYS | ECAPMODE", Single: "jails share no such names", Do: try(unix.SYS_KSEM_OPEN, space(8), "/skep-drill", 0, 0, 0).pastGate(unix.ENOENT)},
 }
 
 func needShared(s *Scene) (string, bool) {

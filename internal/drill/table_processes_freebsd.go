@@ -14,7 +14,7 @@ var processAttempts = []Attempt{
 	{ID: "kill-neighbour", Tries: "signal a neighbour's bhyve",
 		By: "jail capsicum", Want: "ESRCH | ECAPMODE", Start: true, Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
 	{ID: "sigqueue", Tries: "signal a process with a value",
-		By: "jail capsicum", Want: "ESRCH | ECAPMODE", Start: true, Do: try(unix.SYS_SIGQUEUE, baitPID, 0, 0)},
+		By: "jail", Want: "ESRCH | ECAPMODE", Single: "the call is there in capability mode", Start: true, Do: try(unix.SYS_SIGQUEUE, baitPID, 0, 0)},
 	{ID: "thr-kill", Tries: "signal a thread of another process",
 		By: "jail capsicum", Want: "ESRCH | ECAPMODE", Start: true, Do: try(unix.SYS_THR_KILL2, baitPID, none, 0)},
 	{ID: "ptrace", Tries: "trace a process of the host",

@@ -8,15 +8,15 @@ var programAttempts = []Attempt{
 	{ID: "exec-host", Tries: "run a program of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: execute(late(func(s *Scene) any { return s.Bait.program }))},
 	{ID: "exec-shell", Tries: "run a shell",
-		By: "empty-room capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: noShell, Do: execute("/bin/sh")},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", NoControl: "a shell that runs does not say so", Start: true, Needs: noShell, Do: execute("/bin/sh")},
 	{ID: "exec-self", Tries: "run its own program again",
 		By: "empty-room capsicum", Want: "ECAPMODE", Do: execute("/usr/sbin/bhyve")},
 	{ID: "exec-loader", Tries: "run the loader of programs",
-		By: "empty-room capsicum", Want: "ECAPMODE", Do: execute("/libexec/ld-elf.so.1")},
+		By: "empty-room capsicum", Want: "ECAPMODE", NoControl: "a loader that runs does not say so", Do: execute("/libexec/ld-elf.so.1")},
 	{ID: "exec-memory", Tries: "run a program out of shared memory (shm_open, fexecve)",
 		By: "", Want: "EINVAL | EACCES | ENOEXEC | EBADF", NoControl: "the kernel runs vnodes only", Start: true, Do: code(execMemory)},
 	{ID: "exec-descriptor", Tries: "run what lies behind a descriptor of its own",
-		By: "capsicum", Want: "ENOTCAPABLE | EACCES | EINVAL", Single: "a descriptor that is open asks for no name", Do: code(execHeld)},
+		By: "capsicum", Want: "ENOTCAPABLE | EACCES | EINVAL", NoControl: "none of them is a program", Single: "a descriptor that is open asks for no name", Do: code(execHeld)},
 }
 
 type executing struct{ path any }

@@ -36,6 +36,9 @@ const (
 	doSocket  = "socket"  // make a socket in the jail's network, and hand it out
 )
 
+// destroyStep is what a launcher reports of once it is in the jail.
+const destroyStep = "destroy the VM"
+
 // order is what a launcher is told, as one JSON text.
 type order struct {
 	Do     string   `json:"do"`
@@ -49,6 +52,7 @@ type order struct {
 	Open string `json:"open,omitempty"`
 	Kept int    `json:"kept,omitempty"` // descriptors that stay open
 	VM   string `json:"vm,omitempty"`
+	Lack Lack   `json:"lack,omitzero"`
 }
 
 // report is what it answers.
@@ -95,16 +99,20 @@ func say(r report) {
 // obey returns the step that failed.
 func (o order) obey() (step string, err error) {
 	unix.CloseOnExec(launcherFD)
-	if err := harden(); err != nil {
-		return "harden", err
+	if !o.Lack.Controls {
+		if err := harden(); err != nil {
+			return "harden", err
+		}
 	}
-	closeDirectories()
+	if !o.Lack.ClosedFDs || !o.Lack.Jail {
+		closeDirectories()
+	}
 	if o.Do == doExec {
 		if err := o.settle(); err != nil {
 			return "take its groups", err
 		}
 	}
-	if err := attach(o.JID); err != nil {
+	if err := o.enter(); err != nil {
 		return "enter the jail", err
 	}
 	switch o.Do {
@@ -115,11 +123,25 @@ func (o order) obey() (step string, err error) {
 		}
 		return o.exec()
 	case doDestroy:
-		return "destroy the VM", destroyVM(o.VM)
+		return destroyStep, destroyVM(o.VM)
 	case doSocket:
 		return handSocket()
 	}
 	return "understand " + o.Do, unix.EINVAL
+}
+
+// enter goes into the jail, or where there is none on purpose into the room.
+func (o order) enter() error {
+	if !o.Lack.Jail {
+		return attach(o.JID)
+	}
+	if o.Lack.Root == "" {
+		return nil
+	}
+	if err := unix.Chroot(o.Lack.Root); err != nil {
+		return err
+	}
+	return unix.Chdir("/")
 }
 
 // inherited is how many descriptors are looked at for directories: what a caller left open is among
@@ -175,8 +197,10 @@ func (o order) exec() (step string, err error) {
 			return "take the rights of a lock", err
 		}
 	}
-	// Whatever else was inherited from whoever started skep ends here.
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(firstKept+o.Kept), uintptr(^uint32(0)), 0)
+	if !o.Lack.ClosedFDs {
+		// Whatever else was inherited from whoever started skep ends here.
+		_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(firstKept+o.Kept), uintptr(^uint32(0)), 0)
+	}
 	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])))
 	return "exec " + o.Path, errno
 }
@@ -226,9 +250,12 @@ func destroyVM(name string) error {
 	return setSysctl("hw.vmm.destroy", name)
 }
 
-func setSysctl(node, value string) error {
-	n, v := []byte(node), append([]byte(value), 0)
-	_, _, errno := unix.RawSyscall6(unix.SYS___SYSCTLBYNAME, uintptr(unsafe.Pointer(&n[0])), uintptr(len(n)), 0, 0, uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)))
+func setSysctl(node, value string) error { return SetSysctl(node, append([]byte(value), 0)) }
+
+// SetSysctl writes one setting of the kernel's, as it lies in memory.
+func SetSysctl(node string, value []byte) error {
+	n := []byte(node)
+	_, _, errno := unix.RawSyscall6(unix.SYS___SYSCTLBYNAME, uintptr(unsafe.Pointer(&n[0])), uintptr(len(n)), 0, 0, uintptr(unsafe.Pointer(&value[0])), uintptr(len(value)))
 	if errno != 0 {
 		return errno
 	}

@@ -94,6 +94,12 @@ func releasePrison(ctx context.Context, s *plan.Prison) error {
 	}
 }
 
+// exists says whether there is something of that name.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // takeVM sees to it that the name is free. VM names belong to the whole host.
 func takeVM(v *plan.VM) error {
 	if _, err := os.Lstat("/dev/vmm/" + v.Name); err == nil {
@@ -110,13 +116,14 @@ func (t *bsdTaker) releaseVM(ctx context.Context, v *plan.VM, h store.Held) erro
 	if !h.Made || t.otherBoot {
 		return nil // one of that name is somebody else's
 	}
-	if _, err := os.Lstat("/dev/vmm/" + v.Name); errors.Is(err, fs.ErrNotExist) {
+	if !exists("/dev/vmm/" + v.Name) {
 		return nil
 	}
 	p, err := jail.FindPrison(plan.JailName(v.Name))
 	switch {
 	case err == nil && !p.Dying:
-		if destroyInside(p.JID, v.Name) == nil {
+		// Its jail may be removed in this very moment, and the VM outlive it.
+		if err := destroyInside(p.JID, v.Name); err == nil && !exists("/dev/vmm/"+v.Name) {
 			return nil
 		}
 	case err != nil && !errors.Is(err, jail.ErrNoPrison):

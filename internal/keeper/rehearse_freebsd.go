@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 
+	"skep/internal/devfs"
 	"skep/internal/jail"
+	"skep/internal/jailparam"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -14,10 +16,22 @@ import (
 // what. One actor enters after another, and each leaves before the next: they share the jail, as
 // one bhyve and the next do after a reset.
 type Stage struct {
-	Plan    *plan.Plan
-	JID     int
+	Plan *plan.Plan
+	JID  int
+	// Missing is what is left out on purpose.
+	Missing Missing
 	machine *bhyveMachine
 	started func(*jail.Child) error
+}
+
+// Missing names what is left out of a stage on purpose, beside what its plan leaves out. A cell never
+// lacks any.
+type Missing struct {
+	Launch     jail.Lack
+	EmptyRoom  bool // its files and nodes stay
+	DevfsRules bool // its /dev shows every node of the host
+	NoSuser    bool // root stays root in its jail
+	Capsicum   bool // the actor does not enter capability mode
 }
 
 // perform has the stage made as for bhyve itself.
@@ -50,8 +64,8 @@ func (s Stage) Enter(ctx context.Context, orders *os.File) (*jail.Child, error) 
 	if err != nil {
 		return nil, err
 	}
-	l.Stdin = orders
-	c, err := m.ready(ctx, l)
+	l.Stdin, l.Lack = orders, s.Missing.Launch
+	c, err := m.ready(ctx, l, !s.Missing.DevfsRules)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +82,46 @@ func (s Stage) Enter(ctx context.Context, orders *os.File) (*jail.Child, error) 
 
 // Empty waits until the actor is in capability mode and empties the room behind it, as behind bhyve.
 func (s Stage) Empty(ctx context.Context, c *jail.Child) error {
-	over, err := s.machine.sandboxed(ctx, c)
-	if err == nil && over {
-		err = errors.New("it ended before the room was emptied")
+	if !s.Missing.Capsicum {
+		over, err := s.machine.sandboxed(ctx, c)
+		if err == nil && over {
+			err = errors.New("it ended before the room was emptied")
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	if s.Missing == (Missing{Capsicum: s.Missing.Capsicum}) {
+		return s.machine.close(c)
 	}
-	return s.machine.close(c)
+	return s.closeSome()
+}
+
+// closeSome closes what of the room is not to stay open.
+func (s Stage) closeSome() error {
+	m := s.machine
+	if !s.Missing.EmptyRoom {
+		if !s.Missing.DevfsRules {
+			if err := hide(m.dev, true); err != nil {
+				return err
+			}
+		}
+		if err := strip(m.tree); err != nil {
+			return err
+		}
+		for _, mount := range plan.Specs[*plan.Mount](s.Plan) {
+			if mount.Passing {
+				if err := jail.Unmount(mount.Path); err != nil {
+					return err
+				}
+			}
+		}
+		m.emptied = true
+	}
+	if s.Missing.NoSuser || s.Missing.Launch.Jail {
+		return nil
+	}
+	return jail.UpdatePrison(s.JID, jailparam.Bool("allow.suser", false))
 }
 
 // Refill makes the room what it was before the actor that has left; its VM goes, as at a reset.
@@ -83,5 +129,23 @@ func (s Stage) Refill() error {
 	if err := s.machine.open(); err != nil {
 		return err
 	}
+	if s.Missing.DevfsRules {
+		if err := showAll(s.machine.dev); err != nil {
+			return err
+		}
+	}
+	if s.Missing.Launch.Jail {
+		return jail.DestroyVMOutside(s.machine.spec.VM)
+	}
 	return destroyInside(s.JID, s.machine.spec.VM)
+}
+
+// showAll has a room's /dev show what the host's does.
+func showAll(d *plan.DevMount) error {
+	m, err := devfs.Open(d.Path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return m.Apply(devfs.Rule{Unhide: true})
 }

@@ -17,7 +17,7 @@ import (
 //
 // It cannot be made read-only again: tmpfs(5) refuses that as long as a removed
 // file is mapped, and bhyve is. So what is left of it, empty directories, is
-// made immutable, which a jail of securelevel 3 can undo as little.
+// sealed.
 func strip(s *plan.Tree) error {
 	if s.Existing {
 		return nil
@@ -55,26 +55,52 @@ func strip(s *plan.Tree) error {
 		if d != "." && root.Remove(d) == nil {
 			continue
 		}
-		errs = append(errs, immutable(filepath.Join(s.Path, d), true))
+		errs = append(errs, seal(filepath.Join(s.Path, d)))
 	}
 	return errors.Join(errs...)
 }
 
-// immutable sets or clears schg of chflags(1) on a directory of the room.
-func immutable(dir string, on bool) error {
-	const schg = 0x00020000 // SF_IMMUTABLE, sys/sys/stat.h
-	flags := 0
-	if on {
-		flags = schg
+const schg = 0x00020000 // SF_IMMUTABLE, sys/sys/stat.h
+
+// seal makes a directory of the room immutable: nothing can be made in it, and a
+// jail of securelevel 3 cannot change that.
+//
+// Where the host's own securelevel is above 0 it could not be opened again for a
+// reset. There the directory goes to somebody who is in no jail, and nobody may
+// write to it: bhyve's user is another and has no rights over it.
+func seal(dir string) error {
+	if level, err := unix.SysctlUint32("kern.securelevel"); err == nil && int32(level) > 0 {
+		if err := os.Chmod(dir, 0o555); err != nil {
+			return err
+		}
+		return os.Chown(dir, plan.NobodyUID, plan.NobodyUID)
 	}
-	err := unix.Chflags(dir, flags)
-	if errors.Is(err, fs.ErrNotExist) && !on {
+	if err := unix.Chflags(dir, schg); err != nil {
+		return &fs.PathError{Op: "chflags", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// unseal undoes both; one that is not there is no error.
+func unseal(dir string) error {
+	var st unix.Stat_t
+	err := unix.Stat(dir, &st)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err == nil && st.Flags&schg != 0 {
+		err = unix.Chflags(dir, 0)
 	}
 	if err != nil {
 		return &fs.PathError{Op: "chflags", Path: dir, Err: err}
 	}
-	return nil
+	if st.Uid != plan.NobodyUID {
+		return nil
+	}
+	if err := os.Chown(dir, 0, 0); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 // unlock makes the directories of the room writable for us again.
@@ -89,7 +115,7 @@ func unlock(s *plan.Tree) error {
 		}
 	}
 	for _, d := range slices.Sorted(maps.Keys(dirs)) {
-		if err := immutable(filepath.Join(s.Path, d), false); err != nil {
+		if err := unseal(filepath.Join(s.Path, d)); err != nil {
 			return err
 		}
 	}

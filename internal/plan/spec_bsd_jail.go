@@ -228,3 +228,7 @@ func (r *Relay) Release() []string {
 	}
 	return nil
 }
+
+// NobodyUID is the user and the group to whom a room's directories go on a host with a securelevel of
+// its own: nobody(5), whom no hypervisor runs as.
+const NobodyUID = 65534

@@ -1,0 +1,269 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/cell"
+	"skep/internal/jail"
+	"skep/internal/keeper"
+	"skep/internal/layer"
+	"skep/internal/plan"
+)
+
+// Ablate measures which layers stop which attempt: every attempt is made with one layer missing, and with
+// that and capability mode missing, which alone stops most of them. There is never neither a jail nor
+// a room: this host is no throwaway host.
+func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
+	began := time.Now()
+	d := &drill{Config: cfg, measuring: true}
+	m = Matrix{Version: Version, Time: began.UTC(), Unbuilt: map[layer.ID]string{}, Unapplied: map[layer.ID]string{}}
+	err = d.lay(ctx, func(c *cell.Cell) error { return d.ablate(ctx, c, &m) })
+	m.Took = time.Since(began)
+	return m, err
+}
+
+// Apart starts the command on this host: FreeBSD has nothing in which a jail could be built and root be
+// root all the same.
+func Apart(cmd *exec.Cmd) error { return cmd.Start() }
+
+// Furnish has nothing to prepare.
+func Furnish() error { return nil }
+
+// outcomes are by attempt; one that was skipped is not in it.
+type outcomes map[string]Outcome
+
+// open says whether the attempt succeeded.
+func (o outcomes) open(id string) bool {
+	was, made := o[id]
+	return made && !was.Stopped
+}
+
+func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
+	if !d.Facts.FreeBSD.Racct {
+		m.Unapplied[rctlLayer] = "kern.racct.enable is not set"
+	}
+	for _, a := range attempts() {
+		m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.layers(), NoControl: a.NoControl, Single: a.Single})
+	}
+	measured := map[string]outcomes{}
+	with := func(gone missing) (outcomes, error) {
+		if o, ok := measured[list(gone)]; ok {
+			return o, nil
+		}
+		o, err := d.measure(ctx, c, gone)
+		if err == nil {
+			measured[list(gone)] = o
+		}
+		return o, err
+	}
+	of := map[layer.ID]seen{}
+	for _, l := range bsdLayers {
+		if m.Unapplied[l.ID] != "" {
+			continue
+		}
+		if d.Progress != nil {
+			d.Progress(Row{ID: string(l.ID)})
+		}
+		var err error
+		var s seen
+		others := company[l.ID]
+		for _, o := range []struct {
+			to   *outcomes
+			gone missing
+		}{
+			{&s.alone, without(l.ID)},
+			{&s.more, without(append(slices.Clone(others), l.ID)...)},
+			{&s.base, without(others...)},
+			{&s.both, without(append(slices.Clone(others), capsicum, l.ID)...)},
+			{&s.bare, without(append(slices.Clone(others), capsicum)...)},
+		} {
+			if *o.to, err = with(o.gone); err != nil {
+				m.Unbuilt[l.ID] = err.Error()
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		of[l.ID] = s
+	}
+	for i := range m.Rows {
+		r := &m.Rows[i]
+		for _, l := range bsdLayers {
+			if of[l.ID].alone.open(r.ID) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(r.ID) }) {
+				r.Needed = append(r.Needed, l.ID)
+			}
+			if stopping(l.ID, r.ID, of) {
+				r.Alone = append(r.Alone, l.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// seen is what came of the attempts with a layer missing: only that; that and its company, or just the
+// company; and the same two with capability mode missing.
+type seen struct{ alone, more, base, both, bare outcomes }
+
+// stops: without the layer the attempt succeeded, where with it and all else the same it did not.
+func (s seen) stops(id string) bool {
+	shut := func(o outcomes) bool { was, made := o[id]; return made && was.Stopped }
+	return s.alone.open(id) || s.more.open(id) && shut(s.base) || s.both.open(id) && shut(s.bare)
+}
+
+// stopping says whether a layer was seen to stop the attempt.
+func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
+	if l == capsicum {
+		return of[l].alone.open(attempt) || slices.ContainsFunc(every(), func(id layer.ID) bool {
+			return of[id].both.open(attempt) && !of[id].more.open(attempt)
+		})
+	}
+	// What goes with it may be what stopped it.
+	return of[l].stops(attempt) && !slices.ContainsFunc(goes[l], func(id layer.ID) bool { return of[id].stops(attempt) })
+}
+
+// measure makes every attempt with these layers missing.
+func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all outcomes, err error) {
+	defer keepSettings()()
+	defer tidy()
+	cast := func(p *plan.Plan) {
+		d.cast(p)
+		d.leaveOut(p, gone)
+	}
+	err = d.rehearse(ctx, c, cast, func(ctx context.Context) error {
+		d.stage.Missing = lacking(d.stage.Plan, gone)
+		all, err = d.attempted(ctx)
+		return errors.Join(err, d.stage.Refill())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("without %s: %w", list(gone), err)
+	}
+	return all, nil
+}
+
+// leaveOut takes out of the plan what of the missing layers is on it.
+func (d *drill) leaveOut(p *plan.Plan, gone missing) {
+	for _, s := range plan.Specs[*plan.Prison](p) {
+		if gone.has(privateRoot) {
+			s.Path = "/"
+		}
+		if gone.has(securelevel) {
+			s.SecureLevel = -1
+		}
+	}
+	for _, s := range plan.Specs[*plan.Rctl](p) {
+		if gone.has(rctlLayer) {
+			s.Rules = nil
+		}
+	}
+	for _, s := range plan.Specs[*plan.Bhyve](p) {
+		if gone.has(privateRoot) {
+			s.Path = d.bait.program // there is no room that it lies in
+		}
+		if gone.has(rlimits) {
+			s.Rlimits = nil
+		}
+	}
+}
+
+// lacking is what of them is done without when the attacker enters.
+func lacking(p *plan.Plan, gone missing) keeper.Missing {
+	m := keeper.Missing{
+		Launch:    jail.Lack{Jail: gone.has(jailLayer), Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
+		EmptyRoom: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
+	}
+	for _, tree := range plan.Specs[*plan.Tree](p) {
+		if m.Launch.Jail {
+			m.Launch.Root = tree.Path
+		}
+	}
+	return m
+}
+
+// attempted makes every attempt, in one attacker after another.
+func (d *drill) attempted(ctx context.Context) (outcomes, error) {
+	all := outcomes{}
+	var s *Scene
+	defer func() {
+		if s != nil {
+			s.leave()
+		}
+	}()
+	for _, a := range attempts() {
+		if err := d.bait.revive(); err != nil {
+			return nil, err
+		}
+		if s == nil {
+			var err error
+			if s, err = d.appear(ctx, phaseRun); err != nil {
+				return nil, fmt.Errorf("before %s: %w", a.ID, err)
+			}
+		}
+		v, how := s.make(a)
+		if v != Skipped {
+			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
+		}
+		if s.lost != nil || a.Fresh {
+			s.leave()
+			s = nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return all, nil
+}
+
+// tidy removes what an attempt that succeeded has made in the host's root.
+func tidy() {
+	for _, name := range inRoot {
+		_ = os.Remove(name)
+	}
+}
+
+// kept are settings of the host that attempts write: the values are the usual ones, and a host may have
+// others.
+var kept = []string{"kern.hostname", "kern.corefile", "security.bsd.see_other_uids", "security.jail.enforce_statfs"}
+
+// keepSettings remembers them; what it returns puts them back.
+func keepSettings() (restore func()) {
+	was := map[string][]byte{}
+	for _, name := range kept {
+		if v, err := unix.SysctlRaw(name); err == nil {
+			was[name] = v
+		}
+	}
+	return func() {
+		for name, v := range was {
+			if now, err := unix.SysctlRaw(name); err == nil && string(now) != string(v) {
+				_ = jail.SetSysctl(name, v)
+			}
+		}
+	}
+}
+
+// revive has the bystander live again: who traced it took it along.
+func (b *Bait) revive() error {
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(b.pid(), &status, syscall.WNOHANG, nil)
+	if err == nil && pid == 0 {
+		return nil
+	}
+	return b.bystander()
+}
+
+// FurnishPeers gives a throwaway host what other sandboxes ask for; here there is none.
+func FurnishPeers() error { return errPeers }
+
+// Peers makes the attempts in a cell and in other sandboxes; those that it knows are Linux's.
+func Peers(context.Context, Config, ...string) (Comparison, error) { return Comparison{}, errPeers }
+
+var errPeers = fmt.Errorf("cannot drill other sandboxes: those that are known are Linux's: %w", errors.ErrUnsupported)
