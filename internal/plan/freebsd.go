@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"skep/internal/cell"
@@ -101,11 +102,23 @@ func withRulesets(s host.Slots, used []int) map[string]int {
 // identity decides who bhyve is. Up to FreeBSD 14 making a VM is root's; where
 // there is /dev/vmmctl whoever may open that can. A tap of another user's needs
 // net.link.tap.user_open, which is the admin's to set, so a cell with a network
-// card stays root of its jail.
+// card stays root of its jail; and so does one with files of the host's, which
+// belong to root or to whoever keeps them: images, UEFI variables, a directory
+// that is shared, a password.
 func (b *bsd) identity() {
-	if b.facts.VmmCtl && len(b.cell.NICs) == 0 && len(b.cell.Passthru) == 0 && b.cell.Jail.Root == "" {
+	c := b.cell
+	if b.facts.VmmCtl && len(c.NICs) == 0 && len(c.Passthru) == 0 && c.Jail.Root == "" && !b.ownsFiles() {
 		b.uid = b.host.Slots.UIDBase + b.plan.Slot
 	}
+}
+
+// ownsFiles says whether bhyve opens something by a name in its room that is no
+// device, other than to read what everybody may.
+func (b *bsd) ownsFiles() bool {
+	c := b.cell
+	files := slices.ContainsFunc(c.Disks, func(d cell.Disk) bool { return d.File != "" || d.ISO != "" })
+	uefi := c.Boot.Kind == cell.BootUEFI
+	return files || uefi || len(c.Shares) > 0 || c.Screen != nil || c.Boot.Loader != nil && c.Boot.Loader.HostPath != "" || b.compiles()
 }
 
 // state adds what the cell is kept track of with.

@@ -186,4 +186,18 @@ func TestFreeBSDOwnUID(t *testing.T) {
 			t.Errorf("%s belongs to %d", n.Path, n.UID)
 		}
 	}
+	// What it opens by a name is root's: there it is root, in its jail.
+	for _, body := range []string{
+		`boot = "uefi"`, `screen {}`, "disk \"a\" {\n file = \"/images/a\"\n}", "disk \"a\" {\n iso = \"/images/a\"\n}",
+		"share \"a\" {\n path = \"/srv\"\n}",
+	} {
+		p, err := planFreeBSD(t, "web", body, func(f *host.Facts) { f.FreeBSD.VmmCtl = true })
+		if err != nil {
+			t.Error(body, err)
+			continue
+		}
+		if h := Specs[*Bhyve](p)[0]; h.UID != 0 || !Specs[*Prison](p)[0].Suser {
+			t.Errorf("with %s: uid %d", body, h.UID)
+		}
+	}
 }
