@@ -77,7 +77,7 @@ func BenchmarkParts(b *testing.B) {
 	var parts [6][]time.Duration // medians, for a machine that does other things too
 	for range b.N {
 		at := time.Now()
-		cradle, err := newCradle(nil, spec.nested())
+		cradle, err := newCradle(spec)
 		if err != nil {
 			b.Fatal(err)
 		}

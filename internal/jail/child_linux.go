@@ -40,7 +40,7 @@ type failure struct {
 // left out, is a mistake of ours and must not become a call on descriptor 0.
 func (p *Program) load(errors int) (*loaded, error) {
 	rows := make([]row, len(p.Steps))
-	index := map[string]int32{}
+	index := make(map[string]int32, len(p.Steps))
 	for i, s := range p.Steps {
 		if _, twice := index[s.Name]; twice {
 			return nil, fmt.Errorf("cannot build the jail: two steps are named %s", s.Name)

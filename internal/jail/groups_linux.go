@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/layer"
 )
 
 // A cradle is a thread that has put itself into a cell's v1 groups and into a nest, so that the child
@@ -16,10 +18,15 @@ import (
 // time, some milliseconds; a thread that moves itself waits for nothing (kernel/cgroup/cgroup.c,
 // cgroup_procs_write_start).
 //
+// A network namespace is dear to make, a quarter of a millisecond. So the thread makes it beside the
+// other work, and the child inherits it: one that belongs to the host's user namespace, so that the
+// child has no rights over it at all, and that is the child's alone once the thread has ended.
+//
 // The two sides wait for each other in read(2) of a socket pair: by channels a goroutine that is bound
 // to its thread takes the runtime several wake-ups each way.
 type cradle struct {
-	ours, its int // the ends of the pair
+	ours, its int    // the ends of the pair
+	spaces    uint64 // clone3(2) flags of the namespaces that the thread makes
 	program   *loaded
 	args      *cloneArgs
 
@@ -31,15 +38,20 @@ type cradle struct {
 }
 
 // newCradle is nil where a thread like any other does. One that is not used is to be left.
-func newCradle(procs []string, nest *Nest) (*cradle, error) {
+func newCradle(spec Spec) (*cradle, error) {
+	procs, nest := spec.Cgroups.V1Procs, spec.nested()
 	if len(procs) == 0 && nest == nil {
 		return nil, nil
+	}
+	var spaces uint64
+	if nest != nil && layer.On(spec.Layers, layer.NetworkNamespace) {
+		spaces = unix.CLONE_NEWNET
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the jail: socketpair: %w", err)
 	}
-	c := &cradle{ours: pair[0], its: pair[1], ended: make(chan struct{})}
+	c := &cradle{ours: pair[0], its: pair[1], spaces: spaces, ended: make(chan struct{})}
 	go onOwnThread(func() {
 		defer close(c.ended)
 		c.wait(procs, nest)
@@ -58,7 +70,12 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 		}
 	}
 	if nest != nil {
-		c.err = nest.enter() // last: no path of the host's works from here on
+		c.err = nest.enter() // no path of the host's works from here on
+	}
+	if c.err == nil && c.spaces != 0 {
+		if err := unix.Unshare(int(c.spaces)); err != nil {
+			c.err = &StepError{Layer: layer.NetworkNamespace, Step: "unshare", Errno: errnoOf(err)}
+		}
 	}
 	if !hear(c.its) {
 		return // left
@@ -75,6 +92,7 @@ func (c *cradle) fork(p *loaded, args *cloneArgs) (pid int, joined bool, err err
 		pid, err = p.fork(args)
 		return pid, false, err
 	}
+	args.Flags &^= c.spaces
 	c.program, c.args = p, args
 	if _, err := unix.Write(c.ours, []byte{1}); err != nil {
 		return 0, false, fmt.Errorf("cannot build the jail: %w", err)
@@ -92,6 +110,12 @@ func (c *cradle) leave() {
 	}
 	unix.Close(c.ours)
 	<-c.ended
+}
+
+// errnoOf is what a call gave.
+func errnoOf(err error) unix.Errno {
+	errno, _ := err.(unix.Errno)
+	return errno
 }
 
 // hear waits for a byte; false is the end.

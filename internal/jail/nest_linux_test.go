@@ -37,13 +37,14 @@ func TestNest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(pipe[0])
+	nested := Spec{Identity: testIdentity, Layers: decisions(t, testIdentity), Nest: nest}
 	b := &builder{}
 	b.rows(step("", "wait", sysRead, "until it has been looked at", descriptor("pipe", pipe[0]), mem("&byte", new([8]byte)), number(1)))
 	loaded, err := b.Program.load(pipe[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newCradle(nil, nest)
+	c, err := newCradle(nested)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +76,7 @@ func TestCradleIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	nested := Spec{Identity: testIdentity, Layers: decisions(t, testIdentity), Nest: nest}
 	threads := func() int {
 		list, err := os.ReadDir("/proc/self/task")
 		if err != nil {
@@ -84,7 +86,7 @@ func TestCradleIsLeft(t *testing.T) {
 	}
 	before := threads()
 	for range 50 {
-		c, err := newCradle(nil, nest)
+		c, err := newCradle(nested)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
-	cradle, err := newCradle(spec.Cgroups.V1Procs, spec.nested())
+	cradle, err := newCradle(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +186,7 @@ func (l *launch) admit(pid int, spec Spec) error {
 		}
 	}
 	if layer.On(spec.Layers, layer.OOMScore) {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), fmt.Append(nil, spec.OOMScoreAdj), 0); err != nil {
+		if err := tell(pid, "oom_score_adj", strconv.Itoa(spec.OOMScoreAdj)); err != nil {
 			return fmt.Errorf("cannot build the jail: set its oom score: %w", err)
 		}
 	}
