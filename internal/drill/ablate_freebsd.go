@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -133,7 +135,7 @@ func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
 // measure makes every attempt with these layers missing.
 func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all outcomes, err error) {
 	defer keepSettings()()
-	defer tidy()
+	defer tidy(taps())
 	cast := func(p *plan.Plan) {
 		d.cast(p)
 		d.leaveOut(p, gone)
@@ -222,11 +224,34 @@ func (d *drill) attempted(ctx context.Context) (outcomes, error) {
 	return all, nil
 }
 
-// tidy removes what an attempt that succeeded has made in the host's root.
-func tidy() {
+// tidy removes what attempts have made on the host: names in its root, and taps, of which looking one up
+// by the name /dev/tap makes one (tunclone in sys/net/if_tuntap.c). A tap that was there is let be, and so
+// is one that somebody has opened, named or described meanwhile.
+func tidy(there map[string]bool) {
 	for _, name := range inRoot {
 		_ = os.Remove(name)
 	}
+	for name := range taps() {
+		if there[name] {
+			continue
+		}
+		said, err := exec.Command("/sbin/ifconfig", name).Output()
+		if err == nil && !strings.Contains(string(said), "Opened by") && !strings.Contains(string(said), "description:") {
+			_ = exec.Command("/sbin/ifconfig", name, "destroy").Run()
+		}
+	}
+}
+
+// taps are those of the host.
+func taps() map[string]bool {
+	all := map[string]bool{}
+	links, _ := net.Interfaces()
+	for _, l := range links {
+		if n, ok := strings.CutPrefix(l.Name, "tap"); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+			all[l.Name] = true
+		}
+	}
+	return all
 }
 
 // kept are settings of the host that attempts write: the values are the usual ones, and a host may have

@@ -1,10 +1,6 @@
 package drill
 
 import (
-	"os/exec"
-	"strconv"
-	"strings"
-
 	"golang.org/x/sys/unix"
 
 	"skep/internal/plan"
@@ -22,7 +18,7 @@ var deviceAttempts = []Attempt{
 	device("vtbd0", "read the host's disk (/dev/vtbd0)"),
 	device("ada0", "read the host's other disk (/dev/ada0)"),
 	device("bpf", "listen to the network (/dev/bpf)"),
-	{ID: "dev-tap", Tries: "make a network card (/dev/tap)", By: "devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: code(makeTap)},
+	device("tap", "make a network card (/dev/tap)"),
 	device("pf", "change the packet filter (/dev/pf)"),
 	device("null", "open a device that every program has (/dev/null)"),
 	{ID: "dev-" + pairName, Tries: "make a terminal pair of its own (/dev/nmdm0A)",
@@ -49,28 +45,6 @@ var deviceAttempts = []Attempt{
 func device(name, tries string) Attempt {
 	return Attempt{ID: "dev-" + name, Tries: tries, By: "devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true,
 		Do: open("/dev/"+name, unix.O_RDONLY|unix.O_NONBLOCK)}
-}
-
-// tapName asks a tap for its name: TAPGIFNAME of sys/net/if_tap.h.
-const tapName = 0x4020745d
-
-// makeTap opens the device that makes a card for whoever does. The card outlives that, so it is taken
-// away with the bait.
-func makeTap(s *Scene) Outcome {
-	r := s.call(unix.SYS_OPENAT, atCWD, "/dev/tap", unix.O_RDONLY|unix.O_NONBLOCK, 0)
-	if o, failed := r.failed(); failed {
-		return o
-	}
-	request := s.put(make([]byte, 32)) // struct ifreq
-	s.call(unix.SYS_IOCTL, r.value, uint64(tapName), request)
-	name := unix.ByteSliceToString(s.get(request, 16))
-	s.call(unix.SYS_CLOSE, r.value)
-	if n, ok := strings.CutPrefix(name, "tap"); ok {
-		if _, err := strconv.ParseUint(n, 10, 16); err == nil {
-			s.Bait.later(func() { _ = exec.Command("/sbin/ifconfig", name, "destroy").Run() })
-		}
-	}
-	return attempt{}.judge(r)
 }
 
 func needNeighbour(s *Scene) (string, bool) { return "there is no neighbour", s.Neighbour != nil }
