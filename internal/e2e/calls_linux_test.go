@@ -152,6 +152,8 @@ screen { }
 	}
 	c.send("pump 16\n")
 	c.expect(slow, "guest: pumped in")
+	c.send("crowd\n") // more requests at once than the disk pool has threads
+	c.expect(slow, "guest: all have read")
 	c.send("ask " + guestAddress + " " + server + "\n")
 	c.expect(slow, `guest: answer "an answer to question"`)
 	l.must(0, "screenshot", "watched", "-o", l.path("shot.png"))

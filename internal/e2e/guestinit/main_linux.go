@@ -38,6 +38,8 @@ func main() {
 			done("discard", discard(rest))
 		case "pump":
 			done("pump", pump(rest))
+		case "crowd":
+			done("crowd", crowd())
 		case "ask":
 			done("ask", ask(rest))
 		case "flood":
