@@ -107,14 +107,14 @@ func (b *bencher) jail() error {
 	show := func(name string, s series, more string) {
 		fmt.Printf("%-36s  %8s  %8s  %s\n", name, ms(s.at(0.5)), ms(s.at(0.99)), more)
 	}
-	goal, whole := "", ""
+	part, goal := "", ""
 	if bwrap := others[0]; bwrap.absent == "" {
 		of := func(s series) float64 { return float64(s.at(0.5)) / float64(bwrap.took.at(0.5)) }
-		goal = fmt.Sprintf("%.2f of bwrap's p50 (goal: 1.00 or less)", of(toExec))
-		whole = fmt.Sprintf("%.2f of it, as what bwrap is measured by has its own start and true(1) in it", of(toEnd))
+		part = fmt.Sprintf("%.2f of bwrap's p50, which has true(1) in it", of(toExec))
+		goal = fmt.Sprintf("%.2f of bwrap's p50 (goal: 1.00 or less)", of(toEnd))
 	}
-	show("skep, from the plan to the exec", toExec, goal)
-	show("skep, until true(1) has ended", toEnd, whole)
+	show("skep, from the plan to the exec", toExec, part)
+	show("skep, until true(1) has ended", toEnd, goal)
 	for _, r := range others {
 		if r.absent != "" {
 			fmt.Printf("%-36s  cannot be measured here: %s\n", r.name, r.absent)

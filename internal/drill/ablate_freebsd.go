@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
 	"skep/internal/jail"
@@ -22,8 +18,8 @@ import (
 )
 
 // Ablate measures which layers stop which attempt: every attempt is made with one layer missing, and with
-// that and capability mode missing, which alone stops most of them. There is never neither a jail nor
-// a room: this host is no throwaway host.
+// that and capability mode missing, which alone stops most of them. The attacker always has a jail or a
+// room: this host is no throwaway host.
 func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
 	began := time.Now()
 	d := &drill{Config: cfg, measuring: true}
@@ -39,9 +35,6 @@ func Apart(cmd *exec.Cmd) error { return cmd.Start() }
 
 // Furnish has nothing to prepare.
 func Furnish() error { return nil }
-
-// outcomes are by attempt; one that was skipped is not in it.
-type outcomes map[string]Outcome
 
 // open says whether the attempt succeeded.
 func (o outcomes) open(id string) bool {
@@ -134,15 +127,15 @@ func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
 
 // measure makes every attempt with these layers missing.
 func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all outcomes, err error) {
-	defer keepSettings()()
-	defer tidy(taps())
+	defer dropTaps(taps())
 	cast := func(p *plan.Plan) {
 		d.cast(p)
 		d.leaveOut(p, gone)
 	}
 	err = d.rehearse(ctx, c, cast, func(ctx context.Context) error {
 		d.stage.Missing = lacking(d.stage.Plan, gone)
-		all, err = d.attempted(ctx)
+		var err error
+		all, err = d.attempted(ctx, func(ctx context.Context) (*Scene, error) { return d.appear(ctx, phaseRun) })
 		return errors.Join(err, d.stage.Refill())
 	})
 	if err != nil {
@@ -179,58 +172,21 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 // lacking is what of them is done without when the attacker enters.
 func lacking(p *plan.Plan, gone missing) keeper.Missing {
 	m := keeper.Missing{
-		Launch:    jail.Lack{Jail: gone.has(jailLayer), Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
+		Launch:    jail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
 		EmptyRoom: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
 	}
 	for _, tree := range plan.Specs[*plan.Tree](p) {
-		if m.Launch.Jail {
+		if gone.has(jailLayer) {
 			m.Launch.Root = tree.Path
 		}
 	}
 	return m
 }
 
-// attempted makes every attempt, in one attacker after another.
-func (d *drill) attempted(ctx context.Context) (outcomes, error) {
-	all := outcomes{}
-	var s *Scene
-	defer func() {
-		if s != nil {
-			s.leave()
-		}
-	}()
-	for _, a := range attempts() {
-		if err := d.bait.revive(); err != nil {
-			return nil, err
-		}
-		if s == nil {
-			var err error
-			if s, err = d.appear(ctx, phaseRun); err != nil {
-				return nil, fmt.Errorf("before %s: %w", a.ID, err)
-			}
-		}
-		v, how := s.make(a)
-		if v != Skipped {
-			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
-		}
-		if s.lost != nil || a.Fresh {
-			s.leave()
-			s = nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-	}
-	return all, nil
-}
-
-// tidy removes what attempts have made on the host: names in its root, and taps, of which looking one up
-// by the name /dev/tap makes one (tunclone in sys/net/if_tuntap.c). A tap that was there is let be, and so
-// is one that somebody has opened, named or described meanwhile.
-func tidy(there map[string]bool) {
-	for _, name := range inRoot {
-		_ = os.Remove(name)
-	}
+// dropTaps removes those that attempts have made: looking one up by the name /dev/tap makes one
+// (tunclone in sys/net/if_tuntap.c). One that was there is let be, and so is one that somebody has
+// opened, named or described meanwhile.
+func dropTaps(there map[string]bool) {
 	for name := range taps() {
 		if there[name] {
 			continue
@@ -252,37 +208,6 @@ func taps() map[string]bool {
 		}
 	}
 	return all
-}
-
-// kept are settings of the host that attempts write: the values are the usual ones, and a host may have
-// others.
-var kept = []string{"kern.hostname", "kern.corefile", "security.bsd.see_other_uids", "security.jail.enforce_statfs"}
-
-// keepSettings remembers them; what it returns puts them back.
-func keepSettings() (restore func()) {
-	was := map[string][]byte{}
-	for _, name := range kept {
-		if v, err := unix.SysctlRaw(name); err == nil {
-			was[name] = v
-		}
-	}
-	return func() {
-		for name, v := range was {
-			if now, err := unix.SysctlRaw(name); err == nil && string(now) != string(v) {
-				_ = jail.SetSysctl(name, v)
-			}
-		}
-	}
-}
-
-// revive has the bystander live again: who traced it took it along.
-func (b *Bait) revive() error {
-	var status syscall.WaitStatus
-	pid, err := syscall.Wait4(b.pid(), &status, syscall.WNOHANG, nil)
-	if err == nil && pid == 0 {
-		return nil
-	}
-	return b.bystander()
 }
 
 // FurnishPeers gives a throwaway host what other sandboxes ask for; here there is none.

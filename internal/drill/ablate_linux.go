@@ -30,9 +30,6 @@ func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
 	return m, err
 }
 
-// outcomes are by attempt; one that was skipped is not in it.
-type outcomes map[string]Outcome
-
 func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 	full := d.stage.Spec.Layers
 	measured := map[string]outcomes{}
@@ -123,38 +120,13 @@ func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
 	}
 	defer undo()
 	d.stacks = nil
-	all := outcomes{}
 	// One attacker before the others, whose addresses they can be compared with.
 	s, err := d.arrive(ctx, spec, phaseRun)
 	if err != nil {
 		return nil, err
 	}
 	s.leave()
-	s = nil
-	defer func() {
-		if s != nil {
-			s.leave()
-		}
-	}()
-	for _, a := range attempts() {
-		if s == nil {
-			if s, err = d.arriveAgain(ctx, spec); err != nil {
-				return nil, fmt.Errorf("before %s: %w", a.ID, err)
-			}
-		}
-		v, how := s.make(a)
-		if v != Skipped {
-			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
-		}
-		if s.lost != nil || a.Fresh {
-			s.leave()
-			s = nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-	}
-	return all, nil
+	return d.attempted(ctx, func(ctx context.Context) (*Scene, error) { return d.arriveAgain(ctx, spec) })
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.

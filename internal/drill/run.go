@@ -119,6 +119,41 @@ func (d *drill) all(ctx context.Context, r *Report) error {
 	return nil
 }
 
+// outcomes are by attempt; one that was skipped is not in it.
+type outcomes map[string]Outcome
+
+// attempted makes every attempt in the guest's phase, in one attacker after another: next brings the
+// one that follows where one was lost.
+func (d *drill) attempted(ctx context.Context, next func(context.Context) (*Scene, error)) (outcomes, error) {
+	all := outcomes{}
+	var s *Scene
+	defer func() {
+		if s != nil {
+			s.leave()
+		}
+	}()
+	for _, a := range attempts() {
+		if s == nil {
+			var err error
+			if s, err = next(ctx); err != nil {
+				return nil, fmt.Errorf("before %s: %w", a.ID, err)
+			}
+		}
+		v, how := s.make(a)
+		if v != Skipped {
+			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
+		}
+		if s.lost != nil || a.Fresh {
+			s.leave()
+			s = nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return all, nil
+}
+
 // make makes one attempt.
 func (s *Scene) make(a Attempt) (Verdict, string) {
 	if a.Needs != nil {

@@ -58,7 +58,7 @@ func (d *drill) appear(ctx context.Context, phase string) (*Scene, error) {
 // enter starts an attacker and meets it.
 func (d *drill) enter(ctx context.Context) (*Scene, error) {
 	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, stage: d.stage, stacks: &d.stacks, measuring: d.measuring}
-	if d.stage.Missing.Launch.Jail {
+	if d.stage.Missing.Launch.Jail() {
 		s.Neighbour = nil // outside of a jail its VM is in reach, and would be gone
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -110,7 +110,7 @@ func (s *Scene) leave() {
 	case <-s.child.Exited():
 	case <-time.After(patience):
 	}
-	if s.stage.Missing.Launch.Jail {
+	if s.stage.Missing.Launch.Jail() {
 		_ = syscall.Kill(-s.child.Pid(), syscall.SIGKILL) // it leads its group; nothing else holds them together
 		return
 	}

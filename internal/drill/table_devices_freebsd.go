@@ -34,7 +34,7 @@ var deviceAttempts = []Attempt{
 		By: "devfs-rules jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,
 		Do: open(late(func(s *Scene) any { return "/dev/nmdm-" + s.Neighbour.name + "A" }), unix.O_RDWR|unix.O_NONBLOCK)},
 	{ID: "mknod", Tries: "make a node of the null device in the root",
-		By: "private-root jail capsicum", Want: "EROFS | EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_MKNODAT, atCWD, inRoot[2], unix.S_IFCHR|0o600, 0)},
+		By: "private-root jail capsicum", Want: "EROFS | EPERM | ECAPMODE", Start: true, Do: made(try(unix.SYS_MKNODAT, atCWD, madeInRoot, unix.S_IFCHR|0o600, 0), 0)},
 	{ID: "mknod-dev", Tries: "make a hidden node visible again in /dev",
 		By: "jail no-suser capsicum", Want: "EPERM | EOPNOTSUPP | ECAPMODE", Start: true, Do: try(unix.SYS_MKNODAT, atCWD, "/dev/null", unix.S_IFCHR|0o600, 0)},
 	{ID: "pty", Tries: "open a terminal pair (posix_openpt)",

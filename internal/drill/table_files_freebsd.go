@@ -50,9 +50,9 @@ var fileAttempts = []Attempt{
 	{ID: "list-root", Tries: "list the root",
 		By: "capsicum", Want: "ECAPMODE", Single: "the root is its own, and empty", Do: open("/", unix.O_RDONLY|unix.O_DIRECTORY)},
 	{ID: "create-in-root", Tries: "make a file in the root",
-		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: open(inRoot[0], unix.O_WRONLY|unix.O_CREAT)},
+		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: made(open(madeInRoot, unix.O_WRONLY|unix.O_CREAT), 0)},
 	{ID: "mkdir-in-root", Tries: "make a directory in the root",
-		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: try(unix.SYS_MKDIRAT, atCWD, inRoot[1], 0o700)},
+		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: made(try(unix.SYS_MKDIRAT, atCWD, madeInRoot, 0o700), removeDir)},
 	{ID: "chmod-in-root", Tries: "change the mode of the root",
 		By: "private-root capsicum", Want: "EROFS | ECAPMODE", Start: true, Do: try(unix.SYS_FCHMODAT, atCWD, "/", 0o755, 0)},
 	{ID: "chflags-in-root", Tries: "change the flags of the root",
@@ -80,8 +80,20 @@ var fileAttempts = []Attempt{
 		Do: try(unix.SYS_EXTATTR_SET_FILE, baitFile, 1, "skep", "drill", 5).pastGate(unix.EOPNOTSUPP)},
 }
 
-// inRoot are the names of what is made in the root, one for each attempt.
-var inRoot = []string{"/skep-drill-file", "/skep-drill-directory", "/skep-drill-node"}
+// madeInRoot is what attempts make in the root, removeDir is AT_REMOVEDIR.
+const madeInRoot, removeDir = "/skep-drill", 0x800
+
+// made takes away again what an attempt has made in the root: that is the host's where a layer is
+// missing on purpose.
+func made(a attempt, flags int) code {
+	return func(s *Scene) Outcome {
+		o := a.do(s)
+		if !o.Stopped {
+			s.call(unix.SYS_UNLINKAT, atCWD, madeInRoot, flags)
+		}
+		return o
+	}
+}
 
 func leakedRoot(s *Scene) any { return s.Bait.leaks[2] }
 

@@ -33,16 +33,27 @@ var kernelAttempts = []Attempt{
 	{ID: "nfssvc", Tries: "serve files by NFS", By: "jail no-suser capsicum", Want: "EPERM | ENOSYS | ECAPMODE", Start: true, Do: try(unix.SYS_NFSSVC, nfssvcUnused, 0).pastGate(unix.EINVAL)},
 	{ID: "auditon", Tries: "change what is audited", By: "jail no-suser capsicum", Want: "EPERM | ENOSYS | ECAPMODE", Start: true, Do: try(unix.SYS_AUDITON, 99, 0, 0).pastGate(unix.EINVAL)},
 	{ID: "securelevel", Tries: "lower the securelevel", By: "securelevel capsicum", Want: "EPERM", Start: true, Do: setting("kern.securelevel", words32(^uint32(0)))},
-	{ID: "corefile", Tries: "choose where the host writes core files", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: setting("kern.corefile", []byte("%N.core\x00"))},
-	{ID: "hostname", Tries: "rename its jail's host", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: setting("kern.hostname", []byte("drill\x00"))},
-	{ID: "see-others", Tries: "have users see each other's processes", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: setting("security.bsd.see_other_uids", words32(1))},
-	{ID: "jail-sysctl", Tries: "allow jails what they may not", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: setting("security.jail.enforce_statfs", words32(2))},
+	{ID: "corefile", Tries: "choose where the host writes core files", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("kern.corefile"))},
+	{ID: "hostname", Tries: "rename its jail's host", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("kern.hostname"))},
+	{ID: "see-others", Tries: "have users see each other's processes", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("security.bsd.see_other_uids"))},
+	{ID: "jail-sysctl", Tries: "allow jails what they may not", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("security.jail.enforce_statfs"))},
 	{ID: "msgbuf", Tries: "read the kernel's messages", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(func(s *Scene) Outcome {
 		return attempt{past: []unix.Errno{unix.ENOMEM}}.judge(s.call(unix.SYS___SYSCTLBYNAME, "kern.msgbuf", len("kern.msgbuf"), space(4096), words(4096), 0, 0))
 	})},
 }
 
-// setting writes a sysctl. The values are the usual ones of a host.
+// same writes what a setting of the host's is already, so that nothing is to be put back.
+func same(name string) func(*Scene) Outcome {
+	return func(s *Scene) Outcome {
+		value, err := unix.SysctlRaw(name)
+		if err != nil {
+			return stopped(absent)
+		}
+		return setting(name, value).do(s)
+	}
+}
+
+// setting writes a sysctl.
 func setting(name string, value []byte) attempt {
 	return try(unix.SYS___SYSCTLBYNAME, name, len(name), 0, 0, value, len(value))
 }

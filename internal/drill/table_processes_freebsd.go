@@ -18,7 +18,7 @@ var processAttempts = []Attempt{
 	{ID: "thr-kill", Tries: "signal a thread of another process",
 		By: "jail capsicum", Want: "ESRCH | ECAPMODE", Start: true, Do: try(unix.SYS_THR_KILL2, baitPID, none, 0)},
 	{ID: "ptrace", Tries: "trace a process of the host",
-		By: "jail capsicum", Want: "ESRCH | EPERM | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_PTRACE, unix.PT_ATTACH, baitPID, 0, 0)},
+		By: "jail capsicum", Want: "ESRCH | EPERM | ECAPMODE", Start: true, Fresh: true, Do: code(trace)},
 	{ID: "ktrace", Tries: "stop the tracing of a process of the host (ktrace)",
 		By: "jail capsicum", Want: "ESRCH | EPERM | ECAPMODE | ENOSYS", Start: true, Do: try(unix.SYS_KTRACE, 0, 1, 2, baitPID)},
 	{ID: "priority", Tries: "look up the priority of a process of the host",
@@ -37,6 +37,16 @@ var processAttempts = []Attempt{
 		By: "jail capsicum", Want: "ESRCH | EPERM | absent", Start: true, Do: code(listed(7))},
 	{ID: "process-maps", Tries: "read where a process of the host has its memory",
 		By: "jail capsicum", Want: "ESRCH | EPERM | absent", Start: true, Do: code(listed(32))},
+}
+
+// trace begins to trace the bystander, and lets it go again: it would end with who traces it.
+func trace(s *Scene) Outcome {
+	r := s.call(unix.SYS_PTRACE, unix.PT_ATTACH, s.Bait.pid(), 0, 0)
+	if r.errno == 0 && !r.gone {
+		s.call(unix.SYS_WAIT4, s.Bait.pid(), 0, 0, 0) // until it has stopped
+		s.call(unix.SYS_PTRACE, unix.PT_DETACH, s.Bait.pid(), 1, 0)
+	}
+	return attempt{}.judge(r)
 }
 
 // listed asks sysctl kern.proc of the bystander; which is KERN_PROC_PID and the like.

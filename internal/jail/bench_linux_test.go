@@ -57,6 +57,10 @@ func benchSpec(b *testing.B) Spec {
 	if err != nil {
 		b.Fatal(err)
 	}
+	nest, err := TheNest()
+	if err != nil {
+		b.Fatal(err)
+	}
 	files := closure(b, "/bin/true")
 	seen := map[RoomPath]bool{}
 	for _, f := range files {
@@ -68,7 +72,7 @@ func benchSpec(b *testing.B) Spec {
 		}
 	}
 	return Spec{Hostname: "cell", Identity: testIdentity, Path: "/bin/true", Argv: []string{"true"},
-		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG), Nest: benchNest}
+		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG), Nest: nest}
 }
 
 // BenchmarkParts shows where the time of a start goes.
@@ -157,5 +161,3 @@ func BenchmarkQEMU(b *testing.B) {
 		}
 	})
 }
-
-var benchNest, _ = TheNest()

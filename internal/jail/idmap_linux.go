@@ -15,7 +15,7 @@ import (
 func mapIDs(pid int, id Identity) error {
 	uid, gid := strconv.Itoa(id.UID), strconv.Itoa(id.GID)
 	proc := func(file, text string) error {
-		if err := tell(pid, file, text); err != nil {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/%s", pid, file), []byte(text), 0); err != nil {
 			return fmt.Errorf("cannot build the jail: map its user: %w", err)
 		}
 		return nil
@@ -37,21 +37,6 @@ func mapIDs(pid int, id Identity) error {
 		}
 	}
 	return errors.Join(proc("gid_map", gid+" "+gid+" 1"), proc("uid_map", uid+" "+uid+" 1"))
-}
-
-// tell writes one file of a process that waits for it: with three calls, where os.WriteFile makes
-// twice as many.
-func tell(pid int, file, text string) error {
-	path := "/proc/" + strconv.Itoa(pid) + "/" + file
-	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, []byte(text)); err != nil {
-		return &os.PathError{Op: "write", Path: path, Err: err}
-	}
-	return nil
 }
 
 // explain recognises a host that refuses user namespaces, or gives them out empty-handed: Ubuntu

@@ -46,8 +46,7 @@ type Launch struct {
 
 // Lack names protections of a launch that are missing on purpose. A cell never lacks any.
 type Lack struct {
-	// Jail: the program runs on the host. Root is then where its root is changed to, "" nowhere.
-	Jail bool   `json:"jail,omitempty"`
+	// Root is set where there is no jail: the program runs on the host, with this for its root.
 	Root string `json:"root,omitempty"`
 	// Controls: nothing is asked of procctl(2).
 	Controls bool `json:"controls,omitempty"`
@@ -55,6 +54,9 @@ type Lack struct {
 	// a jail: jail_attach(2) refuses a process that has one.
 	ClosedFDs bool `json:"closed_fds,omitempty"`
 }
+
+// Jail says whether the jail is missing.
+func (l Lack) Jail() bool { return l.Root != "" }
 
 // Child is a program in a jail, or about to be.
 type Child struct {

@@ -104,7 +104,7 @@ func (o order) obey() (step string, err error) {
 			return "harden", err
 		}
 	}
-	if !o.Lack.ClosedFDs || !o.Lack.Jail {
+	if !o.Lack.ClosedFDs || !o.Lack.Jail() {
 		closeDirectories()
 	}
 	if o.Do == doExec {
@@ -132,11 +132,8 @@ func (o order) obey() (step string, err error) {
 
 // enter goes into the jail, or where there is none on purpose into the room.
 func (o order) enter() error {
-	if !o.Lack.Jail {
+	if !o.Lack.Jail() {
 		return attach(o.JID)
-	}
-	if o.Lack.Root == "" {
-		return nil
 	}
 	if err := unix.Chroot(o.Lack.Root); err != nil {
 		return err
@@ -250,12 +247,9 @@ func destroyVM(name string) error {
 	return setSysctl("hw.vmm.destroy", name)
 }
 
-func setSysctl(node, value string) error { return SetSysctl(node, append([]byte(value), 0)) }
-
-// SetSysctl writes one setting of the kernel's, as it lies in memory.
-func SetSysctl(node string, value []byte) error {
-	n := []byte(node)
-	_, _, errno := unix.RawSyscall6(unix.SYS___SYSCTLBYNAME, uintptr(unsafe.Pointer(&n[0])), uintptr(len(n)), 0, 0, uintptr(unsafe.Pointer(&value[0])), uintptr(len(value)))
+func setSysctl(node, value string) error {
+	n, v := []byte(node), append([]byte(value), 0)
+	_, _, errno := unix.RawSyscall6(unix.SYS___SYSCTLBYNAME, uintptr(unsafe.Pointer(&n[0])), uintptr(len(n)), 0, 0, uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)))
 	if errno != 0 {
 		return errno
 	}

@@ -108,12 +108,25 @@ func TestNestChangesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	networks := map[string]bool{}
 	seen := func(spec Spec) string {
 		p, err := Start(ctx, spec)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = p.Kill(); <-p.Done(); _ = p.Release() }()
+		space := func(who string) string {
+			link, err := os.Readlink("/proc/" + who + "/ns/net")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return link
+		}
+		if own := space(fmt.Sprint(p.Pid())); own == space("self") || networks[own] {
+			t.Errorf("its network namespace %s is another's as well", own)
+		} else {
+			networks[own] = true
+		}
 		var lines []string
 		for _, m := range mountsOf(t, fmt.Sprint(p.Pid())) { // numbers of mounts and devices differ
 			f := strings.Fields(m)

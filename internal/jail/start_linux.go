@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -186,7 +185,7 @@ func (l *launch) admit(pid int, spec Spec) error {
 		}
 	}
 	if layer.On(spec.Layers, layer.OOMScore) {
-		if err := tell(pid, "oom_score_adj", strconv.Itoa(spec.OOMScoreAdj)); err != nil {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), fmt.Append(nil, spec.OOMScoreAdj), 0); err != nil {
 			return fmt.Errorf("cannot build the jail: set its oom score: %w", err)
 		}
 	}

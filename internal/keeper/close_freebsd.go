@@ -24,26 +24,36 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 	wrong := func(err error) error {
 		return fault.Wrap(fault.Jail, err, "", "close the room of %s", m.taker.plan.Name)
 	}
-	if err := hide(m.dev, true); err != nil {
+	if err := m.clear(true); err != nil {
 		return wrong(err)
-	}
-	if err := strip(m.tree); err != nil {
-		return wrong(err)
-	}
-	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
-		if s.Passing {
-			if err := jail.Unmount(s.Path); err != nil {
-				return wrong(err)
-			}
-		}
 	}
 	// Also where the start needs none: the end of an earlier bhyve's VM did.
 	if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", false)); err != nil {
 		return wrong(err)
 	}
-	m.emptied = true
 	m.counts = m.count()
 	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid), Steps: len(m.taker.plan.Resources), Sealed: true}
+	return nil
+}
+
+// clear takes the files out of the room, and its nodes out of sight if it has rules for them.
+func (m *bhyveMachine) clear(nodes bool) error {
+	if nodes {
+		if err := hide(m.dev, true); err != nil {
+			return err
+		}
+	}
+	m.emptied = true // from here on there is something for open to undo
+	if err := strip(m.tree); err != nil {
+		return err
+	}
+	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+		if s.Passing {
+			if err := jail.Unmount(s.Path); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

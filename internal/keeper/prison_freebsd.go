@@ -102,7 +102,7 @@ func exists(path string) bool {
 
 // takeVM sees to it that the name is free. VM names belong to the whole host.
 func takeVM(v *plan.VM) error {
-	if _, err := os.Lstat("/dev/vmm/" + v.Name); err == nil {
+	if exists("/dev/vmm/" + v.Name) {
 		return fault.New(fault.Input, "bhyvectl --vm="+v.Name+" --destroy ends it, if it is nobody's; or name the cell otherwise",
 			"make the VM %s: another jail, or a bhyve of somebody's, has one of that name", v.Name)
 	}

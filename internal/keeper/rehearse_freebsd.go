@@ -99,26 +99,12 @@ func (s Stage) Empty(ctx context.Context, c *jail.Child) error {
 
 // closeSome closes what of the room is not to stay open.
 func (s Stage) closeSome() error {
-	m := s.machine
 	if !s.Missing.EmptyRoom {
-		if !s.Missing.DevfsRules {
-			if err := hide(m.dev, true); err != nil {
-				return err
-			}
-		}
-		if err := strip(m.tree); err != nil {
+		if err := s.machine.clear(!s.Missing.DevfsRules); err != nil {
 			return err
 		}
-		for _, mount := range plan.Specs[*plan.Mount](s.Plan) {
-			if mount.Passing {
-				if err := jail.Unmount(mount.Path); err != nil {
-					return err
-				}
-			}
-		}
-		m.emptied = true
 	}
-	if s.Missing.NoSuser || s.Missing.Launch.Jail {
+	if s.Missing.NoSuser || s.Missing.Launch.Jail() {
 		return nil
 	}
 	return jail.UpdatePrison(s.JID, jailparam.Bool("allow.suser", false))
@@ -134,7 +120,7 @@ func (s Stage) Refill() error {
 			return err
 		}
 	}
-	if s.Missing.Launch.Jail {
+	if s.Missing.Launch.Jail() {
 		return jail.DestroyVMOutside(s.machine.spec.VM)
 	}
 	return destroyInside(s.JID, s.machine.spec.VM)

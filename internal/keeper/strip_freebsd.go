@@ -47,6 +47,8 @@ func strip(s *plan.Tree) error {
 	for _, c := range s.Copies {
 		remove(c.Room)
 	}
+	level, err := unix.SysctlUint32("kern.securelevel")
+	raised := err == nil && int32(level) > 0
 	left := []string{"."}
 	for _, d := range slices.Sorted(maps.Keys(dirs)) {
 		left = append(left, d)
@@ -55,7 +57,7 @@ func strip(s *plan.Tree) error {
 		if d != "." && root.Remove(d) == nil {
 			continue
 		}
-		errs = append(errs, seal(filepath.Join(s.Path, d)))
+		errs = append(errs, seal(filepath.Join(s.Path, d), raised))
 	}
 	return errors.Join(errs...)
 }
@@ -65,11 +67,11 @@ const schg = 0x00020000 // SF_IMMUTABLE, sys/sys/stat.h
 // seal makes a directory of the room immutable: nothing can be made in it, and a
 // jail of securelevel 3 cannot change that.
 //
-// Where the host's own securelevel is above 0 it could not be opened again for a
-// reset. There the directory goes to somebody who is in no jail, and nobody may
+// Where the host's own securelevel is raised above 0 it could not be opened again
+// for a reset. There the directory goes to somebody who is in no jail, and nobody may
 // write to it: bhyve's user is another and has no rights over it.
-func seal(dir string) error {
-	if level, err := unix.SysctlUint32("kern.securelevel"); err == nil && int32(level) > 0 {
+func seal(dir string, raised bool) error {
+	if raised {
 		if err := os.Chmod(dir, 0o555); err != nil {
 			return err
 		}

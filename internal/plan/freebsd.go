@@ -107,14 +107,14 @@ func withRulesets(s host.Slots, used []int) map[string]int {
 // that is shared, a password.
 func (b *bsd) identity() {
 	c := b.cell
-	if b.facts.VmmCtl && len(c.NICs) == 0 && len(c.Passthru) == 0 && c.Jail.Root == "" && !b.ownsFiles() {
+	if b.facts.VmmCtl && len(c.NICs) == 0 && len(c.Passthru) == 0 && c.Jail.Root == "" && !b.opensFiles() {
 		b.uid = b.host.Slots.UIDBase + b.plan.Slot
 	}
 }
 
-// ownsFiles says whether bhyve opens something by a name in its room that is no
+// opensFiles says whether bhyve opens something by a name in its room that is no
 // device, other than to read what everybody may.
-func (b *bsd) ownsFiles() bool {
+func (b *bsd) opensFiles() bool {
 	c := b.cell
 	files := slices.ContainsFunc(c.Disks, func(d cell.Disk) bool { return d.File != "" || d.ISO != "" })
 	uefi := c.Boot.Kind == cell.BootUEFI
