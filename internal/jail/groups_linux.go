@@ -22,6 +22,10 @@ import (
 // other work, and the child inherits it: one that belongs to the host's user namespace, so that the
 // child has no rights over it at all, and that is the child's alone once the thread has ended.
 //
+// It also admits the child. The keeper's other threads have just lost their writable pages to the fork
+// and take them back one by one, and they have to be woken first: that is half a millisecond in which
+// the child would wait.
+//
 // The two sides wait for each other in read(2) of a socket pair: by channels a goroutine that is bound
 // to its thread takes the runtime several wake-ups each way.
 type cradle struct {
@@ -29,12 +33,14 @@ type cradle struct {
 	spaces    uint64 // clone3(2) flags of the namespaces that the thread makes
 	program   *loaded
 	args      *cloneArgs
+	admit     func(proc, pid int) error
 
 	// Valid once it has answered or ended.
-	pid    int
-	joined bool // the groups; where it could not, the child is moved as usual
-	err    error
-	ended  chan struct{}
+	pid      int
+	joined   bool // the groups; where it could not, the child is moved as usual
+	admitted bool // or the child waits for that
+	err      error
+	ended    chan struct{}
 }
 
 // newCradle is nil where a thread like any other does. One that is not used is to be left.
@@ -69,6 +75,12 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 			break
 		}
 	}
+	proc, err := openProc()
+	if err != nil {
+		c.err = err
+	} else {
+		defer unix.Close(proc)
+	}
 	if nest != nil {
 		// From here on no path of the host's works; or the child is born among its mounts after all, as
 		// where the caller may not change its root (CAP_SYS_CHROOT): the jail is the same one.
@@ -85,24 +97,39 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 	if c.err == nil {
 		c.pid, c.err = c.program.fork(c.args)
 	}
+	if c.err == nil && c.joined && c.admit != nil {
+		c.admitted = true
+		c.err = c.admit(proc, c.pid)
+	}
 	_, _ = unix.Write(c.its, []byte{1}) // nobody else has the other end, and that one reads
 }
 
-// fork starts the child; joined says whether it is in the groups already.
-func (c *cradle) fork(p *loaded, args *cloneArgs) (pid int, joined bool, err error) {
+// fork starts the child. The thread has it admitted if admit is not nil and nothing but that is left
+// to do for it; admitted says so, and then err is that of admit. There may be a child together with an
+// error: one with a pid.
+func (c *cradle) fork(p *loaded, args *cloneArgs, admit func(proc, pid int) error) (pid int, admitted bool, err error) {
 	if c == nil {
 		pid, err = p.fork(args)
 		return pid, false, err
 	}
 	args.Flags &^= c.spaces
-	c.program, c.args = p, args
+	c.program, c.args, c.admit = p, args, admit
 	if _, err := unix.Write(c.ours, []byte{1}); err != nil {
 		return 0, false, fmt.Errorf("cannot build the jail: %w", err)
 	}
 	if !hear(c.ours) {
 		return 0, false, fmt.Errorf("cannot build the jail: its thread has ended: %w", unix.EPIPE)
 	}
-	return c.pid, c.joined, c.err
+	return c.pid, c.admitted, c.err
+}
+
+// openProc opens /proc, so that it can be used where no path leads to it.
+func openProc() (int, error) {
+	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("cannot build the jail: open /proc: %w", err)
+	}
+	return fd, nil
 }
 
 // leave waits for the thread's end, or its groups could not be removed yet.

@@ -12,10 +12,10 @@ import (
 )
 
 // mapIDs makes the cell's user and group, and no others, known in the namespace of pid.
-func mapIDs(pid int, id Identity) error {
+func mapIDs(dir, pid int, id Identity) error {
 	uid, gid := strconv.Itoa(id.UID), strconv.Itoa(id.GID)
 	proc := func(file, text string) error {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/%s", pid, file), []byte(text), 0); err != nil {
+		if err := tell(dir, pid, file, text); err != nil {
 			return fmt.Errorf("cannot build the jail: map its user: %w", err)
 		}
 		return nil

@@ -49,9 +49,16 @@ func TestNest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.leave()
-	pid, joined, err := c.fork(loaded, &cloneArgs{Flags: unix.CLONE_NEWNS | unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)})
-	if err != nil || !joined {
-		t.Fatal(joined, err)
+	reached := ""
+	pid, admitted, err := c.fork(loaded, &cloneArgs{Flags: unix.CLONE_NEWNS | unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)}, func(proc, pid int) error {
+		reached = fmt.Sprint(pid)
+		return tell(proc, pid, "oom_score_adj", "123") // past the path, which the thread has not got
+	})
+	if err != nil || !c.joined || !admitted || reached != fmt.Sprint(pid) {
+		t.Fatal(c.joined, admitted, reached, err)
+	}
+	if score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid)); err != nil || string(score) != "123\n" {
+		t.Errorf("the thread has not written: %q, %v", score, err)
 	}
 	born := mountsOf(t, fmt.Sprint(pid))
 	_ = unix.Kill(pid, unix.SIGKILL)

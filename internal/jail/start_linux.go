@@ -1,11 +1,14 @@
 package jail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -124,25 +127,36 @@ func (l *launch) clone(program *loaded, spec Spec, c *cradle) (*Process, error) 
 		args.Flags |= unix.CLONE_INTO_CGROUP
 		args.Cgroup = uint64(v2.Fd())
 	}
-	pid, joined, err := c.fork(program, args)
+	var admit func(proc, pid int) error
+	if spec.Identity.Mapping != BySubIDs { // that one starts a program, which is no business of the cell's groups
+		admit = func(proc, pid int) error { return l.admit(proc, pid, spec, nil) }
+	}
+	pid, admitted, err := c.fork(program, args, admit)
 	runtime.KeepAlive(spec.Cgroups.V2)
-	if err != nil {
+	if err != nil && pid == 0 {
 		return nil, explain(cloneError(err))
 	}
-	// The child waits for nothing but this, so it comes first; then what needs no hurry.
-	if joined {
-		spec.Cgroups.V1Procs = nil
+	if err == nil && !admitted {
+		// The child waits for nothing but this, so it comes first; then what needs no hurry.
+		var proc int
+		if proc, err = openProc(); err == nil {
+			procs := spec.Cgroups.V1Procs
+			if c != nil && c.joined {
+				procs = nil
+			}
+			err = l.admit(proc, pid, spec, procs)
+			unix.Close(proc)
+		}
 	}
-	admitted := l.admit(pid, spec)
 	l.dropChildEnds()
-	p, err := newProcess(pid, int(*pidfd), true)
-	if err != nil {
+	p, perr := newProcess(pid, int(*pidfd), true)
+	if perr != nil {
 		_ = unix.Kill(pid, unix.SIGKILL) // our child, not collected yet: the number is still its own
-		return nil, err
+		return nil, perr
 	}
-	if admitted != nil {
+	if err != nil {
 		p.abandon()
-		return nil, admitted
+		return nil, err
 	}
 	return p, nil
 }
@@ -172,25 +186,39 @@ func (l *launch) watch(p *Process, program *Program, spec Spec) error {
 	return l.failure(program)
 }
 
-// admit maps the user, places the process in its cgroups, and lets it go on.
-func (l *launch) admit(pid int, spec Spec) error {
+// admit maps the user, places the process in the cgroups that are left, and lets it go on.
+func (l *launch) admit(proc, pid int, spec Spec, procs []string) error {
 	if layer.On(spec.Layers, layer.UserNamespace) {
-		if err := mapIDs(pid, spec.Identity); err != nil {
+		if err := mapIDs(proc, pid, spec.Identity); err != nil {
 			return err
 		}
 	}
-	for _, procs := range spec.Cgroups.V1Procs {
-		if err := os.WriteFile(procs, fmt.Append(nil, pid), 0); err != nil {
+	for _, file := range procs {
+		if err := os.WriteFile(file, fmt.Append(nil, pid), 0); err != nil {
 			return fmt.Errorf("cannot build the jail: place it in its cgroup: %w", err)
 		}
 	}
 	if layer.On(spec.Layers, layer.OOMScore) {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), fmt.Append(nil, spec.OOMScoreAdj), 0); err != nil {
+		if err := tell(proc, pid, "oom_score_adj", strconv.Itoa(spec.OOMScoreAdj)); err != nil {
 			return fmt.Errorf("cannot build the jail: set its oom score: %w", err)
 		}
 	}
 	if _, err := unix.Write(l.sync, []byte{1}); err != nil {
 		return fmt.Errorf("cannot build the jail: release the child: %w", err)
+	}
+	return nil
+}
+
+// tell writes to a file of /proc/PID.
+func tell(proc, pid int, file, text string) error {
+	path := strconv.Itoa(pid) + "/" + file
+	fd, err := unix.Openat(proc, path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open /proc/%s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	if n, err := unix.Write(fd, []byte(text)); err != nil || n != len(text) {
+		return fmt.Errorf("write %q to /proc/%s: %w", text, path, cmp.Or(err, io.ErrShortWrite))
 	}
 	return nil
 }
