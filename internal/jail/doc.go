@@ -38,7 +38,9 @@
 // # Afterwards
 //
 // Seal ends the start phase and Empty takes the files away; both are for the keeper to call once
-// the guest is prepared. Nothing ties the hypervisor's life to the keeper's after the exec: no
+// the guest is prepared. The child that empties the room can be made ready before, while the hypervisor
+// starts (PrepareEmpty): it closes every descriptor but its own three first, joins the namespaces and
+// waits for the keeper's word or its end. Nothing ties the hypervisor's life to the keeper's after the exec: no
 // death signal, no pipe. If the keeper dies during the start, its listener closes and the exec, or
 // the hypervisor's next start-only call, fails; if it dies later, the phases are sealed by that and
 // the next keeper adopts the process. As process 1 of its namespace the hypervisor gets no default

@@ -1,6 +1,7 @@
 package jail
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,14 +12,13 @@ func relative(p RoomPath) string { return strings.TrimPrefix(path.Clean(string(p
 
 // directories are all parents of what is in the room, parents first.
 func (r Root) directories() []string {
-	var dirs []string
+	seen := map[string]bool{}
 	for _, p := range r.paths() {
-		for d := path.Dir(relative(p)); d != "."; d = path.Dir(d) {
-			dirs = append(dirs, d)
+		for d := path.Dir(relative(p)); d != "." && !seen[d]; d = path.Dir(d) {
+			seen[d] = true
 		}
 	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
+	return slices.Sorted(maps.Keys(seen))
 }
 
 func (r Root) paths() []RoomPath {

@@ -16,7 +16,8 @@ const (
 // room builds the root: a tmpfs, the files in it, and then the old root gone.
 func (b *builder) room() {
 	size := strconv.FormatInt(b.spec.Root.Size, 10)
-	inodes := strconv.Itoa(len(b.spec.Root.directories()) + len(b.spec.Root.Files) + len(b.spec.Root.Copies) + len(b.spec.Root.Nodes) + 1)
+	dirs := b.spec.Root.directories()
+	inodes := strconv.Itoa(len(dirs) + len(b.spec.Root.Files) + len(b.spec.Root.Copies) + len(b.spec.Root.Nodes) + 1)
 	config := func(name, key, value, why string) Step {
 		return step("", name, sysFsconfig, why, from("new-root"),
 			named("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), str(key), str(value), number(0))
@@ -35,7 +36,7 @@ func (b *builder) room() {
 			cwd, str("/"), moveFlags),
 		step("", "no-umask", sysUmask, "modes are as written here", octal(0)),
 	)
-	for _, dir := range b.spec.Root.directories() {
+	for _, dir := range dirs {
 		b.rows(step("", "dir-/"+dir, sysMkdirat, "on the way to a file", from("mount-root"), str(dir), octal(dirMode)))
 	}
 	for i, f := range b.spec.Root.Files {

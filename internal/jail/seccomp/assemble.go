@@ -10,11 +10,17 @@ import (
 // reach only 255 instructions, so every label is reached by an unconditional one.
 type assembler struct {
 	code   []bpf.Instruction
-	jumps  map[int]label // the instruction at this index jumps there
-	labels []int         // where each label is
+	jumps  []jump
+	labels []int // where each label is
 }
 
 type label int
+
+// A jump is the instruction at an index, which goes to a label.
+type jump struct {
+	at int
+	to label
+}
 
 func (s *assembler) add(in ...bpf.Instruction) { s.code = append(s.code, in...) }
 
@@ -26,20 +32,17 @@ func (s *assembler) label() label {
 func (s *assembler) place(l label) { s.labels[l] = len(s.code) }
 
 func (s *assembler) jump(to label) {
-	if s.jumps == nil {
-		s.jumps = map[int]label{}
-	}
-	s.jumps[len(s.code)] = to
+	s.jumps = append(s.jumps, jump{len(s.code), to})
 	s.add(bpf.Jump{})
 }
 
 func (s *assembler) finish() (Filter, error) {
-	for at, to := range s.jumps {
-		target := s.labels[to]
-		if target <= at {
-			return nil, fmt.Errorf("cannot compile the policy: a jump at %d goes back to %d", at, target)
+	for _, j := range s.jumps {
+		target := s.labels[j.to]
+		if target <= j.at {
+			return nil, fmt.Errorf("cannot compile the policy: a jump at %d goes back to %d", j.at, target)
 		}
-		s.code[at] = bpf.Jump{Skip: uint32(target - at - 1)}
+		s.code[j.at] = bpf.Jump{Skip: uint32(target - j.at - 1)}
 	}
 	if len(s.code) > maxLength {
 		return nil, fmt.Errorf("cannot compile the policy: %d instructions, the kernel takes %d", len(s.code), maxLength)
