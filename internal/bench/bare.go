@@ -66,14 +66,15 @@ func firstByte(r io.Reader, begin time.Time) (time.Duration, error) {
 	return took, nil
 }
 
-// bare is a QEMU that a person would start for the same guest: the plan's command line, with the
-// ROM by its name and the console on the standard streams, without a jail, a QMP socket or a log.
-func (b *bencher) bare(file string) (*program, error) {
+// bare are two QEMUs for the same guest, without a jail, a QMP socket or a log, the ROM by its name and the
+// console on the standard streams: one with the cell's own board, by the plan's command line, and one as a
+// person types it, with the board's usual devices.
+func (b *bencher) bare(file, accel string) (same, typed *program, err error) {
 	cmd := exec.Command(b.skep, "plan", "--json", file)
 	cmd.Stderr = os.Stderr
 	text, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("skep plan: %w", err)
+		return nil, nil, fmt.Errorf("skep plan: %w", err)
 	}
 	var plan struct {
 		Resources []struct {
@@ -85,18 +86,20 @@ func (b *bencher) bare(file string) (*program, error) {
 		}
 	}
 	if err := json.Unmarshal(text, &plan); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rom := filepath.Join(b.dir, "hello.rom")
 	if err := os.WriteFile(rom, hello.ROM(), 0o600); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, r := range plan.Resources {
 		if r.ID == "hypervisor" {
-			return &program{path: r.Spec.Path, args: plain(r.Spec.Argv[1:], rom)}, nil
+			return &program{path: r.Spec.Path, args: plain(r.Spec.Argv[1:], rom)},
+				&program{path: r.Spec.Path, args: []string{"-machine", "q35", "-accel", accel, "-m", "64M",
+					"-drive", "if=pflash,format=raw,readonly=on,file=" + rom, "-display", "none", "-serial", "stdio", "-monitor", "none"}}, nil
 		}
 	}
-	return nil, errors.New("the plan has no hypervisor")
+	return nil, nil, errors.New("the plan has no hypervisor")
 }
 
 // plain leaves out of a command line what is there for skep.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,21 +88,27 @@ func (b *bencher) jail() error {
 		}
 	}
 	var toExec, toEnd series
-	for i := range jailRuns + 1 {
+	ours := func() error {
 		got, err := n.build()
-		if err != nil {
-			return err
-		}
-		for k, r := range others {
-			r.once(dirs[k])
+		toExec, toEnd = append(toExec, got.Exec), append(toEnd, got.Ended)
+		return err
+	}
+	for i := range jailRuns + 1 {
+		// In another order each time: what one leaves to the kernel's threads, above all its network
+		// namespace, falls on the one that follows.
+		for _, at := range rand.Perm(len(others) + 1) {
+			if at < len(others) {
+				others[at].once(dirs[at])
+			} else if err := ours(); err != nil {
+				return err
+			}
 		}
 		if i == 0 { // the first of each fills caches
+			toExec, toEnd = nil, nil
 			for _, r := range others {
 				r.took = nil
 			}
-			continue
 		}
-		toExec, toEnd = append(toExec, got.Exec), append(toEnd, got.Ended)
 	}
 	fmt.Printf("%-36s  %8s  %8s\n", "what", "p50", "p99")
 	show := func(name string, s series, more string) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
@@ -18,7 +19,7 @@ var (
 )
 
 const (
-	matrixRounds = 15
+	matrixRounds = 45
 	goalMatrix   = 1.2 // the worst cell of the matrix, of the best
 )
 
@@ -51,17 +52,17 @@ func (b *bencher) matrix() error {
 	}
 	cpu, wall := map[[2]int]series{}, map[[2]int]series{}
 	for round := range matrixRounds + 1 {
-		for _, jails := range matrixJails {
-			for _, m := range matrixMounts {
-				used, passed, err := together(hosts[m][:jails])
-				if err != nil {
-					return fmt.Errorf("%d jails at once with %d mounts more: %w", jails, m, err)
-				}
-				if round > 0 { // the first fills caches
-					at := [2]int{jails, m}
-					cpu[at] = append(cpu[at], used/time.Duration(jails))
-					wall[at] = append(wall[at], passed/time.Duration(jails))
-				}
+		// In another order each time: one jail alone would always follow ten.
+		for _, cell := range rand.Perm(len(matrixJails) * len(matrixMounts)) {
+			jails, m := matrixJails[cell/len(matrixMounts)], matrixMounts[cell%len(matrixMounts)]
+			used, passed, err := together(hosts[m][:jails])
+			if err != nil {
+				return fmt.Errorf("%d jails at once with %d mounts more: %w", jails, m, err)
+			}
+			if round > 0 { // the first fills caches
+				at := [2]int{jails, m}
+				cpu[at] = append(cpu[at], used/time.Duration(jails))
+				wall[at] = append(wall[at], passed/time.Duration(jails))
 			}
 		}
 	}

@@ -56,6 +56,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	// Killing the child ends every wait below: its ends of the descriptors close with it.
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
+	p.record = record(spec, program, filters) // while the child works
 	err = l.watch(p, program, spec)
 	if err == nil {
 		err = ctx.Err() // it may have ended just now, with the kill still on its way
@@ -67,7 +68,6 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 		}
 		return nil, err
 	}
-	p.record = record(spec, program, filters)
 	return p, nil
 }
 
