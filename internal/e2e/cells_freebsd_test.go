@@ -595,28 +595,36 @@ func TestCellBelowALink(t *testing.T) {
 	}
 }
 
-// TestCellLoader: bhyveload(8) fills the VM inside the cell from a disk that
-// holds this host's kernel.
-func TestCellLoader(t *testing.T) {
-	l := clean(t)
+// freebsd is a directory with what of FreeBSD a loader boots, in the console's words; programs are what a test
+// makes an image of it with.
+func (l *lab) freebsd(conf string, programs ...string) string {
+	l.t.Helper()
 	tree := l.path("guest")
-	l.write("guest/boot/loader.conf", "autoboot_delay=\"0\"\nbeastie_disable=\"YES\"\nconsole=\"userboot\"\nvfs.root.mountfrom=\"ufs:/dev/none\"\n")
+	l.write("guest/boot/loader.conf", "autoboot_delay=\"0\"\nbeastie_disable=\"YES\"\nconsole=\"userboot\"\n"+conf)
 	for _, f := range []string{"kernel", "lua", "defaults", "device.hints"} {
 		from, to := "/boot/"+f, tree+"/boot"
 		if f == "kernel" {
 			from, to = "/boot/kernel/kernel", tree+"/boot/kernel/kernel"
-			must(t, "mkdir", tree+"/boot/kernel")
+			must(l.t, "mkdir", tree+"/boot/kernel")
 		}
 		if _, err := os.Stat(from); err != nil {
-			t.Skip(err)
+			l.t.Skip(err)
 		}
-		must(t, "cp", "-R", from, to)
+		must(l.t, "cp", "-R", from, to)
 	}
-	for _, p := range []string{"makefs", "mkimg"} {
+	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
-			t.Skip(err)
+			l.t.Skip(err)
 		}
 	}
+	return tree
+}
+
+// TestCellLoader: bhyveload(8) fills the VM inside the cell from a disk that
+// holds this host's kernel.
+func TestCellLoader(t *testing.T) {
+	l := clean(t)
+	tree := l.freebsd("vfs.root.mountfrom=\"ufs:/dev/none\"\n", "makefs", "mkimg")
 	must(t, "makefs", "-t", "ffs", "-o", "version=2", l.path("fs"), tree)
 	must(t, "mkimg", "-s", "gpt", "-p", "freebsd-ufs:="+l.path("fs"), "-o", l.path("disk"))
 	l.write("host/given.txt", "from the host")
@@ -634,6 +642,45 @@ disk "a" { file = "`+l.path("disk")+`" }`)
 	}
 	l.audit(0, "fbsd")
 	l.must(0, "kill", "fbsd")
+}
+
+// TestCellInstaller: an installer's ISO is booted by bhyveload, which opens for writing what it reads: it gets
+// a copy, the guest sees the ISO itself, and the copy goes with the cell.
+func TestCellInstaller(t *testing.T) {
+	l := clean(t)
+	tree := l.freebsd("vfs.root.mountfrom=\"cd9660:/dev/cd0\"\n", "makefs")
+	must(t, "makefs", "-t", "cd9660", "-o", "rockridge,label=INSTALLER", l.path("cd.iso"), tree)
+	must(t, "chmod", "0400", l.path("cd.iso"))
+	before, err := os.ReadFile(l.path("cd.iso"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.cell("inst", `memory = "256M"
+boot = "loader"
+disk "cd" { iso = "`+l.path("cd.iso")+`" }
+disk "a" {
+  file = "`+l.path("disk")+`"
+  size = "16M"
+}`)
+	l.must(0, "up", "inst")
+	v := l.console("inst")
+	v.expect(slow, "The Regents of the University of California")
+	if mounts, err := exec.Command("mount").Output(); err != nil || strings.Contains(string(mounts), "boot-disk") {
+		t.Errorf("the copy is still shown in the room: %v\n%s", err, mounts)
+	}
+	l.audit(0, "inst")
+	v.expect(slow, "Trying to mount root from cd9660:/dev/cd0")
+	copied := l.path("state/cells/inst/loader/image")
+	if !file(copied) {
+		t.Errorf("there is no copy %s", copied)
+	}
+	l.must(0, "kill", "inst")
+	if file(filepath.Dir(copied)) {
+		t.Error("the copy is left behind")
+	}
+	if after, err := os.ReadFile(l.path("cd.iso")); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the ISO has been written to: %v", err)
+	}
 }
 
 // TestCellFirmware: a firmware file gets ACPI tables, and where this bhyve has

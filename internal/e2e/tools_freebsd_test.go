@@ -26,7 +26,7 @@ func needs(t *testing.T, what ...string) {
 
 // host runs a command of the host's, with skep in its PATH, and returns what it
 // wrote and its status.
-func host(t *testing.T, env []string, argv ...string) (string, int) {
+func host(t testing.TB, env []string, argv ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(append(os.Environ(), "PATH="+filepath.Dir(skep)+":"+os.Getenv("PATH")), env...)
@@ -40,7 +40,7 @@ func host(t *testing.T, env []string, argv ...string) (string, int) {
 }
 
 // must is host for a command that has to work.
-func must(t *testing.T, argv ...string) string {
+func must(t testing.TB, argv ...string) string {
 	t.Helper()
 	out, code := host(t, nil, argv...)
 	if code != 0 {

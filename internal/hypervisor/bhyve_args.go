@@ -22,6 +22,7 @@ type BhyveInput struct {
 
 	LoaderOS   string // where the room has another loader, "" without one
 	LoaderHost string // where the room has what the loader sees as host:
+	LoaderDisk string // where the room has a copy of the first disk, where that may not be written to
 	Firmware   string // the boot ROM; "" with boot = "loader"
 	FirmwareRW string // this cell's own UEFI variables, "" where the firmware has none
 	// ConfigFile is for -k and holds what must not be on a command line; ""

@@ -16,6 +16,9 @@ func BhyveloadOptions(c *cell.Cell, in BhyveInput) []Option {
 		{Flag: "-c", Value: in.Console, Why: "the boot menu is on the guest's serial port", Source: "console"},
 		{Flag: "-m", Value: bhyveMemory(c.Memory), Why: "what bhyve is told as well", Source: "memory"},
 	}
+	if in.LoaderDisk != "" {
+		opts = append(opts, Option{Flag: "-d", Value: in.LoaderDisk, Why: "boots from a copy of disk " + c.Disks[0].Label + ": what it boots it opens for writing", Source: "disk." + c.Disks[0].Label})
+	}
 	for _, d := range c.Disks {
 		if d.ReadOnly || d.ISO != "" {
 			continue // it would be opened for writing, and is not needed to boot

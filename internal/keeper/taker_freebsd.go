@@ -58,6 +58,8 @@ func (t *bsdTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err
 		var f *os.File
 		f, h.Made, err = openDisk(s, t.files)
 		t.hold("disk:"+s.Label, f)
+	case *plan.Double:
+		err = takeDouble(ctx, s)
 	case *plan.Vars:
 		err = t.takeVars(s)
 	case *plan.Firmware:
@@ -116,6 +118,8 @@ func (t *bsdTaker) release(ctx context.Context, r plan.Resource, h store.Held) e
 	case *plan.Disk:
 		t.drop("disk:" + s.Label)
 		return nil
+	case *plan.Double:
+		return os.RemoveAll(s.Dir)
 	case *plan.Vars:
 		t.drop("vars")
 		return nil

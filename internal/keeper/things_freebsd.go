@@ -1,8 +1,12 @@
 package keeper
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 
 	"skep/internal/fault"
 	"skep/internal/network"
@@ -39,6 +43,45 @@ func takeTap(s *plan.Tap) error {
 		return fault.Wrap(fault.Host, err, "ifconfig "+s.Name+" shows whose it is", "give network card %q a tap", s.Label)
 	}
 	return fault.Wrap(fault.Host, err, "kldload if_tuntap", "give network card %q a tap", s.Label)
+}
+
+// takeDouble copies an image; one that an interrupted start has left is made anew.
+func takeDouble(ctx context.Context, d *plan.Double) error {
+	cannot := func(err error) error {
+		return fault.Wrap(fault.Host, err, "df "+filepath.Dir(d.Dir)+" shows how much room there is", "copy %s for bhyveload", d.From)
+	}
+	if err := os.RemoveAll(d.Dir); err != nil {
+		return cannot(err)
+	}
+	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
+		return cannot(err)
+	}
+	in, err := openPlain(d.From)
+	if err != nil {
+		return cannot(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(d.Path(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return cannot(err)
+	}
+	// In parts: an order to stop is heard between them.
+	const part = 16 << 20
+	for err == nil {
+		if err = ctx.Err(); err == nil {
+			_, err = io.CopyN(out, in, part)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return cannot(err)
+	}
+	return nil
 }
 
 // takeVars copies the firmware's template once and locks the cell's own copy.

@@ -68,6 +68,9 @@ func (f parts) prepare() []string {
 			cmds = append(cmds, take[:len(take)-1]...) // without the lock, which skep holds
 		}
 	}
+	for _, d := range Specs[*Double](f.plan) {
+		cmds = append(cmds, d.Take()...)
+	}
 	for _, v := range Specs[*Vars](f.plan) {
 		cmds = append(cmds, command("mkdir", "-p", filepath.Dir(v.Path)))
 		cmds = append(cmds, v.Take()...)

@@ -72,6 +72,11 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.state()
 	b.network()
 	b.disks()
+	if b.loadsReadOnly() {
+		d := DiskOf(b.cell.Disks[0])
+		b.add("double:"+d.Label, "disk."+d.Label, "a copy for bhyveload, which opens for writing what it reads; it goes with the cell",
+			&Double{From: d.Path, Dir: filepath.Join(StateDir(b.host, b.cell.Name), "loader")})
+	}
 	if err := b.firmware(); err != nil {
 		return nil, err
 	}

@@ -24,9 +24,9 @@ func (b *bsd) only() error {
 	case b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs:
 		return fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
 			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs)
-	case c.Boot.Kind == cell.BootLoader && len(c.Disks) > 0 && DiskOf(c.Disks[0]).ReadOnly:
-		// open(path, O_RDWR) in usr.sbin/bhyveload/bhyveload.c.
-		return refuse(`boot = "uefi" (-E of vmrun) boots it; bhyveload(8) opens for writing what it reads`, "load a guest from disk %q, which is read-only,", c.Disks[0].Label)
+	case b.loadsReadOnly() && c.Disks[0].File == "" && c.Disks[0].ISO == "":
+		return refuse(`boot = "uefi" (-E of vmrun) boots it, or an image (file = …): bhyveload(8) opens for writing what it reads, and gets a copy of a file`,
+			"load a guest from disk %q, which is read-only,", c.Disks[0].Label)
 	case len(c.NICs) > maxTaps:
 		return refuse("", "give a guest more than %d network cards", maxTaps)
 	}
@@ -40,6 +40,13 @@ func (b *bsd) only() error {
 		}
 	}
 	return nil
+}
+
+// loadsReadOnly says whether bhyveload is to boot a disk that may not be written to, such as an installer's
+// ISO. It opens each for writing: open(path, O_RDWR) in usr.sbin/bhyveload/bhyveload.c.
+func (b *bsd) loadsReadOnly() bool {
+	c := b.cell
+	return c.Boot.Kind == cell.BootLoader && len(c.Disks) > 0 && DiskOf(c.Disks[0]).ReadOnly
 }
 
 // addresses refuses a jail's address that the host has not got: the jail would

@@ -123,6 +123,10 @@ func (b *bsd) mounts() []roomMount {
 	if l := b.cell.Boot.Loader; l != nil && l.HostPath != "" {
 		all = append(all, roomMount{&Mount{From: l.HostPath, Room: b.in(roomHost), ReadOnly: true, Dir: true, Passing: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
 	}
+	for _, d := range Specs[*Double](b.plan) {
+		b.input.LoaderDisk = path.Join(b.in(roomDouble), doubleName)
+		all = append(all, roomMount{&Mount{From: d.Dir, Room: b.in(roomDouble), Dir: true, Passing: true}, "disk." + b.cell.Disks[0].Label, "the copy that bhyveload boots, alone in its directory"})
+	}
 	if b.compiles() {
 		all = append(all, roomMount{&Mount{Room: roomTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
 	}
@@ -137,6 +141,9 @@ const gdbFiles = "/usr/share/bhyve/gdb"
 
 // roomHost is where bhyveload's host: is.
 const roomHost = "/host"
+
+// roomDouble is where the copy of an image is that bhyveload boots.
+const roomDouble = "/boot-disk"
 
 // roomLoader is where another loader than the host's own is.
 const roomLoader = "/userboot.so"

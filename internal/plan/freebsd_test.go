@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +134,34 @@ func TestFreeBSDNodes(t *testing.T) {
 	}
 }
 
+// TestFreeBSDLoaderCopy: what bhyveload boots it opens for writing, so of what nobody may write to it gets a
+// copy, which is in the room no longer once bhyve runs.
+func TestFreeBSDLoaderCopy(t *testing.T) {
+	p, err := planFreeBSD(t, "x", "boot = \"loader\"\n disk \"cd\" { iso = \"/a.iso\" }\n disk \"a\" { file = \"/a.img\" }", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doubles, bhyve := Specs[*Double](p), Specs[*Bhyve](p)[0]
+	if len(doubles) != 1 || doubles[0].From != "/a.iso" {
+		t.Fatalf("%+v", doubles)
+	}
+	shown := func(m *Mount) bool { return m.From == doubles[0].Dir }
+	mounts := Specs[*Mount](p)
+	i := slices.IndexFunc(mounts, shown)
+	if i < 0 || !mounts[i].Passing || mounts[i].ReadOnly || mounts[i].Room != roomDouble {
+		t.Errorf("it is shown as %+v", mounts)
+	}
+	if got := strings.Join(bhyve.Loader, " "); !strings.Contains(got, " -d /boot-disk/image -d /disk/a ") {
+		t.Errorf("bhyveload boots %s", got)
+	}
+	if got := strings.Join(bhyve.Argv, " "); !strings.Contains(got, "/disk/cd,ro") && !strings.Contains(got, "ahci-cd,/disk/cd") {
+		t.Errorf("the guest has %s", got)
+	}
+	if p, err = planFreeBSD(t, "x", "boot = \"loader\"\n disk \"a\" { file = \"/a.img\" }", nil); err != nil || len(Specs[*Double](p)) > 0 {
+		t.Errorf("a disk of its own is copied: %v", err)
+	}
+}
+
 // TestFreeBSDRefuses lists what is refused before the host is touched, and
 // with which status.
 func TestFreeBSDRefuses(t *testing.T) {
@@ -144,7 +173,7 @@ func TestFreeBSDRefuses(t *testing.T) {
 	}{
 		"a kernel":          {"kernel { image = \"/vmlinuz\" }", nil, fault.Input, "boot a kernel directly"},
 		"emulation":         {"accel = \"tcg\"", nil, fault.Input, "accel"},
-		"a loader's ISO":    {"boot = \"loader\"\n disk \"cd\" { iso = \"/a.iso\" }\n disk \"a\" { file = \"/a.img\" }", nil, fault.Input, "which is read-only"},
+		"a loader's volume": {"boot = \"loader\"\n disk \"a\" {\n zvol = \"tank/a\"\n read_only = true\n}", nil, fault.Input, "which is read-only"},
 		"many processors":   {"cpus = 4", func(f *host.Facts) { f.FreeBSD.MaxCPUs = 2 }, fault.Input, "gives one machine 2 here"},
 		"qcow2":             {"disk \"a\" {\n file = \"/a.qcow2\"\n format = \"qcow2\"\n}", nil, fault.Input, "qcow2"},
 		"a raw device":      {"disk \"a\" { device = \"/dev/ada0\" }", nil, fault.Input, "securelevel 3"},

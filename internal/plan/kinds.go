@@ -24,6 +24,7 @@ var kinds = map[Kind]func() Spec{
 	KindScreen:     func() Spec { return new(Screen) },
 	KindRuleset:    func() Spec { return new(Ruleset) },
 	KindTree:       func() Spec { return new(Tree) },
+	KindDouble:     func() Spec { return new(Double) },
 	KindMount:      func() Spec { return new(Mount) },
 	KindDevMount:   func() Spec { return new(DevMount) },
 	KindPrison:     func() Spec { return new(Prison) },
@@ -52,6 +53,7 @@ const (
 	KindScreen     Kind = "screen"
 	KindRuleset    Kind = "ruleset"
 	KindTree       Kind = "tree"
+	KindDouble     Kind = "double"
 	KindMount      Kind = "mount"
 	KindDevMount   Kind = "devfs"
 	KindPrison     Kind = "prison"

@@ -130,6 +130,30 @@ func (t *Tree) Ours() (files, dirs []string) {
 	return files, dirs
 }
 
+// Double is a copy of an image, alone in a directory of its own, for a program that insists on opening for
+// writing what it only reads.
+type Double struct {
+	From string `json:"from"`
+	Dir  string `json:"dir"`
+}
+
+// doubleName is the copy's name in its directory.
+const doubleName = "image"
+
+// Kind implements Spec.
+func (*Double) Kind() Kind { return KindDouble }
+
+// Path is the copy.
+func (d *Double) Path() string { return path.Join(d.Dir, doubleName) }
+
+// Take implements Spec.
+func (d *Double) Take() []string {
+	return []string{command("mkdir", "-p", "-m", "0700", d.Dir), command("cp", d.From, d.Path())}
+}
+
+// Release implements Spec.
+func (d *Double) Release() []string { return []string{command("rm", "-r", d.Dir)} }
+
 // Mount is one file or directory of the host's shown in the room, or a small
 // tmpfs there.
 type Mount struct {
