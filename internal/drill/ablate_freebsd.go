@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"skep/internal/cell"
 	"skep/internal/jail"
 	"skep/internal/keeper"
@@ -136,12 +138,21 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 		d.stage.Missing = lacking(d.stage.Plan, gone)
 		var err error
 		all, err = d.attempted(ctx, func(ctx context.Context) (*Scene, error) { return d.appear(ctx, phaseRun) })
+		if !d.bait.stands() { // or what is tried on a process of the host would look stopped
+			err = errors.Join(err, errors.New("the bystander has ended"))
+		}
 		return errors.Join(err, d.stage.Refill())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("without %s: %w", list(gone), err)
 	}
 	return all, nil
+}
+
+// stands says whether the bystander lives: with it goes its end of the socket.
+func (b *Bait) stands() bool {
+	_, _, err := unix.Recvfrom(int(b.hold.Fd()), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
 }
 
 // leaveOut takes out of the plan what of the missing layers is on it.

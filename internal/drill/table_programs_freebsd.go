@@ -30,7 +30,7 @@ func (e executing) do(s *Scene) Outcome {
 	}
 	name := s.value(path)
 	r := s.call(unix.SYS_EXECVE, name, s.pointers(name), s.pointers())
-	if r.gone { // no kernel kills for that: whoever runs now does not know our orders
+	if r.gone { // whoever runs now does not know our orders, or died as it was to begin: it was let in
 		return escaped("another program runs, or has run")
 	}
 	return attempt{}.judge(r)

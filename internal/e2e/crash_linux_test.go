@@ -43,6 +43,7 @@ screen {
 			points = append(points, step+":"+r.ID)
 		}
 	}
+	points = append(points, "begun:hypervisor")
 	l.must(0, "down", "c")
 	l.nothingLeft()
 	data := fingerprint(t, l.path("d.img"))

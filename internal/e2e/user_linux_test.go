@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,6 +105,17 @@ func TestOrdinaryUser(t *testing.T) {
 				t.Errorf("the user's own audit: %s", r)
 			}
 			if r := run("", "down", "hello"); r.code != 0 {
+				t.Errorf("%s", r)
+			}
+			l.nothingLeft()
+			// No control group leads to a hypervisor whose keeper died before it had all of it.
+			env := l.env
+			l.env = append(slices.Clone(env), "SKEP_TEST_CRASH_AT=took:hypervisor")
+			if r := run("", "up", "hello"); r.code == 0 {
+				t.Errorf("the keeper has not died: %s", r)
+			}
+			l.env = env
+			if r := run("", "sweep"); r.code != 0 {
 				t.Errorf("%s", r)
 			}
 			l.nothingLeft()

@@ -18,8 +18,9 @@ var cacheFlags = map[string]int32{
 	"arm64": 0x0a03,
 }
 
-// Cache is an ld.so.cache(5) of the libraries among these files, as ldconfig(8) would write it of a root
-// that holds nothing else. Without one the linker tries some forty names, in directories for processors
+// Cache is an ld.so.cache(5) of the libraries among these files, as ldconfig(8) writes it: what is named
+// lib… and no module. A name that is there twice is left to the directories, in their order. Without a cache
+// the linker tries some forty names, in directories for processors
 // that the root has not got, before it finds its first library. It is nil for a machine whose flag is not
 // known here; the linker does without.
 func Cache(goarch string, rooms []string) []byte {
@@ -27,7 +28,14 @@ func Cache(goarch string, rooms []string) []byte {
 	if !ok {
 		return nil
 	}
-	libs := slices.DeleteFunc(slices.Clone(rooms), func(p string) bool { return !strings.Contains(path.Base(p), ".so") })
+	named := map[string]int{}
+	for _, p := range rooms {
+		named[path.Base(p)]++
+	}
+	libs := slices.DeleteFunc(slices.Clone(rooms), func(p string) bool {
+		name := path.Base(p)
+		return !strings.HasPrefix(name, "lib") || !strings.Contains(name, ".so") || named[name] > 1
+	})
 	// The linker bisects, from the last name to the first.
 	slices.SortFunc(libs, func(a, b string) int { return compareNames(path.Base(b), path.Base(a)) })
 	type entry struct {

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,20 +19,21 @@ func TestCacheIsRead(t *testing.T) {
 			t.Skip("no ldconfig here")
 		}
 	}
-	rooms := []string{"/lib64/ld-linux-x86-64.so.2", "/usr/bin/qemu-system-x86_64", "/usr/lib/libfoo.so.1.10", "/usr/lib/libfoo.so.1.9", "/lib/libbar-2.0.so.0", "/lib/libbar.so"}
+	left := []string{"/lib64/ld-linux-x86-64.so.2", "/usr/bin/qemu-system-x86_64", "/usr/lib/qemu/module.so", "/opt/libtwice.so.1", "/usr/lib/libtwice.so.1"}
+	rooms := []string{"/usr/lib/libfoo.so.1.10", "/usr/lib/libfoo.so.1.9", "/lib/libbar-2.0.so.0", "/lib/libbar.so"}
 	file := filepath.Join(t.TempDir(), "cache")
-	if err := os.WriteFile(file, Cache(runtime.GOARCH, rooms), 0o600); err != nil {
+	if err := os.WriteFile(file, Cache(runtime.GOARCH, slices.Concat(left, rooms)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(ldconfig, "-C", file, "-p").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if !strings.HasPrefix(string(out), "5 libs found") {
+	if !strings.HasPrefix(string(out), "4 libs found") {
 		t.Errorf("%s", out)
 	}
 	for _, p := range rooms {
-		if want := filepath.Base(p) + " (libc6,"; strings.Contains(p, ".so") && (!strings.Contains(string(out), want) || !strings.Contains(string(out), " => "+p+"\n")) {
+		if want := filepath.Base(p) + " (libc6,"; !strings.Contains(string(out), want) || !strings.Contains(string(out), " => "+p+"\n") {
 			t.Errorf("%s is not in\n%s", p, out)
 		}
 	}

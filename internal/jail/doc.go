@@ -42,8 +42,9 @@
 // starts (PrepareEmpty): it closes every descriptor but its own three first, joins the namespaces and
 // waits for the keeper's word or its end. Nothing ties the hypervisor's life to the keeper's after the exec: no
 // death signal, no pipe. If the keeper dies during the start, its listener closes and the exec, or
-// the hypervisor's next start-only call, fails; if it dies later, the phases are sealed by that and
-// the next keeper adopts the process. As process 1 of its namespace the hypervisor gets no default
+// the hypervisor's next start-only call, fails; one that makes no more of those waits until it is
+// swept, by the journal or its control group. If the keeper dies later, the phases are sealed by that
+// and the next keeper adopts the process. As process 1 of its namespace the hypervisor gets no default
 // action of a signal it does not handle; SIGKILL from outside and faults of its own do end it, and
 // an abort(3) shows as SIGSEGV.
 package jail

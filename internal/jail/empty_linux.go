@@ -20,6 +20,8 @@ type emptier struct {
 	launch  *launch
 	program *Program
 	pid     int
+	mu      sync.Mutex    // for pidfd
+	pidfd   int           // -1 once it has ended
 	ended   chan struct{} // closed when it has ended and status is known
 	status  unix.WaitStatus
 	once    sync.Once
@@ -54,10 +56,14 @@ func (p *Process) Empty(ctx context.Context) error {
 	if p.unprepared != nil {
 		return p.unprepared
 	}
+	// Killing it ends the wait for it: its end of the socket closes.
+	stop := context.AfterFunc(ctx, p.emptier.kill)
+	defer stop()
 	return p.emptier.empty()
 }
 
-// Settle waits until no process of the keeper's is in the hypervisor's namespaces any more.
+// Settle sees to it that no process of the keeper's is in the hypervisor's namespaces any more: one that
+// has emptied the room has nothing left to do, and one that has not is not wanted.
 func (p *Process) Settle() {
 	p.emptying.Lock()
 	prepared := p.prepared
@@ -68,6 +74,7 @@ func (p *Process) Settle() {
 	<-prepared
 	if p.emptier != nil {
 		p.emptier.dismiss()
+		p.emptier.kill()
 		<-p.emptier.ended
 	}
 }
@@ -92,23 +99,45 @@ func (p *Process) newEmptier() (*emptier, error) {
 		if err != nil {
 			return err
 		}
-		e.pid, err = loaded.fork(&cloneArgs{Flags: unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)})
-		return err
+		if e.pid, err = loaded.fork(&cloneArgs{Flags: unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)}); err != nil {
+			return fmt.Errorf("clone: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		e.launch.close()
-		return nil, fmt.Errorf("cannot empty the room: clone: %w", err)
+		return nil, fmt.Errorf("cannot empty the room: %w", err)
 	}
 	e.launch.dropChildEnds()
+	// Nobody has waited for it yet, so the number is its own.
+	if e.pidfd, err = unix.PidfdOpen(e.pid, 0); err != nil {
+		_ = unix.Kill(e.pid, unix.SIGKILL)
+	}
 	go func() {
 		defer close(e.ended)
 		for {
 			if _, err := unix.Wait4(e.pid, &e.status, 0, nil); err != unix.EINTR {
-				return
+				break
 			}
 		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		unix.Close(e.pidfd)
+		e.pidfd = -1
 	}()
+	if err != nil {
+		<-e.ended
+		e.dismiss()
+		return nil, fmt.Errorf("cannot empty the room: pidfd_open: %w", err)
+	}
 	return e, nil
+}
+
+// kill ends it wherever it is.
+func (e *emptier) kill() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_ = unix.PidfdSendSignal(e.pidfd, unix.SIGKILL, nil, 0)
 }
 
 // empty gives the word and waits until it is done.

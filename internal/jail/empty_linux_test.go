@@ -1,6 +1,7 @@
 package jail
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -81,6 +82,26 @@ func TestEmptierIsDismissed(t *testing.T) {
 	}
 	if err := p.Empty(t.Context()); err == nil {
 		t.Error("it is said to have emptied the room")
+	}
+}
+
+// One that does not go on holds nobody up for longer than the caller will wait.
+func TestEmptierStuck(t *testing.T) {
+	needRoot(t)
+	spec, _ := prisonSpec(t, testIdentity)
+	p := start(t, spec)
+	e := waiting(t, p)
+	if err := unix.Kill(e.pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := p.Empty(ctx); err == nil {
+		t.Error("it is said to have emptied the room")
+	}
+	p.Settle()
+	if err := unix.Kill(e.pid, 0); err != unix.ESRCH {
+		t.Errorf("it is still there: %v", err)
 	}
 }
 

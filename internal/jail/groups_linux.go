@@ -75,10 +75,8 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 			break
 		}
 	}
-	proc, err := openProc()
-	if err != nil {
-		c.err = err
-	} else {
+	proc, perr := openProc()
+	if perr == nil {
 		defer unix.Close(proc)
 	}
 	if nest != nil {
@@ -99,7 +97,9 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 	}
 	if c.err == nil && c.joined && c.admit != nil {
 		c.admitted = true
-		c.err = c.admit(proc, c.pid)
+		if c.err = perr; perr == nil {
+			c.err = c.admit(proc, c.pid)
+		}
 	}
 	_, _ = unix.Write(c.its, []byte{1}) // nobody else has the other end, and that one reads
 }

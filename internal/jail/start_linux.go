@@ -161,9 +161,9 @@ func (l *launch) clone(program *loaded, spec Spec, c *cradle) (*Process, error) 
 	return p, nil
 }
 
+// cloneError names the step of an errno that clone3(2) gave; other errors name theirs.
 func cloneError(err error) error {
-	var errno unix.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := err.(unix.Errno); ok {
 		return &StepError{Layer: layer.UserNamespace, Step: "clone", Errno: errno}
 	}
 	return err

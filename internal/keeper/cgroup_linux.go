@@ -135,6 +135,7 @@ func (t *linuxTaker) releaseHypervisor(ctx context.Context, h store.Held) error 
 		select {
 		case <-t.qemu.exited:
 		case <-ctx.Done():
+			t.qemu.settle()
 			return ctx.Err()
 		}
 		if t.qemu.qmp != nil {

@@ -54,7 +54,7 @@ type qemuMachine struct {
 
 // takeHypervisor builds the room and the jail, starts QEMU in them and waits
 // until it has prepared the guest; then the room is closed behind it.
-func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (store.Held, error) {
+func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hypervisor) (store.Held, error) {
 	spec, err := t.jailSpec(s)
 	if err != nil {
 		return store.Held{}, err
@@ -90,11 +90,6 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 	if err != nil {
 		return store.Held{}, jailFault(err)
 	}
-	// Beside QEMU's own start, which leaves the keeper nothing else to do.
-	if layer.On(t.plan.Layers, layer.EmptyRoom) {
-		m.proc.PrepareEmpty()
-	}
-	t.keeper.forecast(t.plan, m.proc.Record())
 	m.words = words
 	t.qemu = m
 	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
@@ -106,6 +101,16 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, s *plan.Hypervisor) (st
 		}
 		close(m.exited)
 	}()
+	// Without a control group nothing else leads to it. It still asks for much that it will not get if this
+	// keeper dies before the line is written, and ends by that.
+	if err := t.keeper.begun(id, held); err != nil {
+		return held, err
+	}
+	// Beside QEMU's own start, which leaves the keeper nothing else to do.
+	if layer.On(t.plan.Layers, layer.EmptyRoom) {
+		m.proc.PrepareEmpty()
+	}
+	t.keeper.forecast(t.plan, m.proc.Record())
 	if err := m.greet(ctx, socket.Spec.(*plan.Socket).Path); err != nil {
 		return held, err
 	}
@@ -303,14 +308,12 @@ func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) er
 	return nil
 }
 
-func (m *qemuMachine) process() (int, uint64)       { return m.proc.Pid(), m.proc.StartTime() }
-func (m *qemuMachine) record() jail.Record          { return m.proc.Record() }
-func (m *qemuMachine) room() *store.Room            { return m.counts }
-func (m *qemuMachine) happenings() <-chan happening { return m.happen }
-func (m *qemuMachine) run(ctx context.Context) error {
-	defer m.proc.Settle()
-	return m.qmp.Cont(ctx)
-}
+func (m *qemuMachine) process() (int, uint64)        { return m.proc.Pid(), m.proc.StartTime() }
+func (m *qemuMachine) record() jail.Record           { return m.proc.Record() }
+func (m *qemuMachine) room() *store.Room             { return m.counts }
+func (m *qemuMachine) happenings() <-chan happening  { return m.happen }
+func (m *qemuMachine) run(ctx context.Context) error { return m.qmp.Cont(ctx) }
+func (m *qemuMachine) settle()                       { m.proc.Settle() }
 func (m *qemuMachine) powerButton(ctx context.Context) error {
 	return m.qmp.SystemPowerdown(ctx)
 }

@@ -38,6 +38,8 @@ type machine interface {
 	room() *store.Room
 	// run lets the guest execute its first instruction.
 	run(ctx context.Context) error
+	// settle lets go of what only the start needed, once the guest runs.
+	settle()
 	// happenings delivers resets, and then one end.
 	happenings() <-chan happening
 	powerButton(ctx context.Context) error
@@ -122,7 +124,8 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
 	k.state.Jail, k.state.Room = &rec, m.room()
-	// Before the guest runs: from then on another keeper may have to take it up.
+	// Before the state says that the guest runs, with its pid: from then on another keeper may have to take it
+	// up, and needs this.
 	if err := k.writeDetail(); err != nil {
 		k.Notify(err.Error())
 	}
@@ -138,6 +141,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	}
 	k.ran = true
 	k.setState(store.Running, k.emulated)
+	m.settle()
 	if k.Running != nil {
 		k.Running()
 	}
@@ -248,6 +252,15 @@ func (k *Keeper) takeOne(ctx context.Context, r plan.Resource, held *[]taken) er
 		return fault.Wrap(fault.Host, err, "", "take %s", r.ID)
 	}
 	crashPoint("taken", r.ID)
+	return nil
+}
+
+// begun writes what a resource holds that is still being taken.
+func (k *Keeper) begun(id string, h store.Held) error {
+	if err := k.journal.Append(store.Entry{Step: store.Begun, ID: id, Held: &h}); err != nil {
+		return fault.Wrap(fault.Host, err, "", "take %s", id)
+	}
+	crashPoint("begun", id)
 	return nil
 }
 

@@ -87,7 +87,7 @@ func (t *linuxTaker) take(ctx context.Context, r plan.Resource) (h store.Held, e
 	case *plan.Room, *plan.Jail:
 		// Both are made with the hypervisor's process, in one program.
 	case *plan.Hypervisor:
-		h, err = t.takeHypervisor(ctx, s)
+		h, err = t.takeHypervisor(ctx, r.ID, s)
 	case *plan.Screen:
 		err = t.takeScreen(s)
 	default:

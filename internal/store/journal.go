@@ -16,9 +16,11 @@ import (
 type Step string
 
 // The steps of a resource. Taking is written before the host is touched, so
-// that no crash can lose a resource; Released after it has let go.
+// that no crash can lose a resource; Released after it has let go. Begun is for
+// one that takes its time and can be found by what it holds already.
 const (
 	Taking   Step = "taking"
+	Begun    Step = "begun"
 	Taken    Step = "taken"
 	Released Step = "released"
 )
@@ -174,6 +176,8 @@ func (e Entry) apply(open []Outstanding) []Outstanding {
 	switch {
 	case e.Step == Taking && e.Resource != nil && at < 0:
 		return append(open, Outstanding{Resource: *e.Resource})
+	case e.Step == Begun && at >= 0 && e.Held != nil:
+		open[at].Held = *e.Held
 	case e.Step == Taken && at >= 0:
 		open[at].Sure = true
 		if e.Held != nil {
