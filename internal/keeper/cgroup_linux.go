@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,23 +70,38 @@ func enableControllers(dir string, limits []plan.Setting) error {
 		name, _, _ := strings.Cut(s.File, ".")
 		need[name] = true
 	}
-	if len(need) == 0 {
-		return nil
-	}
-	path := filepath.Join(dir, "cgroup.subtree_control")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	for _, have := range strings.Fields(string(b)) {
-		delete(need, have)
-	}
-	for name := range need {
-		if err := os.WriteFile(path, []byte("+"+name), 0); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(need)) {
+		if err := handDown(dir, name); err != nil {
 			return fault.Wrap(fault.Host, err, "", "use the %s controller below %s", name, dir)
 		}
 	}
 	return nil
+}
+
+// handDown has a controller work in the children of a directory, and so in the
+// directory: systemd, say, hands cpu down from the top of the tree only once a
+// service of its own has a use for it. It stays handed down there, as others may
+// count on it by then.
+func handDown(dir, controller string) error {
+	has := func(file string) (bool, error) {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		return slices.Contains(strings.Fields(string(b)), controller), err
+	}
+	below, err := has("cgroup.subtree_control")
+	if below || err != nil {
+		return err
+	}
+	here, err := has("cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	if !here {
+		// Above the top of the tree there is no such file, and that is the error.
+		if err := handDown(filepath.Dir(dir), controller); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0)
 }
 
 // releaseCgroup kills whatever is left in the group and removes it. A process
