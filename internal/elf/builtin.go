@@ -12,8 +12,8 @@ var fallbackDirs = []string{"/lib64", "/usr/lib64", "/lib", "/usr/lib"}
 
 // builtinDirs reads the directories that are compiled into an interpreter.
 // They differ from one distribution to the next (Debian's have a triplet in
-// them, Fedora's a 64), and a library put elsewhere is found by an ld.so.cache
-// alone, which not every room has.
+// them, Fedora's a 64), and a library put elsewhere is not found in a room
+// that has no ld.so.cache.
 //
 // glibc keeps them as one run of C strings, each ending in a slash:
 // "/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0".

@@ -31,7 +31,6 @@ var (
 	sysPrctl          = call{"prctl", unix.SYS_PRCTL}
 	sysPrlimit        = call{"prlimit64", unix.SYS_PRLIMIT64}
 	sysRead           = call{"read", unix.SYS_READ}
-	sysWrite          = call{"write", unix.SYS_WRITE}
 	sysSeccomp        = call{"seccomp", unix.SYS_SECCOMP}
 	sysSendfile       = call{"sendfile", unix.SYS_SENDFILE}
 	sysSendmsg        = call{"sendmsg", unix.SYS_SENDMSG}

@@ -38,9 +38,7 @@
 // # Afterwards
 //
 // Seal ends the start phase and Empty takes the files away; both are for the keeper to call once
-// the guest is prepared. The child that empties the room can be made ready before, while the hypervisor
-// starts (PrepareEmpty): it closes every descriptor but its own three first, joins the namespaces and
-// waits for the keeper's word or its end. Nothing ties the hypervisor's life to the keeper's after the exec: no
+// the guest is prepared. Nothing ties the hypervisor's life to the keeper's after the exec: no
 // death signal, no pipe. If the keeper dies during the start, its listener closes and the exec, or
 // the hypervisor's next start-only call, fails; one that makes no more of those waits until it is
 // swept, by the journal or its control group. If the keeper dies later, the phases are sealed by that

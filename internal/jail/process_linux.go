@@ -31,11 +31,6 @@ type Process struct {
 	done    chan struct{} // closed when it has ended and exit is set
 	exit    Exit
 	sealing sync.Mutex
-
-	emptying   sync.Mutex    // for prepared
-	prepared   chan struct{} // closed when one of the next two is set
-	emptier    *emptier
-	unprepared error
 }
 
 func newProcess(pid, pidfd int, child bool) (*Process, error) {
@@ -143,7 +138,6 @@ func (p *Process) Release() error {
 	if p.listener != nil {
 		err = p.listener.seal()
 	}
-	p.Settle()
 	return errors.Join(err, p.file.Close())
 }
 

@@ -152,7 +152,6 @@ func (t *linuxTaker) releaseHypervisor(ctx context.Context, h store.Held) error 
 		select {
 		case <-t.qemu.exited:
 		case <-ctx.Done():
-			t.qemu.settle()
 			return ctx.Err()
 		}
 		if t.qemu.qmp != nil {

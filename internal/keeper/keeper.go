@@ -100,13 +100,11 @@ type Keeper struct {
 	journal *store.Journal
 	taker   taker
 	state   store.State
-	// foreseen is nil where the large part of the state is not being written already.
-	foreseen *forecast
-	budget   budget
-	server   *server
-	stop     *order // the order that ended the cell, if one did
-	clean    bool   // the last life has released all that the journal names but for the control socket
-	ran      bool   // the guest has run, in this life or an earlier one
+	budget  budget
+	server  *server
+	stop    *order // the order that ended the cell, if one did
+	clean   bool   // the last life has released all that the journal names but for the control socket
+	ran     bool   // the guest has run, in this life or an earlier one
 	// emulated says why the guest runs under TCG though KVM was asked for; "" where it does not.
 	emulated string
 }

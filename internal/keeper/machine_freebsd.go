@@ -191,9 +191,6 @@ func (m *bhyveMachine) happenings() <-chan happening { return m.happen }
 // firstClient bounds the wait for whoever wants to see all of the console.
 const firstClient = 2 * time.Second
 
-// settle has nothing to let go of.
-func (m *bhyveMachine) settle() {}
-
 // run has nothing to let go: bhyve cannot be held at its first instruction.
 func (m *bhyveMachine) run(context.Context) error {
 	if m.console != nil && m.taker.keeper.Prepared != nil {

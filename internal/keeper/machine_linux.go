@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
 	"skep/internal/cell"
-	"skep/internal/elf"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/hypervisor"
@@ -106,11 +104,6 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 	if err := t.keeper.begun(id, held); err != nil {
 		return held, err
 	}
-	// Beside QEMU's own start, which leaves the keeper nothing else to do.
-	if layer.On(t.plan.Layers, layer.EmptyRoom) {
-		m.proc.PrepareEmpty()
-	}
-	t.keeper.forecast(t.plan, m.proc.Record())
 	if err := m.greet(ctx, socket.Spec.(*plan.Socket).Path); err != nil {
 		return held, err
 	}
@@ -157,6 +150,7 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	for _, f := range room.Data {
 		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host)})
 	}
+	const page = 4096
 	spec.Root.Size = room.Size
 	defer func() {
 		if err != nil {
@@ -182,11 +176,6 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		}
 		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Room: jail.RoomPath(c.Room), From: f, Size: info.Size()})
 		spec.Root.Size += info.Size() + page
-	}
-	if room.Cache != "" {
-		if err := addCache(&spec, room); err != nil {
-			return spec, err
-		}
 	}
 	for _, d := range room.Devices {
 		spec.Root.Nodes = append(spec.Root.Nodes, jail.Node{Room: jail.RoomPath(d), Host: jail.HostPath(d)})
@@ -219,28 +208,6 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	}
 	spec.Policy = seccomp.QEMU(needs...)
 	return spec, nil
-}
-
-// page is what a file takes at most beyond its bytes.
-const page = 4096
-
-// addCache has the dynamic linker's cache copied into the room.
-func addCache(spec *jail.Spec, room *plan.Room) error {
-	var files []string
-	for _, f := range room.Files {
-		files = append(files, f.Room)
-	}
-	text := elf.Cache(runtime.GOARCH, files)
-	if text == nil {
-		return nil
-	}
-	f, err := memfile("ld.so.cache", text)
-	if err != nil {
-		return err
-	}
-	spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Room: jail.RoomPath(room.Cache), From: f, Size: int64(len(text))})
-	spec.Root.Size += int64(len(text)) + page
-	return nil
 }
 
 // mappings are the plan's words for how a uid is come by, as the launcher's.
@@ -313,7 +280,6 @@ func (m *qemuMachine) record() jail.Record           { return m.proc.Record() }
 func (m *qemuMachine) room() *store.Room             { return m.counts }
 func (m *qemuMachine) happenings() <-chan happening  { return m.happen }
 func (m *qemuMachine) run(ctx context.Context) error { return m.qmp.Cont(ctx) }
-func (m *qemuMachine) settle()                       { m.proc.Settle() }
 func (m *qemuMachine) powerButton(ctx context.Context) error {
 	return m.qmp.SystemPowerdown(ctx)
 }

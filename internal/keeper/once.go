@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
-	"skep/internal/layer"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -38,8 +36,6 @@ type machine interface {
 	room() *store.Room
 	// run lets the guest execute its first instruction.
 	run(ctx context.Context) error
-	// settle lets go of what only the start needed, once the guest runs.
-	settle()
 	// happenings delivers resets, and then one end.
 	happenings() <-chan happening
 	powerButton(ctx context.Context) error
@@ -92,10 +88,6 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 
 	held := []taken{}
 	defer func() {
-		if f := k.foreseen; f != nil { // of a start that failed: its file goes with the others
-			k.foreseen = nil
-			<-f.done
-		}
 		rerr := k.releaseAll(held)
 		if rerr != nil {
 			k.Notify(rerr.Error())
@@ -124,11 +116,6 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
 	k.state.Jail, k.state.Room = &rec, m.room()
-	// Before the state says that the guest runs, with its pid: from then on another keeper may have to take it
-	// up, and needs this.
-	if err := k.writeDetail(); err != nil {
-		k.Notify(err.Error())
-	}
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {
@@ -139,46 +126,15 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	if err := m.run(ctx); err != nil {
 		return out, fault.Wrap(fault.HypervisorDied, err, "skep log --hypervisor "+k.Cell.Name+" shows what it said", "let the guest run")
 	}
+	if err := k.Store.WriteDetail(k.state); err != nil {
+		k.Notify(err.Error())
+	}
 	k.ran = true
 	k.setState(store.Running, k.emulated)
-	m.settle()
 	if k.Running != nil {
 		k.Running()
 	}
 	return k.watch(ctx, m), nil
-}
-
-// A forecast is the large part of the state as it will be when the guest runs, written while the
-// hypervisor starts. Nobody trusts it before the journal says that the hypervisor is taken.
-type forecast struct {
-	jail jail.Record
-	err  error
-	done chan struct{}
-}
-
-// forecast begins to write it, of a jail that has been built.
-func (k *Keeper) forecast(p *plan.Plan, rec jail.Record) {
-	rec.Sealed = layer.On(rec.Layers, layer.TwoPhases)
-	f := &forecast{jail: rec, done: make(chan struct{})}
-	st := store.State{Name: k.Cell.Name, Plan: p, Cell: k.Cell, Loosenings: k.Cell.Loosenings(), Jail: &rec}
-	k.foreseen = f
-	go func() {
-		defer close(f.done)
-		f.err = k.Store.WriteDetail(st)
-	}()
-}
-
-// writeDetail has the large part of the state written.
-func (k *Keeper) writeDetail() error {
-	f := k.foreseen
-	k.foreseen = nil
-	if f != nil {
-		<-f.done
-		if f.err == nil && reflect.DeepEqual(f.jail, *k.state.Jail) {
-			return nil
-		}
-	}
-	return k.Store.WriteDetail(k.state)
 }
 
 // controlFirst has the control socket before all else: a start that takes its

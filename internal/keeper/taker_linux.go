@@ -240,6 +240,7 @@ func (t *linuxTaker) takeFirmware(s *plan.Firmware) error {
 		return fault.Wrap(fault.Input, err, checkPath, "read the firmware %s", s.From)
 	}
 	info, err := f.Stat()
+	const page = 4096
 	if err == nil && (info.Size() == 0 || info.Size()%page != 0) {
 		f.Close()
 		return fault.New(fault.Input, "a firmware image is a whole number of 4096-byte pages", "use the firmware %s: it has %d bytes", s.From, info.Size())

@@ -3,9 +3,7 @@ package plan
 import (
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -18,7 +16,6 @@ import (
 const (
 	roomKernel = "/kernel"
 	roomInitrd = "/initrd"
-	roomCache  = "/etc/ld.so.cache"
 	kvmNode    = "/dev/kvm"
 )
 
@@ -229,19 +226,10 @@ func (b *builder) room(accel cell.Accel) {
 	if accel == cell.AccelKVM {
 		r.Devices = []string{kvmNode}
 	}
-	if glibc(r.Files) {
-		r.Cache = roomCache
-	}
 	// A page for each name; the bytes of a kernel come on top when it is copied.
 	const page, spare = 4096, 64
 	r.Size = int64(len(r.Files)+len(r.Data)+spare) * page
 	b.add("room", "", "the root: what the hypervisor needs to start, read-only, and nothing else", r)
-}
-
-// glibc says whether it is glibc's dynamic linker that starts these files: it is the one that reads an
-// ld.so.cache(5), and without one it tries some forty names before it finds its first library.
-func glibc(files []host.File) bool {
-	return slices.ContainsFunc(files, func(f host.File) bool { return strings.HasPrefix(path.Base(f.Room), "ld-linux") })
 }
 
 func addFiles(have, more []host.File) []host.File {

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"net"
-	"path"
 	"strconv"
 	"strings"
 
@@ -24,7 +23,6 @@ type Room struct {
 	Data    []host.File `json:"data,omitempty"`    // the same, and never executed
 	Copies  []Copy      `json:"copies,omitempty"`  // copied in
 	Devices []string    `json:"devices,omitempty"` // device nodes, named exactly
-	Cache   string      `json:"cache,omitempty"`   // where an ld.so.cache(5) of just these files is made
 	Size    int64       `json:"size"`              // bound of what may be written to it while it is made, bytes
 }
 
@@ -44,9 +42,6 @@ func (r *Room) Take() []string {
 	}
 	for _, c := range r.Copies {
 		lines = append(lines, command("install", "-D", "-m", "0444", c.From, "/mnt"+c.Room))
-	}
-	if r.Cache != "" {
-		lines = append(lines, command("install", "-d", "/mnt"+path.Dir(r.Cache))+" && "+command("ldconfig", "-X", "-r", "/mnt", "-C", r.Cache))
 	}
 	for _, d := range r.Devices {
 		lines = append(lines, "install -D /dev/null "+quote("/mnt"+d)+" && "+command("mount", "--bind", d, "/mnt"+d))
