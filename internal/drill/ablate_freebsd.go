@@ -137,7 +137,7 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 	err = d.rehearse(ctx, c, cast, func(ctx context.Context) error {
 		d.stage.Missing = lacking(d.stage.Plan, gone)
 		var err error
-		all, err = d.attempted(ctx, func(ctx context.Context) (*Scene, error) { return d.appear(ctx, phaseRun) })
+		all, err = measured(ctx, func(ctx context.Context) (*Scene, error) { return d.appear(ctx, phaseRun) })
 		if !d.bait.stands() { // or what is tried on a process of the host would look stopped
 			err = errors.Join(err, errors.New("the bystander has ended"))
 		}

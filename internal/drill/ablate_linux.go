@@ -126,7 +126,7 @@ func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
 		return nil, err
 	}
 	s.leave()
-	return d.attempted(ctx, func(ctx context.Context) (*Scene, error) { return d.arriveAgain(ctx, spec) })
+	return measured(ctx, func(ctx context.Context) (*Scene, error) { return d.arriveAgain(ctx, spec) })
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.

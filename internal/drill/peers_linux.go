@@ -112,29 +112,15 @@ func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Scene
 		return nil, err
 	}
 	s.leave()
-	s = nil
-	defer func() {
-		if s != nil {
-			s.leave()
-		}
-	}()
-	for _, a := range attempts() {
-		for try := 0; s == nil; try++ {
-			if s, err = enter(ctx); err != nil && (ctx.Err() != nil || try == 5) {
-				return nil, fmt.Errorf("before %s: %w", a.ID, err)
+	again := func(ctx context.Context) (s *Scene, err error) {
+		for try := 0; ; try++ {
+			if s, err = enter(ctx); err == nil || ctx.Err() != nil || try == 5 {
+				return s, err
 			}
 		}
-		v, how := s.make(a)
-		all[a.ID] = Result{v, how}
-		if s.lost != nil || a.Fresh {
-			s.leave()
-			s = nil
-		}
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 	}
-	return all, nil
+	err = attempted(ctx, again, func(a Attempt, v Verdict, how string) { all[a.ID] = Result{v, how} })
+	return all, err
 }
 
 // furnish makes what a subject needs, or says why that is not to be had.

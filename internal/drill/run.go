@@ -122,10 +122,20 @@ func (d *drill) all(ctx context.Context, r *Report) error {
 // outcomes are by attempt; one that was skipped is not in it.
 type outcomes map[string]Outcome
 
-// attempted makes every attempt in the guest's phase, in one attacker after another: next brings the
-// one that follows where one was lost.
-func (d *drill) attempted(ctx context.Context, next func(context.Context) (*Scene, error)) (outcomes, error) {
+// measured makes every attempt in the guest's phase and says what came of it.
+func measured(ctx context.Context, next func(context.Context) (*Scene, error)) (outcomes, error) {
 	all := outcomes{}
+	err := attempted(ctx, next, func(a Attempt, v Verdict, how string) {
+		if v != Skipped {
+			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
+		}
+	})
+	return all, err
+}
+
+// attempted makes every attempt in one attacker after another: next brings the one that follows where one
+// was lost.
+func attempted(ctx context.Context, next func(context.Context) (*Scene, error), tell func(a Attempt, v Verdict, how string)) error {
 	var s *Scene
 	defer func() {
 		if s != nil {
@@ -136,22 +146,20 @@ func (d *drill) attempted(ctx context.Context, next func(context.Context) (*Scen
 		if s == nil {
 			var err error
 			if s, err = next(ctx); err != nil {
-				return nil, fmt.Errorf("before %s: %w", a.ID, err)
+				return fmt.Errorf("before %s: %w", a.ID, err)
 			}
 		}
 		v, how := s.make(a)
-		if v != Skipped {
-			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
-		}
+		tell(a, v, how)
 		if s.lost != nil || a.Fresh {
 			s.leave()
 			s = nil
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // make makes one attempt.

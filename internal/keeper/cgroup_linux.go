@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,8 +40,11 @@ func takeCgroup(g *plan.Cgroup) error {
 		return fault.Wrap(fault.Host, err, "", "make the control group %s", g.Path)
 	}
 	if g.Tree == "v2" {
-		if err := enableControllers(filepath.Dir(g.Path), g.Limits); err != nil {
-			return err
+		dir := filepath.Dir(g.Path)
+		for _, name := range g.Controllers() {
+			if err := handDown(dir, name); err != nil {
+				return fault.Wrap(fault.Host, err, "", "use the %s controller below %s", name, dir)
+			}
 		}
 	}
 	for _, s := range g.Limits {
@@ -61,22 +63,6 @@ func takeCgroup(g *plan.Cgroup) error {
 // optionalSetting are files that a kernel may be configured without; what they
 // do is not a layer of its own.
 var optionalSetting = map[string]bool{"memory.swap.max": true, "memory.oom.group": true}
-
-// enableControllers lets the children of a v2 directory use the controllers
-// that their settings belong to.
-func enableControllers(dir string, limits []plan.Setting) error {
-	need := map[string]bool{}
-	for _, s := range limits {
-		name, _, _ := strings.Cut(s.File, ".")
-		need[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(need)) {
-		if err := handDown(dir, name); err != nil {
-			return fault.Wrap(fault.Host, err, "", "use the %s controller below %s", name, dir)
-		}
-	}
-	return nil
-}
 
 // handDown has a controller work in the children of a directory, and so in the
 // directory: systemd, say, hands cpu down from the top of the tree only once a

@@ -65,7 +65,7 @@ func takeDouble(ctx context.Context, d *plan.Double) error {
 	if err != nil {
 		return cannot(err)
 	}
-	// In parts: an order to stop is heard between them.
+	// In parts: the end of ctx is seen between them.
 	const part = 16 << 20
 	for err == nil {
 		if err = ctx.Err(); err == nil {

@@ -185,6 +185,9 @@ func (f parts) release() []string {
 	for _, m := range slices.Backward(Specs[*Mount](f.plan)) {
 		cmds = append(cmds, patient(m.Release())...)
 	}
+	for _, d := range Specs[*Double](f.plan) {
+		cmds = append(cmds, d.Release()...)
+	}
 	return append(cmds, patient(f.tree.Release())...)
 }
 

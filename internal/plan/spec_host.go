@@ -2,7 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
+	"strings"
 
 	"skep/internal/cell"
 )
@@ -65,10 +68,28 @@ func (*Cgroup) Kind() Kind { return KindCgroup }
 // Take implements Spec.
 func (c *Cgroup) Take() []string {
 	lines := []string{command("mkdir", c.Path)}
+	if c.Tree == "v2" && len(c.Limits) > 0 {
+		// Where they are not handed down already.
+		base := path.Dir(c.Path)
+		for _, dir := range []string{path.Dir(base), base} {
+			lines = append(lines, writes("+"+strings.Join(c.Controllers(), " +"), dir+"/cgroup.subtree_control"))
+		}
+	}
 	for _, s := range c.Limits {
 		lines = append(lines, writes(s.Value, c.Path+"/"+s.File))
 	}
 	return lines
+}
+
+// Controllers are those that the limits belong to.
+func (c *Cgroup) Controllers() []string {
+	var all []string
+	for _, s := range c.Limits {
+		name, _, _ := strings.Cut(s.File, ".")
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Release implements Spec.
