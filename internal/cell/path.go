@@ -2,6 +2,7 @@ package cell
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -82,19 +83,19 @@ func shareRule(p string) *mistake {
 	return nil
 }
 
-var nmdm = lazily(`^/dev/nmdm[A-Za-z0-9._-]{1,48}A$`)
+var nmdm = regexp.MustCompile(`^/dev/nmdm[A-Za-z0-9._-]{1,48}A$`)
 
 // nmdmRule is for the guest's end of a null modem. Its characters are those that
 // mean nothing in a devfs rule.
 func nmdmRule(p string) *mistake {
-	if nmdm().MatchString(p) {
+	if nmdm.MatchString(p) {
 		return nil
 	}
 	m := wrong("it is the guest's end of a null modem, /dev/nmdm…A")
-	if other := strings.TrimSuffix(p, "B") + "A"; other != p+"A" && nmdm().MatchString(other) {
+	if other := strings.TrimSuffix(p, "B") + "A"; other != p+"A" && nmdm.MatchString(other) {
 		return m.but("the host keeps the B end; did you mean %q?", other)
 	}
-	if nmdm().MatchString(p + "A") {
+	if nmdm.MatchString(p + "A") {
 		return m.but("did you mean %q?", p+"A")
 	}
 	return m

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -43,25 +42,19 @@ func size(low, high, multiple Size) kind[Size] {
 }
 
 var (
-	longUnit   = lazily(`^([0-9]+)\s*([KMGTkmgt])(i?[Bb])?$`)
-	fractional = lazily(`^([0-9]+\.[0-9]+)\s*([MGTmgt])(i?[Bb])?$`)
+	longUnit   = regexp.MustCompile(`^([0-9]+)\s*([KMGTkmgt])(i?[Bb])?$`)
+	fractional = regexp.MustCompile(`^([0-9]+\.[0-9]+)\s*([MGTmgt])(i?[Bb])?$`)
 )
-
-// lazily compiles an expression when it is first needed: most cell files have none of the mistakes, and
-// every command would pay for it as it starts.
-func lazily(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
 
 // badSize knows the ways in which people write sizes that are not ours.
 func badSize(s string, err error) *mistake {
-	if g := longUnit().FindStringSubmatch(strings.TrimSpace(s)); g != nil {
+	if g := longUnit.FindStringSubmatch(strings.TrimSpace(s)); g != nil {
 		if _, err := ParseSize(g[1] + g[2]); err == nil {
 			return wrong("the units are K, M, G and T, straight after the number").
 				but("did you mean %q?", g[1]+strings.ToUpper(g[2]))
 		}
 	}
-	if g := fractional().FindStringSubmatch(strings.TrimSpace(s)); g != nil {
+	if g := fractional.FindStringSubmatch(strings.TrimSpace(s)); g != nil {
 		m := wrong("a size is a whole number with a unit")
 		if f, ok := new(big.Rat).SetString(g[1]); ok && len(g[1]) < 12 {
 			// The next smaller unit makes "1.5G" whole.
