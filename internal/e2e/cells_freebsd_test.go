@@ -678,6 +678,16 @@ disk "a" {
 	if file(filepath.Dir(copied)) {
 		t.Error("the copy is left behind")
 	}
+	env := l.env
+	l.env = append(slices.Clone(env), "SKEP_TEST_CRASH_AT=took:double:cd")
+	if r := l.skep("up", "inst"); !strings.Contains(r.err, "its keeper died") || !file(copied) {
+		t.Errorf("the keeper has not died with a copy made: %s", r)
+	}
+	l.env = env
+	l.must(0, "sweep")
+	if file(filepath.Dir(copied)) {
+		t.Error("the copy of a keeper that died is left behind")
+	}
 	if after, err := os.ReadFile(l.path("cd.iso")); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the ISO has been written to: %v", err)
 	}
