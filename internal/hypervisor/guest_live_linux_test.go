@@ -168,9 +168,9 @@ func TestUEFI(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.wantText("Shell> ", 90*time.Second)
-	l.send("\r\nset skep hive\r\n")
-	time.Sleep(2 * time.Second)
-	l.send("reset -s\r\n")
+	l.send("set skep hive\rset skep\r")
+	l.wantText("skep = hive", 20*time.Second)
+	l.send("reset -s\r")
 	if end := l.judge(cell.AccelTCG); end.Kind != hypervisor.EndPowerOff {
 		t.Errorf("%+v, want a power-off", end)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,9 @@ type live struct {
 	dir     string
 	cmd     *exec.Cmd
 	qmp     *hypervisor.QMP
-	console string // path of its socket
-	log     string // path of the console's log
+	console string   // path of its socket
+	typist  net.Conn // who types there, once someone did
+	log     string   // path of the console's log
 	stderr  *hypervisor.Stderr
 	exited  chan error
 }
@@ -168,32 +170,37 @@ func (l *live) want(kind hypervisor.EventKind, within time.Duration) hypervisor.
 	}
 }
 
-// wantText waits until the console's log holds a text.
+// control matches what a terminal is told between the words, such as colours.
+var control = regexp.MustCompile("\x1b\\[[0-9;=?]*[A-Za-z]")
+
+// wantText waits until the console's log holds a text, colours left out.
 func (l *live) wantText(text string, within time.Duration) {
 	l.t.Helper()
 	var log []byte
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if log, _ = os.ReadFile(l.log); bytes.Contains(log, []byte(text)) {
+		if log, _ = os.ReadFile(l.log); bytes.Contains(control.ReplaceAll(log, nil), []byte(text)) {
 			return
 		}
 	}
 	l.t.Fatalf("no %q on the console within %s:\n%s\nstderr: %s", text, within, log, l.stderr.LastWords())
 }
 
-// send types on the console.
+// send types on the console, over one connection that stays: QEMU throws away
+// what the guest has not yet taken when its client leaves.
 func (l *live) send(text string) {
 	l.t.Helper()
-	conn, err := net.Dial("unix", l.console)
-	if err != nil {
+	if l.typist == nil {
+		conn, err := net.Dial("unix", l.console)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.t.Cleanup(func() { conn.Close() })
+		go io.Copy(io.Discard, conn) // a client that does not read holds the guest up
+		l.typist = conn
+	}
+	if _, err := io.WriteString(l.typist, text); err != nil {
 		l.t.Fatal(err)
 	}
-	defer conn.Close()
-	// A character device of QEMU's takes the next client when the last is gone,
-	// so wait until it took this one: it reads what it took.
-	if _, err := io.WriteString(conn, text); err != nil {
-		l.t.Fatal(err)
-	}
-	time.Sleep(100 * time.Millisecond)
 }
 
 // quit ends QEMU and returns what Wait said.
