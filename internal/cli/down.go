@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,8 +181,12 @@ func runsFrom(dirs host.Dirs, file string) string {
 }
 
 // answerWait bounds the wait for a keeper's first answer: one that is starting
-// a hypervisor on a busy host hears orders late.
-const answerWait = 90 * time.Second
+// a hypervisor on a busy host hears orders late. Whoever pulls the plug does not
+// wait as long: a keeper that has not answered by then is ended with its cell.
+const (
+	answerWait = 90 * time.Second
+	killWait   = 15 * time.Second
+)
 
 // end stops or kills one cell and waits until it is gone. One that does not
 // run is no error, so that a script may say down twice; one that nobody has
@@ -209,15 +214,26 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 			continue
 		}
 		defer cl.Close()
-		answer, cancel := context.WithTimeout(ctx, answerWait)
+		wait := answerWait
+		if do == "kill" {
+			wait = killWait
+		}
+		answer, cancel := context.WithTimeout(ctx, wait)
 		_, err = cl.Ask(answer, do, who)
 		cancel()
 		if err != nil {
 			if !st.Held(name) && try < 200 {
 				continue // it died in the middle: what it held is to be released
 			}
-			if answer.Err() == context.DeadlineExceeded && ctx.Err() == nil {
-				return fault.New(fault.Host, deafHint(before.KeeperPID, name), "%s %s: its keeper does not answer", do, name)
+			deaf := answer.Err() == context.DeadlineExceeded && ctx.Err() == nil
+			if deaf && do == "kill" {
+				if err := a.killKeeper(st, name); err != nil {
+					return err
+				}
+				continue // what is left of the cell is swept
+			}
+			if deaf {
+				return fault.New(fault.Host, "skep kill "+name+" ends both", "%s %s: its keeper does not answer", do, name)
 			}
 			return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
 		}
@@ -239,6 +255,26 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		}
 		return nil
 	}
+}
+
+// killKeeper ends a keeper that hears nothing: a stopped one, say. It is whoever
+// holds the cell's lock; its death is what sweeping is for.
+func (a *app) killKeeper(st *store.Store, name string) error {
+	pid := st.Holder(name)
+	if pid <= 1 {
+		return nil // gone meanwhile
+	}
+	a.note("the keeper of %s (pid %d) has not answered for %s: it is killed too", name, pid, killWait)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fault.Wrap(fault.Host, err, "", "end the keeper of %s (pid %d)", name, pid)
+	}
+	for range 200 {
+		if st.Holder(name) != pid {
+			return nil
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	return fault.New(fault.Host, deafHint(pid, name), "end the keeper of %s: it does not go", name)
 }
 
 // deafHint is how to end a cell whose keeper hears nothing: by the keeper's death.

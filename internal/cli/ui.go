@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,15 +47,30 @@ func (u *ui) fail(err error) int {
 	if errors.As(err, &shown) {
 		return int(shown.code)
 	}
-	text := err.Error()
-	if len(text) < 7 || text[:7] != "cannot " {
+	all := fault.ListOf(err)
+	if all == nil {
+		u.explain(err.Error(), fault.HintOf(err))
+		return int(fault.CodeOf(err))
+	}
+	for i, one := range all {
+		text := one.Error()
+		if i == 0 { // with what is said around the list
+			text = strings.Replace(err.Error(), all.Error(), text, 1)
+		}
+		u.explain(text, fault.HintOf(one))
+	}
+	return int(fault.CodeOf(err))
+}
+
+// explain writes one error and its hint.
+func (u *ui) explain(text, hint string) {
+	if !strings.HasPrefix(text, "cannot ") {
 		text = "cannot " + text
 	}
 	fmt.Fprintf(u.err, "skep: error: %s\n", cell.Printable(text))
-	if hint := fault.HintOf(err); hint != "" {
+	if hint != "" {
 		fmt.Fprintf(u.err, "skep: hint: %s\n", cell.Printable(hint))
 	}
-	return int(fault.CodeOf(err))
 }
 
 // shownError ends a command with a status whose reason was shown already.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -140,6 +141,17 @@ type report struct {
 	Error   string     `json:"error,omitempty"`
 	Hint    string     `json:"hint,omitempty"`
 	Code    fault.Code `json:"code,omitempty"`
+	// More are the errors after the first.
+	More []report `json:"more,omitempty"`
+}
+
+// err is the error that was reported.
+func (r report) err() error {
+	errs := []error{&fault.Error{Code: r.Code, What: trimCannot(r.Error), Hint: r.Hint}}
+	for _, m := range r.More {
+		errs = append(errs, m.err())
+	}
+	return fault.Join(errs...)
 }
 
 // start starts one cell in a keeper process of its own.
@@ -227,9 +239,21 @@ func (a *app) spawn(h handover) error {
 	w.Close()
 	_, _ = stdin.Write(in)
 	stdin.Close()
-	go func() { _ = cmd.Wait() }()
-	return a.follow(name, r)
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	err = a.follow(name, r)
+	if err != nil && !h.Boot { // at boot it stays, and tries again
+		// Who looks after a start that has failed finds nothing of it.
+		select {
+		case <-ended:
+		case <-time.After(lastWait):
+		}
+	}
+	return err
 }
+
+// lastWait bounds the wait for a keeper's end that has said all it has to say.
+const lastWait = 5 * time.Second
 
 // follow shows what a starting keeper says until it is running.
 func (a *app) follow(name string, r io.Reader) error {
@@ -246,7 +270,7 @@ func (a *app) follow(name string, r io.Reader) error {
 		case rep.Running:
 			return nil
 		case rep.Error != "":
-			return &fault.Error{Code: rep.Code, What: trimCannot(rep.Error), Hint: rep.Hint}
+			return rep.err()
 		}
 	}
 	return fault.New(fault.Host, "skep sweep releases what it held", "start %s: its keeper died", name)
@@ -353,7 +377,14 @@ func (r *reporter) say(rep report) {
 }
 
 func (r *reporter) error(err error) {
-	r.say(report{Error: err.Error(), Hint: fault.HintOf(err), Code: fault.CodeOf(err)})
+	rep := report{Error: err.Error(), Hint: fault.HintOf(err), Code: fault.CodeOf(err)}
+	if all := fault.ListOf(err); all != nil {
+		rep.Error = strings.Replace(rep.Error, all.Error(), all[0].Error(), 1)
+		for _, one := range all[1:] {
+			rep.More = append(rep.More, report{Error: one.Error(), Hint: fault.HintOf(one), Code: fault.CodeOf(one)})
+		}
+	}
+	r.say(rep)
 }
 
 func (r *reporter) close() {

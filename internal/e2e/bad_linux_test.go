@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -189,6 +190,58 @@ func (l *lab) try(err error) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+}
+
+// What of a cell file only the host can call wrong is said in one pass as well,
+// each with its line; nothing is taken for it.
+func TestAllMistakesOfAHost(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	l.try(err)
+	defer taken.Close()
+	l.write("d/keep.img", strings.Repeat("keep me ", 64<<10/8))
+	l.try(os.Link(l.path("d/keep.img"), l.path("d/same.img")))
+	l.cell("bad", strings.NewReplacer("$D", l.path("d"), "$PORT", taken.Addr().String()).Replace(`memory = "900G"
+kernel {
+  image  = "$D/none"
+  initrd = "$D/none either"
+}
+disk "a" { file = "$D/keep.img" }
+disk "b" { file = "$D/same.img" }
+disk "c" { iso = "$D/none.iso" }
+disk "d" {
+  file = "$D/new.img"
+  size = "1G"
+}
+nic "lan" { bridge = "nosuchbr" }
+nic "wan" { tap = "nosuchtap" }
+screen {
+  listen        = "$PORT"
+  password_file = "$D/none.pw"
+}`))
+	before := contents(t, l.path("d"))
+	want := []string{
+		"900G of memory", ":2:", "read the kernel", ":4:", "read the initrd", ":5:", "the same file as disk \"a\"", ":8:",
+		"disk \"c\"", ":9:", "use bridge nosuchbr", ":14:", "use tap nosuchtap", ":15:",
+		"address already in use", ":17:", "the screen's password", ":18:",
+	}
+	for _, verb := range []string{"run", "up"} {
+		r := l.must(2, verb, "bad")
+		for i := 0; i < len(want); i += 2 {
+			if !regexp.MustCompile(regexp.QuoteMeta(want[i]) + ".*" + want[i+1]).MatchString(r.err) {
+				t.Errorf("%s: no word of %s at %s", verb, want[i], want[i+1])
+			}
+		}
+		if n := strings.Count(r.err, "skep: error: cannot "); n != len(want)/2 {
+			t.Errorf("%s: %d mistakes, want %d\n%s", verb, n, len(want)/2, r)
+		}
+	}
+	if after := contents(t, l.path("d")); after != before {
+		t.Errorf("before:\n%safter:\n%s", before, after)
+	}
+	l.nothingLeft()
 }
 
 // A port that is in use belongs to somebody else, and stays theirs.

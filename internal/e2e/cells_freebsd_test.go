@@ -364,6 +364,10 @@ func TestCellKilled(t *testing.T) {
 			_ = syscall.Kill(s.KeeperPID, syscall.SIGKILL)
 			_ = syscall.Kill(s.PID, syscall.SIGKILL)
 		}},
+		{"a keeper that hears nothing", func(s cellState) {
+			_ = syscall.Kill(s.KeeperPID, syscall.SIGSTOP)
+			l.must(0, "kill", "victim")
+		}},
 		{"the jail", func(cellState) { _ = exec.Command("jail", "-r", "skep-victim").Run() }},
 	} {
 		l.cell("victim", "")
@@ -711,6 +715,41 @@ func TestCellFirmware(t *testing.T) {
 	}
 	l.must(0, "down", "fw")
 	l.must(2, "up", "odd")
+}
+
+// TestCellMistakes: what only the host can call wrong is said in one pass, each
+// with its line.
+func TestCellMistakes(t *testing.T) {
+	l := clean(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	l.cell("bad", strings.NewReplacer("$D", l.dir, "$PORT", taken.Addr().String()).Replace(`memory = "900G"
+boot = "$D/none.fd"
+disk "a" { file = "$D/none.img" }
+disk "b" { iso = "$D/none.iso" }
+nic "lan" { bridge = "nosuchbr" }
+nic "wan" { tap = "tap9" }
+share "s" { path = "$D/none" }
+screen {
+  listen        = "$PORT"
+  password_file = "$D/none.pw"
+}`))
+	want := []string{"900G of memory", ":2:", "read the firmware", ":3:", "disk \"a\"", ":4:", "disk \"b\"", ":5:", "use bridge nosuchbr", ":6:",
+		"use tap tap9", ":7:", "$D/none in the room", ":8:", "have the screen listen", ":10:", "the screen's password", ":11:"}
+	for _, verb := range []string{"run", "up"} {
+		r := l.must(2, verb, "bad")
+		for _, w := range want {
+			if !strings.Contains(r.err, strings.ReplaceAll(w, "$D", l.dir)) {
+				t.Errorf("%s: no word of %q", verb, w)
+			}
+		}
+		if n := strings.Count(r.err, "skep: error: cannot "); n != len(want)/2 {
+			t.Errorf("%s: %d mistakes, want %d\n%s", verb, n, len(want)/2, r)
+		}
+	}
 }
 
 // TestCellNameTaken: VM names are the whole host's.

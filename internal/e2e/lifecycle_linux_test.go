@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -234,6 +235,27 @@ func TestStopTimeout(t *testing.T) {
 	}
 	if r := l.show("deaf").Reason; !strings.Contains(r, "did not power off within 1s") {
 		t.Errorf("the reason: %s", r)
+	}
+	l.nothingLeft()
+}
+
+// A keeper that hears nothing does not keep its guest alive: kill ends both.
+func TestKillOfAStoppedKeeper(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("stuck", "")
+	l.must(0, "up", "stuck")
+	s := l.show("stuck")
+	if err := unix.Kill(s.KeeperPID, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	r := l.must(0, "kill", "stuck")
+	if want := "(pid " + strconv.Itoa(s.KeeperPID) + ") has not answered"; !strings.Contains(r.err, want) {
+		t.Errorf("no word of %q\n%s", want, r)
+	}
+	if !gone(s.KeeperPID) || !gone(s.PID) {
+		t.Error("one of them lives")
 	}
 	l.nothingLeft()
 }

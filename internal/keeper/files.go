@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -51,16 +52,21 @@ func bootable(f io.ReaderAt) bool {
 	return string(head[0x202:]) == "HdrS" || string(head[:4]) == "\x7fELF"
 }
 
+// cause is an error without the path that it begins with.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
 // openPlain opens a regular file for reading and nothing else: not a FIFO that
 // never answers, not a device.
 func openPlain(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return nil, err
+		return nil, cause(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -71,6 +77,31 @@ func openPlain(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// maxPassword bounds the file that a screen's password is read from. VNC's own
+// authentication looks at eight bytes.
+const maxPassword = 4096
+
+// readPassword is the first line of a screen's password file; "" where none is
+// named.
+func readPassword(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	f, err := openPlain(path)
+	if err != nil {
+		return "", fault.Wrap(fault.Input, err, checkPath, "read the screen's password from %s", path)
+	}
+	defer f.Close()
+	b := make([]byte, maxPassword)
+	n, _ := f.Read(b)
+	line, _, _ := bytes.Cut(b[:n], []byte("\n"))
+	password := string(bytes.TrimRight(line, "\r"))
+	if password == "" {
+		return "", fault.New(fault.Input, "write the password into its first line", "use the screen's password in %s: the file is empty", path)
+	}
+	return password, nil
 }
 
 // BootSum is the SHA-256 of what a cell boots, in hex, by which a host

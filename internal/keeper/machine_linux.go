@@ -160,15 +160,9 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		}
 	}()
 	for _, c := range room.Copies {
-		what := strings.TrimPrefix(c.Room, "/") // kernel, initrd
-		f, err := openPlain(c.From)
+		f, err := openCopy(c)
 		if err != nil {
-			return spec, fault.Wrap(fault.Input, err, checkPath, "read the %s %s", what, c.From)
-		}
-		if what == "kernel" && !bootable(f) {
-			f.Close()
-			return spec, fault.New(fault.Input, "QEMU boots a bzImage, such as Debian's /boot/vmlinuz, or an ELF image with a PVH note",
-				"boot %s: it is no kernel", c.From)
+			return spec, err
 		}
 		info, err := f.Stat()
 		if err != nil {
@@ -208,6 +202,24 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	}
 	spec.Policy = seccomp.QEMU(needs...)
 	return spec, nil
+}
+
+// whatOf says what a copy in the room is: kernel or initrd.
+func whatOf(c plan.Copy) string { return strings.TrimPrefix(c.Room, "/") }
+
+// openCopy opens what is copied into the room.
+func openCopy(c plan.Copy) (*os.File, error) {
+	what := whatOf(c)
+	f, err := openPlain(c.From)
+	if err != nil {
+		return nil, fault.Wrap(fault.Input, err, checkPath, "read the %s %s", what, c.From)
+	}
+	if what == "kernel" && !bootable(f) {
+		f.Close()
+		return nil, fault.New(fault.Input, "QEMU boots a bzImage, such as Debian's /boot/vmlinuz, or an ELF image with a PVH note",
+			"boot %s: it is no kernel", c.From)
+	}
+	return f, nil
 }
 
 // mappings are the plan's words for how a uid is come by, as the launcher's.

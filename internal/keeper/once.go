@@ -102,9 +102,10 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		k.Notify(note)
 	}
 	k.state.Accel = string(p.Accel)
-	for _, r := range controlFirst(p.Resources[len(held):]) {
+	rest := controlFirst(p.Resources[len(held):])
+	for i, r := range rest {
 		if err := k.takeOne(ctx, r, &held); err != nil {
-			return out, err
+			return out, k.mistakes(err, r.For, k.taker, rest[i+1:])
 		}
 		if o, ok := k.pendingStop(); ok {
 			k.stop = &o
@@ -156,7 +157,9 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, er
 		facts.Slots.Taken = inUse
 		for try := 0; ; try++ {
 			var err error
-			if p, err = plan.Make(k.Cell, facts); err != nil {
+			if p, err = plan.Make(k.Cell, facts); p != nil && err != nil {
+				return k.mistakes(err, "memory", newTaker(k, p), p.Resources)
+			} else if err != nil {
 				return err
 			}
 			if try == maxSlotTries || !slotBusy(p) {

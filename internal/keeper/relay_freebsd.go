@@ -21,10 +21,6 @@ import (
 	"skep/internal/screen"
 )
 
-// maxPassword bounds the file that a screen's password is read from. VNC's own
-// authentication looks at eight bytes.
-const maxPassword = 4096
-
 // listener is a UNIX socket of the plan; closing it twice is no error.
 type listener struct{ *net.UnixListener }
 
@@ -183,17 +179,9 @@ func (t *bsdTaker) password() (string, error) {
 	if s == nil || s.PasswordFile == "" {
 		return "", nil
 	}
-	f, err := openPlain(s.PasswordFile)
+	password, err := readPassword(s.PasswordFile)
 	if err != nil {
-		return "", fault.Wrap(fault.Input, err, "", "read the screen's password from %s", s.PasswordFile)
-	}
-	defer f.Close()
-	b := make([]byte, maxPassword)
-	n, _ := f.Read(b)
-	line, _, _ := bytes.Cut(b[:n], []byte("\n"))
-	password := string(bytes.TrimRight(line, "\r"))
-	if password == "" {
-		return "", fault.New(fault.Input, "write the password into its first line", "use the screen's password in %s: the file is empty", s.PasswordFile)
+		return "", plan.Located(t.keeper.Cell, "screen.password_file", err)
 	}
 	return password, nil
 }

@@ -213,6 +213,22 @@ func releaseOurs(s *plan.Tree) error {
 	return nil
 }
 
+// checkMount refuses what the cell file names as a directory, for a share or for
+// the loader, and what is none. The files that it names are disks.
+func checkMount(asked string, m *plan.Mount) error {
+	if !strings.HasPrefix(asked, "share.") && !strings.HasPrefix(asked, "loader.") {
+		return nil
+	}
+	info, err := os.Stat(m.From)
+	if err != nil {
+		return fault.Wrap(fault.Input, cause(err), checkPath, "show %s in the room", m.From)
+	}
+	if !info.IsDir() {
+		return fault.New(fault.Input, checkPath, "show %s in the room: it is no directory", m.From)
+	}
+	return nil
+}
+
 // takeMount shows one file or directory of the host's in the room, or makes a
 // small tmpfs there.
 func takeMount(m *plan.Mount) error {

@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -14,10 +13,6 @@ import (
 	"skep/internal/fault"
 	"skep/internal/plan"
 )
-
-// maxPassword bounds the file that a screen's password is read from. VNC's own
-// authentication looks at eight bytes.
-const maxPassword = 4096
 
 func hasScreen(p *plan.Plan) bool { return len(plan.Specs[*plan.Screen](p)) > 0 }
 
@@ -36,16 +31,8 @@ func (t *linuxTaker) takeScreen(s *plan.Screen) error {
 		if err != nil {
 			return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 		}
-	} else if l, err = net.Listen("tcp", s.Listen); err != nil {
-		var oe *net.OpError
-		if errors.As(err, &oe) {
-			err = oe.Err
-		}
-		hint := "choose another port, or leave listen out for a UNIX socket"
-		if errors.Is(err, unix.EADDRNOTAVAIL) {
-			hint = "ip address shows the addresses that this host has"
-		}
-		return fault.Wrap(fault.Input, err, hint, "show the screen on %s", s.Listen)
+	} else if l, err = listenScreen(s); err != nil {
+		return err
 	}
 	srv := &screenServer{listener: l}
 	t.screens = append(t.screens, srv)
@@ -61,6 +48,23 @@ func (t *linuxTaker) takeScreen(s *plan.Screen) error {
 		}
 	}
 	return nil
+}
+
+// listenScreen listens on the address of a screen.
+func listenScreen(s *plan.Screen) (net.Listener, error) {
+	l, err := net.Listen("tcp", s.Listen)
+	if err == nil {
+		return l, nil
+	}
+	var oe *net.OpError
+	if errors.As(err, &oe) {
+		err = oe.Err
+	}
+	hint := "choose another port, or leave listen out for a UNIX socket"
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		hint = "ip address shows the addresses that this host has"
+	}
+	return nil, fault.Wrap(fault.Input, err, hint, "show the screen on %s", s.Listen)
 }
 
 func (s *screenServer) accept(m *qemuMachine) {
@@ -107,17 +111,9 @@ func (t *linuxTaker) screenPassword(ctx context.Context, m *qemuMachine) error {
 		if s.PasswordFile == "" {
 			continue
 		}
-		f, err := openPlain(s.PasswordFile)
+		password, err := readPassword(s.PasswordFile)
 		if err != nil {
-			return fault.Wrap(fault.Input, err, checkPath, "read the screen's password from %s", s.PasswordFile)
-		}
-		b := make([]byte, maxPassword)
-		n, _ := f.Read(b)
-		f.Close()
-		line, _, _ := bytes.Cut(b[:n], []byte("\n"))
-		password := string(bytes.TrimRight(line, "\r"))
-		if password == "" {
-			return fault.New(fault.Input, "write the password into its first line", "use the screen's password in %s: the file is empty", s.PasswordFile)
+			return plan.Located(t.keeper.Cell, "screen.password_file", err)
 		}
 		if err := m.qmp.SetVNCPassword(ctx, password); err != nil {
 			return err

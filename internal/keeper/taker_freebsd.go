@@ -71,7 +71,9 @@ func (t *bsdTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err
 	case *plan.Tree:
 		err = t.takeTree(s)
 	case *plan.Mount:
-		err = takeMount(s)
+		if err = checkMount(r.For, s); err == nil {
+			err = takeMount(s)
+		}
 	case *plan.Ruleset:
 		err = takeRuleset(s)
 	case *plan.DevMount:

@@ -84,8 +84,10 @@ func (t *linuxTaker) take(ctx context.Context, r plan.Resource) (h store.Held, e
 		err = t.takeLog(s)
 	case *plan.Socket:
 		err = t.takeSocket(s)
-	case *plan.Room, *plan.Jail:
-		// Both are made with the hypervisor's process, in one program.
+	case *plan.Room:
+		// It and the jail are made with the hypervisor's process, in one program.
+		err = fault.Join(t.lookAtCopies(s)...)
+	case *plan.Jail:
 	case *plan.Hypervisor:
 		h, err = t.takeHypervisor(ctx, r.ID, s)
 	case *plan.Screen:
@@ -193,8 +195,16 @@ func bridgeFault(b *plan.Bridge, err error) error {
 }
 
 func (t *linuxTaker) takeTap(s *plan.Tap) error {
-	var tap *network.Tap
-	var err error
+	tap, err := openTap(s)
+	if err != nil {
+		return err
+	}
+	t.hold("tap:"+s.Label, tap.File)
+	return nil
+}
+
+// openTap opens a tap of the admin's, or makes one for the cell.
+func openTap(s *plan.Tap) (tap *network.Tap, err error) {
 	if s.Admin {
 		tap, err = network.OpenAdminTap(s.Name)
 	} else {
@@ -202,12 +212,11 @@ func (t *linuxTaker) takeTap(s *plan.Tap) error {
 	}
 	switch {
 	case err == nil:
-		t.hold("tap:"+s.Label, tap.File)
-		return nil
+		return tap, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return fault.Wrap(fault.Host, err, "modprobe tun", "give network card %q a tap", s.Label)
+		return nil, fault.Wrap(fault.Host, err, "modprobe tun", "give network card %q a tap", s.Label)
 	case errors.Is(err, fs.ErrPermission):
-		return fault.Wrap(fault.Host, err, "run as root, or name a tap of yours: nic { tap = \"…\" }, made with ip tuntap add mode tap user $USER", "give network card %q a tap", s.Label)
+		return nil, fault.Wrap(fault.Host, err, "run as root, or name a tap of yours: nic { tap = \"…\" }, made with ip tuntap add mode tap user $USER", "give network card %q a tap", s.Label)
 	case s.Admin:
 		hint := "ip tuntap add dev " + s.Name + " mode tap"
 		switch {
@@ -216,9 +225,9 @@ func (t *linuxTaker) takeTap(s *plan.Tap) error {
 		case errors.Is(err, unix.EBUSY):
 			hint = "stop the cell or program that has it"
 		}
-		return fault.Wrap(fault.Input, err, hint, "use tap %s for network card %q", s.Name, s.Label)
+		return nil, fault.Wrap(fault.Input, err, hint, "use tap %s for network card %q", s.Name, s.Label)
 	}
-	return fault.Wrap(fault.Host, err, "", "give network card %q a tap", s.Label)
+	return nil, fault.Wrap(fault.Host, err, "", "give network card %q a tap", s.Label)
 }
 
 // takeVars copies the firmware's template once and opens the cell's own copy.
@@ -228,25 +237,28 @@ func (t *linuxTaker) takeVars(v *plan.Vars) error {
 	return err
 }
 
-// takeFirmware opens what the guest executes first.
 func (t *linuxTaker) takeFirmware(s *plan.Firmware) error {
+	f, err := openFirmware(s)
+	t.hold("flash-code", f)
+	return err
+}
+
+// openFirmware opens what the guest executes first.
+func openFirmware(s *plan.Firmware) (*os.File, error) {
 	if s.From == plan.BuiltinHello {
-		f, err := memfile("hello", hello.ROM())
-		t.hold("flash-code", f)
-		return err
+		return memfile("hello", hello.ROM())
 	}
 	f, err := openPlain(s.From)
 	if err != nil {
-		return fault.Wrap(fault.Input, err, checkPath, "read the firmware %s", s.From)
+		return nil, fault.Wrap(fault.Input, err, checkPath, "read the firmware %s", s.From)
 	}
 	info, err := f.Stat()
 	const page = 4096
 	if err == nil && (info.Size() == 0 || info.Size()%page != 0) {
 		f.Close()
-		return fault.New(fault.Input, "a firmware image is a whole number of 4096-byte pages", "use the firmware %s: it has %d bytes", s.From, info.Size())
+		return nil, fault.New(fault.Input, "a firmware image is a whole number of 4096-byte pages", "use the firmware %s: it has %d bytes", s.From, info.Size())
 	}
-	t.hold("flash-code", f)
-	return err
+	return f, err
 }
 
 // memfile is bytes as a sealed file without a name: memfd_create(2).

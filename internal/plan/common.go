@@ -136,12 +136,21 @@ func DiskOf(d cell.Disk) *Disk {
 	return s
 }
 
-// preflight refuses what no host of this size can give.
+// both puts an error, if there is one, before others.
+func both(first error, others []error) []error {
+	if first == nil {
+		return others
+	}
+	return append([]error{first}, others...)
+}
+
+// preflight refuses what no host of this size can give. It keeps no plan from
+// being made.
 func (b *builder) preflight() error {
 	c, h := b.cell, b.host
 	if h.Memory > 0 && int64(c.Memory) > h.Memory {
-		return fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has %s in all",
-			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB)))
+		return Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has %s in all",
+			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB))))
 	}
 	return nil
 }

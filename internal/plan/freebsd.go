@@ -63,7 +63,11 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	if c.Jail.Root != "" {
 		b.root = c.Jail.Root
 	}
-	for _, check := range []func() error{b.preflight, b.only, b.addresses, b.paths, b.place} {
+	small := b.preflight()
+	if wrong := slices.Concat(b.only(), b.addresses()); len(wrong) > 0 {
+		return nil, fault.Join(both(small, wrong)...)
+	}
+	for _, check := range []func() error{b.paths, b.place} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -87,7 +91,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	// before there is one.
 	b.screens()
 	b.hypervisor()
-	return b.plan, nil
+	return b.plan, small
 }
 
 // withRulesets keeps clear of slots whose rule set number somebody else uses.

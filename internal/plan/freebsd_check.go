@@ -11,35 +11,39 @@ import (
 )
 
 // only refuses what no FreeBSD host can do.
-func (b *bsd) only() error {
+func (b *bsd) only() (wrong []error) {
 	c := b.cell
-	refuse := func(hint, format string, args ...any) error {
-		return fault.New(fault.Input, hint, format+" on a FreeBSD host", args...)
+	say := func(path string, err error) { wrong = append(wrong, Located(c, path, err)) }
+	refuse := func(path, hint, format string, args ...any) {
+		say(path, fault.New(fault.Input, hint, format+" on a FreeBSD host", args...))
 	}
-	switch {
-	case c.Kernel != nil:
-		return refuse(`bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`, "boot a kernel directly")
-	case c.Accel == cell.AccelTCG, c.Accel == cell.AccelKVM:
-		return refuse("leave accel out: bhyve runs guests on the processor itself", "use accel = %q", string(c.Accel))
-	case b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs:
-		return fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
-			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs)
-	case b.loadsReadOnly() && c.Disks[0].File == "" && c.Disks[0].ISO == "":
-		return refuse(`boot = "uefi" (-E of vmrun) boots it, or an image (file = …): bhyveload(8) opens for writing what it reads, and gets a copy of a file`,
+	if c.Kernel != nil {
+		refuse("kernel", `bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`, "boot a kernel directly")
+	}
+	if c.Accel == cell.AccelTCG || c.Accel == cell.AccelKVM {
+		refuse("accel", "leave accel out: bhyve runs guests on the processor itself", "use accel = %q", string(c.Accel))
+	}
+	if b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs {
+		say("cpus", fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
+			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs))
+	}
+	if b.loadsReadOnly() && c.Disks[0].File == "" && c.Disks[0].ISO == "" {
+		refuse("disk."+c.Disks[0].Label, `boot = "uefi" (-E of vmrun) boots it, or an image (file = …): bhyveload(8) opens for writing what it reads, and gets a copy of a file`,
 			"load a guest from disk %q, which is read-only,", c.Disks[0].Label)
-	case len(c.NICs) > maxTaps:
-		return refuse("", "give a guest more than %d network cards", maxTaps)
+	}
+	if len(c.NICs) > maxTaps {
+		refuse("", "", "give a guest more than %d network cards", maxTaps)
 	}
 	for _, d := range c.Disks {
 		switch {
 		case d.Format == cell.FormatQcow2:
-			return refuse("qemu-img convert -O raw makes one that bhyve reads", "use disk %q: bhyve reads no qcow2", d.Label)
+			refuse("disk."+d.Label+".format", "qemu-img convert -O raw makes one that bhyve reads", "use disk %q: bhyve reads no qcow2", d.Label)
 		case d.Device != "" && !d.ReadOnly:
-			return refuse("a ZFS volume (zvol = …) or an image (file = …) can be written to; or read_only = true",
+			refuse("disk."+d.Label, "a ZFS volume (zvol = …) or an image (file = …) can be written to; or read_only = true",
 				"write to the disk %s: a jail of securelevel 3 may not, whoever asks; disk %q", d.Device, d.Label)
 		}
 	}
-	return nil
+	return wrong
 }
 
 // loadsReadOnly says whether bhyveload is to boot a disk that may not be written to, such as an installer's
@@ -51,23 +55,28 @@ func (b *bsd) loadsReadOnly() bool {
 
 // addresses refuses a jail's address that the host has not got: the jail would
 // be made, and nothing in it could be reached.
-func (b *bsd) addresses() error {
-	for _, a := range slices.Concat(b.cell.Jail.IP4, b.cell.Jail.IP6) {
+func (b *bsd) addresses() (wrong []error) {
+	for i, a := range slices.Concat(b.cell.Jail.IP4, b.cell.Jail.IP6) {
+		path := "jail.ip4"
+		if i >= len(b.cell.Jail.IP4) {
+			path = "jail.ip6"
+		}
 		ip, _, _ := strings.Cut(a, "/")
 		want, err := netip.ParseAddr(ip)
 		if err != nil {
-			return fault.Wrap(fault.Input, err, "", "give the jail the address %s", a)
+			wrong = append(wrong, Located(b.cell, path, fault.Wrap(fault.Input, err, "", "give the jail the address %s", a)))
+			continue
 		}
 		has := slices.ContainsFunc(b.facts.Addresses, func(s string) bool {
 			have, err := netip.ParseAddr(s)
 			return err == nil && have.WithZone("") == want
 		})
 		if !has {
-			return fault.New(fault.Input, "ifconfig shows the addresses there are; ifconfig IF alias "+a+" adds it",
-				"give the jail the address %s: this host does not have it", ip)
+			wrong = append(wrong, Located(b.cell, path, fault.New(fault.Input, "ifconfig shows the addresses there are; ifconfig IF alias "+a+" adds it",
+				"give the jail the address %s: this host does not have it", ip)))
 		}
 	}
-	return nil
+	return wrong
 }
 
 // paths refuses a room whose mounts have longer paths than tools take.

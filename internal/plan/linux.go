@@ -25,11 +25,9 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.preflight(); err != nil {
-		return nil, err
-	}
-	if err := linuxOnly(c); err != nil {
-		return nil, err
+	small := b.preflight()
+	if wrong := linuxOnly(c); len(wrong) > 0 {
+		return nil, fault.Join(both(small, wrong)...)
 	}
 	if h.Linux == nil || h.Linux.QEMU == nil {
 		return nil, fault.New(fault.Host, "apt install qemu-system-x86", "start %s: QEMU is not installed", c.Name)
@@ -62,27 +60,30 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.jail(who, cgroups, decisions)
 	b.hypervisor(choice.CPU)
 	b.screen()
-	return b.plan, nil
+	return b.plan, small
 }
 
 // linuxOnly refuses what only a FreeBSD host can do.
-func linuxOnly(c *cell.Cell) error {
-	refuse := func(what, hint string) error {
-		return fault.New(fault.Input, hint, "%s on a Linux host", what)
+func linuxOnly(c *cell.Cell) (wrong []error) {
+	refuse := func(path, what, hint string) {
+		wrong = append(wrong, Located(c, path, fault.New(fault.Input, hint, "%s on a Linux host", what)))
 	}
-	switch {
-	case c.Boot.Kind == cell.BootLoader:
-		return refuse("boot with a loader", "bhyveload(8) is FreeBSD's; use a kernel block or boot = \"uefi\"")
-	case c.Jail.Root != "":
-		return refuse("use jail.root", "the room is always made new on Linux")
-	case len(c.Shares) > 0:
-		return refuse("share a directory with the guest", "a directory is not a descriptor: use a disk")
-	case len(c.Passthru) > 0:
-		return refuse("pass a PCI device through", "passthru works on FreeBSD hosts")
-	case c.Console.Device != "":
-		return refuse("use a null modem for the console", "leave console.device out: the console is a socket here")
+	if c.Boot.Kind == cell.BootLoader {
+		refuse("boot", "boot with a loader", "bhyveload(8) is FreeBSD's; use a kernel block or boot = \"uefi\"")
 	}
-	return nil
+	if c.Jail.Root != "" {
+		refuse("jail.root", "use jail.root", "the room is always made new on Linux")
+	}
+	if len(c.Shares) > 0 {
+		refuse("share."+c.Shares[0].Label, "share a directory with the guest", "a directory is not a descriptor: use a disk")
+	}
+	if len(c.Passthru) > 0 {
+		refuse("passthru", "pass a PCI device through", "passthru works on FreeBSD hosts")
+	}
+	if c.Console.Device != "" {
+		refuse("console.device", "use a null modem for the console", "leave console.device out: the console is a socket here")
+	}
+	return wrong
 }
 
 // layerNotes tells what is not as the table has it.

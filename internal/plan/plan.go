@@ -136,6 +136,8 @@ func Specs[T Spec](p *Plan) []T {
 // Make plans a cell on a host. The error is a fault.Error: what the host lacks
 // (fault.Host), what the cell file asks of this host that no host of its kind
 // has (fault.Input), or a layer of the jail that cannot be had (fault.Jail).
+//
+// A plan that comes together with an error would do on a larger host.
 func Make(c *cell.Cell, h host.Facts) (*Plan, error) {
 	switch h.OS {
 	case "linux":

@@ -76,6 +76,16 @@ func (s *Store) Held(name string) bool {
 	return pid == 0 || !dying(pid)
 }
 
+// Holder is the process that holds a cell's lock, 0 where none does or it has not
+// yet said who it is.
+func (s *Store) Holder(name string) int {
+	pid := holderPID(filepath.Join(s.dirs.Run, "locks", name))
+	if !s.Held(name) {
+		return 0
+	}
+	return pid
+}
+
 // lockSlots takes the lock under which slots are given out, waiting for it:
 // its holders are brief.
 func (s *Store) lockSlots() (*Lock, error) {

@@ -1,0 +1,48 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// At is an error together with the place in a cell file that it is about, as
+// file:line:column.
+type At struct {
+	Err   error
+	Place string
+}
+
+func (a *At) Error() string { return a.Err.Error() + " (" + a.Place + ")" }
+
+func (a *At) Unwrap() error { return a.Err }
+
+// List is several errors that were found in one pass, the first of them first:
+// its exit status is the list's.
+type List []error
+
+// Join is nil for no errors, the error itself for one, and else a List.
+func Join(errs ...error) error {
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return List(errs)
+}
+
+// Error is the first and the number of the others, for where there is one line.
+func (l List) Error() string {
+	return fmt.Sprintf("%s (and %d more)", l[0], len(l)-1)
+}
+
+func (l List) Unwrap() []error { return l }
+
+// ListOf are the errors of the List that an error is or wraps, or nil.
+func ListOf(err error) List {
+	var l List
+	if errors.As(err, &l) {
+		return l
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package keeper
+
+import (
+	"cmp"
+	"os"
+
+	"skep/internal/plan"
+)
+
+// look implements looker.
+func (t *linuxTaker) look(r plan.Resource, disks map[string]*os.File) []error {
+	var err error
+	switch s := r.Spec.(type) {
+	case *plan.Bridge:
+		if !s.Create {
+			_, err = takeBridge(s)
+		}
+	case *plan.Tap:
+		if s.Admin {
+			tap, terr := openTap(s)
+			if err = terr; err == nil {
+				tap.File.Close()
+			}
+		}
+	case *plan.Disk:
+		err = lookAtDisk(s, t.files, disks)
+	case *plan.Firmware:
+		var f *os.File
+		if f, err = openFirmware(s); err == nil {
+			f.Close()
+		}
+	case *plan.Room:
+		return t.lookAtCopies(s)
+	case *plan.Screen:
+		var errs []error
+		if s.Path == "" {
+			l, err := listenScreen(s)
+			if err != nil {
+				errs = append(errs, err)
+			} else {
+				l.Close()
+			}
+		}
+		if _, err := readPassword(s.PasswordFile); err != nil {
+			errs = append(errs, plan.Located(t.keeper.Cell, "screen.password_file", err))
+		}
+		return errs
+	}
+	if err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+// lookAtCopies looks at the kernel and its initrd.
+func (t *linuxTaker) lookAtCopies(room *plan.Room) (errs []error) {
+	for _, c := range room.Copies {
+		f, err := openCopy(c)
+		if err != nil {
+			path := map[string]string{"kernel": "kernel.image"}[whatOf(c)]
+			errs = append(errs, plan.Located(t.keeper.Cell, cmp.Or(path, "kernel.initrd"), err))
+			continue
+		}
+		f.Close()
+	}
+	return errs
+}
+
+var _ looker = (*linuxTaker)(nil)

@@ -1,0 +1,24 @@
+package plan
+
+import (
+	"errors"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// Located adds to an error the place in the cell file that it is about, if a
+// line of the file asked for what is at path, a key of cell.Sources. An error
+// that has a place keeps it.
+func Located(c *cell.Cell, path string, err error) error {
+	if at := new(fault.At); path == "" || errors.As(err, &at) {
+		return err
+	}
+	// Of a block, the line that names what it is about.
+	for _, within := range []string{".file", ".zvol", ".iso", ".device", ".listen", ""} {
+		if pos, ok := c.Where(path + within); ok {
+			return &fault.At{Err: err, Place: pos.String()}
+		}
+	}
+	return err
+}
