@@ -364,6 +364,10 @@ func TestCellKilled(t *testing.T) {
 			_ = syscall.Kill(s.KeeperPID, syscall.SIGKILL)
 			_ = syscall.Kill(s.PID, syscall.SIGKILL)
 		}},
+		{"the keeper, and the journal is empty", func(s cellState) {
+			_ = os.Truncate(l.path("run/cells/victim/journal"), 0)
+			_ = syscall.Kill(s.KeeperPID, syscall.SIGKILL)
+		}},
 		{"a keeper that hears nothing", func(s cellState) {
 			_ = syscall.Kill(s.KeeperPID, syscall.SIGSTOP)
 			l.must(0, "kill", "victim")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -29,6 +30,37 @@ func TestKilledHypervisorIsACrash(t *testing.T) {
 		t.Errorf("the reason: %s", r)
 	}
 	l.nothingLeft()
+}
+
+// A journal that is empty does not hide a guest that lives: it is taken up, or
+// swept, with all that its plan names.
+func TestJournalLost(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("lost", `screen {}`)
+	for _, end := range [][]string{{"ps", "down"}, {"sweep"}} {
+		l.must(0, "up", "lost")
+		if err := os.Truncate(l.path("run/cells/lost/journal"), 0); err != nil {
+			t.Fatal(err)
+		}
+		c := l.show("lost")
+		_ = unix.Kill(c.KeeperPID, unix.SIGKILL)
+		for _, verb := range end {
+			if verb == "ps" {
+				l.must(0, verb)
+				if s := l.show("lost"); s.State != "running" || s.PID != c.PID || s.KeeperPID == c.KeeperPID {
+					t.Errorf("it was not taken up: %+v", s)
+				}
+				continue
+			}
+			l.must(0, verb, "lost")
+		}
+		if !gone(c.PID) {
+			t.Errorf("%v: its hypervisor lives", end)
+		}
+		l.nothingLeft()
+	}
 }
 
 // restart = "on-crash" starts a guest that died again, up to its limit; then it

@@ -40,7 +40,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if err != nil || st.Plan == nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its state cannot be read; it was ended", name)
 	}
-	open, _, torn, err := k.Store.ReadJournal(name)
+	open, _, torn, err := outstanding(k.Store, name)
 	if err != nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its journal cannot be read; it was ended", name)
 	}

@@ -39,7 +39,7 @@ func sweepLocked(ctx context.Context, s *store.Store, name string) error {
 
 func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	out := Swept{Name: name}
-	open, boot, torn, err := s.ReadJournal(name)
+	open, boot, torn, err := outstanding(s, name)
 	out.Torn = torn
 	if err != nil {
 		// A damaged line in the middle: what was read before it is still true.
