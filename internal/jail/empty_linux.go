@@ -3,6 +3,7 @@ package jail
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -31,13 +32,22 @@ func (p *Process) Empty(ctx context.Context) error {
 // visit empties the room from a thread of root's keeper. It needs no user namespace of the
 // hypervisor's to change its mounts, and so no child: a fork of the keeper is half of what emptying
 // costs, and more on a busy host. The steps are those of emptying. It is false where the thread may
-// not go in, as without CAP_SYS_CHROOT; nothing was changed then.
+// not go in, as without CAP_SYS_CHROOT; nothing was changed then. It is out again when this returns:
+// whoever looks at the cell then is to find nobody with it.
 func visit(pidfd int) (visited bool, err error) {
 	onOwnThread(func() {
+		home, herr := os.Open("/proc/thread-self/ns/mnt")
+		if herr != nil {
+			return
+		}
+		defer home.Close()
 		if unix.Unshare(unix.CLONE_FS) != nil || unix.Setns(pidfd, unix.CLONE_NEWNS) != nil {
 			return
 		}
 		visited, err = true, emptyRoot()
+		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNS); err == nil && back != nil {
+			err = fmt.Errorf("setns: %w", back)
+		}
 	})
 	if err != nil {
 		err = fmt.Errorf("cannot empty the room: %w", err)
