@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -194,92 +195,122 @@ const (
 func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) error {
 	st := store.View(dirs)
 	defer a.slow("waiting for %s to end", name)()
+	killed := 0 // keepers
 	for try := 0; ; try++ {
 		if !st.Held(name) {
 			held, err := a.endUnheld(ctx, dirs, name)
-			if held && err == nil && try < 200 {
-				time.Sleep(25 * time.Millisecond) // another took it up meanwhile
+			if held && err == nil && try < lastTry {
+				time.Sleep(betweenTries) // another took it up meanwhile
 				continue
 			}
 			return err
 		}
 		before, _, _ := st.ReadState(name)
-		cl, err := keeper.Dial(st.RunDir(name))
-		if err != nil {
-			// It is starting, or its last moment; both pass.
-			if try > 200 {
-				return fault.Wrap(fault.Host, err, deafHint(before.KeeperPID, name), "reach the keeper of %s", name)
-			}
-			time.Sleep(25 * time.Millisecond)
-			continue
-		}
-		defer cl.Close()
-		wait := answerWait
-		if do == "kill" {
-			wait = killWait
-		}
-		answer, cancel := context.WithTimeout(ctx, wait)
-		_, err = cl.Ask(answer, do, who)
-		cancel()
-		if err != nil {
-			if !st.Held(name) && try < 200 {
-				continue // it died in the middle: what it held is to be released
-			}
-			deaf := answer.Err() == context.DeadlineExceeded && ctx.Err() == nil
-			if deaf && do == "kill" {
-				if err := a.killKeeper(st, name); err != nil {
-					return err
+		err := a.tell(ctx, st, name, do, who)
+		var deaf *deafError
+		switch {
+		case err == nil:
+			// Its process is the last that is left of the cell.
+			for range 200 {
+				if store.Gone(before.KeeperPID) {
+					break
 				}
-				continue // what is left of the cell is swept
+				time.Sleep(5 * time.Millisecond)
 			}
-			if deaf {
-				return fault.New(fault.Host, "skep kill "+name+" ends both", "%s %s: its keeper does not answer", do, name)
-			}
-			return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
+			return nil
+		case errors.As(err, &deaf):
+		case errors.Is(err, errAgain) && try < lastTry:
+			// It is starting, or its last moment, or it died in the middle; all of them pass.
+			time.Sleep(betweenTries)
+			continue
+		case errors.Is(err, errAgain):
+			deaf = &deafError{before.KeeperPID} // it listens nowhere
+		default:
+			return err
 		}
-		if _, err := cl.Ended(ctx); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if try < 200 {
-				continue // the keeper died in the middle
-			}
-			return fault.Wrap(fault.Host, err, "skep sweep", "%s %s", do, name)
+		if do != "kill" {
+			return fault.New(fault.Host, "skep kill "+name+" ends both", "%s %s: its keeper does not answer", do, name)
 		}
-		// Its process is the last that is left of the cell.
-		for range 200 {
-			if store.Gone(before.KeeperPID) {
-				break
-			}
-			time.Sleep(5 * time.Millisecond)
+		if killed++; killed > maxKilled {
+			return fault.New(fault.Host, "", "kill %s: one keeper after the other does not answer", name)
 		}
-		return nil
+		if err := a.killKeeper(st, name, deaf.pid); err != nil {
+			return err
+		}
+		try = 0 // what is left of the cell is swept
 	}
 }
 
-// killKeeper ends a keeper that hears nothing: a stopped one, say. It is whoever
-// holds the cell's lock; its death is what sweeping is for.
-func (a *app) killKeeper(st *store.Store, name string) error {
-	pid := st.Holder(name)
-	if pid <= 1 {
-		return nil // gone meanwhile
+// Bounds of end: how often it looks again, how long it waits before it does, and
+// how many keepers it kills.
+const (
+	lastTry      = 200
+	betweenTries = 25 * time.Millisecond
+	maxKilled    = 3
+)
+
+// errAgain: the keeper cannot be reached, or went away in the middle.
+var errAgain = errors.New("its keeper is not there")
+
+// A deafError is a keeper that takes a connection and does not answer.
+type deafError struct{ pid int } // 0 where it is not known
+
+func (e *deafError) Error() string { return "its keeper does not answer" }
+
+// tell gives one order and waits for the cell's end.
+func (a *app) tell(ctx context.Context, st *store.Store, name, do, who string) error {
+	cl, err := keeper.Dial(st.RunDir(name))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errAgain, err)
 	}
-	a.note("the keeper of %s (pid %d) has not answered for %s: it is killed too", name, pid, killWait)
+	defer cl.Close()
+	wait := answerWait
+	if do == "kill" {
+		wait = killWait
+	}
+	answer, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	_, err = cl.Ask(answer, do, who)
+	switch {
+	case err == nil:
+	case answer.Err() == context.DeadlineExceeded && ctx.Err() == nil:
+		return &deafError{cl.PID}
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), !st.Held(name):
+		return fmt.Errorf("%w: %w", errAgain, err)
+	default:
+		return fault.Wrap(fault.Host, err, "", "%s %s", do, name)
+	}
+	if _, err := cl.Ended(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: %w", errAgain, err)
+	}
+	return nil
+}
+
+// killKeeper ends a keeper that hears nothing: a stopped one, say. That is who
+// holds the cell's lock, and nobody else than who did not answer, if that is
+// known: by now a sweep may hold it, or the keeper's successor.
+func (a *app) killKeeper(st *store.Store, name string, deaf int) error {
+	pid, held := st.Holder(name)
+	switch {
+	case !held || deaf != 0 && pid > 0 && pid != deaf:
+		return nil
+	case pid <= 1 || pid == os.Getpid():
+		return fault.New(fault.Host, "fuser "+st.LockPath(name)+" shows who it is", "end the keeper of %s: who it is cannot be told", name)
+	}
+	a.note("the keeper of %s (pid %d) does not answer: it is killed too", name, pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fault.Wrap(fault.Host, err, "", "end the keeper of %s (pid %d)", name, pid)
 	}
-	for range 200 {
-		if st.Holder(name) != pid {
+	for range lastTry {
+		if now, held := st.Holder(name); !held || now != pid {
 			return nil
 		}
-		time.Sleep(25 * time.Millisecond)
+		time.Sleep(betweenTries)
 	}
-	return fault.New(fault.Host, deafHint(pid, name), "end the keeper of %s: it does not go", name)
-}
-
-// deafHint is how to end a cell whose keeper hears nothing: by the keeper's death.
-func deafHint(keeper int, name string) string {
-	return fmt.Sprintf("kill -9 %d, then skep sweep %s", keeper, name)
+	return fault.New(fault.Host, "", "end the keeper of %s (pid %d): it does not go", name, pid)
 }
 
 // endUnheld is the end of a cell that no keeper holds. Should one hold it by

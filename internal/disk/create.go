@@ -15,6 +15,28 @@ import (
 	"skep/internal/plan"
 )
 
+// ToBeMade says whether Open would make the disk, and why it could not.
+func ToBeMade(d *plan.Disk) (bool, error) {
+	if d.Create == 0 {
+		return false, nil
+	}
+	if _, err := os.Lstat(d.Path); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if d.Type == plan.DiskZvol {
+		return true, nil
+	}
+	if dir := filepath.Dir(d.Path); !isDir(dir) {
+		return true, bad(d, "mkdir -p "+dir, "it cannot be made: there is no directory %s", dir)
+	}
+	return true, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // create makes a disk that is not there. It is made aside and linked into
 // place, so that a crash leaves either no disk or a whole one and an existing
 // file is never touched.

@@ -215,6 +215,10 @@ disk "d" {
   file = "$D/new.img"
   size = "1G"
 }
+disk "e" {
+  file = "$D/no/new.img"
+  size = "1G"
+}
 nic "lan" { bridge = "nosuchbr" }
 nic "wan" { tap = "nosuchtap" }
 screen {
@@ -224,8 +228,8 @@ screen {
 	before := contents(t, l.path("d"))
 	want := []string{
 		"900G of memory", ":2:", "read the kernel", ":4:", "read the initrd", ":5:", "the same file as disk \"a\"", ":8:",
-		"disk \"c\"", ":9:", "use bridge nosuchbr", ":14:", "use tap nosuchtap", ":15:",
-		"address already in use", ":17:", "the screen's password", ":18:",
+		"disk \"c\"", ":9:", "use bridge nosuchbr", ":18:", "use tap nosuchtap", ":19:",
+		"address already in use", ":21:", "the screen's password", ":22:", "disk \"e\"", ":15:",
 	}
 	for _, verb := range []string{"run", "up"} {
 		r := l.must(2, verb, "bad")

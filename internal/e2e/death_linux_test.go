@@ -32,32 +32,60 @@ func TestKilledHypervisorIsACrash(t *testing.T) {
 	l.nothingLeft()
 }
 
-// A journal that is empty does not hide a guest that lives: it is taken up, or
-// swept, with all that its plan names.
+// A journal that is empty does not hide a guest that lives, nor what one that
+// died has left: it is taken up, or swept, with all that its plan names. Without
+// its plan the hypervisor is ended, and that the rest is not known is said.
 func TestJournalLost(t *testing.T) {
 	needCells(t)
 	t.Parallel()
 	l := newLab(t)
 	l.cell("lost", `screen {}`)
-	for _, end := range [][]string{{"ps", "down"}, {"sweep"}} {
-		l.must(0, "up", "lost")
-		if err := os.Truncate(l.path("run/cells/lost/journal"), 0); err != nil {
+	empty := func(name string) {
+		if err := os.Truncate(l.path("run/cells/lost/"+name), 0); err != nil {
 			t.Fatal(err)
 		}
-		c := l.show("lost")
-		_ = unix.Kill(c.KeeperPID, unix.SIGKILL)
-		for _, verb := range end {
-			if verb == "ps" {
-				l.must(0, verb)
-				if s := l.show("lost"); s.State != "running" || s.PID != c.PID || s.KeeperPID == c.KeeperPID {
-					t.Errorf("it was not taken up: %+v", s)
-				}
-				continue
+	}
+	kill := func(pid int) {
+		_ = unix.Kill(pid, unix.SIGKILL)
+		eventually(t, slow, "it is gone", func() bool { return gone(pid) })
+	}
+	for _, c := range []struct {
+		name string
+		do   func(keeper, hypervisor int)
+		code int
+	}{
+		{"swept", func(keeper, _ int) { kill(keeper) }, 0},
+		{"both died", func(keeper, hypervisor int) { kill(keeper); kill(hypervisor) }, 0},
+		{"taken up", func(keeper, hypervisor int) {
+			kill(keeper)
+			l.must(0, "ps")
+			if s := l.show("lost"); s.State != "running" || s.PID != hypervisor || s.KeeperPID == keeper {
+				t.Errorf("it was not taken up: %+v", s)
 			}
-			l.must(0, verb, "lost")
+			l.must(0, "down", "lost")
+		}, 0},
+		{"taken up, and both died then", func(keeper, hypervisor int) {
+			kill(keeper)
+			l.must(0, "ps")
+			kill(l.show("lost").KeeperPID)
+			kill(hypervisor)
+		}, 0},
+		{"the plan too", func(keeper, _ int) { empty("detail.json"); kill(keeper) }, 1},
+	} {
+		l.must(0, "up", "lost")
+		s := l.show("lost")
+		empty("journal")
+		c.do(s.KeeperPID, s.PID)
+		r := l.must(c.code, "sweep", "lost")
+		if !gone(s.PID) {
+			t.Errorf("%s: its hypervisor lives", c.name)
 		}
-		if !gone(c.PID) {
-			t.Errorf("%v: its hypervisor lives", end)
+		if c.code != 0 {
+			if !strings.Contains(r.err, "is not known") {
+				t.Errorf("%s: %s", c.name, r)
+			}
+			l.must(0, "up", "lost") // with the same number, and so with what was left
+			l.must(0, "down", "lost")
 		}
 		l.nothingLeft()
 	}

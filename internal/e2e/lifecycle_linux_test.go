@@ -250,13 +250,41 @@ func TestKillOfAStoppedKeeper(t *testing.T) {
 	if err := unix.Kill(s.KeeperPID, unix.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	r := l.must(0, "kill", "stuck")
-	if want := "(pid " + strconv.Itoa(s.KeeperPID) + ") has not answered"; !strings.Contains(r.err, want) {
-		t.Errorf("no word of %q\n%s", want, r)
+	// Of two at once neither ends the other, nor what the other does.
+	var all sync.WaitGroup
+	var said [2]string
+	for i := range said {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			r := l.skep("kill", "stuck")
+			if r.code != 0 {
+				t.Error(r)
+			}
+			said[i] = r.err
+		}()
+	}
+	all.Wait()
+	if want := "(pid " + strconv.Itoa(s.KeeperPID) + ") does not answer"; !strings.Contains(said[0]+said[1], want) {
+		t.Errorf("no word of %q\n%s", want, said)
 	}
 	if !gone(s.KeeperPID) || !gone(s.PID) {
 		t.Error("one of them lives")
 	}
+	l.nothingLeft()
+
+	// And one that cannot be told from its lock is not guessed.
+	l.must(0, "up", "stuck")
+	s = l.show("stuck")
+	_ = unix.Kill(s.KeeperPID, unix.SIGSTOP)
+	if err := os.Truncate(l.path("run/locks/stuck"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if r := l.must(1, "kill", "stuck"); !strings.Contains(r.err, "run/locks/stuck") {
+		t.Errorf("it does not say which lock: %s", r)
+	}
+	_ = unix.Kill(s.KeeperPID, unix.SIGCONT)
+	l.must(0, "down", "stuck")
 	l.nothingLeft()
 }
 

@@ -200,29 +200,54 @@ func TestSealEndsTheStart(t *testing.T) {
 	}
 }
 
+// Both ways to empty a room do the same: from a thread of root's, and by a child as an ordinary user's
+// keeper has to.
 func TestEmptyRoom(t *testing.T) {
 	needRoot(t)
-	spec, talk := prisonSpec(t, testIdentity)
-	if _, err := os.Stat("/dev/kvm"); err == nil {
-		spec.Root.Nodes = []Node{{"/dev/kvm", "/dev/kvm"}}
-	}
-	p := start(t, spec)
-	ask(t, talk, "look")
-	if err := p.Empty(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if left := inside(t, p.Pid()); len(left) != 0 {
-		t.Errorf("left: %q", left)
-	}
-	info := proc(t, p.Pid(), "mountinfo")
-	if strings.Count(info, "\n") != 1 || !strings.Contains(info, " / / ro,nosuid,nodev,noexec") {
-		t.Errorf("mounts left:\n%s", info)
-	}
-	entries, err := os.ReadDir(filepath.Join("/proc", itoa(p.Pid()), "root"))
-	if err != nil || len(entries) != 0 {
-		t.Errorf("directories left: %v %v", entries, err)
-	}
-	if got := ask(t, talk, "try read-file").Tries["read-file"]; got != "ENOENT" {
-		t.Errorf("read a file: %s", got)
+	for _, way := range []struct {
+		name  string
+		empty func(p *Process, pidfd int) error
+	}{
+		{"thread", func(_ *Process, pidfd int) error {
+			visited, err := visit(pidfd)
+			if !visited {
+				t.Error("the thread may not go in")
+			}
+			return err
+		}},
+		{"child", func(p *Process, pidfd int) error { return enter(emptying(p.Record(), pidfd)) }},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			spec, talk := prisonSpec(t, testIdentity)
+			if _, err := os.Stat("/dev/kvm"); err == nil {
+				spec.Root.Nodes = []Node{{"/dev/kvm", "/dev/kvm"}}
+			}
+			p := start(t, spec)
+			ask(t, talk, "look")
+			if err := p.control(func(pidfd int) error { return way.empty(p, pidfd) }); err != nil {
+				t.Fatal(err)
+			}
+			threads, _ := filepath.Glob("/proc/self/task/*/ns/mnt")
+			for _, ns := range threads {
+				there, _ := os.Readlink(filepath.Join("/proc", itoa(p.Pid()), "ns/mnt"))
+				if here, err := os.Readlink(ns); err == nil && here == there {
+					t.Errorf("%s is still in there", ns)
+				}
+			}
+			if left := inside(t, p.Pid()); len(left) != 0 {
+				t.Errorf("left: %q", left)
+			}
+			info := proc(t, p.Pid(), "mountinfo")
+			if strings.Count(info, "\n") != 1 || !strings.Contains(info, " / / ro,nosuid,nodev,noexec") {
+				t.Errorf("mounts left:\n%s", info)
+			}
+			entries, err := os.ReadDir(filepath.Join("/proc", itoa(p.Pid()), "root"))
+			if err != nil || len(entries) != 0 {
+				t.Errorf("directories left: %v %v", entries, err)
+			}
+			if got := ask(t, talk, "try read-file").Tries["read-file"]; got != "ENOENT" {
+				t.Errorf("read a file: %s", got)
+			}
+		})
 	}
 }

@@ -40,7 +40,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if err != nil || st.Plan == nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its state cannot be read; it was ended", name)
 	}
-	open, _, torn, err := outstanding(k.Store, name)
+	l, err := leftBy(k.Store, name)
 	if err != nil {
 		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its journal cannot be read; it was ended", name)
 	}
@@ -48,11 +48,14 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
 	}
 	defer k.journal.Close()
-	if torn {
+	if err := k.rewrite(l); err != nil {
+		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", name)
+	}
+	if l.torn {
 		k.Notify("the journal's last line is not whole and is passed over")
 	}
 	var held []taken
-	for _, o := range open {
+	for _, o := range l.open {
 		held = append(held, taken{o.Resource, o.Held})
 	}
 	k.state = st
@@ -67,7 +70,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if !ok {
 		return out, fault.Wrap(fault.Host, errors.ErrUnsupported, "", "take %s up again; it was ended", name)
 	}
-	if err := a.adopt(ctx, open, st); err != nil {
+	if err := a.adopt(ctx, l.open, st); err != nil {
 		return out, fault.Wrap(fault.Host, err, "", "take %s up again; it was ended", name)
 	}
 	k.ran = true

@@ -20,6 +20,11 @@ func lives(pid int, start uint64) bool {
 	return true
 }
 
+// bare is what of a cell can be found without its plan.
+func bare(*store.Store, string) []plan.Resource {
+	return []plan.Resource{{ID: hypervisorID, Spec: &plan.Hypervisor{}}}
+}
+
 // adopt connects to a QEMU that runs on without its keeper: its sockets were
 // bound outside and listen still. Disks, taps and control groups need nothing:
 // the hypervisor holds them. What it said to the dead keeper's pipe is lost,

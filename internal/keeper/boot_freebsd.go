@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"encoding/hex"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -9,6 +10,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/jail"
 	"skep/internal/plan"
+	"skep/internal/store"
 )
 
 // bootID identifies this boot of the kernel: kern.boot_id, sixteen random bytes;
@@ -27,6 +29,18 @@ func bootID() string {
 
 // rememberRefused has nothing to remember: bhyve has one way to run a guest.
 func rememberRefused(*Keeper) {}
+
+// bare is what of a cell can be found without its plan.
+func bare(s *store.Store, name string) []plan.Resource {
+	root, j := filepath.Join(s.RunDir(name), "root"), plan.JailName(name)
+	return []plan.Resource{
+		{ID: "root", Spec: &plan.Tree{Path: root}},
+		{ID: "dev", Spec: &plan.DevMount{Path: filepath.Join(root, "dev")}},
+		{ID: "jail", Spec: &plan.Prison{Name: j, Path: root}},
+		{ID: vmID, Spec: &plan.VM{Name: name}},
+		{ID: hypervisorID, Spec: &plan.Bhyve{Jail: j}},
+	}
+}
 
 // lives says whether the process still is the one that started then.
 func lives(pid int, start uint64) bool { return jail.Lives(pid, start) }

@@ -133,6 +133,8 @@ func (s *server) client(conn net.Conn) {
 type Client struct {
 	conn net.Conn
 	in   *json.Decoder
+	// PID is the keeper's, 0 where it is not known.
+	PID int
 }
 
 // Dial connects to the keeper whose cell has that run directory.
@@ -141,7 +143,7 @@ func Dial(runDir string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{conn: conn, in: json.NewDecoder(io.LimitReader(conn, maxResponse))}, nil
+	return &Client{conn: conn, in: json.NewDecoder(io.LimitReader(conn, maxResponse)), PID: peer(conn)}, nil
 }
 
 // Close hangs up.

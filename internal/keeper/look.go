@@ -1,18 +1,19 @@
 package keeper
 
 import (
-	"errors"
 	"maps"
 	"os"
 	"slices"
 
+	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/plan"
 )
 
 // A looker is a taker that can tell beforehand what of a resource the cell file
-// names wrongly. It changes nothing. The disks are those that were opened on the
-// way, by label; they are the caller's to close.
+// names wrongly. What it opens for that, a lock or an address among it, it lets
+// go of at once. The disks are those that were opened on the way, by label; they
+// are the caller's to close.
 type looker interface {
 	look(r plan.Resource, disks map[string]*os.File) []error
 }
@@ -52,13 +53,11 @@ func (k *Keeper) mistakes(err error, path string, t taker, rest []plan.Resource)
 }
 
 // lookAtDisk opens a disk and keeps it, so that another one of the same file
-// shows, as it does among those that are held. One that is still to be made has
-// nothing to look at.
+// shows, as it does among those that are held. Of one that is still to be made
+// there is the directory.
 func lookAtDisk(d *plan.Disk, held, disks map[string]*os.File) error {
-	if d.Create > 0 {
-		if _, err := os.Lstat(d.Path); errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
+	if missing, err := disk.ToBeMade(d); missing || err != nil {
+		return err
 	}
 	all := maps.Clone(held)
 	maps.Copy(all, disks)

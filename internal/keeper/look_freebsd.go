@@ -27,6 +27,10 @@ func (t *bsdTaker) look(r plan.Resource, disks map[string]*os.File) []error {
 		if s.Existing {
 			err = existingTree(s)
 		}
+	case *plan.Prison:
+		err = nameIsFree(s)
+	case *plan.VM:
+		err = takeVM(s)
 	case *plan.Mount:
 		err = checkMount(r.For, s)
 	case *plan.Screen:

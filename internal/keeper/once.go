@@ -138,6 +138,12 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	return k.watch(ctx, m), nil
 }
 
+// inOrder are the resources of a plan in the order in which a start takes them.
+func inOrder(all []plan.Resource) []plan.Resource {
+	i := slices.IndexFunc(all, func(r plan.Resource) bool { return r.Spec.Kind() == plan.KindSlot })
+	return slices.Concat(all[:i+1], controlFirst(all[i+1:]))
+}
+
 // controlFirst has the control socket before all else: a start that takes its
 // time, or fails and is tried again, can be called off.
 func controlFirst(rest []plan.Resource) []plan.Resource {
@@ -152,15 +158,13 @@ func controlFirst(rest []plan.Resource) []plan.Resource {
 // under the lock of the slots, so that no two cells get one number.
 func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, error) {
 	var p *plan.Plan
+	var small error // why there could be no plan, or one for a larger host
 	err := k.Store.WithSlots(func(inUse map[string]int) error {
 		facts := k.Facts
 		facts.Slots.Taken = inUse
 		for try := 0; ; try++ {
-			var err error
-			if p, err = plan.Make(k.Cell, facts); p != nil && err != nil {
-				return k.mistakes(err, "memory", newTaker(k, p), p.Resources)
-			} else if err != nil {
-				return err
+			if p, small = plan.Make(k.Cell, facts); small != nil {
+				return small
 			}
 			if try == maxSlotTries || !slotBusy(p) {
 				break
@@ -178,6 +182,9 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, er
 		}
 		return nil
 	})
+	if small != nil && p != nil {
+		err = k.mistakes(small, "", newTaker(k, p), p.Resources)
+	}
 	if err != nil {
 		return nil, asFault(err, "start %s", k.Cell.Name)
 	}

@@ -1,33 +1,59 @@
 package keeper
 
 import (
+	"os"
 	"slices"
+	"strings"
 
+	"skep/internal/plan"
 	"skep/internal/store"
 )
 
-// outstanding is what the keeper of a cell that is dead had taken and not let go
-// of, in the order it was taken, and the boot it was taken in.
+// left is what a keeper that is dead had taken and not let go of.
+type left struct {
+	open []store.Outstanding // in the order it was taken
+	boot string              // the boot it was taken in
+	torn bool                // the journal's last line was not whole
+	// rebuilt: the journal did not say it, and the plan did.
+	rebuilt bool
+	// planless: neither did, and what else was taken than the hypervisor is not known.
+	planless bool
+}
+
+// leftBy finds out what the dead keeper of a cell had taken.
 //
 // That is what the journal says. A journal that somebody has emptied, or a full
-// disk has, must not hide a hypervisor that lives: as long as one does that the
-// cell's state knows of, all that its plan names is still taken.
-func outstanding(s *store.Store, name string) (open []store.Outstanding, boot string, torn bool, err error) {
-	open, boot, torn, err = s.ReadJournal(name)
-	st, _, serr := s.ReadDetail(name)
-	if serr != nil || st.Plan == nil || !Alive(st) {
-		return open, boot, torn, err
-	}
+// disk has, must not hide what is there: where it does not name the hypervisor
+// and one lives that the cell's state knows of, or where it says nothing at all
+// and the cell's slot is the cell's still, all that the plan names is taken.
+func leftBy(s *store.Store, name string) (left, error) {
+	var l left
+	var err error
+	l.open, l.boot, l.torn, err = s.ReadJournal(name)
 	at := func(id string) int {
-		return slices.IndexFunc(open, func(o store.Outstanding) bool { return o.Resource.ID == id })
+		return slices.IndexFunc(l.open, func(o store.Outstanding) bool { return o.Resource.ID == id })
 	}
-	if at(hypervisorID) >= 0 {
-		return open, boot, torn, err
+	st, _, serr := s.ReadState(name)
+	if serr != nil || st.Boot != bootID() || at(hypervisorID) >= 0 {
+		return l, err
 	}
-	var all []store.Outstanding
-	for _, r := range controlFirst(st.Plan.Resources) {
+	alive := Alive(st)
+	if d, _, derr := s.ReadDetail(name); derr == nil {
+		st = d
+	}
+	var all []plan.Resource
+	switch {
+	case st.Plan != nil && (alive || l.boot == "" && slotIsOurs(st.Plan)):
+		all = inOrder(st.Plan.Resources)
+	case alive && st.Plan == nil:
+		all, l.planless = append(slotOf(s, name), bare(s, name)...), true
+	default:
+		return l, err
+	}
+	var open []store.Outstanding
+	for _, r := range all {
 		if i := at(r.ID); i >= 0 {
-			all = append(all, open[i])
+			open = append(open, l.open[i])
 			continue
 		}
 		o := store.Outstanding{Resource: r, Sure: true}
@@ -35,11 +61,12 @@ func outstanding(s *store.Store, name string) (open []store.Outstanding, boot st
 		case hypervisorID:
 			o.Held.PID, o.Held.Start = st.PID, st.PIDStart
 		case vmID:
-			o.Held.Made = true // it is the one that this hypervisor runs
+			o.Held.Made = true // the name was free when it was taken, and is the cell's until it is let go
 		}
-		all = append(all, o)
+		open = append(open, o)
 	}
-	return all, st.Boot, torn, err
+	l.open, l.boot, l.rebuilt = open, st.Boot, true
+	return l, err
 }
 
 // The IDs of two resources of a plan, as package plan names them.
@@ -47,3 +74,44 @@ const (
 	hypervisorID = "hypervisor"
 	vmID         = "vm"
 )
+
+// slotOf finds the slot of a cell by its file. What else goes by the number,
+// such as control groups, is found there by the next cell that gets it.
+func slotOf(s *store.Store, name string) []plan.Resource {
+	slots, err := s.Slots()
+	n, has := slots[name]
+	if err != nil || !has {
+		return nil
+	}
+	return []plan.Resource{{ID: "slot", Spec: &plan.Slot{Number: n, Name: name, File: s.SlotFile(n)}}}
+}
+
+// slotIsOurs says whether the slot's file still names the cell. A slot is let go
+// of last, so as long as it does nothing that goes by its number is anybody
+// else's.
+func slotIsOurs(p *plan.Plan) bool {
+	for _, s := range plan.Specs[*plan.Slot](p) {
+		b, err := os.ReadFile(s.File)
+		return err == nil && strings.TrimSpace(string(b)) == s.Name
+	}
+	return false
+}
+
+// rewrite has the journal say what was found without it.
+func (k *Keeper) rewrite(l left) error {
+	if !l.rebuilt {
+		return nil
+	}
+	if err := k.journal.Append(store.Entry{Boot: l.boot}); err != nil {
+		return err
+	}
+	for _, o := range l.open {
+		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &o.Resource}); err != nil {
+			return err
+		}
+		if err := k.journal.Append(store.Entry{Step: store.Taken, ID: o.Resource.ID, Held: &o.Held}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -29,10 +29,18 @@ func takeRctl(s *plan.Rctl) error {
 	return nil
 }
 
+// nameIsFree refuses a name that another jail has.
+func nameIsFree(s *plan.Prison) error {
+	if old, err := jail.FindPrison(s.Name); err == nil && !old.Dying {
+		return fault.New(fault.Input, "jls shows it", "make the jail %s: there is one of that name (jid %d, path %s)", s.Name, old.JID, old.Path)
+	}
+	return nil
+}
+
 // takePrison makes the jail.
 func (t *bsdTaker) takePrison(s *plan.Prison) (int, error) {
-	if old, err := jail.FindPrison(s.Name); err == nil && !old.Dying {
-		return 0, fault.New(fault.Input, "jls shows it", "make the jail %s: there is one of that name (jid %d, path %s)", s.Name, old.JID, old.Path)
+	if err := nameIsFree(s); err != nil {
+		return 0, err
 	}
 	jid, err := jail.CreatePrison(s.Params())
 	if err != nil {

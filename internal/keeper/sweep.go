@@ -39,18 +39,19 @@ func sweepLocked(ctx context.Context, s *store.Store, name string) error {
 
 func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	out := Swept{Name: name}
-	open, boot, torn, err := outstanding(s, name)
-	out.Torn = torn
+	l, err := leftBy(s, name)
+	out.Torn = l.torn
 	if err != nil {
 		// A damaged line in the middle: what was read before it is still true.
 		err = fmt.Errorf("%s: %w", s.JournalPath(name), err)
 	}
 	st, _, _ := s.ReadState(name)
 	lived := Alive(st)
-	t := sweeper(boot == bootID())
+	sameBoot := l.boot == bootID()
+	t := sweeper(sameBoot)
 	var errs []error
-	for i := len(open) - 1; i >= 0; i-- {
-		o := open[i]
+	for i := len(l.open) - 1; i >= 0; i-- {
+		o := l.open[i]
 		crashPoint("sweeping", o.Resource.ID)
 		if rerr := t.release(ctx, o.Resource, o.Held); rerr != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", o.Resource.ID, rerr))
@@ -62,9 +63,12 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	if len(errs) > 0 {
 		return out, errors.Join(errs...)
 	}
-	remember(s, st, lived, boot == bootID())
+	remember(s, st, lived, sameBoot || l.boot == "" && st.Boot == bootID())
 	if rerr := s.RemoveRunDir(name); rerr != nil {
 		return out, rerr
+	}
+	if l.planless {
+		err = errors.Join(err, fmt.Errorf("its hypervisor was ended; what else %s held is not known: its journal and its plan are lost", name))
 	}
 	return out, err
 }

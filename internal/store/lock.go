@@ -26,7 +26,7 @@ var ErrHeld = errors.New("held by another process")
 
 // LockCell takes the lock of a cell's keeper, or fails at once.
 func (s *Store) LockCell(name string) (*Lock, error) {
-	path := filepath.Join(s.dirs.Run, "locks", name)
+	path := s.LockPath(name)
 	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, ErrHeld) {
 		hint := "skep ps shows it; skep down " + name + " stops it"
@@ -36,7 +36,7 @@ func (s *Store) LockCell(name string) (*Lock, error) {
 		return nil, fault.Wrap(fault.Host, err, "", "lock the cell %s", name)
 	}
 	l.remove = true
-	// For people only: nothing decides by this number.
+	// For people, and for whoever must end a keeper that hears nothing; see Holder.
 	_ = l.f.Truncate(0)
 	_, _ = l.f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	return l, nil
@@ -60,7 +60,7 @@ func (s *Store) LockConsole(name string) (*Lock, error) {
 // Held says whether a living keeper holds the cell. It asks for a shared lock
 // and lets go of it at once.
 func (s *Store) Held(name string) bool {
-	path := filepath.Join(s.dirs.Run, "locks", name)
+	path := s.LockPath(name)
 	fd, err := openSmall(path)
 	if err != nil {
 		return false
@@ -76,15 +76,17 @@ func (s *Store) Held(name string) bool {
 	return pid == 0 || !dying(pid)
 }
 
-// Holder is the process that holds a cell's lock, 0 where none does or it has not
-// yet said who it is.
-func (s *Store) Holder(name string) int {
-	pid := holderPID(filepath.Join(s.dirs.Run, "locks", name))
+// Holder is the process that holds a cell's lock; held with a pid of 0 is one
+// that has not said who it is.
+func (s *Store) Holder(name string) (pid int, held bool) {
 	if !s.Held(name) {
-		return 0
+		return 0, false
 	}
-	return pid
+	return holderPID(s.LockPath(name)), true
 }
+
+// LockPath is the file of a cell's lock.
+func (s *Store) LockPath(name string) string { return filepath.Join(s.dirs.Run, "locks", name) }
 
 // lockSlots takes the lock under which slots are given out, waiting for it:
 // its holders are brief.

@@ -1,0 +1,21 @@
+package keeper
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// peer is the process that listens at the other end of a UNIX socket, 0 where
+// the kernel does not say: SO_PEERCRED of unix(7).
+func peer(c *net.UnixConn) int {
+	pid := 0
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+				pid = int(cred.Pid)
+			}
+		})
+	}
+	return pid
+}
