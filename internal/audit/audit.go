@@ -147,6 +147,22 @@ func (j *judge) yes(group, id, want string, so, known bool, seen string) {
 	}
 }
 
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
+// orNot is some words, unless something is so.
+func orNot(so bool, not string) string {
+	if so {
+		return ""
+	}
+	return not
+}
+
 func orWords(s, other string) string {
 	if s == "" {
 		return other

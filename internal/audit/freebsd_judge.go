@@ -164,13 +164,6 @@ func (a *bsdAudit) rights() {
 	}
 }
 
-func orNot(so bool, not string) string {
-	if so {
-		return ""
-	}
-	return not
-}
-
 func nonEmpty(all ...string) []string {
 	var kept []string
 	for _, s := range all {

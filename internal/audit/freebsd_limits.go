@@ -2,21 +2,10 @@ package audit
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"skep/internal/plan"
 )
-
-// infinity is RLIM_INFINITY, sys/sys/resource.h.
-const infinity = 1<<63 - 1
-
-func limitText(n uint64) string {
-	if n >= infinity {
-		return "unlimited"
-	}
-	return strconv.FormatUint(n, 10)
-}
 
 // limit: what it may take from the host.
 func (a *bsdAudit) limit() {
@@ -27,14 +16,11 @@ func (a *bsdAudit) limit() {
 	for _, l := range wanted {
 		id, want := "rlimit-"+l.Name, limitText(l.Value)
 		got, ok := a.Limits[l.Name]
-		seen := limitText(got[0]) + " soft, " + limitText(got[1]) + " hard"
-		if got[0] == got[1] {
-			seen = limitText(got[0])
-		}
-		a.yes(GroupLimits, id, want, got[0] == l.Value && got[1] == l.Value, ok, orNot(!ok, seen))
+		a.yes(GroupLimits, id, want, got[0] == l.Value && got[1] == l.Value, ok, orNot(!ok, limitsText(got)))
 	}
-	// It follows from what its disks and logs come to, which the plan does not hold.
-	if got, ok := a.Limits["fsize"]; ok {
+	if a.want != nil {
+		a.kept(wanted, a.want.limits, a.Limits)
+	} else if got, ok := a.Limits["fsize"]; ok {
 		a.told(GroupLimits, "rlimit-fsize", limitText(got[1]))
 	}
 	a.rules()

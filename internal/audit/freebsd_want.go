@@ -25,7 +25,8 @@ type bsdWant struct {
 	modem  *plan.Modem
 	mounts []*plan.Mount // those that stay
 	keeper int
-	memory uint64 // the guest's, bytes
+	limits map[string][2]uint64 // recorded when the guest was prepared
+	memory uint64               // the guest's, bytes
 	shares int
 	// debugger is where bhyve's debug stub listens; with a network stack of its
 	// own there is a relay for it instead.
@@ -50,6 +51,9 @@ func wantOf(st store.State, resolve func(string) string) (*bsdWant, error) {
 		return nil, errors.New("the cell's state has no plan")
 	}
 	w := &bsdWant{plan: st.Plan, keeper: st.KeeperPID, resolve: resolve}
+	if st.Jail != nil {
+		w.limits = st.Jail.Limits
+	}
 	var errs [6]error
 	w.prison, errs[0] = only[*plan.Prison](st.Plan)
 	w.tree, errs[1] = only[*plan.Tree](st.Plan)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -124,7 +125,7 @@ func (a *linuxAudit) eight() {
 	case a.exec == 0:
 		a.add(GroupEight, "strict-wx", Unknown, "no memory writable and executable", "the mappings cannot be read")
 	case len(a.wx) > 0:
-		a.add(GroupEight, "strict-wx", Missing, "no memory writable and executable", fmt.Sprintf("%d mappings are both", len(a.wx)))
+		a.add(GroupEight, "strict-wx", Missing, "no memory writable and executable", counted(len(a.wx), "mapping")+" writable and executable")
 	default:
 		how := "and nobody promises that it stays so"
 		if d, ok := a.applied(layer.WXMDWE); ok && d.Verdict == layer.Applied {
@@ -171,7 +172,7 @@ func (a *linuxAudit) jailed() {
 	case len(shared) > 0:
 		a.add(GroupEight, "jailed", Missing, want, "shares with the host: "+strings.Join(shared, ", "))
 	default:
-		a.add(GroupEight, "jailed", Seen, want, fmt.Sprintf("no namespace of the host's; %d mounts, %d files, %d device nodes in reach", len(a.mounts), len(a.files), len(a.nodes)))
+		a.add(GroupEight, "jailed", Seen, want, "no namespace of the host's; "+counted(len(a.mounts), "mount")+", "+counted(len(a.files), "file")+", "+counted(len(a.nodes), "device node")+" in reach")
 	}
 }
 
@@ -229,6 +230,7 @@ func (a *linuxAudit) identity() {
 	}
 	if own {
 		a.none(GroupIdentity, "uid-company", "no other process has its uid", a.sameUID)
+		a.none(GroupIdentity, "gid-company", "no other process has its gid", a.sameGID)
 	} else {
 		a.told(GroupIdentity, "uid-company", "the caller's own uid, without root")
 	}
@@ -272,12 +274,35 @@ func (a *linuxAudit) rights() {
 		a.add(GroupRights, "two-phases", sealed, "the calls of the start are gone", fmt.Sprintf("%d calls of the start, sealed: %s", a.record.StartCalls, yesNo(a.record.Sealed)))
 	}
 	var odd []string
+	var traced []string
 	for i, t := range a.threads {
-		if t["Seccomp"] != a.status["Seccomp"] || t["NoNewPrivs"] != a.status["NoNewPrivs"] || t["CapEff"] != a.status["CapEff"] || t["Uid"] != a.status["Uid"] {
-			odd = append(odd, "thread "+orWords(t["Pid"], strconv.Itoa(i)))
+		who := "thread " + orWords(t.status["Pid"], strconv.Itoa(i))
+		for _, f := range []string{"Seccomp", "NoNewPrivs", "CapEff", "CapPrm", "Uid", "Gid"} {
+			if t.status[f] != a.status[f] && len(t.status) > 0 {
+				odd = append(odd, who+" ("+f+")")
+			}
+		}
+		for n, ns := range t.ns {
+			if ns != a.ns[n] {
+				odd = append(odd, who+" (another "+n+" namespace)")
+			}
+		}
+		for tree, path := range t.cgroups {
+			if path != a.cgroups[tree] {
+				odd = append(odd, who+" (another control group: "+tree+")")
+			}
+		}
+		if by := t.status["TracerPid"]; by != "" && by != "0" {
+			traced = append(traced, who+" by process "+by)
 		}
 	}
-	a.none(GroupRights, "threads", "every thread has the same rights", odd)
+	slices.Sort(odd)
+	a.none(GroupRights, "threads", "every thread has the same rights, in the same place", odd)
+	if len(a.threads) == 0 {
+		a.add(GroupRights, "tracers", Unknown, "nobody traces it", "cannot be read")
+	} else {
+		a.none(GroupRights, "tracers", "nobody traces it", traced)
+	}
 	a.recorded(GroupRights, layer.Landlock, "files, devices, TCP, signals and abstract sockets refused once more")
 	a.recorded(GroupRights, layer.OneExec, "no exec after the hypervisor's own")
 	a.recorded(GroupRights, layer.Keyring, "a session keyring of its own")
@@ -348,6 +373,11 @@ func (a *linuxAudit) room() {
 		a.add(GroupPlace, "network-devices", Unknown, "no network device but lo", "cannot be read")
 	} else {
 		a.none(GroupPlace, "network-devices", "no network device but lo", devices)
+	}
+	if !a.addrs {
+		a.add(GroupPlace, "network-addresses", Unknown, "no network address", "cannot be read")
+	} else {
+		a.none(GroupPlace, "network-addresses", "no network address", a.address)
 	}
 	switch {
 	case a.environ < 0:
@@ -501,6 +531,10 @@ func sameSocket(name, path string) bool {
 func (a *linuxAudit) foreignHandles() {
 	var paths []string
 	for _, d := range a.fds {
+		if d.Target == "" {
+			a.add(GroupHandles, "descriptors", Unknown, "none that a plan does not name", "cannot be read")
+			return
+		}
 		if strings.HasPrefix(d.Target, "/") && d.Target != os.DevNull {
 			paths = append(paths, fmt.Sprintf("%d -> %s", d.Number, d.Target))
 		}

@@ -16,24 +16,15 @@ import (
 func (a *linuxAudit) limit() {
 	if j := a.jailSpec(); j != nil {
 		for _, l := range j.Rlimits {
-			want := strconv.FormatUint(l.Value, 10)
 			got, ok := a.limits[l.Name]
-			switch {
-			case !ok:
-				a.add(GroupLimits, "rlimit-"+l.Name, Unknown, want, "cannot be read")
-			case got[0] == want && got[1] == want:
-				a.add(GroupLimits, "rlimit-"+l.Name, Seen, want, want)
-			default:
-				a.add(GroupLimits, "rlimit-"+l.Name, Missing, want, got[0]+" soft, "+got[1]+" hard")
-			}
+			a.yes(GroupLimits, "rlimit-"+l.Name, limitText(l.Value), got == [2]uint64{l.Value, l.Value}, ok, orNot(!ok, limitsText(got)))
+		}
+		if a.record != nil {
+			a.kept(j.Rlimits, a.record.Limits, a.limits)
 		}
 	} else {
-		core := a.limits["core"]
-		v := Missing
-		if core[1] == "0" {
-			v = Seen
-		}
-		a.add(GroupLimits, "rlimit-core", v, "0", orWords(core[1], "cannot be read"))
+		core, ok := a.limits["core"]
+		a.yes(GroupLimits, "rlimit-core", "0", core[1] == 0, ok, orNot(!ok, limitText(core[1])))
 	}
 	a.groups()
 	want := "500"
@@ -54,11 +45,13 @@ func (a *linuxAudit) groups() {
 			if !ok {
 				path = a.cgroups["v2"]
 			}
-			v := Seen
+			v, seen := Seen, orWords(path, "none")
 			if path == "" || path == "/" {
 				v = Missing
+			} else if mates := a.mates[tree]; len(mates) > 0 {
+				v, seen = Missing, path+", with "+counted(len(mates), "other")+" in it"
 			}
-			a.add(GroupLimits, "cgroup-"+tree, v, "a group of its own", orWords(path, "none"))
+			a.add(GroupLimits, "cgroup-"+tree, v, "a group of its own", seen)
 		}
 		return
 	}
@@ -76,6 +69,8 @@ func (a *linuxAudit) groups() {
 			a.add(GroupLimits, id, Missing, "in "+g.Path, "in "+path)
 		case len(a.mates[g.Tree]) > 0:
 			a.add(GroupLimits, id, Extra, "nobody else in "+g.Path, summary(a.mates[g.Tree]))
+		case len(groupsBelow(g.Path)) > 0:
+			a.add(GroupLimits, id, Extra, "no group below "+g.Path, summary(groupsBelow(g.Path)))
 		default:
 			a.add(GroupLimits, id, Seen, "alone in "+g.Path, "alone in "+g.Path)
 		}
@@ -83,7 +78,7 @@ func (a *linuxAudit) groups() {
 			b, err := os.ReadFile(filepath.Join(g.Path, s.File))
 			got := strings.TrimSpace(string(b))
 			if err != nil {
-				if os.IsNotExist(err) && (s.File == "memory.swap.max" || s.File == "memory.oom.group") {
+				if os.IsNotExist(err) && s.Optional() {
 					continue // this kernel has no such file
 				}
 				a.add(GroupLimits, s.File, Unknown, s.Value, "cannot be read")
@@ -92,6 +87,18 @@ func (a *linuxAudit) groups() {
 			a.equal(GroupLimits, s.File, rounded(s.File, s.Value), rounded(s.File, got))
 		}
 	}
+}
+
+// groupsBelow are the control groups in one: nobody makes any there.
+func groupsBelow(path string) []string {
+	entries, _ := os.ReadDir(path)
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
 }
 
 // rounded: the kernel keeps memory limits in whole pages.

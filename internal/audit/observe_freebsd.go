@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -204,16 +203,4 @@ func (s *bsdSeen) environment() {
 	}
 }
 
-// limitNumbers are the resources of setrlimit(2), sys/sys/resource.h.
-var limitNumbers = map[string]int{
-	"cpu": 0, "fsize": 1, "data": 2, "stack": 3, "core": 4, "rss": 5, "memlock": 6, "nproc": 7, "nofile": 8, "sbsize": 9, "as": 10,
-}
-
-func (s *bsdSeen) limits() {
-	s.Limits = map[string][2]uint64{}
-	for name, n := range limitNumbers {
-		if b, err := unix.SysctlRaw("kern.proc.rlimit", s.Proc.PID, n); err == nil && len(b) >= 16 {
-			s.Limits[name] = [2]uint64{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])}
-		}
-	}
-}
+func (s *bsdSeen) limits() { s.Limits = jail.Rlimits(s.Proc.PID) }

@@ -3,14 +3,18 @@ package audit
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"skep/internal/jail"
 )
 
 // proc is the process file system. Reading a process of another user's needs
@@ -40,6 +44,13 @@ type area struct {
 	mode     string // as /proc/PID/maps has it: "rw-p"
 }
 
+// thread is one thread of the process.
+type thread struct {
+	status  map[string]string
+	ns      map[string]string
+	cgroups map[string]string
+}
+
 // observed is one live process as the kernel shows it. It is read once, from
 // outside, and changes nothing.
 type observed struct {
@@ -49,6 +60,7 @@ type observed struct {
 	hostNS  map[string]string
 	sharers map[string][]string // namespace -> other processes in it
 	sameUID []string
+	sameGID []string
 	mates   map[string][]string // cgroup tree -> other processes in its group
 	mounts  []mount
 	files   []string
@@ -56,15 +68,17 @@ type observed struct {
 	unread  []string // below the root, directories that could not be read
 	fds     []Descriptor
 	environ int
-	limits  map[string][2]string // as prlimit(1) names them -> soft, hard
+	limits  map[string][2]uint64 // as prlimit(1) names them -> soft, hard
 	cgroups map[string]string    // controller, or "v2" -> path
 	devices []string             // network devices
+	address []string             // network addresses
+	addrs   bool                 // those could be read
 	wx      []string
 	exec    int // executable mappings
 	areas   []area
 	oom     string
 	persona string
-	threads []map[string]string // status of each thread
+	threads []thread
 	uidMap  string
 	gidMap  string
 	sockets map[uint64]string // inode -> name, from the host's tables
@@ -79,6 +93,12 @@ func observe(pid int) (*observed, error) {
 		return nil, fmt.Errorf("there is no process %d", pid)
 	}
 	o := &observed{pid: pid, status: readStatus(dir + "/status")}
+	if leader := o.status["Tgid"]; leader != "" && leader != strconv.Itoa(pid) {
+		return nil, fmt.Errorf("%d is a thread of process %s", pid, leader)
+	}
+	if strings.HasPrefix(o.status["State"], "Z") || strings.HasPrefix(o.status["State"], "X") {
+		return nil, fmt.Errorf("process %d has ended, and waits for its parent to hear of it", pid)
+	}
 	o.ns, o.hostNS = readNS(dir), readNS(filepath.Join(proc, "self"))
 	o.cgroups = readCgroups(dir + "/cgroup")
 	o.others()
@@ -86,14 +106,16 @@ func observe(pid int) (*observed, error) {
 	o.files, o.nodes, o.unread = reachable(dir + "/root")
 	own := private(pid)
 	o.fds, o.environ, o.persona = own.FDs, own.Environ, own.Persona
-	o.limits = readLimits(dir + "/limits")
+	o.limits = jail.Rlimits(pid)
 	o.devices = readDevices(dir + "/net/dev")
+	o.address, o.addrs = readAddresses(dir + "/net")
 	o.maps(dir + "/maps")
 	o.oom = readLine(dir + "/oom_score_adj")
 	o.uidMap, o.gidMap = fieldsOf(dir+"/uid_map"), fieldsOf(dir+"/gid_map")
 	tasks, _ := os.ReadDir(dir + "/task")
 	for _, t := range tasks {
-		o.threads = append(o.threads, readStatus(dir+"/task/"+t.Name()+"/status"))
+		task := dir + "/task/" + t.Name()
+		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), readCgroups(task + "/cgroup")})
 	}
 	o.sockets = readSockets(dir)
 	if f, err := os.Open(dir + "/exe"); err == nil {
@@ -136,6 +158,43 @@ func readNS(dir string) map[string]string {
 	return m
 }
 
+// readChildNS are the namespaces that a thread's children will be born in.
+func readChildNS(dir string) map[string]string {
+	m := map[string]string{}
+	for _, n := range []string{"pid", "time"} {
+		if l, err := os.Readlink(dir + "/ns/" + n + "_for_children"); err == nil {
+			m[n] = l
+		}
+	}
+	return m
+}
+
+// readAddresses are the addresses of a network namespace: the local ones of
+// /proc/PID/net/fib_trie and all of if_inet6. It is false where neither can be
+// read.
+func readAddresses(dir string) (all []string, read bool) {
+	b, err := os.ReadFile(dir + "/fib_trie")
+	read = err == nil
+	last := ""
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) == 2 && f[0] == "|--":
+			last = f[1]
+		case len(f) == 3 && f[0] == "/32" && f[1] == "host" && f[2] == "LOCAL" && !slices.Contains(all, last):
+			all = append(all, last) // it is in the main table and in the local one
+		}
+	}
+	if b, err = os.ReadFile(dir + "/if_inet6"); err == nil || errors.Is(err, fs.ErrNotExist) {
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) == 6 {
+				all = append(all, f[0]+" on "+f[5])
+			}
+		}
+	}
+	return all, read
+}
+
 // readCgroups reads /proc/PID/cgroup: cgroups(7).
 func readCgroups(path string) map[string]string {
 	m := map[string]string{}
@@ -161,6 +220,7 @@ func (o *observed) others() {
 	o.sharers, o.mates = map[string][]string{}, map[string][]string{}
 	entries, _ := os.ReadDir(proc)
 	uid := strings.SplitN(o.status["Uid"], " ", 2)[0]
+	gid := strings.SplitN(o.status["Gid"], " ", 2)[0]
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == o.pid {
@@ -172,19 +232,34 @@ func (o *observed) others() {
 			continue // dead, and waiting only for its parent to hear of it
 		}
 		who := e.Name() + " (" + readLine(dir+"/comm") + ")"
-		for n, ns := range readNS(dir) {
-			if ns == o.ns[n] {
+		if uid != "" && slices.Contains(strings.Fields(theirs["Uid"]), uid) {
+			o.sameUID = append(o.sameUID, who)
+		}
+		if gid != "" && (slices.Contains(strings.Fields(theirs["Gid"]), gid) || slices.Contains(strings.Fields(theirs["Groups"]), gid)) {
+			o.sameGID = append(o.sameGID, who)
+		}
+		// A thread may be elsewhere than its process.
+		tasks, _ := os.ReadDir(dir + "/task")
+		in, of := map[string]bool{}, map[string]bool{}
+		for _, t := range tasks {
+			task := dir + "/task/" + t.Name()
+			for n, ns := range readNS(task) {
+				in[n] = in[n] || ns == o.ns[n]
+			}
+			for n, ns := range readChildNS(task) {
+				in[n] = in[n] || ns == o.ns[n]
+			}
+			for tree, path := range readCgroups(task + "/cgroup") {
+				of[tree] = of[tree] || path != "/" && path == o.cgroups[tree]
+			}
+		}
+		for n, so := range in {
+			if so {
 				o.sharers[n] = append(o.sharers[n], who)
 			}
 		}
-		for _, u := range strings.Fields(theirs["Uid"]) {
-			if u == uid && uid != "" {
-				o.sameUID = append(o.sameUID, who)
-				break
-			}
-		}
-		for tree, path := range readCgroups(dir + "/cgroup") {
-			if path != "/" && path == o.cgroups[tree] {
+		for tree, so := range of {
+			if so {
 				o.mates[tree] = append(o.mates[tree], who)
 			}
 		}
@@ -260,27 +335,6 @@ func readFDs(dir string) []Descriptor {
 	}
 	sort.Slice(all, func(i, k int) bool { return all[i].Number < all[k].Number })
 	return all
-}
-
-// limitNames are the lines of /proc/PID/limits by their names in prlimit(1).
-var limitNames = map[string]string{
-	"Max core file size": "core", "Max open files": "nofile", "Max processes": "nproc",
-	"Max locked memory": "memlock", "Max msgqueue size": "msgqueue", "Max address space": "as",
-	"Max file size": "fsize", "Max stack size": "stack", "Max data size": "data",
-}
-
-func readLimits(path string) map[string][2]string {
-	m := map[string][2]string{}
-	for _, line := range strings.Split(readLine(path), "\n") {
-		for long, short := range limitNames {
-			if rest, ok := strings.CutPrefix(line, long+" "); ok {
-				if f := strings.Fields(rest); len(f) >= 2 {
-					m[short] = [2]string{f[0], f[1]}
-				}
-			}
-		}
-	}
-	return m
 }
 
 func readDevices(path string) []string {

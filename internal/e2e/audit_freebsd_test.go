@@ -104,6 +104,16 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 		{"a rule of rctl(8) removed", "rctl-maxproc", "missing", "no such rule", true, run([]string{"rctl", "-r", rule}, []string{"rctl", "-a", rule})},
 		{"a rule of rctl(8) changed", "rctl-maxproc", "missing", "4000", true, sh("rctl -r "+rule+"; rctl -a jail:"+name+":maxproc:deny=4000", "rctl -r jail:"+name+":maxproc; rctl -a "+rule)},
 		{"a rule of rctl(8) added", "rctl", "extra", "readbps", true, run([]string{"rctl", "-a", "jail:" + name + ":readbps:throttle=1000000"}, []string{"rctl", "-r", "jail:" + name + ":readbps"})},
+		{"how large a file may become changed", "rlimit-fsize", "missing", "4096", false, func(t *testing.T) func() {
+			old := jail.Rlimits(s.PID)["fsize"]
+			setLimit(t, s.PID, 1, 4096)
+			return func() { setLimit(t, s.PID, 1, old[1]) }
+		}},
+		{"a limit changed that no plan names", "rlimits", "missing", "data", false, func(t *testing.T) func() {
+			old := jail.Rlimits(s.PID)["data"]
+			setLimit(t, s.PID, 2, 1<<32)
+			return func() { setLimit(t, s.PID, 2, old[1]) }
+		}},
 		{"a limit of the process changed", "rlimit-core", "missing", "4096", false, func(t *testing.T) func() {
 			setLimit(t, s.PID, 4, 4096)
 			return func() { setLimit(t, s.PID, 4, 0) }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,11 +35,32 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 		do                 func(t *testing.T) (undo func())
 	}{
 		{"a limit is lowered", "rlimit-nofile", "missing", func(t *testing.T) func() { return setLimit(t, pid, unix.RLIMIT_NOFILE, 64) }},
+		{"how large a file may become is lowered", "rlimit-fsize", "missing", func(t *testing.T) func() { return setLimit(t, pid, unix.RLIMIT_FSIZE, 4096) }},
+		{"a limit that no plan names is lowered", "rlimits", "missing", func(t *testing.T) func() { return setLimit(t, pid, unix.RLIMIT_AS, 1<<40) }},
 		{"a limit of its group is raised", "pids.max", "missing", func(t *testing.T) func() { return setGroupLimit(t, pid, "pids.max", "4000") }},
 		{"a process in its network namespace", "ns-net", "extra", func(t *testing.T) func() { return company(t, "nsenter", "-t", strconv.Itoa(pid), "-n") }},
 		{"a process in its uts namespace", "ns-uts", "extra", func(t *testing.T) func() { return company(t, "nsenter", "-t", strconv.Itoa(pid), "-u") }},
 		{"a process with its uid", "uid-company", "extra", func(t *testing.T) func() {
 			return company(t, "setpriv", "--reuid", strconv.Itoa(uid), "--regid", strconv.Itoa(uid), "--clear-groups")
+		}},
+		{"a thread of another process in its network namespace", "ns-net", "extra", func(t *testing.T) func() { return threadIn(t, pid) }},
+		{"a process with its gid", "gid-company", "extra", func(t *testing.T) func() {
+			return company(t, "setpriv", "--regid", strconv.Itoa(uid), "--clear-groups")
+		}},
+		{"somebody traces it", "tracers", "extra", func(t *testing.T) func() { return trace(t, pid) }},
+		{"a group below its own", "cgroup-pids", "extra", func(t *testing.T) func() {
+			dir := filepath.Join(groupDir(t, pid, "pids.max"), "below")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Skip(err)
+			}
+			return func() { _ = os.Remove(dir) }
+		}},
+		{"an address in its network namespace", "network-addresses", "extra", func(t *testing.T) func() {
+			in := []string{"nsenter", "-t", strconv.Itoa(pid), "-n", "ip", "address"}
+			if out, err := exec.Command(in[0], append(in[1:], "add", "192.0.2.7/24", "dev", "lo")...).CombinedOutput(); err != nil {
+				t.Skipf("%v: %s", err, out)
+			}
+			return func() { _ = exec.Command(in[0], append(in[1:], "del", "192.0.2.7/24", "dev", "lo")...).Run() }
 		}},
 		{"a process in its group", "cgroup-pids", "extra", func(t *testing.T) func() { return joinGroup(t, pid) }},
 		{"it is moved to another group", "cgroup-pids", "missing", func(t *testing.T) func() { return moveAway(t, pid) }},
@@ -109,8 +131,13 @@ func mustWrite(t *testing.T, path, text string) {
 
 func setLimit(t *testing.T, pid, which int, n uint64) func() {
 	t.Helper()
+	// The soft one: who cannot raise a hard limit could not undo that.
 	var old unix.Rlimit
-	if err := unix.Prlimit(pid, which, &unix.Rlimit{Cur: n, Max: n + 200}, &old); err != nil {
+	err := unix.Prlimit(pid, which, nil, &old)
+	if err == nil {
+		err = unix.Prlimit(pid, which, &unix.Rlimit{Cur: n, Max: old.Max}, nil)
+	}
+	if err != nil {
 		t.Skipf("the limits of another process cannot be set here: %v", err)
 	}
 	return func() {
@@ -118,6 +145,67 @@ func setLimit(t *testing.T, pid, which int, n uint64) func() {
 			t.Logf("cannot raise the limit again (%v): the rows after this one see it", err)
 		}
 	}
+}
+
+// threadIn has one thread of this process enter a network namespace.
+func threadIn(t *testing.T, pid int) func() {
+	t.Helper()
+	entered, leave, left := make(chan error), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		runtime.LockOSThread() // never unlocked: the thread ends with this
+		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+		if err == nil {
+			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
+			f.Close()
+		}
+		home, herr := os.Open("/proc/self/ns/net")
+		entered <- errors.Join(err, herr)
+		<-leave
+		if herr == nil {
+			_ = unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) // it may take a while to end
+			home.Close()
+		}
+	}()
+	undo := func() { close(leave); <-left }
+	if err := <-entered; err != nil {
+		undo()
+		t.Skip(err)
+	}
+	return undo
+}
+
+// trace attaches to a process and lets it run on.
+func trace(t *testing.T, pid int) func() {
+	t.Helper()
+	attached, detach, detached := make(chan error), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(detached)
+		runtime.LockOSThread() // a tracer is a thread
+		defer runtime.UnlockOSThread()
+		err := syscallErr(unix.Syscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(pid), 0, 0, 0, 0))
+		attached <- err
+		<-detach
+		if err == nil {
+			var status unix.WaitStatus
+			_ = unix.PtraceInterrupt(pid)
+			_, _ = unix.Wait4(pid, &status, unix.WALL, nil)
+			_ = unix.PtraceDetach(pid)
+		}
+	}()
+	undo := func() { close(detach); <-detached }
+	if err := <-attached; err != nil {
+		undo()
+		t.Skip(err)
+	}
+	return undo
+}
+
+func syscallErr(_, _ uintptr, errno unix.Errno) error {
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // groupDir is the directory of the process's group of a controller.

@@ -14,6 +14,9 @@ type Record struct {
 	StartCalls int  `json:"start_calls"`
 	Sealed     bool `json:"sealed"`
 	Steps      int  `json:"steps"`
+	// Limits are all resource limits, soft and hard, as they stood when the guest was prepared; some the
+	// plan does not name: they follow from what its files come to, or are the keeper's own.
+	Limits map[string][2]uint64 `json:"limits,omitempty"`
 }
 
 // FilterRecord identifies one seccomp filter by the SHA-256 of its instructions.

@@ -50,7 +50,7 @@ func takeCgroup(g *plan.Cgroup) error {
 	for _, s := range g.Limits {
 		path := filepath.Join(g.Path, s.File)
 		err := os.WriteFile(path, []byte(s.Value), 0)
-		if errors.Is(err, fs.ErrNotExist) && optionalSetting[s.File] {
+		if errors.Is(err, fs.ErrNotExist) && s.Optional() {
 			continue
 		}
 		if err != nil {
@@ -59,10 +59,6 @@ func takeCgroup(g *plan.Cgroup) error {
 	}
 	return nil
 }
-
-// optionalSetting are files that a kernel may be configured without; what they
-// do is not a layer of its own.
-var optionalSetting = map[string]bool{"memory.swap.max": true, "memory.oom.group": true}
 
 // handDown has a controller work in the children of a directory, and so in the
 // directory: systemd, say, hands cpu down from the top of the tree only once a

@@ -32,7 +32,7 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 		return wrong(err)
 	}
 	m.counts = m.count()
-	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid), Steps: len(m.taker.plan.Resources), Sealed: true}
+	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid), Steps: len(m.taker.plan.Resources), Sealed: true, Limits: jail.Rlimits(c.Pid())}
 	return nil
 }
 

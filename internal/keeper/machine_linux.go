@@ -42,8 +42,9 @@ type qemuMachine struct {
 	killed chan struct{}
 	counts *store.Room
 	root   jail.Root
-	words  *lastWords // nil where another keeper's pipe had them
-	screen bool       // the cell has one
+	limits map[string][2]uint64 // nil where another keeper recorded them
+	words  *lastWords           // nil where another keeper's pipe had them
+	screen bool                 // the cell has one
 
 	bios    bool          // the guest is booted through SeaBIOS
 	decided chan struct{} // what follows a reset is settled
@@ -119,6 +120,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 	if err != nil {
 		return held, fault.Wrap(fault.Jail, err, "", "bound the files of %s", t.plan.Name)
 	}
+	m.limits = jail.Rlimits(m.proc.Pid())
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}
@@ -288,12 +290,20 @@ func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) er
 }
 
 func (m *qemuMachine) process() (int, uint64)        { return m.proc.Pid(), m.proc.StartTime() }
-func (m *qemuMachine) record() jail.Record           { return m.proc.Record() }
 func (m *qemuMachine) room() *store.Room             { return m.counts }
 func (m *qemuMachine) happenings() <-chan happening  { return m.happen }
 func (m *qemuMachine) run(ctx context.Context) error { return m.qmp.Cont(ctx) }
 func (m *qemuMachine) powerButton(ctx context.Context) error {
 	return m.qmp.SystemPowerdown(ctx)
+}
+
+// record is the launcher's, and the limits that hold from here on.
+func (m *qemuMachine) record() jail.Record {
+	r := m.proc.Record()
+	if m.limits != nil {
+		r.Limits = m.limits
+	}
+	return r
 }
 
 // reset starts the guest over in the same process and the same room.

@@ -133,7 +133,8 @@ func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []strin
 		"pids":   {{"pids.max", strconv.Itoa(l.Processes)}},
 	}
 	v1 := map[string][]Setting{
-		"memory": {{"memory.limit_in_bytes", memory}},
+		// Memory and swap together may be no more than memory alone.
+		"memory": {{"memory.limit_in_bytes", memory}, {"memory.memsw.limit_in_bytes", memory}},
 		"pids":   {{"pids.max", strconv.Itoa(l.Processes)}},
 	}
 	if l.CPU > 0 {

@@ -54,6 +54,16 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
+// Optional says whether a kernel may be built, or booted, without the file; what
+// it does is not a layer of its own.
+func (s Setting) Optional() bool {
+	switch s.File {
+	case "memory.swap.max", "memory.memsw.limit_in_bytes", "memory.oom.group":
+		return true
+	}
+	return false
+}
+
 // Cgroup is the cell's own control group in one tree: the v2 tree, or one v1
 // controller's.
 type Cgroup struct {
