@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -508,7 +509,7 @@ func (a *linuxAudit) socketKind(d Descriptor) string {
 		return ""
 	}
 	for _, s := range plan.Specs[*plan.Socket](a.plan) {
-		if sameSocket(name, s.Path) {
+		if s.Path != "" && sameSocket(name, s.Path) || s.Listen != "" && samePort(name, s.Listen) {
 			return s.Name
 		}
 	}
@@ -525,6 +526,14 @@ func (a *linuxAudit) socketKind(d Descriptor) string {
 // its directory shows that way.
 func sameSocket(name, path string) bool {
 	return name == path || strings.HasPrefix(name, "/proc/self/fd/") && filepath.Base(name) == filepath.Base(path)
+}
+
+// samePort says whether a TCP socket's own address, as the kernel's tables have
+// it, is on the port of a listener; an accepted one has the same.
+func samePort(name, listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	n, nerr := strconv.Atoi(port)
+	return err == nil && nerr == nil && strings.HasPrefix(name, "tcp") && strings.HasSuffix(name, fmt.Sprintf(":%04X", n))
 }
 
 // foreignHandles lists what a hypervisor of somebody else's holds.

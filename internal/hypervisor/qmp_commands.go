@@ -16,6 +16,7 @@ const (
 	StatePrelaunch     RunState = "prelaunch" // before the first cont, and after a reset
 	StateRunning       RunState = "running"
 	StatePaused        RunState = "paused"
+	StateDebug         RunState = "debug"          // a debugger stopped it
 	StateShutdown      RunState = "shutdown"       // the guest powered off or reset, see the SHUTDOWN event
 	StateGuestPanicked RunState = "guest-panicked" // pvpanic
 	StateInternalError RunState = "internal-error" // KVM gave up

@@ -46,6 +46,7 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 		counts:  st.Room,
 		bios:    throughBIOS(st.Plan),
 		screen:  hasScreen(st.Plan),
+		waits:   waits(t.keeper.Cell),
 	}
 	var err error
 	if m.proc, err = jail.Adopt(st.PID, st.PIDStart, record); err != nil {
@@ -67,10 +68,14 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 		return err
 	}
 	switch status.State {
-	case hypervisor.StateRunning, hypervisor.StatePaused, hypervisor.StateIOError:
+	case hypervisor.StateRunning, hypervisor.StatePaused, hypervisor.StateDebug, hypervisor.StateIOError:
 		go m.follow()
 		return nil
 	case hypervisor.StatePrelaunch:
+		if m.waits {
+			go m.follow()
+			return nil
+		}
 		return fmt.Errorf("the guest had not begun to run")
 	}
 	// It ended while nobody watched. Which end it was, QEMU no longer says.

@@ -31,10 +31,17 @@ func (t *linuxTaker) look(r plan.Resource, disks map[string]*os.File) []error {
 		}
 	case *plan.Room:
 		return t.lookAtCopies(s)
+	case *plan.Socket:
+		if s.Listen != "" {
+			l, lerr := listenTCP(haveDebug, debugHint, s.Listen)
+			if err = lerr; err == nil {
+				l.Close()
+			}
+		}
 	case *plan.Screen:
 		var errs []error
 		if s.Path == "" {
-			l, err := listenScreen(s)
+			l, err := listenTCP(showScreen, screenHint, s.Listen)
 			if err != nil {
 				errs = append(errs, err)
 			} else {

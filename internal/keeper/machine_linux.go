@@ -42,6 +42,7 @@ type qemuMachine struct {
 	killed chan struct{}
 	counts *store.Room
 	root   jail.Root
+	waits  bool                 // for a debugger to let the guest run
 	limits map[string][2]uint64 // nil where another keeper recorded them
 	words  *lastWords           // nil where another keeper's pipe had them
 	screen bool                 // the cell has one
@@ -50,6 +51,8 @@ type qemuMachine struct {
 	decided chan struct{} // what follows a reset is settled
 	resetAt time.Time     // of the last, where SeaBIOS is to follow; follow's own while it is not waiting
 }
+
+func waits(c *cell.Cell) bool { return c.GDB != nil && c.GDB.Wait }
 
 // takeHypervisor builds the room and the jail, starts QEMU in them and waits
 // until it has prepared the guest; then the room is closed behind it.
@@ -75,6 +78,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 		root:    spec.Root,
 		bios:    throughBIOS(t.plan),
 		screen:  hasScreen(t.plan),
+		waits:   waits(t.keeper.Cell),
 	}
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
@@ -289,10 +293,18 @@ func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) er
 	return nil
 }
 
-func (m *qemuMachine) process() (int, uint64)        { return m.proc.Pid(), m.proc.StartTime() }
-func (m *qemuMachine) room() *store.Room             { return m.counts }
-func (m *qemuMachine) happenings() <-chan happening  { return m.happen }
-func (m *qemuMachine) run(ctx context.Context) error { return m.qmp.Cont(ctx) }
+func (m *qemuMachine) process() (int, uint64)       { return m.proc.Pid(), m.proc.StartTime() }
+func (m *qemuMachine) room() *store.Room            { return m.counts }
+func (m *qemuMachine) happenings() <-chan happening { return m.happen }
+
+// run lets the guest run, unless a debugger is to do that.
+func (m *qemuMachine) run(ctx context.Context) error {
+	if m.waits {
+		return nil
+	}
+	return m.qmp.Cont(ctx)
+}
+
 func (m *qemuMachine) powerButton(ctx context.Context) error {
 	return m.qmp.SystemPowerdown(ctx)
 }

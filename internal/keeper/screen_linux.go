@@ -31,7 +31,7 @@ func (t *linuxTaker) takeScreen(s *plan.Screen) error {
 		if err != nil {
 			return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 		}
-	} else if l, err = listenScreen(s); err != nil {
+	} else if l, err = listenTCP(showScreen, screenHint, s.Listen); err != nil {
 		return err
 	}
 	srv := &screenServer{listener: l}
@@ -50,21 +50,28 @@ func (t *linuxTaker) takeScreen(s *plan.Screen) error {
 	return nil
 }
 
-// listenScreen listens on the address of a screen.
-func listenScreen(s *plan.Screen) (net.Listener, error) {
-	l, err := net.Listen("tcp", s.Listen)
+// What listens on addresses of the cell file's, for messages.
+const (
+	showScreen = "show the screen"
+	screenHint = "choose another port, or leave listen out for a UNIX socket"
+	haveDebug  = "have the debug stub listen"
+	debugHint  = "choose another port"
+)
+
+// listenTCP listens on an address of the cell file's.
+func listenTCP(what, hint, address string) (*net.TCPListener, error) {
+	l, err := net.Listen("tcp", address)
 	if err == nil {
-		return l, nil
+		return l.(*net.TCPListener), nil
 	}
 	var oe *net.OpError
 	if errors.As(err, &oe) {
 		err = oe.Err
 	}
-	hint := "choose another port, or leave listen out for a UNIX socket"
 	if errors.Is(err, unix.EADDRNOTAVAIL) {
 		hint = "ip address shows the addresses that this host has"
 	}
-	return nil, fault.Wrap(fault.Input, err, hint, "show the screen on %s", s.Listen)
+	return nil, fault.Wrap(fault.Input, err, hint, "%s on %s", what, address)
 }
 
 func (s *screenServer) accept(m *qemuMachine) {

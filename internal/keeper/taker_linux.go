@@ -135,6 +135,9 @@ func (t *linuxTaker) release(ctx context.Context, r plan.Resource, h store.Held)
 		return nil
 	case *plan.Socket:
 		t.drop(s.Name)
+		if s.Path == "" {
+			return nil
+		}
 		return removeFile(s.Path)
 	case *plan.Room, *plan.Jail:
 		return nil
@@ -288,6 +291,16 @@ func (t *linuxTaker) takeLog(l *plan.Log) error {
 func (t *linuxTaker) takeSocket(s *plan.Socket) error {
 	if s.Name == "control" && t.keeper.server != nil {
 		return nil // from an earlier life
+	}
+	if s.Listen != "" {
+		l, err := listenTCP(haveDebug, debugHint, s.Listen)
+		if err != nil {
+			return err
+		}
+		f, err := l.File()
+		l.Close()
+		t.hold(s.Name, f)
+		return err
 	}
 	l, err := ListenUnix(s.Path)
 	if err != nil {

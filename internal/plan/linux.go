@@ -205,6 +205,9 @@ func (b *builder) sockets() {
 	} {
 		b.add("socket:"+s.name, "", s.why, &Socket{Name: s.name, Path: filepath.Join(dir, s.name+".sock")})
 	}
+	if g := b.cell.GDB; g != nil {
+		b.add("socket:gdb", "gdb", "debuggers connect here; QEMU alone accepts on it", &Socket{Name: "gdb", Listen: g.Listen})
+	}
 }
 
 // room adds the root.
@@ -308,6 +311,9 @@ func features(c *cell.Cell, accel cell.Accel) []string {
 	}
 	if c.Screen != nil {
 		f = append(f, "screen")
+	}
+	if c.GDB != nil && accel == cell.AccelKVM {
+		f = append(f, "debug")
 	}
 	return append(f, string(accel))
 }

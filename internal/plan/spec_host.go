@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net"
 	"path"
 	"slices"
 	"strconv"
@@ -315,20 +316,32 @@ func (l *Log) Take() []string { return []string{": >> " + quote(l.Path)} }
 // Release implements Spec.
 func (*Log) Release() []string { return nil }
 
-// Socket is a listening UNIX socket in the cell's run directory.
+// Socket is a listening socket: a UNIX one in the cell's run directory, or on a
+// TCP address.
 type Socket struct {
-	Name string `json:"name"` // "qmp", "console", "control"
-	Path string `json:"path"`
+	Name   string `json:"name"`           // "qmp", "console", "control", "gdb"
+	Path   string `json:"path,omitempty"` // or
+	Listen string `json:"listen,omitempty"`
 }
 
 // Kind implements Spec.
 func (*Socket) Kind() Kind { return KindSocket }
 
 // Take implements Spec.
-func (s *Socket) Take() []string { return []string{command("nc", "-lU", s.Path) + " &"} }
+func (s *Socket) Take() []string {
+	if host, port, err := net.SplitHostPort(s.Listen); err == nil {
+		return []string{command("nc", "-l", host, port) + " &"}
+	}
+	return []string{command("nc", "-lU", s.Path) + " &"}
+}
 
 // Release implements Spec.
-func (s *Socket) Release() []string { return []string{command("rm", s.Path)} }
+func (s *Socket) Release() []string {
+	if s.Path == "" {
+		return nil // it goes with its holders
+	}
+	return []string{command("rm", s.Path)}
+}
 
 // Screen is where viewers of the guest's frame buffer connect: a TCP address,
 // or a UNIX socket that no network sees.

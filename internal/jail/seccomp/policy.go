@@ -52,6 +52,7 @@ const (
 	KVM    Need = "kvm"
 	TCG    Need = "tcg"
 	Screen Need = "screen"
+	Debug  Need = "debug" // a debug stub under KVM
 )
 
 // Width is how much of an argument the kernel looks at. A condition compares just that much: more

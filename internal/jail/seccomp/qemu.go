@@ -96,5 +96,6 @@ var qemu = []Row{
 	{Call: "ioctl", When: []Cond{among(1, diskRun...)}, Need: Disk, Reason: "a guest's discard and write-zeroes, on a volume"},
 	{Call: "ioctl", When: []Cond{among(1, diskStart...)}, Phase: Start, Need: Disk, Reason: "a volume's sector sizes"},
 	{Call: "ioctl", When: []Cond{among(1, kvmRun...)}, Need: KVM, Reason: "virtual processors, interrupts, memory map"},
+	{Call: "ioctl", When: []Cond{among(1, debugRun...)}, Need: Debug, Reason: "a debugger's breakpoints and single steps"},
 	{Call: "ioctl", When: []Cond{among(1, kvmStart...)}, Phase: Start, Need: KVM, Reason: "what KVM can do, and making the machine"},
 }
