@@ -3,7 +3,8 @@
 //
 // An image belongs to the guest and is hostile: what is read of it here is a
 // few bounded bytes of header, to find images that name other files of the
-// host. Nothing in this package removes or shortens an image.
+// host, and a bounded part of a qcow2's tables, as numbers to compare with the
+// length of the file. Nothing in this package removes or shortens an image.
 package disk
 
 import (
@@ -190,14 +191,21 @@ func check(d *plan.Disk, f *os.File) error {
 	}
 	header = header[:n]
 	if d.Format == cell.FormatQcow2 {
-		return checkQcow2(d, header, size)
+		if err := checkQcow2(d, header, size); err != nil {
+			return err
+		}
+		return checkClusters(d, f, header, size)
 	}
 	return checkRaw(d, header, size)
 }
 
 func checkRaw(d *plan.Disk, header []byte, size int64) error {
 	if isQcow2(header) && filepath.Ext(d.Path) == ".qcow2" {
-		return bad(d, `add format = "qcow2"`, "it is a qcow2 image and the cell file calls it raw")
+		hint := `add format = "qcow2"`
+		if d.Type != plan.DiskFile {
+			hint = "qemu-img convert -O raw makes what can be read so, or give it as file = … with format = \"qcow2\""
+		}
+		return bad(d, hint, "it is a qcow2 image and the cell file calls it raw")
 	}
 	if d.Type == plan.DiskFile && size%512 != 0 {
 		return bad(d, "a disk is made of 512-byte sectors: fetch the image again, or round its size up", "it is truncated: %d bytes are no whole number of sectors", size)

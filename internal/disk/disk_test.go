@@ -1,11 +1,13 @@
 package disk
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -198,6 +200,79 @@ func TestQemuImg(t *testing.T) {
 	}
 }
 
+// A qcow2 that was cut off anywhere behind its tables is refused, and none that
+// is whole, however it was made.
+func TestQcow2CutOff(t *testing.T) {
+	for _, tool := range []string{"qemu-img", "qemu-io"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	dir := t.TempDir()
+	data := filepath.Join(dir, "data")
+	noise := make([]byte, 8<<20)
+	for i := range noise {
+		noise[i] = byte(i*i>>3 ^ i>>11)
+	}
+	if err := os.WriteFile(data, noise, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		make [][]string
+	}{
+		{"written", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "IMAGE", "1G"}, {"qemu-io", "-c", "write -P 7 0 8M", "-c", "write -P 7 700M 3000", "IMAGE"}}},
+		{"converted", [][]string{{"qemu-img", "convert", "-f", "raw", "-O", "qcow2", data, "IMAGE"}}},
+		{"compressed", [][]string{{"qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", data, "IMAGE"}}},
+		{"version 2", [][]string{{"qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", "compat=0.10", data, "IMAGE"}}},
+		{"extended", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "-o", "extended_l2=on,cluster_size=128k", "IMAGE", "1G"}, {"qemu-io", "-c", "write -P 7 3M 5M", "-c", "discard 4M 1M", "IMAGE"}}},
+		{"small clusters", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=512", "IMAGE", "64M"}, {"qemu-io", "-c", "write -P 7 60M 2M", "IMAGE"}}},
+		{"preallocated", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", "IMAGE", "1G"}}},
+		{"zeros", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "IMAGE", "1G"}, {"qemu-io", "-c", "write -P 7 0 4M", "-c", "write -z 1M 8M", "IMAGE"}}},
+		{"snapshot", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "IMAGE", "1G"}, {"qemu-io", "-c", "write -P 7 0 4M", "IMAGE"}, {"qemu-img", "snapshot", "-c", "s", "IMAGE"}, {"qemu-io", "-c", "write -P 8 0 2M", "IMAGE"}}},
+		{"shrunk", [][]string{{"qemu-img", "create", "-q", "-f", "qcow2", "IMAGE", "1G"}, {"qemu-io", "-c", "write -P 7 0 4M", "IMAGE"}, {"qemu-img", "resize", "-q", "--shrink", "IMAGE", "2M"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			image := filepath.Join(t.TempDir(), "i")
+			for _, line := range c.make {
+				line = slices.Clone(line)
+				for i := range line {
+					if line[i] == "IMAGE" {
+						line[i] = image
+					}
+				}
+				if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err != nil {
+					t.Fatalf("%q: %v: %s", line, err, out)
+				}
+			}
+			f, _, err := Open(qcow2(image))
+			if err != nil {
+				t.Fatalf("it is whole: %v", err)
+			}
+			info, err := f.Stat()
+			f.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range []int64{90, 50, 10} { // shorter each time
+				if c.name == "zeros" && part > 10 {
+					continue // that far there is nothing but zeros
+				}
+				if err := os.Truncate(image, info.Size()*part/100); err != nil {
+					t.Fatal(err)
+				}
+				f, _, err := Open(qcow2(image))
+				if err == nil {
+					f.Close()
+				}
+				if err == nil || !strings.Contains(err.Error(), "truncated") {
+					t.Errorf("cut off at %d%%: %v", part, err)
+				}
+			}
+		})
+	}
+}
+
 // An image is hostile: no header may panic, whatever it says.
 func FuzzCheck(f *testing.F) {
 	f.Add(header(), int64(4<<16), true)
@@ -209,7 +284,9 @@ func FuzzCheck(f *testing.F) {
 		d := raw("/x")
 		var err error
 		if q {
-			err = checkQcow2(qcow2("/x"), b, size)
+			if err = checkQcow2(qcow2("/x"), b, size); err == nil {
+				err = checkClusters(qcow2("/x"), bytes.NewReader(b), b, size)
+			}
 		} else {
 			err = checkRaw(d, b, size)
 		}

@@ -2,6 +2,8 @@ package disk
 
 import (
 	"encoding/binary"
+	"errors"
+	"io"
 
 	"skep/internal/plan"
 )
@@ -70,4 +72,82 @@ func checkQcow2(d *plan.Disk, header []byte, size int64) error {
 		return bad(d, "fetch the image again", "its header says 0 bytes")
 	}
 	return nil
+}
+
+// The entries of the tables, docs/interop/qcow2.txt.
+const (
+	qcow2Offset      = 0x00fffffffffffe00 // of a table or of a cluster
+	qcow2Compressed  = 1 << 62
+	qcow2Zero        = 1 << 0 // version 3: it reads as zeros, whatever lies there
+	qcow2ExtendedL2  = 1 << 4 // incompatible feature: two words to an entry
+	maxQcow2Tables   = 64 << 20
+	qcow2EntryLength = 8
+)
+
+// checkClusters refuses an image of which a cluster lies behind the end of the
+// file, as where a download was cut off: QEMU would have it read as zeros without
+// a word. The table entry of a cluster is written once its data is there, so a
+// whole image has none. Of very large images, from half a terabyte on, not all
+// tables are read.
+func checkClusters(d *plan.Disk, f io.ReaderAt, header []byte, size int64) error {
+	be32 := func(at int) uint32 { return binary.BigEndian.Uint32(header[at:]) }
+	be64 := func(at int) uint64 { return binary.BigEndian.Uint64(header[at:]) }
+	bits := be32(20)
+	zero, step := uint64(0), qcow2EntryLength
+	if be32(4) == 3 {
+		if be64(72)&qcow2ExtendedL2 != 0 {
+			step = 2 * qcow2EntryLength
+		} else {
+			zero = qcow2Zero
+		}
+	}
+	cut := func(at uint64) error {
+		return bad(d, "fetch the image again", "it is truncated: it has data at byte %d, the file has %d", at, size)
+	}
+	left := int64(maxQcow2Tables)
+	l1, err := readTable(f, be64(40), min(int64(be32(36))*qcow2EntryLength, left))
+	if err != nil {
+		return bad(d, "", "its tables cannot be read: %v", unwrapPath(err))
+	}
+	left -= int64(len(l1))
+	for ; len(l1) >= qcow2EntryLength && left > 0; l1 = l1[qcow2EntryLength:] {
+		at := binary.BigEndian.Uint64(l1) & qcow2Offset
+		if at == 0 {
+			continue
+		}
+		if at >= uint64(size) {
+			return cut(at)
+		}
+		l2, err := readTable(f, at, min(1<<bits, left))
+		if err != nil {
+			return bad(d, "", "its tables cannot be read: %v", unwrapPath(err))
+		}
+		left -= 1 << bits
+		for ; len(l2) >= step; l2 = l2[step:] {
+			entry := binary.BigEndian.Uint64(l2)
+			at := entry & qcow2Offset
+			switch {
+			case entry&qcow2Compressed != 0:
+				at = entry & (1<<(62-(bits-8)) - 1)
+			case entry&zero != 0:
+				continue
+			case step > qcow2EntryLength && uint32(binary.BigEndian.Uint64(l2[qcow2EntryLength:])) == 0:
+				continue // no part of it is allocated
+			}
+			if at >= uint64(size) {
+				return cut(at)
+			}
+		}
+	}
+	return nil
+}
+
+// readTable reads a table as far as the file goes.
+func readTable(f io.ReaderAt, at uint64, length int64) ([]byte, error) {
+	b := make([]byte, length)
+	n, err := f.ReadAt(b, int64(at))
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return b[:n], err
 }

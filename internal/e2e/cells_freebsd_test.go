@@ -179,7 +179,7 @@ share "s" { path = "`+l.path("share")+`" }`)
 		eventually(t, slow, "a reset", func() bool { s := l.show("again"); return s.Resets == n && s.PID != first.PID })
 		v.expect(slow, hello.Greeting)
 		if s := l.show("again"); s.Room == nil || s.Room.Files != 3 || s.Room.Nodes != 0 {
-			t.Errorf("after reset %d the room holds %+v", n, s.Room)
+			t.Errorf("after reset %d the room holds %+v: %s, %s", n, s.Room, s.State, s.Reason)
 		}
 	}
 	v.send("r")
