@@ -40,7 +40,7 @@ written by hand; it is FreeBSD's.`,
 			if cmd.Flags().Changed("watch") && watch <= 0 {
 				return usage("look again every %s: --watch takes a pause, such as 10s", watch)
 			}
-			look, err := a.auditOf(args, pid, prison)
+			look, err := a.auditOf(args, pid, cmd.Flags().Changed("pid"), prison)
 			if err != nil {
 				return err
 			}
@@ -65,9 +65,9 @@ written by hand; it is FreeBSD's.`,
 
 // auditOf is what the arguments ask to look at: one cell, one process, or a
 // jail, which may hold several hypervisors.
-func (a *app) auditOf(args []string, pid int, prison string) (func() ([]audit.Report, error), error) {
+func (a *app) auditOf(args []string, pid int, byPID bool, prison string) (func() ([]audit.Report, error), error) {
 	asked := len(args)
-	for _, given := range []bool{pid != 0, prison != ""} {
+	for _, given := range []bool{byPID, prison != ""} {
 		if given {
 			asked++
 		}
@@ -79,7 +79,7 @@ func (a *app) auditOf(args []string, pid int, prison string) (func() ([]audit.Re
 		return func() ([]audit.Report, error) { return audit.Jail(prison) }, nil
 	}
 	one := func() (audit.Report, error) { return audit.Process(pid) }
-	if pid == 0 {
+	if !byPID {
 		one = func() (audit.Report, error) { return a.auditCell(args[0]) }
 	}
 	return func() ([]audit.Report, error) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -32,6 +33,9 @@ type app struct {
 	probing sync.Mutex
 	probed  *host.Facts
 }
+
+// notANumber is how pflag says so: in the words of a function of Go's.
+var notANumber = regexp.MustCompile(`: strconv\.\w+: parsing .*$`)
 
 // Main runs one command line, without the name of the program, and returns
 // the exit status.
@@ -103,7 +107,7 @@ a cell file, or "hello", the built-in guest.`,
 	f.StringVar(&a.dirs.State, "state-dir", "", "directory for what outlives a reboot ($"+host.EnvStateDir+")")
 	f.StringVar(&a.dirs.Run, "run-dir", "", "directory for sockets and journals ($"+host.EnvRunDir+")")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.Input, strings.Replace(cmd.CommandPath(), "skep", "skep help", 1)+" shows what there is", "read the command line: %s", err)
+		return fault.New(fault.Input, strings.Replace(cmd.CommandPath(), "skep", "skep help", 1)+" shows what there is", "read the command line: %s", notANumber.ReplaceAllString(err.Error(), ": it is no number"))
 	})
 	root.AddGroup(
 		&cobra.Group{ID: "live", Title: "Running cells:"},

@@ -113,7 +113,11 @@ func open(d *plan.Disk) (*os.File, error) {
 				return nil, kerr
 			}
 		}
-		return nil, bad(d, "read_only = true needs no right to write", "%v", unwrapPath(err))
+		hint := "read_only = true needs no right to write"
+		if d.ReadOnly {
+			hint = "ls -l shows who may read it"
+		}
+		return nil, bad(d, hint, "%v", unwrapPath(err))
 	default:
 		return nil, bad(d, "", "%v", unwrapPath(err))
 	}
@@ -147,7 +151,7 @@ func kind(d *plan.Disk, info fs.FileInfo) error {
 	case mode&fs.ModeDevice != 0:
 		return bad(d, "zvol = … names a ZFS volume, device = … a raw device", "it is a device node")
 	}
-	return bad(d, "a disk is a regular file", "it is not a regular file (%s)", mode.Type())
+	return bad(d, "a disk is a regular file", "it is not a regular file (%s)", mode)
 }
 
 // lock takes a flock(2): exclusive for a disk that is written, shared for one

@@ -160,6 +160,7 @@ var badDisks = []badInput{
 var badBoots = []badInput{
 	{name: "firmware missing", body: `boot = "$D/none.fd"`, error: "read the firmware", hint: "check the path"},
 	{name: "firmware is a directory", body: `boot = "$D"`, error: "read the firmware", hint: "check the path"},
+	{name: "firmware too large", make: func(l *lab) { l.write("d/big.fd", strings.Repeat("x", 9<<20)) }, body: `boot = "$D/big.fd"`, error: "it has 9437184 bytes", hint: "8 MiB at most"},
 	{name: "firmware of a strange size", make: func(l *lab) { l.write("d/odd.fd", "hello") }, body: `boot = "$D/odd.fd"`, error: "it has 5 bytes", hint: "4096-byte pages"},
 	{name: "kernel missing", body: `kernel { image = "$D/none" }`, error: "read the kernel", hint: "check the path"},
 	{name: "kernel is none", body: `kernel { image = "$D/keep.img" }`, error: "it is no kernel", hint: "bzImage"},
@@ -317,6 +318,9 @@ func TestStateDirectoryFullOrReadOnly(t *testing.T) {
 				if c.name == "full" {
 					_ = os.WriteFile(filepath.Join(where, "filler"), make([]byte, 1<<20), 0o600)
 				}
+			}
+			if r := l.must(1, "doctor"); !strings.Contains(r.out, "directories") || !strings.Contains(r.out, c.error) {
+				t.Errorf("doctor does not say so\n%s", r)
 			}
 			for _, verb := range []string{"run", "up"} {
 				r := l.skep(verb, "hello")

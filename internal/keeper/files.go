@@ -41,6 +41,14 @@ func removeFile(path string) error {
 // checkPath is the hint for a file that the cell file names.
 const checkPath = "check the path in the cell file"
 
+// pathHint is the hint for one that cannot be opened, and why.
+func pathHint(err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "ls -l shows who may read it"
+	}
+	return checkPath
+}
+
 // bootable says whether an image begins as the kernels do that QEMU boots: the
 // Linux boot protocol, or ELF. What does not would leave the guest's BIOS with
 // nothing to boot, for ever and without a word.
@@ -91,7 +99,7 @@ func readPassword(path string) (string, error) {
 	}
 	f, err := openPlain(path)
 	if err != nil {
-		return "", fault.Wrap(fault.Input, err, checkPath, "read the screen's password from %s", path)
+		return "", fault.Wrap(fault.Input, err, pathHint(err), "read the screen's password from %s", path)
 	}
 	defer f.Close()
 	b := make([]byte, maxPassword)

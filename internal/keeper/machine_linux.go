@@ -218,7 +218,7 @@ func openCopy(c plan.Copy) (*os.File, error) {
 	what := whatOf(c)
 	f, err := openPlain(c.From)
 	if err != nil {
-		return nil, fault.Wrap(fault.Input, err, checkPath, "read the %s %s", what, c.From)
+		return nil, fault.Wrap(fault.Input, err, pathHint(err), "read the %s %s", what, c.From)
 	}
 	if what == "kernel" && !bootable(f) {
 		f.Close()

@@ -253,10 +253,14 @@ func openFirmware(s *plan.Firmware) (*os.File, error) {
 	}
 	f, err := openPlain(s.From)
 	if err != nil {
-		return nil, fault.Wrap(fault.Input, err, checkPath, "read the firmware %s", s.From)
+		return nil, fault.Wrap(fault.Input, err, pathHint(err), "read the firmware %s", s.From)
 	}
 	info, err := f.Stat()
-	const page = 4096
+	const page, largest = 4096, 8 << 20 // QEMU's max-fw-size, for both flash chips
+	if err == nil && info.Size() > largest {
+		f.Close()
+		return nil, fault.New(fault.Input, "QEMU takes 8 MiB at most", "use the firmware %s: it has %d bytes", s.From, info.Size())
+	}
 	if err == nil && (info.Size() == 0 || info.Size()%page != 0) {
 		f.Close()
 		return nil, fault.New(fault.Input, "a firmware image is a whole number of 4096-byte pages", "use the firmware %s: it has %d bytes", s.From, info.Size())

@@ -28,7 +28,9 @@ import (
 	"sort"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"skep/internal/cell"
+
 	"skep/internal/fault"
 	"skep/internal/host"
 )
@@ -61,6 +63,32 @@ func Open(dirs host.Dirs) (*Store, error) {
 		}
 	}
 	return s, nil
+}
+
+// Usable says why no cell could be kept in the directories; nothing is made.
+func Usable(dirs host.Dirs) error {
+	for _, d := range []string{dirs.Run, dirs.State} {
+		at := d
+		for ; at != filepath.Dir(at); at = filepath.Dir(at) {
+			if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+		}
+		if at == d {
+			if err := private(d); err != nil {
+				return err
+			}
+		}
+		err := unix.Access(at, unix.W_OK|unix.X_OK)
+		var st unix.Statfs_t
+		if err == nil && unix.Statfs(at, &st) == nil && st.Blocks > 0 && st.Bavail <= 0 {
+			err = unix.ENOSPC
+		}
+		if err != nil {
+			return fault.Wrap(fault.Host, err, "choose other directories with SKEP_STATE_DIR and SKEP_RUN_DIR", "write to %s", at)
+		}
+	}
+	return nil
 }
 
 func makeDir(d string) error {
