@@ -148,7 +148,7 @@ func openVars(v *plan.Vars, hint string) (*os.File, error) {
 			return nil, fault.Wrap(fault.Host, err, hint, "read the UEFI variables' template")
 		}
 		if err := store.WriteDurable(v.Path, template); err != nil {
-			return nil, err
+			return nil, fault.Wrap(fault.Host, cause(err), roomForRun, "write the cell's UEFI variables to %s", v.Path)
 		}
 	}
 	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
