@@ -1,9 +1,12 @@
 package audit
 
 import (
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,6 +59,7 @@ func (a *linuxAudit) groups() {
 		return
 	}
 	specs := plan.Specs[*plan.Cgroup](a.plan)
+	a.otherGroups(specs)
 	if len(specs) == 0 {
 		a.told(GroupLimits, "cgroups", "none: "+a.whyNot(layer.CgroupMemory))
 	}
@@ -86,6 +90,29 @@ func (a *linuxAudit) groups() {
 			}
 			a.equal(GroupLimits, s.File, rounded(s.File, s.Value), rounded(s.File, got))
 		}
+	}
+}
+
+// otherGroups compares the groups of controllers that the cell does not use with
+// those that it was born in.
+func (a *linuxAudit) otherGroups(specs []*plan.Cgroup) {
+	if a.record == nil || len(a.record.Cgroups) == 0 {
+		return
+	}
+	var moved []string
+	for _, tree := range slices.Sorted(maps.Keys(a.record.Cgroups)) {
+		if slices.ContainsFunc(specs, func(g *plan.Cgroup) bool { return g.Tree == tree }) {
+			continue
+		}
+		if then, now := a.record.Cgroups[tree], a.cgroups[tree]; now != then {
+			moved = append(moved, fmt.Sprintf("%s: in %s and was in %s", tree, orWords(now, "none"), then))
+		}
+	}
+	const want = "in the other trees as it was when the guest was prepared"
+	if len(moved) > 0 {
+		a.add(GroupLimits, "cgroups-other", Missing, want, summary(moved))
+	} else {
+		a.add(GroupLimits, "cgroups-other", Seen, want, want)
 	}
 }
 

@@ -100,7 +100,7 @@ func observe(pid int) (*observed, error) {
 		return nil, fmt.Errorf("process %d has ended, and waits for its parent to hear of it", pid)
 	}
 	o.ns, o.hostNS = readNS(dir), readNS(filepath.Join(proc, "self"))
-	o.cgroups = readCgroups(dir + "/cgroup")
+	o.cgroups = jail.GroupsIn(dir + "/cgroup")
 	o.others()
 	o.mounts = readMounts(dir + "/mountinfo")
 	o.files, o.nodes, o.unread = reachable(dir + "/root")
@@ -115,7 +115,7 @@ func observe(pid int) (*observed, error) {
 	tasks, _ := os.ReadDir(dir + "/task")
 	for _, t := range tasks {
 		task := dir + "/task/" + t.Name()
-		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), readCgroups(task + "/cgroup")})
+		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), jail.GroupsIn(task + "/cgroup")})
 	}
 	o.sockets = readSockets(dir)
 	if f, err := os.Open(dir + "/exe"); err == nil {
@@ -195,25 +195,6 @@ func readAddresses(dir string) (all []string, read bool) {
 	return all, read
 }
 
-// readCgroups reads /proc/PID/cgroup: cgroups(7).
-func readCgroups(path string) map[string]string {
-	m := map[string]string{}
-	for _, line := range strings.Split(readLine(path), "\n") {
-		f := strings.SplitN(line, ":", 3)
-		if len(f) != 3 {
-			continue
-		}
-		if f[0] == "0" && f[1] == "" {
-			m["v2"] = f[2]
-			continue
-		}
-		for _, c := range strings.Split(f[1], ",") {
-			m[c] = f[2]
-		}
-	}
-	return m
-}
-
 // others looks through all processes for company: in a namespace, with the
 // uid, in the control group.
 func (o *observed) others() {
@@ -249,7 +230,7 @@ func (o *observed) others() {
 			for n, ns := range readChildNS(task) {
 				in[n] = in[n] || ns == o.ns[n]
 			}
-			for tree, path := range readCgroups(task + "/cgroup") {
+			for tree, path := range jail.GroupsIn(task + "/cgroup") {
 				of[tree] = of[tree] || path != "/" && path == o.cgroups[tree]
 			}
 		}

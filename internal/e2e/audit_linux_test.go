@@ -64,6 +64,17 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 		}},
 		{"a process in its group", "cgroup-pids", "extra", func(t *testing.T) func() { return joinGroup(t, pid) }},
 		{"it is moved to another group", "cgroup-pids", "missing", func(t *testing.T) func() { return moveAway(t, pid) }},
+		{"it is moved in a tree that skep does not use", "cgroups-other", "missing", func(t *testing.T) func() {
+			dir := "/sys/fs/cgroup/freezer/skep-test-elsewhere"
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Skip(err) // there is no such tree on a v2 host
+			}
+			mustWrite(t, dir+"/cgroup.procs", strconv.Itoa(pid))
+			return func() {
+				mustWrite(t, "/sys/fs/cgroup/freezer/cgroup.procs", strconv.Itoa(pid))
+				_ = os.Remove(dir)
+			}
+		}},
 		{"something is mounted into its root", "mounts", "extra", func(t *testing.T) func() { return mountInto(t, pid) }},
 		{"its oom score is changed", "oom-score", "missing", func(t *testing.T) func() {
 			path := fmt.Sprintf("/proc/%d/oom_score_adj", pid)
@@ -154,12 +165,12 @@ func threadIn(t *testing.T, pid int) func() {
 	go func() {
 		defer close(left)
 		runtime.LockOSThread() // never unlocked: the thread ends with this
+		home, herr := os.Open("/proc/thread-self/ns/net")
 		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 		if err == nil {
 			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
 			f.Close()
 		}
-		home, herr := os.Open("/proc/self/ns/net")
 		entered <- errors.Join(err, herr)
 		<-leave
 		if herr == nil {

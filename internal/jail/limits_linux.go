@@ -40,3 +40,24 @@ func limitOf(s string) uint64 {
 	}
 	return n
 }
+
+// GroupsIn are the control groups of a process or thread, from its file of /proc/PID/cgroup: by v1
+// controller, or "v2"; cgroups(7).
+func GroupsIn(path string) map[string]string {
+	b, _ := os.ReadFile(path)
+	m := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(f) != 3 {
+			continue
+		}
+		if f[0] == "0" && f[1] == "" {
+			m["v2"] = f[2]
+			continue
+		}
+		for _, c := range strings.Split(f[1], ",") {
+			m[c] = f[2]
+		}
+	}
+	return m
+}

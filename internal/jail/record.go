@@ -17,6 +17,8 @@ type Record struct {
 	// Limits are all resource limits, soft and hard, as they stood when the guest was prepared; some the
 	// plan does not name: they follow from what its files come to, or are the keeper's own.
 	Limits map[string][2]uint64 `json:"limits,omitempty"`
+	// Cgroups are all control groups it was in then, on Linux: by v1 controller, or "v2".
+	Cgroups map[string]string `json:"cgroups,omitempty"`
 }
 
 // FilterRecord identifies one seccomp filter by the SHA-256 of its instructions.

@@ -42,7 +42,8 @@ type qemuMachine struct {
 	killed chan struct{}
 	counts *store.Room
 	root   jail.Root
-	waits  bool                 // for a debugger to let the guest run
+	waits  bool // for a debugger to let the guest run
+	groups map[string]string
 	limits map[string][2]uint64 // nil where another keeper recorded them
 	words  *lastWords           // nil where another keeper's pipe had them
 	screen bool                 // the cell has one
@@ -125,6 +126,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 		return held, fault.Wrap(fault.Jail, err, "", "bound the files of %s", t.plan.Name)
 	}
 	m.limits = jail.Rlimits(m.proc.Pid())
+	m.groups = jail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}
@@ -313,7 +315,7 @@ func (m *qemuMachine) powerButton(ctx context.Context) error {
 func (m *qemuMachine) record() jail.Record {
 	r := m.proc.Record()
 	if m.limits != nil {
-		r.Limits = m.limits
+		r.Limits, r.Cgroups = m.limits, m.groups
 	}
 	return r
 }
