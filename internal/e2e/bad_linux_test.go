@@ -154,6 +154,7 @@ var badDisks = []badInput{
 	{name: "qcow2 truncated", make: func(l *lab) { l.write("d/q", qcow2("")[:70000]) }, body: disk("q", "qcow2"), error: "it is truncated", hint: "fetch the image again"},
 	{name: "qcow2 called raw", make: func(l *lab) { l.write("d/q.qcow2", qcow2("")) }, body: disk("q.qcow2", ""), error: "it is a qcow2 image", hint: `format = "qcow2"`},
 	{name: "raw called qcow2", body: disk("keep.img", "qcow2"), error: "it is not a qcow2 image", hint: `format = "raw"`},
+	{name: "ahci that is read-only", body: "disk \"d\" {\n file = \"$D/keep.img\"\n model = \"ahci\"\n read_only = true\n}", error: "read-only with the model ahci", hint: "virtio"},
 	{name: "iso missing", body: `disk "cd" { iso = "$D/none.iso" }`, error: "it is not there", hint: "check the path"},
 }
 
@@ -173,6 +174,7 @@ var badNetworks = []badInput{
 	{name: "tap missing", body: `nic "lan" { tap = "nosuchtap" }`, error: "use tap nosuchtap", hint: "ip tuntap add"},
 	{name: "port of nobody's", body: `screen { listen = "127.0.0.1:99999" }`, error: "the port is a number from 1 to 65535"},
 	{name: "address of another host", body: `screen { listen = "192.0.2.1:5900" }`, error: "show the screen on 192.0.2.1:5900", hint: "ip address shows"},
+	{name: "a screen that waits", body: `screen { wait = true }`, error: "wait for a viewer", hint: "leave wait out"},
 	{name: "password file missing", body: `screen { password_file = "$D/none" }`, error: "read the screen's password", hint: "check the path"},
 	{name: "password file empty", make: func(l *lab) { l.write("d/pw", "\n") }, body: `screen { password_file = "$D/pw" }`, error: "the file is empty", hint: "first line"},
 }

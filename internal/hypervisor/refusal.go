@@ -18,24 +18,24 @@ type Refusal struct {
 func QEMURefuses(c *cell.Cell) []Refusal {
 	var list []Refusal
 	if c.Boot.Kind == cell.BootLoader {
-		list = append(list, Refusal{"boot", `cannot boot with bhyveload(8) on QEMU`, `boot = "uefi", or a kernel block`})
+		list = append(list, Refusal{"boot", "cannot boot with a loader on a Linux host", `bhyveload(8) is FreeBSD's; use a kernel block or boot = "uefi"`})
 	}
 	for _, d := range c.Disks {
 		if d.Model == "ahci" && d.ReadOnly && d.ISO == "" {
-			list = append(list, Refusal{"disk." + d.Label, "cannot make an ahci disk of QEMU's read-only", `model = "virtio" or "nvme"`})
+			list = append(list, Refusal{"disk." + d.Label, fmt.Sprintf("cannot make disk %q read-only with the model ahci on a Linux host", d.Label), `model = "virtio" or "nvme"`})
 		}
 	}
 	for _, s := range c.Shares {
-		list = append(list, Refusal{"share." + s.Label, "cannot share a directory with a guest of QEMU's", "put it on a disk"})
+		list = append(list, Refusal{"share." + s.Label, "cannot share a directory with the guest on a Linux host", "a directory is not a descriptor: use a disk"})
 	}
 	for _, p := range c.Passthru {
-		list = append(list, Refusal{"passthru." + p.Label, "cannot pass a device through to a guest of QEMU's", "leave the block out on Linux"})
+		list = append(list, Refusal{"passthru." + p.Label, "cannot pass a PCI device through on a Linux host", "passthru works on FreeBSD hosts"})
 	}
 	if c.Screen != nil && c.Screen.Wait {
-		list = append(list, Refusal{"screen.wait", "cannot wait for a viewer on QEMU", "leave wait out on Linux"})
+		list = append(list, Refusal{"screen.wait", "cannot wait for a viewer on a Linux host", "leave wait out"})
 	}
 	if c.Console.Device != "" {
-		list = append(list, Refusal{"console.device", "cannot use a null modem on Linux", "leave device out: the console is always there"})
+		list = append(list, Refusal{"console.device", "cannot use a null modem for the console on a Linux host", "leave console.device out: the console is a socket here"})
 	}
 	return list
 }
@@ -44,14 +44,14 @@ func QEMURefuses(c *cell.Cell) []Refusal {
 func BhyveRefuses(c *cell.Cell) []Refusal {
 	var list []Refusal
 	if c.Boot.Kind == cell.BootKernel {
-		list = append(list, Refusal{"kernel", "cannot boot a kernel directly on bhyve", `boot = "uefi" with the kernel on a disk, or boot = "loader" for FreeBSD`})
+		list = append(list, Refusal{"kernel", "cannot boot a kernel directly on a FreeBSD host", `bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`})
 	}
 	if c.Accel == cell.AccelTCG || c.Accel == cell.AccelKVM {
-		list = append(list, Refusal{"accel", fmt.Sprintf("cannot use %s on FreeBSD", c.Accel), `leave accel out: bhyve always uses the processor's own virtualization`})
+		list = append(list, Refusal{"accel", fmt.Sprintf("cannot use accel = %q on a FreeBSD host", string(c.Accel)), "leave accel out: bhyve runs guests on the processor itself"})
 	}
 	for _, d := range c.Disks {
 		if d.Format == cell.FormatQcow2 {
-			list = append(list, Refusal{"disk." + d.Label, "cannot use a qcow2 image with bhyve", "convert it: qemu-img convert -O raw"})
+			list = append(list, Refusal{"disk." + d.Label, fmt.Sprintf("cannot use disk %q: bhyve reads no qcow2 on a FreeBSD host", d.Label), "qemu-img convert -O raw makes one that bhyve reads"})
 		}
 	}
 	if s := c.Screen; s != nil && (s.Width < 640 || s.Height < 480 || s.Width > 3840 || s.Height > 2160) {

@@ -8,6 +8,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/fault"
+	"skep/internal/hypervisor"
 )
 
 // only refuses what no FreeBSD host can do.
@@ -17,11 +18,8 @@ func (b *bsd) only() (wrong []error) {
 	refuse := func(path, hint, format string, args ...any) {
 		say(path, fault.New(fault.Input, hint, format+" on a FreeBSD host", args...))
 	}
-	if c.Kernel != nil {
-		refuse("kernel", `bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`, "boot a kernel directly")
-	}
-	if c.Accel == cell.AccelTCG || c.Accel == cell.AccelKVM {
-		refuse("accel", "leave accel out: bhyve runs guests on the processor itself", "use accel = %q", string(c.Accel))
+	for _, r := range hypervisor.BhyveRefuses(c) {
+		wrong = append(wrong, refusal(c, r))
 	}
 	if b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs {
 		say("cpus", fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
@@ -35,10 +33,7 @@ func (b *bsd) only() (wrong []error) {
 		refuse("", "", "give a guest more than %d network cards", maxTaps)
 	}
 	for _, d := range c.Disks {
-		switch {
-		case d.Format == cell.FormatQcow2:
-			refuse("disk."+d.Label+".format", "qemu-img convert -O raw makes one that bhyve reads", "use disk %q: bhyve reads no qcow2", d.Label)
-		case d.Device != "" && !d.ReadOnly:
+		if d.Device != "" && !d.ReadOnly {
 			refuse("disk."+d.Label, "a ZFS volume (zvol = …) or an image (file = …) can be written to; or read_only = true",
 				"write to the disk %s: a jail of securelevel 3 may not, whoever asks; disk %q", d.Device, d.Label)
 		}

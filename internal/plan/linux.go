@@ -65,23 +65,11 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 
 // linuxOnly refuses what only a FreeBSD host can do.
 func linuxOnly(c *cell.Cell) (wrong []error) {
-	refuse := func(path, what, hint string) {
-		wrong = append(wrong, Located(c, path, fault.New(fault.Input, hint, "%s on a Linux host", what)))
-	}
-	if c.Boot.Kind == cell.BootLoader {
-		refuse("boot", "boot with a loader", "bhyveload(8) is FreeBSD's; use a kernel block or boot = \"uefi\"")
+	for _, r := range hypervisor.QEMURefuses(c) {
+		wrong = append(wrong, refusal(c, r))
 	}
 	if c.Jail.Root != "" {
-		refuse("jail.root", "use jail.root", "the room is always made new on Linux")
-	}
-	if len(c.Shares) > 0 {
-		refuse("share."+c.Shares[0].Label, "share a directory with the guest", "a directory is not a descriptor: use a disk")
-	}
-	if len(c.Passthru) > 0 {
-		refuse("passthru", "pass a PCI device through", "passthru works on FreeBSD hosts")
-	}
-	if c.Console.Device != "" {
-		refuse("console.device", "use a null modem for the console", "leave console.device out: the console is a socket here")
+		wrong = append(wrong, Located(c, "jail.root", fault.New(fault.Input, "the room is always made new on Linux", "use jail.root on a Linux host")))
 	}
 	return wrong
 }

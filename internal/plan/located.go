@@ -2,9 +2,11 @@ package plan
 
 import (
 	"errors"
+	"strings"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
+	"skep/internal/hypervisor"
 )
 
 // Located adds to an error the place in the cell file that it is about, if a
@@ -21,4 +23,9 @@ func Located(c *cell.Cell, path string, err error) error {
 		}
 	}
 	return err
+}
+
+// refusal is what a hypervisor cannot do, as a mistake of the cell file's.
+func refusal(c *cell.Cell, r hypervisor.Refusal) error {
+	return Located(c, r.Source, fault.New(fault.Input, r.Hint, "%s", strings.TrimPrefix(r.Text, "cannot ")))
 }
