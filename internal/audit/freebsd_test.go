@@ -8,6 +8,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/devfs"
 	"skep/internal/host"
+	"skep/internal/jail"
 	"skep/internal/kinfo"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -35,7 +36,13 @@ func bsdCell(t *testing.T, body string) store.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store.State{Name: "web", PID: testPID, KeeperPID: testKeeper, Plan: p, Cell: c, Loosenings: c.Loosenings()}
+	return store.State{Name: "web", PID: testPID, KeeperPID: testKeeper, Plan: p, Cell: c, Loosenings: c.Loosenings(),
+		Jail: &jail.Record{Limits: otherLimits()}}
+}
+
+// otherLimits are those that the plan does not name.
+func otherLimits() map[string][2]uint64 {
+	return map[string][2]uint64{"stack": {1 << 29, 1 << 29}, "fsize": {2 << 20, 2 << 20}}
 }
 
 func same(p string) string { return p }
@@ -65,7 +72,7 @@ func cleanSeen(t *testing.T, st store.State) *bsdSeen {
 		Controls: kinfo.Controls{ASLR: num(-0x7fffffff), WXMap: num(-0x7ffffffe), NoNewPrivs: num(1), Trace: num(-1)},
 		Params:   map[string]string{"jid": "4", "children.cur": "0", "dying": "false", "vnet": "inherit", "host": "new", "allow.mount.tmpfs": "false", "sysvshm": "disable"},
 		Devices:  map[int]string{0: "null", 4: "vmm/web", 6: strings.TrimPrefix(w.modem.Inside, "/dev/")}, FilesRead: true,
-		EnvRead: true, Limits: map[string][2]uint64{"stack": {1 << 29, 1 << 29}}, RulesRead: true, Counted: true,
+		EnvRead: true, Limits: otherLimits(), RulesRead: true, Counted: true,
 		Sysctls: map[string]string{"kern.elf64.allow_wx": "1"},
 		Exe: &bsdProgram{Path: "/usr/sbin/bhyve", Same: true, Program: Program{PIE: Yes, RELRO: Yes, BindNow: No, NXStack: Yes, Protector: Yes, SafeStack: Untold,
 			CFI: Untold, IBT: No, SHSTK: No, Setuid: No, RelroFrom: 0x60000, RelroTo: 0x62000, Controlled: Yes}},
@@ -278,6 +285,8 @@ func TestBSDTampered(t *testing.T) {
 		{"the descriptors cannot be read", "descriptors", Unknown, func(s *bsdSeen) { s.Files, s.FilesRead = nil, false }, "full-relro root terminal"},
 		{"a limit lowered", "rlimit-nofile", Missing, func(s *bsdSeen) { s.Limits["nofile"] = [2]uint64{64, 64} }, ""},
 		{"cores", "rlimit-core", Missing, func(s *bsdSeen) { s.Limits["core"] = [2]uint64{0, infinity} }, ""},
+		{"how large a file may become", "rlimit-fsize", Missing, func(s *bsdSeen) { s.Limits["fsize"] = [2]uint64{4096, 2 << 20} }, ""},
+		{"a limit that no plan names", "rlimits", Missing, func(s *bsdSeen) { s.Limits["stack"] = [2]uint64{1 << 20, 1 << 20} }, ""},
 		{"a limit cannot be read", "rlimit-as", Unknown, func(s *bsdSeen) { delete(s.Limits, "as") }, ""},
 		{"a rule removed", "rctl-maxproc", Missing, func(s *bsdSeen) {
 			s.Rules = slices.DeleteFunc(s.Rules, func(r string) bool { return strings.Contains(r, "maxproc") })

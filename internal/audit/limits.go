@@ -31,8 +31,10 @@ func limitsText(l [2]uint64) string {
 // keeper saw of them when the guest was prepared. How large a file may become
 // follows from the cell's disks and logs and has a row of its own.
 func (j *judge) kept(planned []plan.Rlimit, then, now map[string][2]uint64) {
+	const want = "the others as they were when the guest was prepared"
 	if len(then) == 0 {
-		return // a keeper of before that was recorded
+		j.add(GroupLimits, "rlimits", Unknown, want, "nobody recorded them then")
+		return
 	}
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(then)) {
@@ -46,7 +48,6 @@ func (j *judge) kept(planned []plan.Rlimit, then, now map[string][2]uint64) {
 			changed = append(changed, fmt.Sprintf("%s is %s and was %s", name, limitsText(got), limitsText(then[name])))
 		}
 	}
-	const want = "the others as they were when the guest was prepared"
 	if len(changed) > 0 {
 		j.add(GroupLimits, "rlimits", Missing, want, summary(changed))
 	} else {

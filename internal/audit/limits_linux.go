@@ -96,7 +96,9 @@ func (a *linuxAudit) groups() {
 // otherGroups compares the groups of controllers that the cell does not use with
 // those that it was born in.
 func (a *linuxAudit) otherGroups(specs []*plan.Cgroup) {
+	const want = "in the other trees as it was when the guest was prepared"
 	if a.record == nil || len(a.record.Cgroups) == 0 {
+		a.add(GroupLimits, "cgroups-other", Unknown, want, "nobody recorded it then")
 		return
 	}
 	var moved []string
@@ -108,7 +110,6 @@ func (a *linuxAudit) otherGroups(specs []*plan.Cgroup) {
 			moved = append(moved, fmt.Sprintf("%s: in %s and was in %s", tree, orWords(now, "none"), then))
 		}
 	}
-	const want = "in the other trees as it was when the guest was prepared"
 	if len(moved) > 0 {
 		a.add(GroupLimits, "cgroups-other", Missing, want, summary(moved))
 	} else {

@@ -170,8 +170,8 @@ func readChildNS(dir string) map[string]string {
 }
 
 // readAddresses are the addresses of a network namespace: the local ones of
-// /proc/PID/net/fib_trie and all of if_inet6. It is false where neither can be
-// read.
+// /proc/PID/net/fib_trie and all of if_inet6, which a kernel without IPv6 has not
+// got. It is false where one of them cannot be read.
 func readAddresses(dir string) (all []string, read bool) {
 	b, err := os.ReadFile(dir + "/fib_trie")
 	read = err == nil
@@ -185,14 +185,13 @@ func readAddresses(dir string) (all []string, read bool) {
 			all = append(all, last) // it is in the main table and in the local one
 		}
 	}
-	if b, err = os.ReadFile(dir + "/if_inet6"); err == nil || errors.Is(err, fs.ErrNotExist) {
-		for line := range strings.Lines(string(b)) {
-			if f := strings.Fields(line); len(f) == 6 {
-				all = append(all, f[0]+" on "+f[5])
-			}
+	b, err = os.ReadFile(dir + "/if_inet6")
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 6 {
+			all = append(all, f[0]+" on "+f[5])
 		}
 	}
-	return all, read
+	return all, read && (err == nil || errors.Is(err, fs.ErrNotExist))
 }
 
 // others looks through all processes for company: in a namespace, with the

@@ -47,17 +47,11 @@ func (u *ui) fail(err error) int {
 	if errors.As(err, &shown) {
 		return int(shown.code)
 	}
-	all := fault.ListOf(err)
-	if all == nil {
-		u.explain(err.Error(), fault.HintOf(err))
-		return int(fault.CodeOf(err))
-	}
-	for i, one := range all {
-		text := one.Error()
-		if i == 0 { // with what is said around the list
-			text = strings.Replace(err.Error(), all.Error(), text, 1)
+	u.explain(fault.First(err), fault.HintOf(err))
+	for i, one := range fault.ListOf(err) {
+		if i > 0 {
+			u.explain(one.Error(), fault.HintOf(one))
 		}
-		u.explain(text, fault.HintOf(one))
 	}
 	return int(fault.CodeOf(err))
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -377,10 +376,9 @@ func (r *reporter) say(rep report) {
 }
 
 func (r *reporter) error(err error) {
-	rep := report{Error: err.Error(), Hint: fault.HintOf(err), Code: fault.CodeOf(err)}
-	if all := fault.ListOf(err); all != nil {
-		rep.Error = strings.Replace(rep.Error, all.Error(), all[0].Error(), 1)
-		for _, one := range all[1:] {
+	rep := report{Error: fault.First(err), Hint: fault.HintOf(err), Code: fault.CodeOf(err)}
+	for i, one := range fault.ListOf(err) {
+		if i > 0 {
 			rep.More = append(rep.More, report{Error: one.Error(), Hint: fault.HintOf(one), Code: fault.CodeOf(one)})
 		}
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,14 @@ func TestJournalLost(t *testing.T) {
 			kill(keeper)
 			l.must(0, "ps")
 			kill(l.show("lost").KeeperPID)
+			kill(hypervisor)
+		}, 0},
+		{"taken up by one that dies while it writes the journal anew, and both died then", func(keeper, hypervisor int) {
+			kill(keeper)
+			env := l.env
+			l.env = append(slices.Clone(env), "SKEP_TEST_CRASH_AT=rewritten:slot")
+			l.skep("ps") // its keeper dies
+			l.env = env
 			kill(hypervisor)
 		}, 0},
 		{"the plan too", func(keeper, _ int) { empty("detail.json"); kill(keeper) }, 1},

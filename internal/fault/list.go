@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // At is an error together with the place in a cell file that it is about, as
@@ -37,6 +38,16 @@ func (l List) Error() string {
 }
 
 func (l List) Unwrap() []error { return l }
+
+// First is the text of an error with the first of its list in the list's place:
+// where each of the others gets a line of its own.
+func First(err error) string {
+	l := ListOf(err)
+	if l == nil {
+		return err.Error()
+	}
+	return strings.Replace(err.Error(), l.Error(), l[0].Error(), 1)
+}
 
 // ListOf are the errors of the List that an error is or wraps, or nil.
 func ListOf(err error) List {

@@ -34,7 +34,7 @@ func leftBy(s *store.Store, name string) (left, error) {
 		return slices.IndexFunc(l.open, func(o store.Outstanding) bool { return o.Resource.ID == id })
 	}
 	st, _, serr := s.ReadState(name)
-	if serr != nil || st.Boot != bootID() || at(hypervisorID) >= 0 {
+	if serr != nil || st.Boot != bootID() || at(hypervisorID) >= 0 && l.boot != "" {
 		return l, err
 	}
 	alive := Alive(st)
@@ -97,13 +97,12 @@ func slotIsOurs(p *plan.Plan) bool {
 	return false
 }
 
-// rewrite has the journal say what was found without it.
+// rewrite has the journal say what was found without it. The boot's line, which
+// every journal begins with, comes last: one without it was emptied, or is still
+// being rewritten, and is made good again.
 func (k *Keeper) rewrite(l left) error {
 	if !l.rebuilt {
 		return nil
-	}
-	if err := k.journal.Append(store.Entry{Boot: l.boot}); err != nil {
-		return err
 	}
 	for _, o := range l.open {
 		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &o.Resource}); err != nil {
@@ -112,6 +111,7 @@ func (k *Keeper) rewrite(l left) error {
 		if err := k.journal.Append(store.Entry{Step: store.Taken, ID: o.Resource.ID, Held: &o.Held}); err != nil {
 			return err
 		}
+		crashPoint("rewritten", o.Resource.ID)
 	}
-	return nil
+	return k.journal.Append(store.Entry{Boot: l.boot})
 }

@@ -58,14 +58,9 @@ func (t *bsdTaker) takeRelay(s *plan.Relay) error {
 // here and there somebody else may still take the port.
 func (t *bsdTaker) portsFree() error {
 	for _, s := range plan.Specs[*plan.Screen](t.plan) {
-		if s.Listen == "" {
-			continue
+		if err := canListen("screen", s.Listen); err != nil {
+			return err
 		}
-		l, err := net.Listen("tcp", s.Listen)
-		if err != nil {
-			return listenFault(err, "screen", s.Listen)
-		}
-		l.Close()
 	}
 	return nil
 }
