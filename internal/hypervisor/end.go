@@ -3,6 +3,7 @@ package hypervisor
 import (
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"skep/internal/cell"
 )
@@ -184,5 +185,5 @@ func withLastWords(detail, stderr string) string {
 	if stderr == "" {
 		return detail
 	}
-	return detail + "; its last words: " + clean(stderr)
+	return detail + "; its last words: " + clean(lastOf(stderr, qmpMaxText-utf8.UTFMax))
 }

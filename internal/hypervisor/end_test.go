@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"skep/internal/cell"
 )
@@ -98,5 +99,25 @@ func TestStderr(t *testing.T) {
 	}
 	if n := len(s.LastWords()); n > stderrLine*stderrLines {
 		t.Errorf("%d bytes are kept", n)
+	}
+}
+
+// What comes last says why a hypervisor ended: a newer QEMU's complaints about
+// its command line come first and must not push that out.
+func TestLastWordsAreTheLast(t *testing.T) {
+	var s Stderr
+	for range 12 {
+		fmt.Fprintln(&s, "qemu-system-x86_64: warning: -mon is deprecated, and it will be removed; é, use -object monitor-qmp")
+	}
+	fmt.Fprintln(&s, "qemu-system-x86_64: could not open the cause")
+	end, ok := Judge(Evidence{System: QEMU, Gone: true, Exit: &Exit{Status: 1}, Stderr: s.LastWords()})
+	if !ok || !strings.HasSuffix(end.Detail, "could not open the cause") || !strings.Contains(end.Detail, "…") || !utf8.ValidString(end.Detail) {
+		t.Errorf("%q", end.Detail)
+	}
+	if n := len(end.Detail); n > 2*qmpMaxText {
+		t.Errorf("%d bytes", n)
+	}
+	if got := lastOf("short", 10); got != "short" {
+		t.Error(got)
 	}
 }

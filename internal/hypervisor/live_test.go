@@ -53,6 +53,17 @@ func needQEMU(t *testing.T) string {
 	return path
 }
 
+// versionOf is what a QEMU says of itself.
+func versionOf(t *testing.T, qemu string) string {
+	t.Helper()
+	out, err := exec.Command(qemu, "--version").Output()
+	m := regexp.MustCompile(`version (\d+(\.\d+)+)`).FindSubmatch(out)
+	if m == nil {
+		t.Fatalf("%s --version: %q, %v", qemu, out, err)
+	}
+	return string(m[1])
+}
+
 // start runs QEMU as composed and connects to its QMP socket; the guest waits.
 // wrap, if any, is a command to run it under.
 func start(t *testing.T, c *cell.Cell, accel cell.Accel, in inputs, wrap ...string) *live {
@@ -73,7 +84,7 @@ func start(t *testing.T, c *cell.Cell, accel cell.Accel, in inputs, wrap ...stri
 		files = append(files, l.open(d, in))
 	}
 	args := hypervisor.QEMUArgs(c, hypervisor.QEMUInput{Accel: accel, FD: hypervisor.Number(list),
-		DataDir: in.dataDir, CPU: in.cpu, KernelPath: in.kernel, InitrdPath: in.initrd})
+		DataDir: in.dataDir, CPU: in.cpu, KernelPath: in.kernel, InitrdPath: in.initrd, Version: versionOf(t, qemu)})
 	argv := append(append([]string{}, wrap...), qemu)
 	argv = append(argv, args...)
 	l.cmd = exec.Command(argv[0], argv[1:]...)

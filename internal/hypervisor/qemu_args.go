@@ -19,6 +19,9 @@ type QEMUInput struct {
 	InitrdPath string
 	// CPU is one of CPUModels, or "" for the first.
 	CPU string
+	// Version is what QEMU says of itself ("7.2.22"): some options have changed
+	// their form. "" is an early one.
+	Version string
 }
 
 // CPUModels are the processors to offer a guest, best first. "max" is "host"
@@ -67,7 +70,7 @@ func QEMUOptions(c *cell.Cell, in QEMUInput) []Option {
 func qemuProcess(c *cell.Cell, in QEMUInput) []Option {
 	opts := []Option{
 		// Started through a descriptor, the process would be called by its number.
-		{Flag: "-name", Value: "guest=" + c.Name + ",process=skep-" + c.Name + ",debug-threads=off", Why: "a name that ps(1) can show"},
+		{Flag: "-name", Value: in.named(c.Name), Why: "a name that ps(1) can show"},
 		{Flag: "-no-user-config", Why: "no file of the host decides what the guest gets"},
 		{Flag: "-nodefaults", Why: "no device that is not listed here"},
 		{Flag: "-S", Why: "the guest waits until the room is closed behind it"},
@@ -138,7 +141,7 @@ func qemuTalk(c *cell.Cell, in QEMUInput) []Option {
 	const server = ",server=on,wait=off"
 	opts := []Option{
 		{Flag: "-chardev", Value: "socket,id=qmp,fd=" + in.fd(FDQMP) + server, Why: "QMP listens on a socket bound outside"},
-		{Flag: "-mon", Value: "chardev=qmp,mode=control", Why: "QMP"},
+		in.monitor(),
 		in.addFD(FDConsoleLog, "console"),
 		{Flag: "-chardev", Value: "socket,id=console,fd=" + in.fd(FDConsole) + server +
 			",logfile=" + in.fdset(FDConsoleLog) + ",logappend=on",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // TripleFaultMark is the line by which QEMU's `-d cpu_reset` tells a triple
@@ -103,4 +104,18 @@ func (s *Stderr) LastWords() string {
 		words = strings.TrimPrefix(words+"; "+clean(string(s.partial)), "; ")
 	}
 	return words
+}
+
+// lastOf cuts a text from the front: what ended a hypervisor is what it said
+// last, and before that it may have complained of much.
+func lastOf(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	const mark = "…"
+	text = text[len(text)-most+len(mark):]
+	for len(text) > 0 && !utf8.RuneStart(text[0]) {
+		text = text[1:]
+	}
+	return mark + text
 }

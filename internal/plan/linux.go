@@ -313,6 +313,7 @@ func (b *builder) hypervisor(cpu string) {
 	fds := hypervisor.Number(list)
 	argv := hypervisor.QEMUArgs(b.cell, hypervisor.QEMUInput{
 		Accel: b.plan.Accel, CPU: cpu, FD: fds, DataDir: q.Data, KernelPath: roomKernel, InitrdPath: roomInitrd,
+		Version: q.Version,
 	})
 	h := &Hypervisor{Path: roomOf(q), Argv: append([]string{path.Base(q.Path)}, argv...)}
 	for _, d := range list {
