@@ -3,6 +3,7 @@ package elf
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 )
@@ -27,6 +28,20 @@ type Search struct {
 
 // ErrNotFound is wrapped by the error for a library that is nowhere.
 var ErrNotFound = errors.New("library not found")
+
+// A LibraryError is a library that cannot be had.
+type LibraryError struct {
+	By      string // the file that needs it
+	Library string // as that file names it
+	At      string // where there is one that cannot be used; "" where there is none
+	Err     error
+}
+
+func (e *LibraryError) Error() string {
+	return fmt.Sprintf("%s needs %s: %v", e.By, e.Library, e.Err)
+}
+
+func (e *LibraryError) Unwrap() error { return e.Err }
 
 // Closure lists the given programs or modules, their interpreter and every
 // library that they need, each once, in the order of a breadth-first walk,
@@ -139,10 +154,15 @@ func (w *walk) need(n *node, name string) error {
 		w.add(File{Host: real, Room: filepath.Clean(name), Seen: name, Name: name}, o, &from)
 		return nil
 	}
+	lack := &LibraryError{By: from.file.Seen, Library: name, Err: ErrNotFound}
 	for _, d := range w.dirs(&from) {
 		seen := filepath.Join(d.host, name)
 		o, real, err := w.try(seen, from.object)
 		if err != nil {
+			// One that is there and damaged says more than one that is not there.
+			if lack.At == "" && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errForeign) {
+				lack.At, lack.Err = seen, err
+			}
 			continue
 		}
 		room := filepath.Join(w.search.Default[0], name)
@@ -152,5 +172,5 @@ func (w *walk) need(n *node, name string) error {
 		w.add(File{Host: real, Room: room, Seen: seen, Name: name}, o, &from)
 		return nil
 	}
-	return fmt.Errorf("%s needs %s: %w", from.file.Seen, name, ErrNotFound)
+	return lack
 }

@@ -1,7 +1,7 @@
 package elf
 
 import (
-	"debug/elf"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,6 +56,9 @@ func expand(n *node, entries []string) []dir {
 	return out
 }
 
+// errForeign: a library for another kind of processor, of which no word need be lost.
+var errForeign = errors.New("of another class or machine")
+
 // try opens a candidate. One of another class or machine is passed over, as
 // the linker does with 32-bit libraries on its way.
 func (w *walk) try(path string, like Object) (Object, string, error) {
@@ -75,7 +78,7 @@ func (w *walk) try(path string, like Object) (Object, string, error) {
 		return Object{}, "", err
 	}
 	if o.Class != like.Class || o.Machine != like.Machine {
-		return Object{}, "", &elf.FormatError{}
+		return Object{}, "", errForeign
 	}
 	return o, real, nil
 }

@@ -25,6 +25,7 @@ const (
 var userboots = []string{"/boot/userboot.so", "/boot/userboot_lua.so", "/boot/userboot_4th.so"}
 
 type rememberedBhyve struct {
+	Build string `json:"build"` // of skep: another one may look for more
 	Bhyve *Bhyve `json:"bhyve"`
 	Can   can    `json:"can"`
 	Seal  seal   `json:"seal"`
@@ -35,7 +36,7 @@ const bhyveMemory = "bhyve.json"
 // findBhyve fills in the hypervisor and what its binary can do.
 func findBhyve(c cache, f *FreeBSD) {
 	var r rememberedBhyve
-	if c.load(bhyveMemory, &r) != nil || r.Bhyve == nil || !r.Seal.holds() {
+	if c.load(bhyveMemory, &r) != nil || r.Build != build() || r.Bhyve == nil || !r.Seal.holds() {
 		b, watch, err := examineBhyve()
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +49,7 @@ func findBhyve(c cache, f *FreeBSD) {
 			f.BhyveWhy = err.Error()
 			return
 		}
-		r = rememberedBhyve{b, whatCan(binary), seal{}}
+		r = rememberedBhyve{build(), b, whatCan(binary), seal{}}
 		if r.Can.NeedsIASL {
 			more, paths := acpiFiles(b.Files, r.Can.IASL)
 			b.ACPIFiles = more

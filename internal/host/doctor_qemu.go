@@ -15,8 +15,9 @@ func (d *report) linux(f Facts) {
 	if q := l.QEMU; q != nil {
 		d.add(OK, "qemu", fmt.Sprintf("%s, version %s, %d files and libraries", q.Path, q.Version, len(q.Files)), "cells run", "")
 	} else {
-		d.add(Fail, "qemu", orElse(l.QEMUWhy, "no qemu-system-x86_64"), "no cell can run", f.mendQEMU())
+		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.mendQEMU())
 	}
+	d.qemuTried(l)
 	d.kvm(f)
 	if o := l.OVMF; o != nil {
 		d.add(OK, "uefi", fmt.Sprintf("%s (from %s)", o.Code, orElse(o.By, "a known path")), `boot = "uefi" works`, "")

@@ -56,8 +56,13 @@ type Slots struct {
 
 // Linux is what a Linux host offers.
 type Linux struct {
-	QEMU     *QEMU                    `json:"qemu,omitempty"`     // nil: not installed
-	QEMUWhy  string                   `json:"qemu_why,omitempty"` // why there is none
+	QEMU    *QEMU  `json:"qemu,omitempty"`     // nil: not installed
+	QEMUWhy string `json:"qemu_why,omitempty"` // why there is none
+	// QEMUTried are the programs that cannot be used, each with its reason.
+	QEMUTried []QEMUTried `json:"qemu_tried,omitempty"`
+	// QEMUAsked is set where the environment names the one to use.
+	QEMUAsked bool `json:"qemu_asked,omitempty"`
+
 	KVM      KVM                      `json:"kvm"`
 	OVMF     *OVMF                    `json:"ovmf,omitempty"` // nil: not installed
 	Cgroup   Cgroup                   `json:"cgroup"`

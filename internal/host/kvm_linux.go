@@ -79,7 +79,7 @@ const (
 )
 
 func kvmKey(release string, q *QEMU) string {
-	return fmt.Sprintf("%s %s %s %v", release, bootID(), q.Path, stampOf(q.Path))
+	return fmt.Sprintf("%s %s %s %v %s", release, bootID(), q.Path, stampOf(q.Path), build())
 }
 
 // judgeKVM fills in whether KVM works, from memory or by trial.

@@ -46,7 +46,7 @@ func layersKey(f *Facts, who Identity) string {
 	user, _ := os.Readlink("/proc/self/ns/user")
 	mnt, _ := os.Readlink("/proc/self/ns/mnt")
 	return fmt.Sprint(f.Kernel, bootID(), f.EUID, who.Mapping, user, mnt, l.UserNSOff, l.UserNSRestricted,
-		sysctl("/proc/self/attr/current"), stampOf("/proc/self/exe"))
+		sysctl("/proc/self/attr/current"), build())
 }
 
 // jailIdentity says the same in the jail's words.

@@ -2,12 +2,11 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
 	"skep/internal/elf"
 	"skep/internal/fault"
@@ -46,6 +45,7 @@ var moduleSets = map[string][]string{
 // looked for in the same directories.
 type remembered struct {
 	Asked string `json:"asked"`
+	Build string `json:"build"` // of skep: another one may look for other files
 	QEMU  *QEMU  `json:"qemu"`
 	OVMF  *OVMF  `json:"ovmf"`
 	Seal  seal   `json:"seal"`
@@ -64,7 +64,8 @@ func findQEMU(ctx context.Context, o Options, c cache, l *Linux) error {
 		candidates = []string{asked}
 	}
 	var r remembered
-	if c.load(qemuMemory, &r) == nil && r.Asked == asked && r.QEMU != nil && r.Seal.holds() {
+	l.QEMUAsked = asked != ""
+	if c.load(qemuMemory, &r) == nil && r.Asked == asked && r.Build == build() && r.QEMU != nil && r.Seal.holds() {
 		l.QEMU, l.OVMF = r.QEMU, r.OVMF
 		return nil
 	}
@@ -74,43 +75,59 @@ func findQEMU(ctx context.Context, o Options, c cache, l *Linux) error {
 	watch = append(watch, paths...)
 	for _, p := range candidates {
 		watch = append(watch, p)
-		st, err := os.Stat(p)
-		if err != nil {
-			l.QEMUWhy = fmt.Sprintf("%s: %v", p, err.(*os.PathError).Err)
+		q, paths, tried := examine(ctx, p)
+		if tried != nil {
+			tried.Package = packageOf(tried.Library)
+			l.QEMUTried = append(l.QEMUTried, *tried)
 			continue
 		}
-		if !st.Mode().IsRegular() || st.Mode()&0o111 == 0 {
-			l.QEMUWhy = p + " is not a program"
-			continue
-		}
-		q, paths, err := examine(ctx, p)
-		if err != nil {
-			l.QEMUWhy = err.Error()
-			continue
-		}
-		l.QEMU, l.QEMUWhy = q, ""
+		l.QEMU = q
 		// Only a find is remembered: what is missing may be installed in any
 		// place at any time, and then must be seen at once.
-		_ = c.save(qemuMemory, remembered{asked, q, ovmf, sealOf(append(watch, paths...))})
+		_ = c.save(qemuMemory, remembered{asked, build(), q, ovmf, sealOf(append(watch, paths...))})
 		return nil
 	}
-	if asked == "" {
-		l.QEMUWhy = "none of " + strings.Join(qemuPaths, ", ") + " can be used"
-	}
+	l.QEMUWhy = l.QEMUReason()
 	return nil
 }
 
-// examine finds everything that one QEMU opens.
-func examine(ctx context.Context, path string) (*QEMU, []string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
+// examine finds everything that one QEMU opens, or says why it cannot be used.
+func examine(ctx context.Context, path string) (*QEMU, []string, *QEMUTried) {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil && os.IsNotExist(err):
+		return nil, nil, &QEMUTried{Path: path, Fault: QEMUAbsent, Why: "there is no " + path}
+	case err != nil:
+		return nil, nil, &QEMUTried{Path: path, Fault: QEMUNoExec, Why: err.Error()}
+	case !st.Mode().IsRegular() || st.Mode()&0o111 == 0:
+		return nil, nil, &QEMUTried{Path: path, Fault: QEMUNoExec, Why: path + " is not a program"}
+	}
+	q, watch, err := walkQEMU(ctx, path)
+	var tried *QEMUTried
+	var lack *elf.LibraryError
+	switch {
+	case errors.As(err, &tried):
+		return nil, nil, tried
+	case errors.As(err, &lack):
+		return nil, nil, &QEMUTried{Path: path, Fault: QEMUBroken, Why: lack.Error(), Library: orElse(lack.At, lack.Library)}
+	case err != nil:
+		return nil, nil, &QEMUTried{Path: path, Fault: QEMUBroken, Why: err.Error()}
+	case tooOld(q.Version):
+		return nil, nil, &QEMUTried{Path: path, Fault: QEMUOld,
+			Why: fmt.Sprintf("%s is QEMU %s, and %s is the least that can be used", path, q.Version, LeastQEMU)}
+	}
+	return q, watch, nil
+}
+
+// walkQEMU reads a QEMU's files and asks it about itself.
+func walkQEMU(ctx context.Context, path string) (*QEMU, []string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	version := make(chan string, 1)
+	version := make(chan answer, 1)
 	go func() { version <- ask(ctx, real, "--version") }()
-	dirs := make(chan string, 1)
+	dirs := make(chan answer, 1)
 	go func() { dirs <- ask(ctx, real, "-L", "help") }()
 
 	search, watch := ldSearch()
@@ -157,11 +174,16 @@ func examine(ctx context.Context, path string) (*QEMU, []string, error) {
 			q.Modules[name] = files
 		}
 	}
-	q.Version = parseVersion(<-version)
-	if q.Version == "" {
-		return nil, nil, fmt.Errorf("%s --version does not answer like QEMU", real)
+	said := <-version
+	if q.Version = parseVersion(said.out); q.Version == "" {
+		tried := said.why(real, "--version")
+		return nil, nil, &tried
 	}
-	data := append(parseDataDirs(<-dirs), dataDirs...)
+	if said = <-dirs; said.err != nil {
+		tried := said.why(real, "-L", "help")
+		return nil, nil, &tried
+	}
+	data := append(parseDataDirs(said.out), dataDirs...)
 	for _, name := range romNames {
 		for _, d := range data {
 			p := filepath.Join(d, name)

@@ -1,8 +1,6 @@
 package host
 
 import (
-	"os"
-
 	"skep/internal/cell"
 	"skep/internal/fault"
 )
@@ -23,7 +21,7 @@ func Ready(c *cell.Cell, f Facts) error {
 func readyLinux(c *cell.Cell, f Facts) error {
 	l := f.Linux
 	if l.QEMU == nil {
-		return fault.New(fault.Host, f.mendQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, orElse(l.QEMUWhy, "qemu-system-x86_64 is not installed"))
+		return fault.New(fault.Host, f.mendQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, l.QEMUReason())
 	}
 	if c.Boot.Kind == cell.BootUEFI {
 		if _, err := ChooseFirmware(f); err != nil {
@@ -105,14 +103,6 @@ var packages = map[string]map[string]string{
 	"freebsd": {"": "pkg install ", "ovmf": "edk2-bhyve"},
 }
 
-// mendQEMU is how to come by a QEMU.
-func (f Facts) mendQEMU() string {
-	if os.Getenv(EnvQEMU) != "" {
-		return EnvQEMU + " names it: correct it, or unset it"
-	}
-	return f.install("qemu")
-}
-
 // install is the command that installs a thing on this host, or says what to
 // look for where we do not know its packages.
 func (f Facts) install(what string) string {
@@ -128,4 +118,21 @@ func (f Facts) install(what string) string {
 		return ""
 	}
 	return p[""] + p[what]
+}
+
+// reinstalls are the commands that put a package's files back.
+var reinstalls = map[string]string{
+	"debian": "apt install --reinstall ", "fedora": "dnf reinstall ", "arch": "pacman -S ",
+	"suse": "zypper install --force ", "alpine": "apk fix ",
+}
+
+func (f Facts) reinstallCommand() string { return orElse(reinstalls[f.Distro], reinstalls["debian"]) }
+
+// reinstall is the command that puts back the files of one of packages.
+func (f Facts) reinstall(what string) string {
+	p := packages[f.Distro]
+	if p == nil {
+		p = packages["debian"]
+	}
+	return f.reinstallCommand() + p[what]
 }
