@@ -153,7 +153,7 @@ func (i *inside) guest(ctx context.Context) (l lap, err error) {
 // bareGuest is one life with a QEMU that has all that the cell's has, but no jail around it.
 func (i *inside) bareGuest(ctx context.Context) (l lap, err error) {
 	k := keeper.New(keeper.Config{Cell: i.cell, Facts: i.facts, Store: i.store, Foreground: true})
-	err = k.Rehearse(ctx, func(*plan.Plan) {}, func(ctx context.Context, s keeper.Stage) error {
+	err = k.DryRun(ctx, func(*plan.Plan) {}, func(ctx context.Context, s keeper.Fixture) error {
 		console, ok := s.Plan.Find("socket:console")
 		if !ok {
 			return errors.New("the plan has no console")
@@ -161,7 +161,7 @@ func (i *inside) bareGuest(ctx context.Context) (l lap, err error) {
 		argv := alone(s.Spec.Argv)
 		for n, arg := range argv { // the kernel has another name outside the room
 			for _, c := range s.Spec.Root.Copies {
-				if arg == string(c.Room) {
+				if arg == string(c.Inside) {
 					argv[n] = c.From.Name()
 				}
 			}

@@ -97,7 +97,7 @@ func inner(mounts int, dir string) error {
 	answer := json.NewEncoder(os.Stdout)
 	err := more(mounts, filepath.Join(dir, fmt.Sprintf("mounts-%d", os.Getpid())))
 	if err == nil {
-		err = rehearse(fmt.Sprintf("bench-%d", os.Getpid()), func(ctx context.Context, s keeper.Stage) error {
+		err = rehearse(fmt.Sprintf("bench-%d", os.Getpid()), func(ctx context.Context, s keeper.Fixture) error {
 			if err := answer.Encode(built{}); err != nil {
 				return err
 			}
@@ -146,7 +146,7 @@ func more(mounts int, dir string) error {
 }
 
 // rehearse takes the resources of a cell like the built-in guest's, with true(1) as its hypervisor.
-func rehearse(name string, act func(context.Context, keeper.Stage) error) error {
+func rehearse(name string, act func(context.Context, keeper.Fixture) error) error {
 	facts, err := host.Probe(context.Background(), host.Options{})
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func rehearse(name string, act func(context.Context, keeper.Stage) error) error 
 		}
 	}
 	k := keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true})
-	return k.Rehearse(context.Background(), cast, act)
+	return k.DryRun(context.Background(), cast, act)
 }
 
 // one is a jail, from the plan to the exec and to the end of what runs in it.

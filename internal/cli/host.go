@@ -90,7 +90,7 @@ func (a *app) sweep() *cobra.Command {
 		Short: "Release what dead keepers have left",
 		Long: `Release what a journal names and no living keeper holds. Cells that a keeper
 holds are left alone, and so is everything that holds a guest's data. A guest
-whose keeper has died is ended; ps and up take it up again instead.`,
+whose keeper has died is ended; ps and up adopt it instead.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.sweepCells(cmd.Context(), args, asProgram)
 		},

@@ -177,7 +177,7 @@ func (a *app) start(ctx context.Context, arg string, boot bool) error {
 func (a *app) adopt(ctx context.Context, facts host.Facts, st *store.Store, name string) error {
 	s, _, err := st.ReadDetail(name)
 	if err != nil || s.Cell == nil {
-		return fault.Wrap(fault.Host, err, "skep sweep "+name+" ends it", "take %s up again: its state cannot be read", name)
+		return fault.Wrap(fault.Host, err, "skep sweep "+name+" ends it", "adopt %s: its state cannot be read", name)
 	}
 	a.note("%s runs without its keeper, which has died: taking it up again", name)
 	return a.spawn(handover{Cell: s.Cell, Facts: facts, Adopt: true})

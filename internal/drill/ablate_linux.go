@@ -156,11 +156,11 @@ func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
 		// There is no room: the program lies where the host has it.
 		spec.Root.Files = slices.Clone(spec.Root.Files)
 		for i, f := range spec.Root.Files {
-			if f.Room == spec.Path {
-				spec.Root.Files[i].Room = jail.RoomPath(d.bait.program)
+			if f.Inside == spec.Path {
+				spec.Root.Files[i].Inside = jail.RootfsPath(d.bait.program)
 			}
 		}
-		spec.Path = jail.RoomPath(d.bait.program)
+		spec.Path = jail.RootfsPath(d.bait.program)
 	}
 	if on(layer.RLimits) {
 		// The attacker needs no more of it in the start, and the caller may not set it later where the

@@ -167,7 +167,7 @@ func (d *drill) visit(ctx context.Context, sub subject, room peerRoom) (*Scene, 
 		inside = room.program
 	}
 	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, stacks: &d.stacks, measuring: true,
-		Spec: jail.Spec{Path: jail.RoomPath(inside), Argv: make([]string, sub.orders), Policy: seccomp.Policy{}}}
+		Spec: jail.Spec{Path: jail.RootfsPath(inside), Argv: make([]string, sub.orders), Policy: seccomp.Policy{}}}
 	if !sub.user {
 		s.Spec.Identity.UID = 0
 	} else {

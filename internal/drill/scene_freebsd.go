@@ -22,7 +22,7 @@ type Scene struct {
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
 	child     *jail.Child
-	stage     keeper.Stage
+	stage     keeper.Fixture
 	own       possessions
 	measuring bool // layers are missing on purpose: nothing is left out for want of one
 

@@ -742,7 +742,7 @@ screen {
   password_file = "$D/none.pw"
 }`))
 	want := []string{"900G of memory", ":2:", "read the firmware", ":3:", "disk \"a\"", ":4:", "disk \"b\"", ":5:", "use bridge nosuchbr", ":6:",
-		"use tap tap9", ":7:", "$D/none in the room", ":8:", "have the screen listen", ":10:", "the screen's password", ":11:"}
+		"use tap tap9", ":7:", "$D/none in the rootfs", ":8:", "have the screen listen", ":10:", "the screen's password", ":11:"}
 	for _, verb := range []string{"run", "up"} {
 		r := l.must(2, verb, "bad")
 		for i := 0; i < len(want); i += 2 {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AdoptChild takes up a program that another process started in a jail. Its end
+// AdoptChild takes over a program that another process started in a jail. Its end
 // is seen with kqueue(2), which tells the exit status to whoever watches, not
 // to the parent alone.
 func AdoptChild(pid int, start uint64) (*Child, error) {

@@ -57,22 +57,22 @@ func benchSpec(b *testing.B) Spec {
 	if err != nil {
 		b.Fatal(err)
 	}
-	nest, err := TheNest()
+	empty, err := SharedEmptyMounts()
 	if err != nil {
 		b.Fatal(err)
 	}
 	files := closure(b, "/bin/true")
-	seen := map[RoomPath]bool{}
+	seen := map[RootfsPath]bool{}
 	for _, f := range files {
-		seen[f.Room] = true
+		seen[f.Inside] = true
 	}
 	for _, f := range closure(b, qemuPath) {
-		if !seen[f.Room] {
+		if !seen[f.Inside] {
 			files = append(files, f)
 		}
 	}
 	return Spec{Hostname: "cell", Identity: testIdentity, Path: "/bin/true", Argv: []string{"true"},
-		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG), Nest: nest}
+		Root: Root{Size: 1 << 20, Files: files}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG), EmptyMounts: empty}
 }
 
 // BenchmarkParts shows where the time of a start goes.
@@ -81,7 +81,7 @@ func BenchmarkParts(b *testing.B) {
 	var parts [6][]time.Duration // medians, for a machine that does other things too
 	for range b.N {
 		at := time.Now()
-		cradle, err := newCradle(spec)
+		cloneThread, err := newCloneThread(spec)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func BenchmarkParts(b *testing.B) {
 			b.Fatal(err)
 		}
 		lap(2)
-		p, err := l.clone(loaded, spec, cradle)
+		p, err := l.clone(loaded, spec, cloneThread)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func BenchmarkParts(b *testing.B) {
 		lap(5)
 		_ = p.Release()
 		l.close()
-		cradle.leave()
+		cloneThread.leave()
 	}
 	for i, name := range []string{"compile", "open", "build", "clone", "rows", "exit"} {
 		slices.Sort(parts[i])

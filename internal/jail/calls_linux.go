@@ -62,7 +62,7 @@ var (
 )
 
 // setattr is the attribute argument of mount_setattr(2) and its size. Every mount is made private
-// with the same call: a mount made on the host must not show up below a file of the room.
+// with the same call: a mount made on the host must not show up below a file of the rootfs.
 func setattr(set ...bit) []Arg {
 	f := flags(set...)
 	attr := &unix.MountAttr{Attr_set: uint64(f.value), Propagation: unix.MS_PRIVATE}

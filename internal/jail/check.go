@@ -10,35 +10,35 @@ import (
 	"skep/internal/layer"
 )
 
-// check finds what no host could do. The plan has checked what people write; this guards the room
+// check finds what no host could do. The plan has checked what people write; this guards the rootfs
 // against the plan: a path that climbs out would be made on the host.
 func (s Spec) check() error {
 	var errs []error
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("cannot build the jail: "+format, args...))
 	}
-	seen := map[RoomPath]bool{}
+	seen := map[RootfsPath]bool{}
 	for _, p := range s.Root.paths() {
 		if !p.clean() {
-			bad("%q is no clean absolute path of a room", p)
+			bad("%q is no clean absolute path of a rootfs", p)
 		}
 		if seen[p] {
-			bad("%q is in the room twice", p)
+			bad("%q is in the rootfs twice", p)
 		}
 		seen[p] = true
 	}
 	for _, n := range s.Root.Nodes {
-		if path.Dir(string(n.Room)) != "/dev" {
-			bad("device %q is not in /dev", n.Room)
+		if path.Dir(string(n.Inside)) != "/dev" {
+			bad("device %q is not in /dev", n.Inside)
 		}
 	}
 	for _, p := range s.Root.paths() {
-		if path.Dir(string(p)) == "/dev" && !slices.ContainsFunc(s.Root.Nodes, func(n Node) bool { return n.Room == p }) {
+		if path.Dir(string(p)) == "/dev" && !slices.ContainsFunc(s.Root.Nodes, func(n Node) bool { return n.Inside == p }) {
 			bad("%q is in /dev and no device", p)
 		}
 	}
 	if !seen[s.Path] {
-		bad("the hypervisor %q is not in the room", s.Path)
+		bad("the hypervisor %q is not in the rootfs", s.Path)
 	}
 	if len(s.Argv) == 0 {
 		bad("the hypervisor has no argv")
@@ -68,15 +68,15 @@ func (s Spec) check() error {
 	}
 	for _, c := range s.Root.Copies {
 		if c.From == nil || c.Size < 0 {
-			bad("the source of %q is not open", c.Room)
+			bad("the source of %q is not open", c.Inside)
 		}
 	}
 	if s.Root.Size <= 0 {
-		bad("the room has no size")
+		bad("the rootfs has no size")
 	}
 	return errors.Join(errs...)
 }
 
-func (p RoomPath) clean() bool {
+func (p RootfsPath) clean() bool {
 	return strings.HasPrefix(string(p), "/") && p != "/" && path.Clean(string(p)) == string(p) && !strings.ContainsRune(string(p), 0)
 }

@@ -1,4 +1,4 @@
-// Package jail builds the room a hypervisor lives in, starts the hypervisor there, and hands back
+// Package jail builds the rootfs a hypervisor lives in, starts the hypervisor there, and hands back
 // the live process.
 //
 // # How
@@ -18,15 +18,15 @@
 //     rights on the host, by capabilities that count in its user namespace alone.
 //  3. The cgroup namespace, which must come after the placement; then host name, session, keyring
 //     and personality.
-//  4. The room: mounts made private, a tmpfs just large enough, each file on a slot of its own,
-//     copies by descriptor. Then pivot_root(2), the old root gone, the room read-only. Device nodes
-//     come last, because nothing else in the room may be a device. As root the keeper hands in the
+//  4. The rootfs: mounts made private, a tmpfs just large enough, each file on a slot of its own,
+//     copies by descriptor. Then pivot_root(2), the old root gone, the rootfs read-only. Device nodes
+//     come last, because nothing else in the rootfs may be a device. As root the keeper hands in the
 //     files as mounts and makes the nodes itself; an ordinary user's child takes both by path.
 //  5. Descriptors get their numbers; all others are closed. From here on the program opens only
 //     what it says it opens, under the numbers it says.
 //  6. No W+X memory, no merging; limits. They come late because the rows above would run into them.
 //  7. Securebits, bounding set, ambient set, capabilities, no_new_privs: nothing below needs more.
-//  8. Landlock, which needs no_new_privs and the finished room.
+//  8. Landlock, which needs no_new_privs and the finished rootfs.
 //  9. Signals as if untouched, which must not happen while the keeper's handlers could be run.
 //  10. Seccomp: first the filter that asks the keeper, whose listener is sent to it; then the one
 //     that refuses (package seccomp says why two). It has to be last: the rows above make calls

@@ -11,7 +11,7 @@ import (
 	"skep/internal/layer"
 )
 
-// Empty takes everything out of the room: what a prepared hypervisor has mapped and opened it
+// Empty takes everything out of the rootfs: what a prepared hypervisor has mapped and opened it
 // keeps, and it can reach nothing more. One mount is left, an empty tmpfs on which nothing can be
 // written, executed or be a device.
 func (p *Process) Empty(ctx context.Context) error {
@@ -29,7 +29,7 @@ func (p *Process) Empty(ctx context.Context) error {
 	})
 }
 
-// visit empties the room from a thread of root's keeper. It needs no user namespace of the
+// visit empties the rootfs from a thread of root's keeper. It needs no user namespace of the
 // hypervisor's to change its mounts, and so no child: a fork of the keeper is half of what emptying
 // costs, and more on a busy host. The steps are those of emptying. It is false where the thread may
 // not go in, as without CAP_SYS_CHROOT; nothing was changed then. It is out again when this returns:
@@ -50,7 +50,7 @@ func visit(pidfd int) (visited bool, err error) {
 		}
 	})
 	if err != nil {
-		err = fmt.Errorf("cannot empty the room: %w", err)
+		err = fmt.Errorf("cannot empty the rootfs: %w", err)
 	}
 	return visited, err
 }
@@ -59,7 +59,7 @@ func visit(pidfd int) (visited bool, err error) {
 // it takes where the keeper is not root.
 //
 // pivot_root(2) gives the new root to every process of the namespace whose root is the old one, so
-// the hypervisor stands in an empty room without having moved; then the old one goes with all that
+// the hypervisor stands in an empty rootfs without having moved; then the old one goes with all that
 // is mounted in it, in one step. Each step would wait for a grace period of the kernel's, so file
 // by file it would take fifty.
 func emptying(r Record, pidfd int) *Program {
@@ -82,10 +82,10 @@ func emptying(r Record, pidfd int) *Program {
 		step("", "create-root", sysFsconfig, "", from("empty-root"), named("FSCONFIG_CMD_CREATE", unix.FSCONFIG_CMD_CREATE), null(), null(), number(0)),
 		step("", "mount-root", sysFsmount, "no writes, no devices, no execution, for good", from("empty-root"),
 			flags(mountClose), flags(rdonly, nodev, nosuid, noexec)),
-		step("", "place-root", sysMoveMount, "on top of the room", from("mount-root"), emptyPath, cwd, str("/"), moveFlags),
+		step("", "place-root", sysMoveMount, "on top of the rootfs", from("mount-root"), emptyPath, cwd, str("/"), moveFlags),
 		step("", "enter-root", sysFchdir, "", from("mount-root")),
 		step("", "pivot", sysPivotRoot, "for this child and for the hypervisor", str("."), str(".")),
-		step("", "drop-room", sysUmount, "mapped and open pages stay, every name goes", str("."), flags(bit{"MNT_DETACH", unix.MNT_DETACH})),
+		step("", "drop-rootfs", sysUmount, "mapped and open pages stay, every name goes", str("."), flags(bit{"MNT_DETACH", unix.MNT_DETACH})),
 	)
 	return &b.Program
 }
@@ -94,7 +94,7 @@ func emptying(r Record, pidfd int) *Program {
 func enter(program *Program) error {
 	var pipe [2]int
 	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
-		return fmt.Errorf("cannot empty the room: pipe: %w", err)
+		return fmt.Errorf("cannot empty the rootfs: pipe: %w", err)
 	}
 	l := &launch{sync: -1, reports: pipe[0], childs: pipe[1:]}
 	defer l.close()
@@ -104,7 +104,7 @@ func enter(program *Program) error {
 	}
 	pid, err := loaded.fork(&cloneArgs{Flags: unix.CLONE_CLEAR_SIGHAND, ExitSignal: uint64(unix.SIGCHLD)})
 	if err != nil {
-		return fmt.Errorf("cannot empty the room: clone: %w", err)
+		return fmt.Errorf("cannot empty the rootfs: clone: %w", err)
 	}
 	l.dropChildEnds()
 	// The program has no row that waits for anyone, so it ends by itself.
@@ -119,7 +119,7 @@ func enter(program *Program) error {
 		failed = fmt.Errorf("the child ended with status %#x", status)
 	}
 	if failed != nil {
-		return fmt.Errorf("cannot empty the room: %w", failed)
+		return fmt.Errorf("cannot empty the rootfs: %w", failed)
 	}
 	return nil
 }

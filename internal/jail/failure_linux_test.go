@@ -31,11 +31,11 @@ func TestStartFails(t *testing.T) {
 		{"program is no program", func(s *Spec) { s.Path = "/share/os-release" }, "exec", unix.EACCES, ""},
 		{"file is missing", func(s *Spec) { s.Root.Files[0].Host = "/nowhere/qemu" }, "", unix.ENOENT, "/nowhere/qemu"},
 		{"copy is shorter than told", func(s *Spec) { s.Root.Copies[0].Size++ }, "copy-/boot/kernel", unix.ENODATA, ""},
-		{"room is too small", func(s *Spec) { s.Root.Size = 4096 }, "copy-/boot/kernel", unix.ENOSPC, ""},
+		{"rootfs is too small", func(s *Spec) { s.Root.Size = 4096 }, "copy-/boot/kernel", unix.ENOSPC, ""},
 		{"too few files", func(s *Spec) { s.Limits = []Limit{{"nofile", 3}} }, "", 0, "3 open files are too few"},
 		{"unknown limit", func(s *Spec) { s.Limits = []Limit{{"fish", 3}} }, "", 0, `"fish"`},
-		{"path climbs out", func(s *Spec) { s.Root.Files[0].Room = "/../x" }, "", 0, `"/../x"`},
-		{"path twice", func(s *Spec) { s.Root.Copies[0].Room = s.Root.Files[0].Room }, "", 0, "twice"},
+		{"path climbs out", func(s *Spec) { s.Root.Files[0].Inside = "/../x" }, "", 0, `"/../x"`},
+		{"path twice", func(s *Spec) { s.Root.Copies[0].Inside = s.Root.Files[0].Inside }, "", 0, "twice"},
 		{"user is root", func(s *Spec) { s.Identity.UID = 0 }, "", 0, "neither may be 0"},
 		{"device elsewhere", func(s *Spec) { s.Root.Nodes = []Node{{"/tmp/null", "/dev/null"}} }, "", 0, "not in /dev"},
 		{"file as device", func(s *Spec) { s.Root.Nodes = []Node{{"/dev/null", "/etc/passwd"}} }, "", unix.ENODEV, "/etc/passwd"},
@@ -147,7 +147,7 @@ func TestAdopt(t *testing.T) {
 		t.Error(err)
 	}
 	if got := ask(t, talk, "try read-file").Tries["read-file"]; got != "ENOENT" {
-		t.Errorf("the room is not empty: %s", got)
+		t.Errorf("the rootfs is not empty: %s", got)
 	}
 	if err := a.Kill(); err != nil {
 		t.Error(err)

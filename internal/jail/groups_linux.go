@@ -10,7 +10,7 @@ import (
 	"skep/internal/layer"
 )
 
-// A cradle is a thread that has put itself into a cell's v1 groups and into a nest, so that the child
+// A cloneThread is a thread that has put itself into a cell's v1 groups and into an empty mount namespace, so that the child
 // is born in them. It is made while the program is still being written, forks once and ends, and
 // takes its memberships with it.
 //
@@ -28,7 +28,7 @@ import (
 //
 // The two sides wait for each other in read(2) of a socket pair: by channels a goroutine that is bound
 // to its thread takes the runtime several wake-ups each way.
-type cradle struct {
+type cloneThread struct {
 	ours, its int    // the ends of the pair
 	spaces    uint64 // clone3(2) flags of the namespaces that the thread makes
 	program   *loaded
@@ -43,30 +43,30 @@ type cradle struct {
 	ended    chan struct{}
 }
 
-// newCradle is nil where a thread like any other does. One that is not used is to be left.
-func newCradle(spec Spec) (*cradle, error) {
-	procs, nest := spec.Cgroups.V1Procs, spec.nested()
-	if len(procs) == 0 && nest == nil {
+// newCloneThread returns nil if no dedicated thread is needed. The caller leaves one that it does not use.
+func newCloneThread(spec Spec) (*cloneThread, error) {
+	procs, empty := spec.Cgroups.V1Procs, spec.cloneFrom()
+	if len(procs) == 0 && empty == nil {
 		return nil, nil
 	}
 	var spaces uint64
-	if nest != nil && layer.On(spec.Layers, layer.NetworkNamespace) {
+	if empty != nil && layer.On(spec.Layers, layer.NetworkNamespace) {
 		spaces = unix.CLONE_NEWNET
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot build the jail: socketpair: %w", err)
 	}
-	c := &cradle{ours: pair[0], its: pair[1], spaces: spaces, ended: make(chan struct{})}
+	c := &cloneThread{ours: pair[0], its: pair[1], spaces: spaces, ended: make(chan struct{})}
 	go onOwnThread(func() {
 		defer close(c.ended)
-		c.wait(procs, nest)
+		c.wait(procs, empty)
 	})
 	return c, nil
 }
 
 // wait is what the thread does.
-func (c *cradle) wait(procs []string, nest *Nest) {
+func (c *cloneThread) wait(procs []string, empty *EmptyMounts) {
 	defer unix.Close(c.its)
 	c.joined = true
 	for _, f := range procs {
@@ -79,10 +79,10 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 	if perr == nil {
 		defer unix.Close(proc)
 	}
-	if nest != nil {
+	if empty != nil {
 		// From here on no path of the host's works; or the child is born among its mounts after all, as
 		// where the caller may not change its root (CAP_SYS_CHROOT): the jail is the same one.
-		_ = nest.enter()
+		_ = empty.enter()
 	}
 	if c.spaces != 0 {
 		if err := unix.Unshare(int(c.spaces)); err != nil {
@@ -107,7 +107,7 @@ func (c *cradle) wait(procs []string, nest *Nest) {
 // fork starts the child. The thread has it admitted if admit is not nil and nothing but that is left
 // to do for it; admitted says so, and then err is that of admit. There may be a child together with an
 // error: one with a pid.
-func (c *cradle) fork(p *loaded, args *cloneArgs, admit func(proc, pid int) error) (pid int, admitted bool, err error) {
+func (c *cloneThread) fork(p *loaded, args *cloneArgs, admit func(proc, pid int) error) (pid int, admitted bool, err error) {
 	if c == nil {
 		pid, err = p.fork(args)
 		return pid, false, err
@@ -133,7 +133,7 @@ func openProc() (int, error) {
 }
 
 // leave waits for the thread's end, or its groups could not be removed yet.
-func (c *cradle) leave() {
+func (c *cloneThread) leave() {
 	if c == nil {
 		return
 	}

@@ -60,13 +60,13 @@ func decide(probes map[layer.ID]layer.Probe) []layer.Decision {
 // closure is a program with its libraries and its loader, as ldd(1) finds them.
 func closure(t testing.TB, program string) []File {
 	t.Helper()
-	files := []File{{Room: RoomPath(program), Host: HostPath(program), Exec: true}}
+	files := []File{{Inside: RootfsPath(program), Host: HostPath(program), Exec: true}}
 	out, err := exec.Command("ldd", program).CombinedOutput()
 	if err != nil { // a static program has none
 		return files
 	}
 	for _, m := range regexp.MustCompile(`(?m)(/\S+) \(0x`).FindAllStringSubmatch(string(out), -1) {
-		files = append(files, File{Room: RoomPath(m[1]), Host: HostPath(m[1]), Exec: true})
+		files = append(files, File{Inside: RootfsPath(m[1]), Host: HostPath(m[1]), Exec: true})
 	}
 	return files
 }
@@ -79,7 +79,7 @@ func prisonSpec(t *testing.T, id Identity) (Spec, *bufio.ReadWriter) {
 		t.Fatal(err)
 	}
 	files := closure(t, self)
-	files[0].Room = "/bin/prisoner"
+	files[0].Inside = "/bin/prisoner"
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -103,8 +103,8 @@ func prisonSpec(t *testing.T, id Identity) (Spec, *bufio.ReadWriter) {
 	t.Cleanup(func() { kernel.Close() })
 	return Spec{
 		Hostname: "cell-one", Identity: id, OOMScoreAdj: 500,
-		Root: Root{Size: 1 << 20, Files: append(files, File{Room: "/share/os-release", Host: "/etc/os-release"}),
-			Copies: []Copy{{Room: "/boot/kernel", From: kernel, Size: 100_000}}},
+		Root: Root{Size: 1 << 20, Files: append(files, File{Inside: "/share/os-release", Host: "/etc/os-release"}),
+			Copies: []Copy{{Inside: "/boot/kernel", From: kernel, Size: 100_000}}},
 		Stderr: os.Stderr,
 		FDs:    []FD{{"talk", theirs}}, Path: "/bin/prisoner", Argv: []string{prisonerName},
 		Limits: []Limit{{"nofile", 64}, {"memlock", 65536}},
@@ -169,10 +169,10 @@ func gone(t testing.TB, p *Process) {
 	}
 }
 
-// ask sends one order to the prisoner and returns its report.
-func ask(t *testing.T, talk *bufio.ReadWriter, order string) report {
+// ask sends one request to the prisoner and returns its report.
+func ask(t *testing.T, talk *bufio.ReadWriter, request string) report {
 	t.Helper()
-	if _, err := talk.WriteString(order + "\n"); err != nil {
+	if _, err := talk.WriteString(request + "\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := talk.Flush(); err != nil {

@@ -26,13 +26,13 @@ var executable, errExecutable = os.Executable()
 // Launch is a program to be started in a jail.
 type Launch struct {
 	JID      int
-	Path     RoomPath
+	Path     RootfsPath
 	Argv     []string
 	UID, GID int
 	Limits   []Limit
 	// Console is a device that is opened inside first, so that it belongs to
 	// the jail, and stays open until the program runs.
-	Console RoomPath
+	Console RootfsPath
 	// Stdin is its standard input; nil is /dev/null.
 	Stdin *os.File
 	// Stderr takes what the program says on its standard output and error.
@@ -71,7 +71,7 @@ type Child struct {
 // Prepare starts a launcher and returns once it stands in the jail with the
 // console open and waits.
 func Prepare(ctx context.Context, l Launch) (*Child, error) {
-	c, err := begin(order{
+	c, err := begin(command{
 		Do: doExec, JID: l.JID, Path: string(l.Path), Argv: l.Argv, UID: l.UID, GID: l.GID, Limits: l.Limits,
 		Open: string(l.Console), Kept: len(l.Keep), Lack: l.Lack,
 	}, l.Stdin, l.Stderr, l.Keep)
@@ -119,7 +119,7 @@ func (c *Child) Go() error {
 }
 
 // begin starts a launcher and tells it what to do.
-func begin(o order, stdin, stderr *os.File, keep []*os.File) (*Child, error) {
+func begin(o command, stdin, stderr *os.File, keep []*os.File) (*Child, error) {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func (c *Child) Exit() Exit { return c.exit }
 // DestroyVM ends a VM of a jail from inside of that jail, where no other VM of
 // the same name can be meant. One that is not there is no error.
 func DestroyVM(jid int, name string) error {
-	c, err := begin(order{Do: doDestroy, JID: jid, VM: name}, nil, nil, nil)
+	c, err := begin(command{Do: doDestroy, JID: jid, VM: name}, nil, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -251,7 +251,7 @@ func DestroyVMOutside(name string) error {
 
 // Socket is a TCP socket in the network of a jail. It is not connected.
 func Socket(jid int) (int, error) {
-	c, err := begin(order{Do: doSocket, JID: jid}, nil, nil, nil)
+	c, err := begin(command{Do: doSocket, JID: jid}, nil, nil, nil)
 	if err != nil {
 		return -1, err
 	}

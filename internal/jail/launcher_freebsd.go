@@ -18,7 +18,7 @@ import (
 // Between fork and exec a Go program can do very little, and some of what a
 // cell needs must be done by the process itself: procctl(2), jail_attach(2).
 // So skep starts itself once more in this way. That process stands outside
-// of the room until it has all it needs, enters, and becomes the hypervisor; it
+// of the rootfs until it has all it needs, enters, and becomes the hypervisor; it
 // opens nothing in between but the console's end of the null modem.
 const launcherName = "(launcher)"
 
@@ -39,8 +39,8 @@ const (
 // destroyStep is what a launcher reports of once it is in the jail.
 const destroyStep = "destroy the VM"
 
-// order is what a launcher is told, as one JSON text.
-type order struct {
+// command is what a launcher is to do, as one JSON text.
+type command struct {
 	Do     string   `json:"do"`
 	JID    int      `json:"jid"`
 	Path   string   `json:"path,omitempty"`
@@ -75,7 +75,7 @@ func LaunchIfAsked() {
 	if err != nil || n == 0 {
 		os.Exit(1)
 	}
-	var o order
+	var o command
 	if err := json.Unmarshal(buf[:n], &o); err != nil {
 		os.Exit(1)
 	}
@@ -97,7 +97,7 @@ func say(r report) {
 }
 
 // obey returns the step that failed.
-func (o order) obey() (step string, err error) {
+func (o command) obey() (step string, err error) {
 	unix.CloseOnExec(launcherFD)
 	if !o.Lack.Controls {
 		if err := harden(); err != nil {
@@ -130,8 +130,8 @@ func (o order) obey() (step string, err error) {
 	return "understand " + o.Do, unix.EINVAL
 }
 
-// enter goes into the jail, or where there is none on purpose into the room.
-func (o order) enter() error {
+// enter goes into the jail, or where there is none on purpose into the rootfs.
+func (o command) enter() error {
 	if !o.Lack.Jail() {
 		return attach(o.JID)
 	}
@@ -159,7 +159,7 @@ func closeDirectories() {
 
 // exec becomes the hypervisor, as the cell's user. The limits come last: this
 // program could not live under them.
-func (o order) exec() (step string, err error) {
+func (o command) exec() (step string, err error) {
 	if o.Open != "" {
 		fd, err := unix.Open(o.Open, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		if err != nil {
@@ -205,7 +205,7 @@ func (o order) exec() (step string, err error) {
 // settle takes the cell's groups, and its user as the real one: of these a process may make itself
 // what it likes later, without a right (kern_setresuid in sys/kern/kern_prot.c). That later is in a
 // jail whose root has none. Groups of whoever started skep are dropped even where bhyve must be root.
-func (o order) settle() error {
+func (o command) settle() error {
 	if err := unix.Setgroups(nil); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func TestRoomSeenFromOutside(t *testing.T) {
 		}
 		slices.Sort(want)
 		if got := inside(t, p.Pid()); !slices.Equal(got, want) {
-			t.Errorf("the room holds %q, planned is %q", got, want)
+			t.Errorf("the rootfs holds %q, planned is %q", got, want)
 		}
 	})
 	t.Run("mounts", func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestSealEndsTheStart(t *testing.T) {
 	}
 }
 
-// Both ways to empty a room do the same: from a thread of root's, and by a child as an ordinary user's
+// Both ways to empty a rootfs do the same: from a thread of root's, and by a child as an ordinary user's
 // keeper has to.
 func TestEmptyRoom(t *testing.T) {
 	needRoot(t)

@@ -44,12 +44,12 @@ func makeNode(dir int, n Node, id Identity) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFCHR {
 		return fmt.Errorf("%s is no character device: %w", n.Host, unix.ENODEV)
 	}
-	name := relative(n.Room)[len(devDir)+1:]
+	name := relative(n.Inside)[len(devDir)+1:]
 	if err := unix.Mknodat(dir, name, unix.S_IFCHR|0o600, int(st.Rdev)); err != nil {
-		return fmt.Errorf("mknod %s: %w", n.Room, err)
+		return fmt.Errorf("mknod %s: %w", n.Inside, err)
 	}
 	if err := unix.Fchownat(dir, name, id.UID, id.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return fmt.Errorf("chown %s: %w", n.Room, err)
+		return fmt.Errorf("chown %s: %w", n.Inside, err)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Errorf("mounts left:\n%s", info)
 	}
 	if got := ask(t, talk, "try read-file").Tries["read-file"]; got != "ENOENT" {
-		t.Errorf("the room is not empty: %s", got)
+		t.Errorf("the rootfs is not empty: %s", got)
 	}
 }
 

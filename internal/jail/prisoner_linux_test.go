@@ -28,13 +28,13 @@ type report struct {
 	Tries               map[string]string
 }
 
-// prisoner answers each order with a report until its keeper hangs up.
+// prisoner answers each request with a report until its keeper hangs up.
 func prisoner() {
 	talk := os.NewFile(3, "talk")
-	orders := bufio.NewScanner(talk)
-	for orders.Scan() {
+	requests := bufio.NewScanner(talk)
+	for requests.Scan() {
 		r := report{Tries: map[string]string{}}
-		switch order, name, _ := strings.Cut(orders.Text(), " "); order {
+		switch request, name, _ := strings.Cut(requests.Text(), " "); request {
 		case "look":
 			r = look()
 		case "try":

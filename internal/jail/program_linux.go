@@ -47,7 +47,7 @@ func build(spec Spec, f facts, in inherited, filters compiled) (*Program, error)
 	b.identity()
 	b.surroundings()
 	if b.on(layer.PrivateRoot) {
-		b.room()
+		b.rootfs()
 	}
 	b.descriptors()
 	b.memory()

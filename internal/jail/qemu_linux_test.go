@@ -88,13 +88,13 @@ func qemuSpec(t testing.TB, accel string) (Spec, *qemu) {
 	files := closure(t, qemuPath)
 	if accel == "tcg" { // Debian has it as a module
 		if modules, _ := filepath.Glob("/usr/lib/*/qemu/accel-tcg-x86_64.so"); len(modules) == 1 {
-			files = append(files, File{Room: RoomPath(modules[0]), Host: HostPath(modules[0]), Exec: true})
+			files = append(files, File{Inside: RootfsPath(modules[0]), Host: HostPath(modules[0]), Exec: true})
 		}
 	}
 	for _, rom := range []string{"kvmvapic.bin", "keymaps/en-us"} {
-		files = append(files, File{Room: RoomPath("/usr/share/qemu/" + rom), Host: HostPath("/usr/share/qemu/" + rom)})
+		files = append(files, File{Inside: RootfsPath("/usr/share/qemu/" + rom), Host: HostPath("/usr/share/qemu/" + rom)})
 	}
-	files = append(files, File{Room: "/usr/share/seabios/vgabios-stdvga.bin", Host: "/usr/share/seabios/vgabios-stdvga.bin"})
+	files = append(files, File{Inside: "/usr/share/seabios/vgabios-stdvga.bin", Host: "/usr/share/seabios/vgabios-stdvga.bin"})
 	spec := Spec{
 		Hostname: "cell-qemu", Identity: testIdentity, Path: qemuPath,
 		Root:   Root{Size: 1 << 20, Files: files, Nodes: []Node{{"/dev/null", "/dev/null"}}},
@@ -171,26 +171,26 @@ func dial(t testing.TB, path string) *monitor {
 	return m
 }
 
-func (m *monitor) do(order string, pass *os.File) json.RawMessage {
+func (m *monitor) do(command string, pass *os.File) json.RawMessage {
 	m.t.Helper()
 	var rights []byte
 	if pass != nil {
 		rights = unix.UnixRights(int(pass.Fd()))
 	}
-	if _, _, err := m.conn.WriteMsgUnix([]byte(order), rights, nil); err != nil {
+	if _, _, err := m.conn.WriteMsgUnix([]byte(command), rights, nil); err != nil {
 		m.t.Fatal(err)
 	}
 	for {
 		line, err := m.in.ReadBytes('\n')
 		if err != nil {
-			m.t.Fatalf("%s: %v", order, err)
+			m.t.Fatalf("%s: %v", command, err)
 		}
 		var reply struct{ Return, Error json.RawMessage }
 		if err := json.Unmarshal(line, &reply); err != nil {
 			m.t.Fatal(err)
 		}
 		if reply.Error != nil {
-			m.t.Fatalf("%s: %s", order, reply.Error)
+			m.t.Fatalf("%s: %s", command, reply.Error)
 		}
 		if reply.Return != nil {
 			return reply.Return
@@ -198,7 +198,7 @@ func (m *monitor) do(order string, pass *os.File) json.RawMessage {
 	}
 }
 
-// A real guest under the real policy: prepared, sealed, the room emptied, run, looked at, reset,
+// A real guest under the real policy: prepared, sealed, the rootfs emptied, run, looked at, reset,
 // its monitor left and found again, and ended, all with the calls of the run phase.
 func TestQEMU(t *testing.T) {
 	needRoot(t)
@@ -220,7 +220,7 @@ func TestQEMU(t *testing.T) {
 				t.Fatal(err)
 			}
 			if left := inside(t, q.Pid()); len(left) != 0 {
-				t.Errorf("left in the room: %q", left)
+				t.Errorf("left in the rootfs: %q", left)
 			}
 			if maps := proc(t, q.Pid(), "maps"); strings.Contains(maps, "rwx") {
 				t.Error("memory is writable and executable")

@@ -46,8 +46,8 @@ var (
 		{bit{"ABSTRACT_UNIX_SOCKET", unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, 6},
 		{bit{"SIGNAL", unix.LANDLOCK_SCOPE_SIGNAL}, 6},
 	}
-	roomRights = []string{"EXECUTE", "READ_FILE"}
-	nodeRights = []string{"READ_FILE", "WRITE_FILE", "IOCTL_DEV"}
+	rootfsRights = []string{"EXECUTE", "READ_FILE"}
+	nodeRights   = []string{"READ_FILE", "WRITE_FILE", "IOCTL_DEV"}
 )
 
 // known is the part of a table that this ABI has, and of that the named ones if names are given.
@@ -68,7 +68,7 @@ func known(table []right, abi int, names ...string) Arg {
 	return flags(fs...)
 }
 
-// landlock refuses once more, by paths, what the empty room leaves nothing of.
+// landlock refuses once more, by paths, what the empty rootfs leaves nothing of.
 func (b *builder) landlock() {
 	abi := b.facts.landlockABI
 	files, net, scoped := known(fileRights, abi), known(netRights, abi), known(scopes, abi)
@@ -93,9 +93,9 @@ func (b *builder) landlock() {
 			step(id, "drop-"+name, sysClose, "", number(fd)),
 		)
 	}
-	allow("room", "/", "the room's files, as long as there are any", roomRights)
+	allow("rootfs", "/", "the rootfs's files, as long as there are any", rootfsRights)
 	for _, n := range b.spec.Root.Nodes {
-		allow(string(n.Room), string(n.Room), "the device", nodeRights)
+		allow(string(n.Inside), string(n.Inside), "the device", nodeRights)
 	}
 	b.rows(
 		step(id, "landlock", sysLandlockSelf, "", from("rules"), number(0)),

@@ -7,11 +7,11 @@ import (
 	"skep/internal/layer"
 )
 
-// HostPath is a path as the host sees it, RoomPath one as the hypervisor will see it. They are
+// HostPath is a path as the host sees it, RootfsPath one as the hypervisor will see it. They are
 // types of their own so that mixing them up does not compile.
 type (
-	HostPath string
-	RoomPath string
+	HostPath   string
+	RootfsPath string
 )
 
 // Mapping says who makes the cell's user and group known in its user namespace.
@@ -33,28 +33,28 @@ type Identity struct {
 	Mapping  Mapping
 }
 
-// A File of the host shown in the room, read-only. Only one with Exec may be executed or mapped so.
+// A File of the host shown in the rootfs, read-only. Only one with Exec may be executed or mapped so.
 type File struct {
-	Room RoomPath
-	Host HostPath
-	Exec bool
+	Inside RootfsPath
+	Host   HostPath
+	Exec   bool
 }
 
 // A Copy is made from a descriptor the caller opened, so the cell needs no permission on its path
 // and a later change of the original changes nothing. From is read from its start.
 type Copy struct {
-	Room RoomPath
-	From *os.File
-	Size int64
+	Inside RootfsPath
+	From   *os.File
+	Size   int64
 }
 
 // A Node is a device of the host. Every one lies directly in /dev.
 type Node struct {
-	Room RoomPath
-	Host HostPath
+	Inside RootfsPath
+	Host   HostPath
 }
 
-// Root is the whole of what the room holds. Directories come from the paths.
+// Root is the whole of what the rootfs holds. Directories come from the paths.
 type Root struct {
 	// Size bounds the tmpfs: the sum of the copies plus a page for each entry is enough.
 	Size   int64
@@ -88,10 +88,10 @@ type Cgroups struct {
 	V1Procs []string // cgroup.procs files of v1 controllers
 }
 
-// A Nest is a mount namespace of Linux with nothing in it but an empty root on which nothing can be
+// EmptyMounts is a mount namespace of Linux with nothing in it but an empty root on which nothing can be
 // written, executed or be a device. A child that is cloned in one copies one mount: clone3(2) copies
 // all that there are (copy_mnt_ns in fs/namespace.c), and a host has some hundreds.
-type Nest struct{ space *os.File }
+type EmptyMounts struct{ space *os.File }
 
 // Spec is everything that Start needs; nothing else reaches the jail.
 type Spec struct {
@@ -101,14 +101,14 @@ type Spec struct {
 	// Stdin, Stdout and Stderr become 0, 1 and 2; a nil one becomes /dev/null.
 	Stdin, Stdout, Stderr *os.File
 	FDs                   []FD
-	Path                  RoomPath // the hypervisor
-	Argv                  []string // with Argv[0]
+	Path                  RootfsPath // the hypervisor
+	Argv                  []string   // with Argv[0]
 	Limits                []Limit
 	Cgroups               Cgroups
 	OOMScoreAdj           int
-	// Nest is where the child is cloned, if it can be; nil is among the host's mounts. It changes what
+	// EmptyMounts is where the child is cloned, if it can be; nil is among the host's mounts. It changes what
 	// a start costs and nothing of the jail.
-	Nest *Nest
+	EmptyMounts *EmptyMounts
 	// Layers is layer.Decide's answer. A layer not Applied there is left out of the jail.
 	Layers []layer.Decision
 	Policy seccomp.Policy

@@ -23,11 +23,11 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
-	cradle, err := newCradle(spec)
+	cloneThread, err := newCloneThread(spec)
 	if err != nil {
 		return nil, err
 	}
-	defer cradle.leave()
+	defer cloneThread.leave()
 	var filters compiled
 	var wrong error
 	compiling := make(chan struct{}) // beside the descriptors: together they are a third of a start
@@ -49,7 +49,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := l.clone(loaded, spec, cradle)
+	p, err := l.clone(loaded, spec, cloneThread)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ var namespaces = []struct {
 	{layer.TimeNamespace, unix.CLONE_NEWTIME},
 }
 
-func (l *launch) clone(program *loaded, spec Spec, c *cradle) (*Process, error) {
+func (l *launch) clone(program *loaded, spec Spec, c *cloneThread) (*Process, error) {
 	// The kernel writes to where it lies: pinned it lies on the heap, and not on a stack that may move
 	// before the call is made.
 	pidfd := new(int32)

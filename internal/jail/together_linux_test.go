@@ -24,7 +24,7 @@ func TestTogether(t *testing.T) {
 	}
 	spec := Spec{Hostname: "cell", Identity: testIdentity, Path: "/bin/true", Argv: []string{"true"},
 		Root: Root{Size: 1 << 20, Files: closure(t, "/bin/true")}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG)}
-	if spec.Nest, err = TheNest(); err != nil {
+	if spec.EmptyMounts, err = SharedEmptyMounts(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

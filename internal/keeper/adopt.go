@@ -10,8 +10,8 @@ import (
 	"skep/internal/store"
 )
 
-// adopter is a taker that can take up a live hypervisor with everything that
-// its keeper had taken.
+// adopter is a provisioner that can adopt a live hypervisor with everything that
+// its keeper had acquired.
 type adopter interface {
 	adopt(ctx context.Context, open []store.Outstanding, st store.State) error
 }
@@ -38,11 +38,11 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	name := k.Cell.Name
 	st, _, err := k.Store.ReadDetail(name)
 	if err != nil || st.Plan == nil {
-		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its state cannot be read; it was ended", name)
+		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "adopt %s: its state cannot be read; it was ended", name)
 	}
 	l, err := leftBy(k.Store, name)
 	if err != nil {
-		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "take %s up again: its journal cannot be read; it was ended", name)
+		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "adopt %s: its journal cannot be read; it was ended", name)
 	}
 	if k.journal, err = k.Store.OpenJournal(name); err != nil {
 		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
@@ -54,31 +54,31 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if l.torn {
 		k.Notify("the journal's last line is not whole and is passed over")
 	}
-	var held []taken
+	var held []acquired
 	for _, o := range l.open {
-		held = append(held, taken{o.Resource, o.Held})
+		held = append(held, acquired{o.Resource, o.Held})
 	}
 	k.state = st
 	k.state.KeeperPID = os.Getpid()
-	k.taker = newTaker(k, st.Plan)
+	k.provisioner = newProvisioner(k, st.Plan)
 	defer func() {
 		if rerr := k.releaseAll(held); rerr != nil {
 			k.Notify(rerr.Error())
 		}
 	}()
-	a, ok := k.taker.(adopter)
+	a, ok := k.provisioner.(adopter)
 	if !ok {
-		return out, fault.Wrap(fault.Host, errors.ErrUnsupported, "", "take %s up again; it was ended", name)
+		return out, fault.Wrap(fault.Host, errors.ErrUnsupported, "", "adopt %s; it was ended", name)
 	}
 	if err := a.adopt(ctx, l.open, st); err != nil {
-		return out, fault.Wrap(fault.Host, err, "", "take %s up again; it was ended", name)
+		return out, fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)
 	}
 	k.ran = true
-	k.setState(store.Running, "taken up again after its keeper had died")
+	k.setState(store.Running, "adopted after its keeper had died")
 	if k.Running != nil {
 		k.Running()
 	}
-	return k.watch(ctx, k.taker.machine()), nil
+	return k.watch(ctx, k.provisioner.machine()), nil
 }
 
 // planSocket is the path of one of the plan's sockets.

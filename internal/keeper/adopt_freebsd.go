@@ -9,12 +9,12 @@ import (
 	"skep/internal/store"
 )
 
-// adopt takes up a bhyve that runs on without its keeper. Its end of the null
+// adopt takes over a bhyve that runs on without its keeper. Its end of the null
 // modem is open still, so ours can be opened again; its exit status is seen by
 // whoever watches, parent or not. What the guest said meanwhile is lost but for
 // what the null modem holds.
-func (t *bsdTaker) adopt(_ context.Context, open []store.Outstanding, st store.State) error {
-	m := &bhyveMachine{taker: t, happen: make(chan happening, 4), emptied: true, counts: st.Room}
+func (t *bsdProvisioner) adopt(_ context.Context, open []store.Outstanding, st store.State) error {
+	m := &bhyveMachine{provisioner: t, queue: make(chan event, 4), emptied: true, counts: st.Room}
 	if st.Jail != nil {
 		m.rec = *st.Jail
 	}
@@ -49,26 +49,26 @@ func (t *bsdTaker) adopt(_ context.Context, open []store.Outstanding, st store.S
 	return nil
 }
 
-// adoptOne takes again what died with the keeper: sockets, logs, relays and
+// adoptOne acquires again what died with the keeper: sockets, logs, relays and
 // the lock of the variables. The locks of images are bhyve's as well.
-func (t *bsdTaker) adoptOne(r plan.Resource) error {
+func (t *bsdProvisioner) adoptOne(r plan.Resource) error {
 	switch s := r.Spec.(type) {
 	case *plan.Log:
-		return t.takeLog(s)
+		return t.acquireLog(s)
 	case *plan.Vars:
-		return t.takeVars(s)
+		return t.acquireVars(s)
 	case *plan.Socket:
 		if err := removeFile(s.Path); err != nil {
 			return err
 		}
-		return t.takeSocket(s)
+		return t.acquireSocket(s)
 	case *plan.Relay:
 		if s.Path != "" {
 			if err := removeFile(s.Path); err != nil {
 				return err
 			}
 		}
-		return t.takeRelay(s)
+		return t.acquireRelay(s)
 	}
 	return nil
 }

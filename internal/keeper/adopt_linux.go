@@ -30,7 +30,7 @@ func bare(*store.Store, string) []plan.Resource {
 // the hypervisor holds them. What it said to the dead keeper's pipe is lost,
 // and its exit status will go to another parent: both are reported as not
 // seen.
-func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st store.State) error {
+func (t *linuxProvisioner) adopt(ctx context.Context, open []store.Outstanding, st store.State) error {
 	record := jail.Record{}
 	if st.Jail != nil {
 		record = *st.Jail
@@ -39,7 +39,7 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 		name:    t.plan.Name,
 		accel:   st.Plan.Accel,
 		stderr:  &hypervisor.Stderr{},
-		happen:  make(chan happening, 4),
+		queue:   make(chan event, 4),
 		exited:  make(chan struct{}),
 		killed:  make(chan struct{}),
 		decided: make(chan struct{}, 1),
@@ -83,18 +83,18 @@ func (t *linuxTaker) adopt(ctx context.Context, open []store.Outstanding, st sto
 	return nil
 }
 
-// adoptRest takes again what died with the keeper: the listening ends of the
+// adoptRest acquires again what died with the keeper: the listening ends of the
 // control socket and of the screen, and the bounding of the logs.
-func (t *linuxTaker) adoptRest(open []store.Outstanding) error {
+func (t *linuxProvisioner) adoptRest(open []store.Outstanding) error {
 	for _, o := range open {
 		var err error
 		switch s := o.Resource.Spec.(type) {
 		case *plan.Log:
-			err = t.takeLog(s)
+			err = t.acquireLog(s)
 		case *plan.Socket:
 			if s.Name == "control" {
 				if err = removeFile(s.Path); err == nil {
-					err = t.takeSocket(s)
+					err = t.acquireSocket(s)
 				}
 			}
 		case *plan.Screen:
@@ -102,7 +102,7 @@ func (t *linuxTaker) adoptRest(open []store.Outstanding) error {
 				err = removeFile(s.Path)
 			}
 			if err == nil {
-				err = t.takeScreen(s)
+				err = t.acquireScreen(s)
 			}
 		}
 		if err != nil {

@@ -18,9 +18,9 @@ import (
 	"skep/internal/store"
 )
 
-// takeCgroup makes the group and sets its limits. A group of that name that a
+// acquireCgroup makes the group and sets its limits. A group of that name that a
 // dead cell left is empty and is made anew, so that no old limit stays.
-func takeCgroup(g *plan.Cgroup) error {
+func acquireCgroup(g *plan.Cgroup) error {
 	var err error
 	// Another cell's end may remove the directory above in between.
 	for range 100 {
@@ -128,7 +128,7 @@ func killCgroup(path string) {
 
 // releaseHypervisor ends the process, if it still is the one that was started:
 // a pid alone may be another's by now.
-func (t *linuxTaker) releaseHypervisor(ctx context.Context, h store.Held) error {
+func (t *linuxProvisioner) releaseHypervisor(ctx context.Context, h store.Held) error {
 	if t.qemu != nil {
 		_ = t.qemu.proc.Kill()
 		select {

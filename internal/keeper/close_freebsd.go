@@ -10,7 +10,7 @@ import (
 	"skep/internal/store"
 )
 
-// close compares the room's /dev with the plan for the last time and takes
+// close compares the jail's /dev with the plan for the last time and takes
 // away what only the start needed: files, nodes, and root's being root.
 func (m *bhyveMachine) close(c *jail.Child) error {
 	if err := inspect(m.dev, true); err != nil {
@@ -22,21 +22,21 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 		}
 	}
 	wrong := func(err error) error {
-		return fault.Wrap(fault.Jail, err, "", "close the room of %s", m.taker.plan.Name)
+		return fault.Wrap(fault.Jail, err, "", "seal the rootfs of %s", m.provisioner.plan.Name)
 	}
 	if err := m.clear(true); err != nil {
 		return wrong(err)
 	}
 	// Also where the start needs none: the end of an earlier bhyve's VM did.
-	if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", false)); err != nil {
+	if err := jail.UpdatePrison(m.provisioner.jid, jailparam.Bool("allow.suser", false)); err != nil {
 		return wrong(err)
 	}
 	m.counts = m.count()
-	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.taker.jid), Steps: len(m.taker.plan.Resources), Sealed: true, Limits: jail.Rlimits(c.Pid())}
+	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.provisioner.jid), Steps: len(m.provisioner.plan.Resources), Sealed: true, Limits: jail.Rlimits(c.Pid())}
 	return nil
 }
 
-// clear takes the files out of the room, and its nodes out of sight if it has rules for them.
+// clear takes the files out of the rootfs, and its nodes out of sight if it has rules for them.
 func (m *bhyveMachine) clear(nodes bool) error {
 	if nodes {
 		if err := hide(m.dev, true); err != nil {
@@ -47,7 +47,7 @@ func (m *bhyveMachine) clear(nodes bool) error {
 	if err := strip(m.tree); err != nil {
 		return err
 	}
-	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+	for _, s := range plan.Specs[*plan.Mount](m.provisioner.plan) {
 		if s.Passing {
 			if err := jail.Unmount(s.Path); err != nil {
 				return err
@@ -57,13 +57,13 @@ func (m *bhyveMachine) clear(nodes bool) error {
 	return nil
 }
 
-// count is what can still be reached by a name in the room.
+// count is what can still be reached by a name in the rootfs.
 func (m *bhyveMachine) count() *store.Room {
 	r := &store.Room{Mounts: 2}
 	if m.tree.Existing {
 		r.Files = -1 // all of the tree that the cell file names
 	}
-	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+	for _, s := range plan.Specs[*plan.Mount](m.provisioner.plan) {
 		if s.Passing {
 			continue
 		}
@@ -89,19 +89,19 @@ func (m *bhyveMachine) open() error {
 	}
 	m.emptied = false
 	if m.prison.Suser {
-		if err := jail.UpdatePrison(m.taker.jid, jailparam.Bool("allow.suser", true)); err != nil {
+		if err := jail.UpdatePrison(m.provisioner.jid, jailparam.Bool("allow.suser", true)); err != nil {
 			return err
 		}
 	}
 	if err := unlock(m.tree); err != nil {
 		return err
 	}
-	if err := m.taker.furnish(m.tree); err != nil {
+	if err := m.provisioner.furnish(m.tree); err != nil {
 		return err
 	}
-	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+	for _, s := range plan.Specs[*plan.Mount](m.provisioner.plan) {
 		if s.Passing {
-			if err := takeMount(s); err != nil {
+			if err := acquireMount(s); err != nil {
 				return err
 			}
 		}
@@ -111,10 +111,10 @@ func (m *bhyveMachine) open() error {
 
 // upTaps brings our taps up again: a tap goes down when bhyve closes it.
 func (m *bhyveMachine) upTaps() {
-	for _, tap := range plan.Specs[*plan.Tap](m.taker.plan) {
+	for _, tap := range plan.Specs[*plan.Tap](m.provisioner.plan) {
 		if !tap.Admin {
 			if err := network.Up(tap.Name); err != nil {
-				m.taker.keeper.Notify("cannot bring up " + tap.Name + ": " + err.Error())
+				m.provisioner.keeper.Notify("cannot bring up " + tap.Name + ": " + err.Error())
 			}
 		}
 	}

@@ -103,9 +103,9 @@ func (s *server) client(conn net.Conn) {
 		_ = out.Encode(response{Error: "cannot understand the request"})
 		return
 	}
-	o := order{do: orderKind(req.Do), who: req.Who, reply: make(chan answer, 1)}
+	o := command{do: commandKind(req.Do), who: req.Who, reply: make(chan answer, 1)}
 	switch o.do {
-	case orderStop, orderKill, orderScreenshot, orderStatus:
+	case commandStop, commandKill, commandScreenshot, commandStatus:
 	default:
 		_ = out.Encode(response{Error: fmt.Sprintf("cannot do %.40q", req.Do)})
 		return
@@ -123,7 +123,7 @@ func (s *server) client(conn net.Conn) {
 	if out.Encode(r) != nil || a.err != nil {
 		return
 	}
-	if o.do == orderStop || o.do == orderKill {
+	if o.do == commandStop || o.do == commandKill {
 		<-s.keeper.finished
 		_ = out.Encode(response{OK: true, Ended: true, Reason: s.keeper.outcome.Reason})
 	}

@@ -13,8 +13,8 @@ import (
 	"skep/internal/plan"
 )
 
-// takeRuleset gives the rules to the kernel.
-func takeRuleset(s *plan.Ruleset) error {
+// acquireRuleset gives the rules to the kernel.
+func acquireRuleset(s *plan.Ruleset) error {
 	rules, err := s.Rules()
 	if err != nil {
 		return err
@@ -57,36 +57,36 @@ func releaseRuleset(s *plan.Ruleset) error {
 	return m.DeleteSet(s.Number)
 }
 
-// takeDev mounts the room's /dev under its rules, and looks at it.
-func takeDev(d *plan.DevMount) error {
+// acquireDev mounts the jail's /dev under its rules, and looks at it.
+func acquireDev(d *plan.DevMount) error {
 	err := jail.Mount("devfs", d.Path, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(d.Ruleset)}, jail.Option("nosuid"), jail.Option("noexec"))
 	if err != nil {
-		return fault.Wrap(fault.Jail, err, "", "mount the room's /dev")
+		return fault.Wrap(fault.Jail, err, "", "mount the jail's /dev")
 	}
 	return inspect(d, false)
 }
 
-// inspect lists the room's /dev and compares it with the plan. One node too
+// inspect lists the jail's /dev and compares it with the plan. One node too
 // many stops the cell, always; one too few stops it once all must be there.
 func inspect(d *plan.DevMount, all bool) error {
 	if kind, err := jail.MountedOn(d.Path); err != nil || kind != "devfs" {
-		return fault.New(fault.Jail, "", "trust the room's /dev: a %q is mounted there, not devfs", kind)
+		return fault.New(fault.Jail, "", "trust the jail's /dev: a %q is mounted there, not devfs", kind)
 	}
 	nodes, err := devfs.List(d.Path)
 	if err != nil {
-		return fault.Wrap(fault.Jail, err, "", "list the room's /dev")
+		return fault.Wrap(fault.Jail, err, "", "list the jail's /dev")
 	}
 	diff := devfs.Compare(devfs.Paths(nodes), devfs.Planned(plan.Grants(d.Nodes)))
 	if len(diff.Extra) > 0 {
-		return fault.New(fault.Jail, "skep devfs-check shows what rules show a jail", "trust the room's /dev: it shows %s besides the planned nodes", strings.Join(diff.Extra, ", "))
+		return fault.New(fault.Jail, "skep devfs-check shows what rules show a jail", "trust the jail's /dev: it shows %s besides the planned nodes", strings.Join(diff.Extra, ", "))
 	}
 	if all && len(diff.Missing) > 0 {
-		return fault.New(fault.Jail, "", "trust the room's /dev: %s did not appear", strings.Join(diff.Missing, ", "))
+		return fault.New(fault.Jail, "", "trust the jail's /dev: %s did not appear", strings.Join(diff.Missing, ", "))
 	}
 	return nil
 }
 
-// hide hides every node of the room's /dev, or applies the cell's rules again.
+// hide hides every node of the jail's /dev, or applies the cell's rules again.
 func hide(d *plan.DevMount, on bool) error {
 	m, err := devfs.Open(d.Path)
 	if err != nil {

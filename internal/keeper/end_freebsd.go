@@ -70,13 +70,13 @@ func (m *bhyveMachine) follow(c *jail.Child) {
 }
 
 func (m *bhyveMachine) deliver(end hypervisor.End) {
-	m.happen <- happening{reset: end.Kind == hypervisor.EndReset, end: end}
+	m.queue <- event{reset: end.Kind == hypervisor.EndReset, end: end}
 }
 
 // releaseBhyve ends the process. A sweep ends whatever runs in the cell's jail:
 // a keeper may have died between starting bhyve and writing down its number,
 // and a VM whose bhyve lives cannot be destroyed.
-func (t *bsdTaker) releaseBhyve(ctx context.Context, s *plan.Bhyve, h store.Held) error {
+func (t *bsdProvisioner) releaseBhyve(ctx context.Context, s *plan.Bhyve, h store.Held) error {
 	if t.bhyve == nil {
 		if h.PID != 0 && jail.Lives(h.PID, h.Start) {
 			_ = syscall.Kill(h.PID, syscall.SIGKILL)
@@ -124,7 +124,7 @@ func emptyPrison(ctx context.Context, name string) error {
 
 // releaseModem closes our end, with which the pair goes, and lets the client
 // have the guest's last words.
-func (t *bsdTaker) releaseModem() error {
+func (t *bsdProvisioner) releaseModem() error {
 	t.drop("modem")
 	if t.bhyve != nil && t.bhyve.console != nil {
 		t.bhyve.console.Close(time.Second)

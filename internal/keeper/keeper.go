@@ -1,4 +1,4 @@
-// Package keeper holds one running cell: it takes the resources of the plan,
+// Package keeper holds one running cell: it acquires the resources of the plan,
 // watches the hypervisor, and lets go of everything again.
 //
 // A cell is in one of six states.
@@ -17,11 +17,11 @@
 //	   │                        held                      │
 //	   └──────────────────────────────────────────────────┘
 //
-// starting: resources are being taken, each written to the journal first. What
-// cannot be taken sends the cell back to stopped with everything released.
+// starting: resources are being acquired, each written to the journal first. What
+// cannot be acquired sends the cell back to stopped with everything released.
 //
 // running: the guest's own reset stays in this state, in the same process and
-// the same room, and counts against the restart budget, so that a guest that
+// the same rootfs, and counts against the restart budget, so that a guest that
 // resets in a loop ends in held and not in a spin.
 //
 // stopping: the ACPI power button was pressed; after stop_timeout the
@@ -67,7 +67,7 @@ type Config struct {
 	Boot bool
 	// Notify takes one line for a person; nil drops it.
 	Notify func(line string)
-	// Prepared is called once the room is closed and before the guest's first
+	// Prepared is called once the rootfs is closed and before the guest's first
 	// instruction, so that whoever wants to see all of the console can connect.
 	// nil is nothing.
 	Prepared func(consoleSocket string) error
@@ -92,19 +92,19 @@ type Outcome struct {
 // Keeper keeps one cell. It is made with New and used once.
 type Keeper struct {
 	Config
-	orders   chan order
+	commands chan command
 	finished chan struct{} // closed when everything is released
 	outcome  Outcome       // valid once finished is closed
 
-	lock    *store.Lock
-	journal *store.Journal
-	taker   taker
-	state   store.State
-	budget  budget
-	server  *server
-	stop    *order // the order that ended the cell, if one did
-	clean   bool   // the last life has released all that the journal names but for the control socket
-	ran     bool   // the guest has run, in this life or an earlier one
+	lock        *store.Lock
+	journal     *store.Journal
+	provisioner provisioner
+	state       store.State
+	budget      budget
+	server      *server
+	stop        *command // the command that ended the cell, if one did
+	clean       bool     // the last life has released all that the journal names but for the control socket
+	ran         bool     // the guest has run, in this life or an earlier one
 	// emulated says why the guest runs under TCG though KVM was asked for; "" where it does not.
 	emulated string
 }
@@ -116,7 +116,7 @@ func New(cfg Config) *Keeper {
 	}
 	return &Keeper{
 		Config:   cfg,
-		orders:   make(chan order, 16),
+		commands: make(chan command, 16),
 		finished: make(chan struct{}),
 		budget:   budget{max: cfg.Cell.RestartMax},
 	}
@@ -135,7 +135,7 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	k.lock = lock
 	defer k.lock.Unlock()
 	if orphaned(k.Store, name) {
-		return Outcome{}, fault.New(fault.Input, "skep ps takes it up again; skep down "+name+" ends it", "start %s: it is already running, and its keeper has died", name)
+		return Outcome{}, fault.New(fault.Input, "skep ps adopts it; skep down "+name+" ends it", "start %s: it is already running, and its keeper has died", name)
 	}
 	swept, err := sweepOne(ctx, k.Store, name)
 	if swept.Torn {
@@ -148,8 +148,8 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	return k.lives(ctx, k.once)
 }
 
-// Adopt takes up a guest whose keeper has died, and keeps it from there on as
-// Run would. One that cannot be taken up is ended cleanly, and the error says
+// Adopt takes over a guest whose keeper has died, and keeps it from there on as
+// Run would. One that cannot be adopted is ended cleanly, and the error says
 // so.
 func (k *Keeper) Adopt(ctx context.Context) (Outcome, error) {
 	defer close(k.finished)
@@ -254,8 +254,8 @@ func (k *Keeper) wait(ctx context.Context, pause time.Duration, out Outcome) boo
 			return true
 		case <-ctx.Done():
 			return false
-		case o := <-k.orders:
-			if o.do == orderStop || o.do == orderKill {
+		case o := <-k.commands:
+			if o.do == commandStop || o.do == commandKill {
 				return false
 			}
 			o.answer(fault.New(fault.Host, "", "do that: %s is not running", k.Cell.Name))

@@ -10,7 +10,7 @@ import (
 	"skep/internal/plan"
 )
 
-// A looker is a taker that can tell beforehand what of a resource the cell file
+// A looker is a provisioner that can tell beforehand what of a resource the cell file
 // names wrongly. What it opens for that, a lock or an address among it, it lets
 // go of at once. The disks are those that were opened on the way, by label; they
 // are the caller's to close.
@@ -19,9 +19,9 @@ type looker interface {
 }
 
 // mistakes adds to an error that the cell file is to blame for what else of that
-// kind the rest of the plan would meet: whoever mends a file wants to hear all
+// kind the rest of the plan would meet: whoever fixes a file wants to hear all
 // of it at once. Each says which line of the file it is about.
-func (k *Keeper) mistakes(err error, path string, t taker, rest []plan.Resource) error {
+func (k *Keeper) mistakes(err error, path string, t provisioner, rest []plan.Resource) error {
 	if fault.CodeOf(err) != fault.Input {
 		return err
 	}

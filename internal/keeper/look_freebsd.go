@@ -8,16 +8,16 @@ import (
 )
 
 // look implements looker.
-func (t *bsdTaker) look(r plan.Resource, disks map[string]*os.File) []error {
+func (t *bsdProvisioner) look(r plan.Resource, disks map[string]*os.File) []error {
 	var err error
 	switch s := r.Spec.(type) {
 	case *plan.Bridge:
 		if !s.Create {
-			_, err = takeBridge(s)
+			_, err = acquireBridge(s)
 		}
 	case *plan.Tap:
 		if s.Admin {
-			err = takeTap(s)
+			err = acquireTap(s)
 		}
 	case *plan.Disk:
 		err = lookAtDisk(s, t.files, disks)
@@ -30,7 +30,7 @@ func (t *bsdTaker) look(r plan.Resource, disks map[string]*os.File) []error {
 	case *plan.Prison:
 		err = nameIsFree(s)
 	case *plan.VM:
-		err = takeVM(s)
+		err = acquireVM(s)
 	case *plan.Mount:
 		err = checkMount(r.For, s)
 	case *plan.Screen:
@@ -48,7 +48,7 @@ func (t *bsdTaker) look(r plan.Resource, disks map[string]*os.File) []error {
 }
 
 // lookAtScreen looks at its address and at its password.
-func (t *bsdTaker) lookAtScreen(listen string) (errs []error) {
+func (t *bsdProvisioner) lookAtScreen(listen string) (errs []error) {
 	if err := canListen("screen", listen); err != nil {
 		errs = append(errs, err)
 	}
@@ -72,4 +72,4 @@ func canListen(name, where string) error {
 	return nil
 }
 
-var _ looker = (*bsdTaker)(nil)
+var _ looker = (*bsdProvisioner)(nil)

@@ -8,12 +8,12 @@ import (
 )
 
 // look implements looker.
-func (t *linuxTaker) look(r plan.Resource, disks map[string]*os.File) []error {
+func (t *linuxProvisioner) look(r plan.Resource, disks map[string]*os.File) []error {
 	var err error
 	switch s := r.Spec.(type) {
 	case *plan.Bridge:
 		if !s.Create {
-			_, err = takeBridge(s)
+			_, err = acquireBridge(s)
 		}
 	case *plan.Tap:
 		if s.Admin {
@@ -60,8 +60,8 @@ func (t *linuxTaker) look(r plan.Resource, disks map[string]*os.File) []error {
 }
 
 // lookAtCopies looks at the kernel and its initrd.
-func (t *linuxTaker) lookAtCopies(room *plan.Room) (errs []error) {
-	for _, c := range room.Copies {
+func (t *linuxProvisioner) lookAtCopies(rootfs *plan.Room) (errs []error) {
+	for _, c := range rootfs.Copies {
 		f, err := openCopy(c)
 		if err != nil {
 			path := map[string]string{"kernel": "kernel.image"}[whatOf(c)]
@@ -73,4 +73,4 @@ func (t *linuxTaker) lookAtCopies(room *plan.Room) (errs []error) {
 	return errs
 }
 
-var _ looker = (*linuxTaker)(nil)
+var _ looker = (*linuxProvisioner)(nil)

@@ -26,18 +26,18 @@ const (
 
 // bhyveMachine is a live bhyve in its jail, and after each reset the next.
 type bhyveMachine struct {
-	taker   *bsdTaker
-	spec    *plan.Bhyve
-	prison  *plan.Prison
-	tree    *plan.Tree
-	dev     *plan.DevMount
-	modem   *plan.Modem
-	console *console.Server
-	stderr  *stderrFile
-	happen  chan happening
-	counts  *store.Room
-	rec     jail.Record
-	emptied bool
+	provisioner *bsdProvisioner
+	spec        *plan.Bhyve
+	prison      *plan.Prison
+	tree        *plan.Tree
+	dev         *plan.DevMount
+	modem       *plan.Modem
+	console     *console.Server
+	stderr      *stderrFile
+	queue       chan event
+	counts      *store.Room
+	rec         jail.Record
+	emptied     bool
 
 	mu      sync.Mutex
 	child   *jail.Child
@@ -55,10 +55,10 @@ func one[T plan.Spec](p *plan.Plan) (T, error) {
 	return all[0], nil
 }
 
-// takeBhyve starts bhyve in its jail and waits until it is in capability mode;
-// then the room is emptied behind it. The guest's first instruction comes after
+// acquireBhyve starts bhyve in its jail and waits until it is in capability mode;
+// then the rootfs is emptied behind it. The guest's first instruction comes after
 // that mode is entered (vm_resume_cpu follows caph_enter in bhyverun.c).
-func (t *bsdTaker) takeBhyve(ctx context.Context, s *plan.Bhyve) (store.Held, error) {
+func (t *bsdProvisioner) acquireBhyve(ctx context.Context, s *plan.Bhyve) (store.Held, error) {
 	m, err := t.newMachine(s)
 	if err != nil {
 		return store.Held{}, err
@@ -72,9 +72,9 @@ func (t *bsdTaker) takeBhyve(ctx context.Context, s *plan.Bhyve) (store.Held, er
 	return held, err
 }
 
-// newMachine finds what bhyve is to be surrounded with; all of that is taken by now.
-func (t *bsdTaker) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
-	m := &bhyveMachine{taker: t, spec: s, happen: make(chan happening, 4)}
+// newMachine finds what bhyve is to be surrounded with; all of that is acquired by now.
+func (t *bsdProvisioner) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
+	m := &bhyveMachine{provisioner: t, spec: s, queue: make(chan event, 4)}
 	var errs [4]error
 	m.prison, errs[0] = one[*plan.Prison](t.plan)
 	m.tree, errs[1] = one[*plan.Tree](t.plan)
@@ -88,7 +88,7 @@ func (t *bsdTaker) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
 	return m, err
 }
 
-// start takes bhyve from nothing to a running guest in an empty room.
+// start takes bhyve from nothing to a running guest in an empty rootfs.
 func (m *bhyveMachine) start(ctx context.Context) error {
 	if len(m.spec.Loader) > 0 {
 		if err := m.load(ctx); err != nil {
@@ -114,13 +114,13 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 		return err
 	}
 	if over {
-		// It ended before anybody could look. Whether the guest ran is told by
+		// It ended before anybody could look. Whether the guest ran is known by
 		// its console: bhyve says nothing on it.
 		e := m.evidence(c)
 		e.Ran = m.console.Said() > before
 		end, _ := hypervisor.Judge(e)
 		if !e.Ran {
-			return &fault.Error{Code: fault.HypervisorDied, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.taker.plan.Name + " shows all it said"}
+			return &fault.Error{Code: fault.HypervisorDied, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.provisioner.plan.Name + " shows all it said"}
 		}
 		m.deliver(end)
 		return nil
@@ -136,7 +136,7 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 // sandboxed waits until bhyve is seen in capability mode. over: it has ended.
 func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool, err error) {
 	deadline := time.Now().Add(sandboxWait)
-	k := m.taker.keeper
+	k := m.provisioner.keeper
 	viewer := k != nil && k.Cell.Screen != nil && k.Cell.Screen.Wait
 	if viewer {
 		k.Notify("waits for a viewer on " + cmp.Or(k.state.Screen, "its screen"))
@@ -168,7 +168,7 @@ func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool,
 			continue
 		}
 		if time.Now().After(deadline) {
-			return false, fault.New(fault.Jail, "skep log --hypervisor "+m.taker.plan.Name+" shows what it said", "trust bhyve: it is not in capability mode after %s", sandboxWait)
+			return false, fault.New(fault.Jail, "skep log --hypervisor "+m.provisioner.plan.Name+" shows what it said", "trust bhyve: it is not in capability mode after %s", sandboxWait)
 		}
 	}
 }
@@ -184,16 +184,16 @@ func (m *bhyveMachine) process() (int, uint64) {
 
 func (m *bhyveMachine) record() jail.Record { return m.rec }
 
-func (m *bhyveMachine) room() *store.Room { return m.counts }
+func (m *bhyveMachine) counted() *store.Room { return m.counts }
 
-func (m *bhyveMachine) happenings() <-chan happening { return m.happen }
+func (m *bhyveMachine) events() <-chan event { return m.queue }
 
 // firstClient bounds the wait for whoever wants to see all of the console.
 const firstClient = 2 * time.Second
 
 // run has nothing to let go: bhyve cannot be held at its first instruction.
 func (m *bhyveMachine) run(context.Context) error {
-	if m.console != nil && m.taker.keeper.Prepared != nil {
+	if m.console != nil && m.provisioner.keeper.Prepared != nil {
 		m.console.Settle(firstClient)
 	}
 	return nil
@@ -212,33 +212,33 @@ func (m *bhyveMachine) powerButton(context.Context) error {
 }
 
 // reset starts the guest over: bhyve ends at a reset, so this is another bhyve
-// in the same jail, with the room as it was at the start.
+// in the same jail, with the rootfs as it was at the start.
 func (m *bhyveMachine) reset(ctx context.Context) error {
 	m.stderr.read.Clear()
 	err := m.open()
 	if err == nil {
-		err = destroyInside(m.taker.jid, m.spec.VM)
+		err = destroyInside(m.provisioner.jid, m.spec.VM)
 	}
 	if err == nil {
 		err = m.start(ctx)
 	}
 	if err != nil {
 		m.kill()
-		if stop := m.taker.keeper.stop; stop != nil {
+		if stop := m.provisioner.keeper.stop; stop != nil {
 			m.deliver(hypervisor.End{Kind: hypervisor.EndKilled, Detail: "ended by " + stop.who + " while it started over"})
 			return err
 		}
 		m.deliver(hypervisor.End{Kind: hypervisor.EndHypervisorCrash, Detail: "it could not be started again after a reset: " + err.Error()})
 		return err
 	}
-	k := m.taker.keeper
+	k := m.provisioner.keeper
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
-	k.state.Jail, k.state.Room = &rec, m.room()
+	k.state.Jail, k.state.Room = &rec, m.counted()
 	return nil
 }
 
 // screenshot needs a screen.
 func (m *bhyveMachine) screenshot(ctx context.Context) ([]byte, error) {
-	return m.taker.screenshot(ctx)
+	return m.provisioner.screenshot(ctx)
 }

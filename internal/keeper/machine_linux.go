@@ -36,7 +36,7 @@ type qemuMachine struct {
 	qmp    *hypervisor.QMP
 	accel  cell.Accel
 	stderr *hypervisor.Stderr
-	happen chan happening
+	queue  chan event
 	exited chan struct{} // closed when exit is known
 	exit   jail.Exit
 	killed chan struct{}
@@ -55,9 +55,9 @@ type qemuMachine struct {
 
 func waits(c *cell.Cell) bool { return c.GDB != nil && c.GDB.Wait }
 
-// takeHypervisor builds the room and the jail, starts QEMU in them and waits
-// until it has prepared the guest; then the room is closed behind it.
-func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hypervisor) (store.Held, error) {
+// acquireHypervisor builds the rootfs and the jail, starts QEMU in them and waits
+// until it has prepared the guest; then the rootfs is closed behind it.
+func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *plan.Hypervisor) (store.Held, error) {
 	spec, err := t.jailSpec(s)
 	if err != nil {
 		return store.Held{}, err
@@ -72,7 +72,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 	m := &qemuMachine{
 		name:    t.plan.Name,
 		accel:   t.plan.Accel,
-		happen:  make(chan happening, 4),
+		queue:   make(chan event, 4),
 		exited:  make(chan struct{}),
 		killed:  make(chan struct{}),
 		decided: make(chan struct{}, 1),
@@ -84,7 +84,7 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
 	// nobody.
-	words, err := t.takeStderr()
+	words, err := t.acquireStderr()
 	if err != nil {
 		return store.Held{}, err
 	}
@@ -115,8 +115,8 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 	}
 	// From here on the hypervisor needs no file and none of the calls that only
 	// its start needed.
-	if err := m.closeRoom(ctx, t.plan.Layers); err != nil {
-		return held, fault.Wrap(fault.Jail, err, "", "close the room of %s", t.plan.Name)
+	if err := m.sealRootfs(ctx, t.plan.Layers); err != nil {
+		return held, fault.Wrap(fault.Jail, err, "", "seal the rootfs of %s", t.plan.Name)
 	}
 	bound, err := fileBound(t.plan, spec.FDs)
 	if err == nil {
@@ -134,32 +134,32 @@ func (t *linuxTaker) takeHypervisor(ctx context.Context, id string, s *plan.Hype
 	return held, nil
 }
 
-// jailSpec turns the plan's room, jail and hypervisor into what the launcher
+// jailSpec turns the plan's rootfs, jail and hypervisor into what the launcher
 // takes.
-func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
+func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	rooms, jails := plan.Specs[*plan.Room](t.plan), plan.Specs[*plan.Jail](t.plan)
 	if len(rooms) != 1 || len(jails) != 1 {
-		return spec, errors.New("the plan has no room or no jail")
+		return spec, errors.New("the plan has no rootfs or no jail")
 	}
-	room, j := rooms[0], jails[0]
+	rootfs, j := rooms[0], jails[0]
 	spec = jail.Spec{
 		Hostname: j.Hostname,
 		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: mappings[j.Identity]},
-		Path:     jail.RoomPath(s.Path),
+		Path:     jail.RootfsPath(s.Path),
 		Argv:     s.Argv,
 		Layers:   t.plan.Layers,
 		// A cell goes before the host's own services when memory runs out.
 		OOMScoreAdj: 500,
-		Nest:        nest(),
+		EmptyMounts: emptyMounts(),
 	}
-	for _, f := range room.Files {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host), Exec: true})
+	for _, f := range rootfs.Files {
+		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Room), Host: jail.HostPath(f.Host), Exec: true})
 	}
-	for _, f := range room.Data {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Room: jail.RoomPath(f.Room), Host: jail.HostPath(f.Host)})
+	for _, f := range rootfs.Data {
+		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Room), Host: jail.HostPath(f.Host)})
 	}
 	const page = 4096
-	spec.Root.Size = room.Size
+	spec.Root.Size = rootfs.Size
 	defer func() {
 		if err != nil {
 			for _, c := range spec.Root.Copies {
@@ -167,7 +167,7 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 			}
 		}
 	}()
-	for _, c := range room.Copies {
+	for _, c := range rootfs.Copies {
 		f, err := openCopy(c)
 		if err != nil {
 			return spec, err
@@ -176,11 +176,11 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 		if err != nil {
 			return spec, err
 		}
-		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Room: jail.RoomPath(c.Room), From: f, Size: info.Size()})
+		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Inside: jail.RootfsPath(c.Room), From: f, Size: info.Size()})
 		spec.Root.Size += info.Size() + page
 	}
-	for _, d := range room.Devices {
-		spec.Root.Nodes = append(spec.Root.Nodes, jail.Node{Room: jail.RoomPath(d), Host: jail.HostPath(d)})
+	for _, d := range rootfs.Devices {
+		spec.Root.Nodes = append(spec.Root.Nodes, jail.Node{Inside: jail.RootfsPath(d), Host: jail.HostPath(d)})
 	}
 	for _, d := range s.Descriptors {
 		f := t.files[d.Name]
@@ -212,10 +212,10 @@ func (t *linuxTaker) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
 	return spec, nil
 }
 
-// whatOf says what a copy in the room is: kernel or initrd.
+// whatOf says what a copy in the rootfs is: kernel or initrd.
 func whatOf(c plan.Copy) string { return strings.TrimPrefix(c.Room, "/") }
 
-// openCopy opens what is copied into the room.
+// openCopy opens what is copied into the rootfs.
 func openCopy(c plan.Copy) (*os.File, error) {
 	what := whatOf(c)
 	f, err := openPlain(c.From)
@@ -278,8 +278,8 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 	return fault.Wrap(fault.HypervisorDied, err, "", "speak with QEMU")
 }
 
-// closeRoom takes away what only the start needed.
-func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) error {
+// sealRootfs takes away what only the start needed.
+func (m *qemuMachine) sealRootfs(ctx context.Context, layers []layer.Decision) error {
 	if err := m.proc.Seal(); err != nil {
 		return err
 	}
@@ -295,9 +295,9 @@ func (m *qemuMachine) closeRoom(ctx context.Context, layers []layer.Decision) er
 	return nil
 }
 
-func (m *qemuMachine) process() (int, uint64)       { return m.proc.Pid(), m.proc.StartTime() }
-func (m *qemuMachine) room() *store.Room            { return m.counts }
-func (m *qemuMachine) happenings() <-chan happening { return m.happen }
+func (m *qemuMachine) process() (int, uint64) { return m.proc.Pid(), m.proc.StartTime() }
+func (m *qemuMachine) counted() *store.Room   { return m.counts }
+func (m *qemuMachine) events() <-chan event   { return m.queue }
 
 // run lets the guest run, unless a debugger is to do that.
 func (m *qemuMachine) run(ctx context.Context) error {
@@ -320,7 +320,7 @@ func (m *qemuMachine) record() jail.Record {
 	return r
 }
 
-// reset starts the guest over in the same process and the same room.
+// reset starts the guest over in the same process and the same rootfs.
 func (m *qemuMachine) reset(ctx context.Context) error {
 	defer func() { m.decided <- struct{}{} }()
 	if m.bios {
@@ -402,7 +402,7 @@ func (m *qemuMachine) evidence(events []hypervisor.Event) hypervisor.Evidence {
 	return e
 }
 
-// follow turns what QEMU says, and its exit, into happenings: any number of
+// follow turns what QEMU says, and its exit, into events: any number of
 // resets and one end.
 func (m *qemuMachine) follow() {
 	events := m.qmp.Events()
@@ -452,7 +452,7 @@ func (m *qemuMachine) follow() {
 		}
 		if end.Kind == hypervisor.EndReset && !e.Gone {
 			seen = seen[:0]
-			m.happen <- happening{reset: true, end: end}
+			m.queue <- event{reset: true, end: end}
 			select { // nothing happens to a guest that is to be reset
 			case <-m.decided:
 			case <-m.exited:
@@ -466,7 +466,7 @@ func (m *qemuMachine) follow() {
 
 // finish ends the process of a guest that has ended, and sends the end.
 func (m *qemuMachine) finish(end hypervisor.End) {
-	h := happening{end: end}
+	h := event{end: end}
 	ctx, cancel := context.WithTimeout(context.Background(), quitWait)
 	defer cancel()
 	select {
@@ -484,11 +484,11 @@ func (m *qemuMachine) finish(end hypervisor.End) {
 			<-m.exited
 		}
 	}
-	m.happen <- h
+	m.queue <- h
 }
 
 // screenshot connects to the screen as a viewer would, past the password: no
-// call and no file of the room is needed for it.
+// call and no file of the rootfs is needed for it.
 func (m *qemuMachine) screenshot(ctx context.Context) ([]byte, error) {
 	// QEMU takes a viewer where there is nothing to see, keeps its descriptor and
 	// never says a word (ui/vnc.c, vnc_display_add_client).

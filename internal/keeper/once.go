@@ -14,15 +14,15 @@ import (
 	"skep/internal/store"
 )
 
-// taker takes and releases resources on one system. It keeps the descriptors
-// of what it has taken until the hypervisor has them.
-type taker interface {
-	// take has the resource afterwards, or an error and nothing.
-	take(ctx context.Context, r plan.Resource) (store.Held, error)
+// provisioner acquires and releases resources on one system. It keeps the descriptors
+// of what it has acquired until the hypervisor has them.
+type provisioner interface {
+	// acquire has the resource afterwards, or an error and nothing.
+	acquire(ctx context.Context, r plan.Resource) (store.Held, error)
 	// release lets go of a resource. It also works for one that another process
-	// has taken, or was about to take; one that is gone is no error.
+	// has acquired, or was about to; one that is gone is no error.
 	release(ctx context.Context, r plan.Resource, h store.Held) error
-	// machine is the live hypervisor once its resource is taken.
+	// machine is the live hypervisor once its resource is acquired.
 	machine() machine
 }
 
@@ -32,23 +32,23 @@ type machine interface {
 	process() (pid int, start uint64)
 	// record is what the launcher did of the jail.
 	record() jail.Record
-	// room counts what it can still reach.
-	room() *store.Room
+	// counted says what it can still access.
+	counted() *store.Room
 	// run lets the guest execute its first instruction.
 	run(ctx context.Context) error
-	// happenings delivers resets, and then one end.
-	happenings() <-chan happening
+	// events delivers resets, and then one end.
+	events() <-chan event
 	powerButton(ctx context.Context) error
 	// reset starts the guest over after a reset happened.
 	reset(ctx context.Context) error
-	// kill ends the hypervisor at once; the end comes as a happening.
+	// kill ends the hypervisor at once; the end comes as a event.
 	kill()
 	// screenshot is a PNG of the screen.
 	screenshot(ctx context.Context) ([]byte, error)
 }
 
-// happening is something that the guest or its hypervisor did.
-type happening struct {
+// event is something that the guest or its hypervisor did.
+type event struct {
 	reset bool
 	end   hypervisor.End // where reset is false
 	// untouched: the guest had not changed a disk yet.
@@ -66,7 +66,7 @@ const roomForRun = "df shows how full it is; SKEP_RUN_DIR and SKEP_STATE_DIR nam
 const maxSlotTries = 16
 
 // once takes the cell through one life: starting, running, stopping. What it
-// took is released when it returns.
+// acquired is released when it returns.
 func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	if err := k.Store.MakeStateDir(k.Cell.Name); err != nil {
 		return out, err
@@ -86,7 +86,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	}
 	k.setState(store.Starting, "")
 
-	held := []taken{}
+	held := []acquired{}
 	defer func() {
 		rerr := k.releaseAll(held)
 		if rerr != nil {
@@ -104,19 +104,19 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	k.state.Accel = string(p.Accel)
 	rest := controlFirst(p.Resources[len(held):])
 	for i, r := range rest {
-		if err := k.takeOne(ctx, r, &held); err != nil {
-			return out, k.mistakes(err, r.For, k.taker, rest[i+1:])
+		if err := k.acquireOne(ctx, r, &held); err != nil {
+			return out, k.mistakes(err, r.For, k.provisioner, rest[i+1:])
 		}
 		if o, ok := k.pendingStop(); ok {
 			k.stop = &o
 			return Outcome{State: store.Stopped, Code: fault.Stopped, Reason: "stopped by " + o.who + " while starting"}, nil
 		}
 	}
-	m := k.taker.machine()
+	m := k.provisioner.machine()
 	k.state.Plan, k.state.Cell, k.state.Loosenings = p, k.Cell, k.Cell.Loosenings()
 	k.state.PID, k.state.PIDStart = m.process()
 	rec := m.record()
-	k.state.Jail, k.state.Room = &rec, m.room()
+	k.state.Jail, k.state.Room = &rec, m.counted()
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {
@@ -138,7 +138,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	return k.watch(ctx, m), nil
 }
 
-// inOrder are the resources of a plan in the order in which a start takes them.
+// inOrder are the resources of a plan in the order in which a start acquires them.
 func inOrder(all []plan.Resource) []plan.Resource {
 	i := slices.IndexFunc(all, func(r plan.Resource) bool { return r.Spec.Kind() == plan.KindSlot })
 	return slices.Concat(all[:i+1], controlFirst(all[i+1:]))
@@ -154,9 +154,9 @@ func controlFirst(rest []plan.Resource) []plan.Resource {
 	return slices.Concat(rest[i:i+1], rest[:i], rest[i+1:])
 }
 
-// planAndSlot makes the plan and takes its resources up to and with the slot,
+// planAndSlot makes the plan and acquires its resources up to and with the slot,
 // under the lock of the slots, so that no two cells get one number.
-func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, error) {
+func (k *Keeper) planAndSlot(ctx context.Context, held *[]acquired) (*plan.Plan, error) {
 	var p *plan.Plan
 	var small error // why there could be no plan, or one for a larger host
 	err := k.Store.WithSlots(func(inUse map[string]int) error {
@@ -171,9 +171,9 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, er
 			}
 			facts.Slots.Taken[fmt.Sprintf("busy %d", p.Slot)] = p.Slot
 		}
-		k.taker = newTaker(k, p)
+		k.provisioner = newProvisioner(k, p)
 		for _, r := range p.Resources {
-			if err := k.takeOne(ctx, r, held); err != nil {
+			if err := k.acquireOne(ctx, r, held); err != nil {
 				return err
 			}
 			if r.Spec.Kind() == plan.KindSlot {
@@ -183,7 +183,7 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, er
 		return nil
 	})
 	if small != nil && p != nil {
-		err = k.mistakes(small, "", newTaker(k, p), p.Resources)
+		err = k.mistakes(small, "", newProvisioner(k, p), p.Resources)
 	}
 	if err != nil {
 		return nil, asFault(err, "start %s", k.Cell.Name)
@@ -191,22 +191,22 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]taken) (*plan.Plan, er
 	return p, nil
 }
 
-// taken is one resource that this keeper holds.
-type taken struct {
+// acquired is one resource that this keeper holds.
+type acquired struct {
 	resource plan.Resource
 	held     store.Held
 }
 
-// takeOne writes the journal, then takes, then writes it again. What was begun
-// is added to held even where it failed: a take that failed half-way must
+// acquireOne writes the journal, then acquires, then writes it again. What was begun
+// is added to held even where it failed: one that failed half-way must
 // leave nothing either.
-func (k *Keeper) takeOne(ctx context.Context, r plan.Resource, held *[]taken) error {
+func (k *Keeper) acquireOne(ctx context.Context, r plan.Resource, held *[]acquired) error {
 	if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &r}); err != nil {
-		return fault.Wrap(fault.Host, err, "", "take %s", r.ID)
+		return fault.Wrap(fault.Host, err, "", "acquire %s", r.ID)
 	}
 	crashPoint("taking", r.ID)
-	h, err := k.taker.take(ctx, r)
-	*held = append(*held, taken{r, h})
+	h, err := k.provisioner.acquire(ctx, r)
+	*held = append(*held, acquired{r, h})
 	crashPoint("took", r.ID)
 	if err != nil {
 		return asFault(err, "take %s", r.ID)
@@ -215,16 +215,16 @@ func (k *Keeper) takeOne(ctx context.Context, r plan.Resource, held *[]taken) er
 		k.state.UID, k.state.GID = s.UID, s.GID
 	}
 	if err := k.journal.Append(store.Entry{Step: store.Taken, ID: r.ID, Held: &h}); err != nil {
-		return fault.Wrap(fault.Host, err, "", "take %s", r.ID)
+		return fault.Wrap(fault.Host, err, "", "acquire %s", r.ID)
 	}
 	crashPoint("taken", r.ID)
 	return nil
 }
 
-// begun writes what a resource holds that is still being taken.
+// begun writes what a resource holds that is still being acquired.
 func (k *Keeper) begun(id string, h store.Held) error {
 	if err := k.journal.Append(store.Entry{Step: store.Begun, ID: id, Held: &h}); err != nil {
-		return fault.Wrap(fault.Host, err, "", "take %s", id)
+		return fault.Wrap(fault.Host, err, "", "acquire %s", id)
 	}
 	crashPoint("begun", id)
 	return nil
@@ -232,19 +232,19 @@ func (k *Keeper) begun(id string, h store.Held) error {
 
 // releaseAll releases in reverse. One that fails does not keep the others; it
 // stays in the journal for a sweep.
-func (k *Keeper) releaseAll(held []taken) error {
-	// Not the keeper's context: what was taken is released even when the keeper
-	// is being told to go.
+func (k *Keeper) releaseAll(held []acquired) error {
+	// Not the keeper's context: what was acquired is released even when the keeper
+	// is being asked to go.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var errs []error
 	for i := len(held) - 1; i >= 0; i-- {
 		t := held[i]
 		if t.resource.ID == controlSocket {
-			continue // orders are taken between two lives as well; it goes last
+			continue // commands are accepted between two lives as well; it goes last
 		}
 		crashPoint("releasing", t.resource.ID)
-		if err := k.taker.release(ctx, t.resource, t.held); err != nil {
+		if err := k.provisioner.release(ctx, t.resource, t.held); err != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", t.resource.ID, err))
 			continue
 		}
@@ -256,17 +256,17 @@ func (k *Keeper) releaseAll(held []taken) error {
 	return errors.Join(errs...)
 }
 
-// pendingStop looks for an order to stop that came while starting.
-func (k *Keeper) pendingStop() (order, bool) {
+// pendingStop looks for a command to stop that came while starting.
+func (k *Keeper) pendingStop() (command, bool) {
 	for {
 		select {
-		case o := <-k.orders:
-			if o.do == orderStop || o.do == orderKill {
+		case o := <-k.commands:
+			if o.do == commandStop || o.do == commandKill {
 				return o, true
 			}
 			o.answer(fault.New(fault.Host, "", "do that: %s is still starting", k.Cell.Name))
 		default:
-			return order{}, false
+			return command{}, false
 		}
 	}
 }

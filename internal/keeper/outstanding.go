@@ -9,23 +9,23 @@ import (
 	"skep/internal/store"
 )
 
-// left is what a keeper that is dead had taken and not let go of.
+// left is what a keeper that is dead had acquired and not let go of.
 type left struct {
-	open []store.Outstanding // in the order it was taken
-	boot string              // the boot it was taken in
+	open []store.Outstanding // in the order of acquisition
+	boot string              // the boot it was acquired in
 	torn bool                // the journal's last line was not whole
 	// rebuilt: the journal did not say it, and the plan did.
 	rebuilt bool
-	// planless: neither did, and what else was taken than the hypervisor is not known.
+	// planless: neither did, and what else was acquired than the hypervisor is not known.
 	planless bool
 }
 
-// leftBy finds out what the dead keeper of a cell had taken.
+// leftBy finds out what the dead keeper of a cell had acquired.
 //
 // That is what the journal says. A journal that somebody has emptied, or a full
 // disk has, must not hide what is there: where it does not name the hypervisor
 // and one lives that the cell's state knows of, or where it says nothing at all
-// and the cell's slot is the cell's still, all that the plan names is taken.
+// and the cell's slot is the cell's still, all that the plan names was acquired.
 func leftBy(s *store.Store, name string) (left, error) {
 	var l left
 	var err error
@@ -61,7 +61,7 @@ func leftBy(s *store.Store, name string) (left, error) {
 		case hypervisorID:
 			o.Held.PID, o.Held.Start = st.PID, st.PIDStart
 		case vmID:
-			o.Held.Made = true // the name was free when it was taken, and is the cell's until it is let go
+			o.Held.Made = true // the name was free when it was acquired, and is the cell's until it is let go
 		}
 		open = append(open, o)
 	}
@@ -99,7 +99,7 @@ func slotIsOurs(p *plan.Plan) bool {
 
 // rewrite has the journal say what was found without it. The boot's line, which
 // every journal begins with, comes last: one without it was emptied, or is still
-// being rewritten, and is made good again.
+// being rewritten, and is rebuilt.
 func (k *Keeper) rewrite(l left) error {
 	if !l.rebuilt {
 		return nil

@@ -19,8 +19,8 @@ import (
 	"skep/internal/store"
 )
 
-// takeRctl adds the limits one by one.
-func takeRctl(s *plan.Rctl) error {
+// acquireRctl adds the limits one by one.
+func acquireRctl(s *plan.Rctl) error {
 	for _, rule := range s.Rules {
 		if err := jail.AddLimit(rule); err != nil {
 			return fault.Wrap(fault.Host, errors.Join(err, jail.RemoveLimits("jail:"+s.Jail)), "", "limit the cell")
@@ -37,8 +37,8 @@ func nameIsFree(s *plan.Prison) error {
 	return nil
 }
 
-// takePrison makes the jail.
-func (t *bsdTaker) takePrison(s *plan.Prison) (int, error) {
+// acquirePrison makes the jail.
+func (t *bsdProvisioner) acquirePrison(s *plan.Prison) (int, error) {
 	if err := nameIsFree(s); err != nil {
 		return 0, err
 	}
@@ -108,8 +108,8 @@ func exists(path string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// takeVM sees to it that the name is free. VM names belong to the whole host.
-func takeVM(v *plan.VM) error {
+// acquireVM sees to it that the name is free. VM names belong to the whole host.
+func acquireVM(v *plan.VM) error {
 	if exists("/dev/vmm/" + v.Name) {
 		return fault.New(fault.Input, "bhyvectl --vm="+v.Name+" --destroy ends it, if it is nobody's; or name the cell otherwise",
 			"make the VM %s: another jail, or a bhyve of somebody's, has one of that name", v.Name)
@@ -120,7 +120,7 @@ func takeVM(v *plan.VM) error {
 // releaseVM destroys the VM from inside, where no other can be meant. One that
 // outlived its jail is destroyed from here, and only if the name was free when
 // we took it.
-func (t *bsdTaker) releaseVM(ctx context.Context, v *plan.VM, h store.Held) error {
+func (t *bsdProvisioner) releaseVM(ctx context.Context, v *plan.VM, h store.Held) error {
 	if !h.Made || t.otherBoot {
 		return nil // one of that name is somebody else's
 	}

@@ -31,7 +31,7 @@ type relay struct {
 	stop     context.CancelFunc
 }
 
-func (t *bsdTaker) takeRelay(s *plan.Relay) error {
+func (t *bsdProvisioner) acquireRelay(s *plan.Relay) error {
 	var l net.Listener
 	var err error
 	if s.Path != "" {
@@ -56,7 +56,7 @@ func (t *bsdTaker) takeRelay(s *plan.Relay) error {
 // portsFree says so where bhyve itself is to listen on an address of the
 // host's and could not: it would only exit with 4, which says nothing. Between
 // here and there somebody else may still take the port.
-func (t *bsdTaker) portsFree() error {
+func (t *bsdProvisioner) portsFree() error {
 	for _, s := range plan.Specs[*plan.Screen](t.plan) {
 		if err := canListen("screen", s.Listen); err != nil {
 			return err
@@ -77,7 +77,7 @@ func listenFault(err error, name, where string) error {
 	return fault.Wrap(fault.Input, err, hint, "have the %s listen on %s", name, where)
 }
 
-func (r *relay) serve(ctx context.Context, t *bsdTaker, s *plan.Relay) {
+func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
 	defer r.wait.Done()
 	for {
 		conn, err := r.listener.Accept()
@@ -109,7 +109,7 @@ func (r *relay) close() {
 
 // dial connects to where bhyve listens: with a socket that was made in the
 // jail's network, connected by us.
-func (t *bsdTaker) dial(s *plan.Relay) (net.Conn, error) {
+func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
 	if path, ok := strings.CutPrefix(s.Inside, "unix:"); ok {
 		return DialUnix(path)
 	}
@@ -134,7 +134,7 @@ func (t *bsdTaker) dial(s *plan.Relay) (net.Conn, error) {
 }
 
 // screenshot takes one picture over RFB.
-func (t *bsdTaker) screenshot(ctx context.Context) ([]byte, error) {
+func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
 	var conn net.Conn
 	var err error
 	found := false
@@ -169,7 +169,7 @@ func (t *bsdTaker) screenshot(ctx context.Context) ([]byte, error) {
 }
 
 // password reads the screen's, "" where the cell file names none.
-func (t *bsdTaker) password() (string, error) {
+func (t *bsdProvisioner) password() (string, error) {
 	s := t.keeper.Cell.Screen
 	if s == nil || s.PasswordFile == "" {
 		return "", nil
@@ -181,9 +181,9 @@ func (t *bsdTaker) password() (string, error) {
 	return password, nil
 }
 
-// screenConfig is what bhyve reads with -k: it is in the room until that is
+// screenConfig is what bhyve reads with -k: it is in the rootfs until that is
 // emptied, readable by root of the jail alone, and on no disk.
-func (t *bsdTaker) screenConfig() (string, error) {
+func (t *bsdProvisioner) screenConfig() (string, error) {
 	password, err := t.password()
 	if err != nil {
 		return "", err

@@ -23,7 +23,7 @@ type screenServer struct {
 	wait     sync.WaitGroup
 }
 
-func (t *linuxTaker) takeScreen(s *plan.Screen) error {
+func (t *linuxProvisioner) acquireScreen(s *plan.Screen) error {
 	var l net.Listener
 	var err error
 	if s.Path != "" {
@@ -113,7 +113,7 @@ func connFile(conn net.Conn) (*os.File, error) {
 
 // screenPassword gives QEMU the password over QMP: it is never on a command
 // line, in an environment or in a log.
-func (t *linuxTaker) screenPassword(ctx context.Context, m *qemuMachine) error {
+func (t *linuxProvisioner) screenPassword(ctx context.Context, m *qemuMachine) error {
 	for _, s := range plan.Specs[*plan.Screen](t.plan) {
 		if s.PasswordFile == "" {
 			continue

@@ -28,10 +28,10 @@ func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, 
 // launch is what a program of this cell is started with: as the plan has it,
 // and with the locks of its disks if it is to keep them.
 func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launch, error) {
-	t := m.taker
+	t := m.provisioner
 	l := jail.Launch{
-		JID: t.jid, Path: jail.RoomPath(path), Argv: argv, UID: m.spec.UID, GID: m.spec.GID,
-		Console: jail.RoomPath(m.modem.Inside), Stderr: t.files["hypervisor-log"],
+		JID: t.jid, Path: jail.RootfsPath(path), Argv: argv, UID: m.spec.UID, GID: m.spec.GID,
+		Console: jail.RootfsPath(m.modem.Inside), Stderr: t.files["hypervisor-log"],
 	}
 	for _, r := range m.spec.Rlimits {
 		l.Limits = append(l.Limits, jail.Limit{Name: r.Name, Value: r.Value})
@@ -64,22 +64,22 @@ func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launc
 // fileBound bounds what bhyve can make large: its log, its disks. A directory
 // that the guest may write to has files of any size; then there is no bound.
 func (m *bhyveMachine) fileBound() (jail.Limit, error) {
-	for _, s := range plan.Specs[*plan.Mount](m.taker.plan) {
+	for _, s := range plan.Specs[*plan.Mount](m.provisioner.plan) {
 		if s.Dir && !s.ReadOnly && s.Size == 0 {
 			return jail.Limit{}, nil
 		}
 	}
 	var files []jail.FD
-	for name, f := range m.taker.files {
+	for name, f := range m.provisioner.files {
 		if name == "vars" || strings.HasPrefix(name, "disk:") {
 			files = append(files, jail.FD{Name: name, File: f})
 		}
 	}
-	return fileBound(m.taker.plan, files)
+	return fileBound(m.provisioner.plan, files)
 }
 
 // ready has the launcher open the console's near end, opens the far end, and
-// looks at the room's /dev once more, if that has rules.
+// looks at the jail's /dev once more, if that has rules.
 func (m *bhyveMachine) ready(ctx context.Context, l jail.Launch, ruled bool) (*jail.Child, error) {
 	c, err := jail.Prepare(ctx, l)
 	if err != nil {
@@ -106,7 +106,7 @@ func (m *bhyveMachine) join() error {
 	if m.console != nil {
 		return nil
 	}
-	t := m.taker
+	t := m.provisioner
 	f, err := console.OpenModem(m.modem.Outside)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "kldload nmdm; fstat "+m.modem.Outside+" shows whether another program has it", "open the console's far end")
@@ -148,13 +148,13 @@ func (m *bhyveMachine) load(ctx context.Context) error {
 			running = false
 		case <-look.C:
 			// Whoever is tired of the menu need not wait for its end.
-			o, ok := m.taker.keeper.pendingStop()
+			o, ok := m.provisioner.keeper.pendingStop()
 			if !ok {
 				continue
 			}
 			c.Kill()
 			<-c.Exited()
-			m.taker.keeper.stop = &o
+			m.provisioner.keeper.stop = &o
 			o.answer(nil)
 			return fault.New(fault.Stopped, "", "load the guest: stopped by %s", o.who)
 		case <-ctx.Done():

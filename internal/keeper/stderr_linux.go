@@ -27,7 +27,7 @@ type lastWords struct {
 	buf []byte
 }
 
-func (t *linuxTaker) takeStderr() (*lastWords, error) {
+func (t *linuxProvisioner) acquireStderr() (*lastWords, error) {
 	log := t.files["hypervisor-log"]
 	if log == nil {
 		return nil, errors.New("the plan has no log for the hypervisor")
@@ -93,7 +93,7 @@ func (l *lastWords) write(p []byte) {
 }
 
 // logBound is twice what a log may hold; from once on it is cut.
-func (t *linuxTaker) logBound(name string) int64 {
+func (t *linuxProvisioner) logBound(name string) int64 {
 	for _, l := range plan.Specs[*plan.Log](t.plan) {
 		if l.Name == name {
 			return 2 * int64(l.Max)

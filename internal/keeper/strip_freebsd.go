@@ -13,7 +13,7 @@ import (
 	"skep/internal/plan"
 )
 
-// strip removes every file of the room; what is mounted on stays.
+// strip removes every file of the rootfs; what is mounted on stays.
 //
 // It cannot be made read-only again: tmpfs(5) refuses that as long as a removed
 // file is mapped, and bhyve is. So what is left of it, empty directories, is
@@ -32,8 +32,8 @@ func strip(s *plan.Tree) error {
 	defer root.Close()
 	dirs := map[string]bool{}
 	var errs []error
-	remove := func(room string) {
-		p := below(room)
+	remove := func(rootfs string) {
+		p := below(rootfs)
 		if err := root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -64,7 +64,7 @@ func strip(s *plan.Tree) error {
 
 const schg = 0x00020000 // SF_IMMUTABLE, sys/sys/stat.h
 
-// seal makes a directory of the room immutable: nothing can be made in it, and a
+// seal makes a directory of the rootfs immutable: nothing can be made in it, and a
 // jail of securelevel 3 cannot change that.
 //
 // Where the host's own securelevel is raised above 0 it could not be opened again
@@ -105,7 +105,7 @@ func unseal(dir string) error {
 	return os.Chmod(dir, 0o755)
 }
 
-// unlock makes the directories of the room writable for us again.
+// unlock makes the directories of the rootfs writable for us again.
 func unlock(s *plan.Tree) error {
 	if s.Existing {
 		return nil

@@ -20,7 +20,7 @@ func TestSeal(t *testing.T) {
 			if level, err := unix.SysctlUint32("kern.securelevel"); err == nil && int32(level) > 0 && !raised {
 				t.Skip("this host's securelevel lets no flag be taken off again")
 			}
-			dir := filepath.Join(t.TempDir(), "room")
+			dir := filepath.Join(t.TempDir(), "rootfs")
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}

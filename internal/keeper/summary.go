@@ -8,7 +8,7 @@ import (
 )
 
 // Summary is the jail in one line, once the cell is prepared: who the
-// hypervisor is, what it can still reach, and what is not as the table of
+// hypervisor is, what it can still access, and what is not as the table of
 // layers has it.
 func (k *Keeper) Summary() string {
 	st := k.state
@@ -18,7 +18,7 @@ func (k *Keeper) Summary() string {
 		fmt.Fprintf(&b, " (%s)", st.Accel)
 	}
 	if r := st.Room; r != nil {
-		fmt.Fprintf(&b, "; in reach: %s", r)
+		fmt.Fprintf(&b, "; accessible: %s", r)
 	}
 	if st.Jail != nil {
 		applied := 0

@@ -13,7 +13,7 @@ import (
 	"skep/internal/plan"
 )
 
-func takeBridge(b *plan.Bridge) (made bool, err error) {
+func acquireBridge(b *plan.Bridge) (made bool, err error) {
 	if b.Create {
 		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
 		if err != nil {
@@ -28,7 +28,7 @@ func takeBridge(b *plan.Bridge) (made bool, err error) {
 	return false, nil
 }
 
-func takeTap(s *plan.Tap) error {
+func acquireTap(s *plan.Tap) error {
 	if s.Admin {
 		if _, err := network.OpenAdminTap(s.Name); err != nil {
 			return fault.Wrap(fault.Input, err, "ifconfig "+s.Name+" create", "use tap %s for network card %q", s.Name, s.Label)
@@ -45,8 +45,8 @@ func takeTap(s *plan.Tap) error {
 	return fault.Wrap(fault.Host, err, "kldload if_tuntap", "give network card %q a tap", s.Label)
 }
 
-// takeDouble copies an image; one that an interrupted start has left is made anew.
-func takeDouble(ctx context.Context, d *plan.Double) error {
+// acquireScratchCopy copies an image; one that an interrupted start has left is made anew.
+func acquireScratchCopy(ctx context.Context, d *plan.Double) error {
 	cannot := func(err error) error {
 		return fault.Wrap(fault.Host, err, "df "+filepath.Dir(d.Dir)+" shows how much room there is", "copy %s for bhyveload", d.From)
 	}
@@ -84,15 +84,15 @@ func takeDouble(ctx context.Context, d *plan.Double) error {
 	return nil
 }
 
-// takeVars copies the firmware's template once and locks the cell's own copy.
-func (t *bsdTaker) takeVars(v *plan.Vars) error {
+// acquireVars copies the firmware's template once and locks the cell's own copy.
+func (t *bsdProvisioner) acquireVars(v *plan.Vars) error {
 	f, err := openVars(v, "pkg install -f edk2-bhyve")
 	t.hold("vars", f)
 	return err
 }
 
 // checkFirmware looks at what the guest executes first; it is copied into the
-// room with the rest.
+// rootfs with the rest.
 func checkFirmware(s *plan.Firmware) error {
 	if s.From == plan.BuiltinHello {
 		return nil
@@ -113,15 +113,15 @@ func checkFirmware(s *plan.Firmware) error {
 	return nil
 }
 
-// takeLog opens a log. The console's has one writer, this process, which
+// acquireLog opens a log. The console's has one writer, this process, which
 // bounds it as it writes.
-func (t *bsdTaker) takeLog(l *plan.Log) error {
+func (t *bsdProvisioner) acquireLog(l *plan.Log) error {
 	f, err := t.logs.open(t.keeper, l, l.Name != "console-log")
 	t.hold(l.Name, f)
 	return err
 }
 
-func (t *bsdTaker) takeSocket(s *plan.Socket) error {
+func (t *bsdProvisioner) acquireSocket(s *plan.Socket) error {
 	l, err := ListenUnix(s.Path)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)

@@ -31,7 +31,7 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 	done := ctx.Done()
 	for {
 		select {
-		case h := <-m.happenings():
+		case h := <-m.events():
 			switch {
 			case !h.reset && failed != "" && k.stop == nil:
 				return Outcome{End: h.end, State: store.Crashed, Code: fault.HypervisorDied, Reason: failed + "; " + h.end.Detail}
@@ -53,9 +53,9 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 				continue
 			}
 			k.setState(k.state.State, k.state.Reason)
-		case o := <-k.orders:
+		case o := <-k.commands:
 			switch o.do {
-			case orderStop:
+			case commandStop:
 				if !stopping {
 					stopping, k.stop = true, &o
 					k.setState(store.Stopping, "asked by "+o.who)
@@ -66,12 +66,12 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 					again = time.After(pressAgain)
 				}
 				o.answer(nil)
-			case orderKill:
+			case commandKill:
 				k.stop = &o
 				k.setState(store.Stopping, "killed by "+o.who)
 				kill("killed by " + o.who)
 				o.answer(nil)
-			case orderScreenshot:
+			case commandScreenshot:
 				png, err := m.screenshot(ctx)
 				o.send(answer{err: err, data: png})
 			default:
@@ -85,7 +85,7 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 		case <-done:
 			done = nil
 			if k.stop == nil {
-				k.stop = &order{do: orderKill, who: "the keeper's own end"}
+				k.stop = &command{do: commandKill, who: "the keeper's own end"}
 			}
 			kill("the keeper was told to end")
 		}
@@ -98,7 +98,7 @@ func (k *Keeper) drain(m machine) {
 	defer t.Stop()
 	for {
 		select {
-		case h := <-m.happenings():
+		case h := <-m.events():
 			if !h.reset {
 				return
 			}
@@ -109,7 +109,7 @@ func (k *Keeper) drain(m machine) {
 }
 
 // judge turns an end into an outcome.
-func (k *Keeper) judge(h happening, killed string) Outcome {
+func (k *Keeper) judge(h event, killed string) Outcome {
 	out := Outcome{End: h.end, State: store.Stopped}
 	out.Reason = h.end.Detail
 	switch {

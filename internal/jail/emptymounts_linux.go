@@ -12,21 +12,21 @@ import (
 	"skep/internal/layer"
 )
 
-// TheNest is this process's, made at the first call: that one pays for the host's mounts, and a
-// keeper makes it while it takes what comes before the jail. It takes root. Nothing holds it but a
+// SharedEmptyMounts is this process's, made at the first call: that one pays for the host's mounts, and a
+// keeper makes it while it acquires what comes before the jail. It needs root. Nothing holds it but a
 // descriptor, so it goes with the process.
-var TheNest = sync.OnceValues(newNest)
+var SharedEmptyMounts = sync.OnceValues(newEmptyMounts)
 
-func newNest() (n *Nest, err error) {
-	onOwnThread(func() { n, err = makeNest() })
+func newEmptyMounts() (n *EmptyMounts, err error) {
+	onOwnThread(func() { n, err = makeEmptyMounts() })
 	if err != nil {
 		return nil, fmt.Errorf("cannot make an empty mount namespace: %w", err)
 	}
 	return n, nil
 }
 
-// makeNest has this thread leave the host's mounts. It must end after that.
-func makeNest() (*Nest, error) {
+// makeEmptyMounts has this thread leave the host's mounts. It must end after that.
+func makeEmptyMounts() (*EmptyMounts, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return nil, fmt.Errorf("unshare: %w", err)
 	}
@@ -42,7 +42,7 @@ func makeNest() (*Nest, error) {
 		space.Close()
 		return nil, err
 	}
-	return &Nest{space}, nil
+	return &EmptyMounts{space}, nil
 }
 
 // emptyRoot puts an empty root in the place of all mounts of this thread's namespace.
@@ -80,8 +80,8 @@ func emptyRoot() error {
 	return nil
 }
 
-// enter has this thread, which must end after that, live in the nest.
-func (n *Nest) enter() error {
+// enter has this thread, which must end after that, live in the empty mount namespace.
+func (n *EmptyMounts) enter() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil { // other threads keep their root
 		return fmt.Errorf("unshare: %w", err)
 	}
@@ -91,13 +91,13 @@ func (n *Nest) enter() error {
 	return nil
 }
 
-// nested is the nest that a child can be cloned in: one that takes nothing of the host by its path,
+// cloneFrom is the empty mount namespace that a child can be cloned in: one that takes nothing of the host by its path,
 // and that leaves the namespace it is born with.
-func (s Spec) nested() *Nest {
+func (s Spec) cloneFrom() *EmptyMounts {
 	if s.Identity.Mapping != ByRoot || !layer.On(s.Layers, layer.MountNamespace) || !layer.On(s.Layers, layer.PrivateRoot) {
 		return nil
 	}
-	return s.Nest
+	return s.EmptyMounts
 }
 
 // onOwnThread runs f on a thread that nothing else runs on, and that ends with it.

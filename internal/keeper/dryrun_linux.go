@@ -9,9 +9,9 @@ import (
 	"skep/internal/store"
 )
 
-// A Stage is a cell whose resources are all taken but for the hypervisor: what would be started
+// A Fixture is a cell whose resources are all acquired but for the hypervisor: what would be started
 // now, and with what.
-type Stage struct {
+type Fixture struct {
 	Plan *plan.Plan
 	Spec jail.Spec
 	// Bound is what the keeper limits the hypervisor to once the guest is prepared.
@@ -22,12 +22,12 @@ type Stage struct {
 }
 
 // perform has the spec made as for the hypervisor itself.
-func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, act func(context.Context, Stage) error) error {
+func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, act func(context.Context, Fixture) error) error {
 	hypervisor, ok := last.Spec.(*plan.Hypervisor)
 	if !ok {
 		return errors.New("the plan has no hypervisor")
 	}
-	t := k.taker.(*linuxTaker)
+	t := k.provisioner.(*linuxProvisioner)
 	spec, err := t.jailSpec(hypervisor)
 	if err != nil {
 		return err
@@ -40,13 +40,13 @@ func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, 
 	if err != nil {
 		return err
 	}
-	words, err := t.takeStderr()
+	words, err := t.acquireStderr()
 	if err != nil {
 		return err
 	}
 	spec.Stderr = words.w
 	defer func() { words.w.Close(); <-words.done }()
-	return act(ctx, Stage{Plan: p, Spec: spec, Bound: bound, Started: func(proc *jail.Process) error {
+	return act(ctx, Fixture{Plan: p, Spec: spec, Bound: bound, Started: func(proc *jail.Process) error {
 		h := store.Held{PID: proc.Pid(), Start: proc.StartTime()}
 		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
 			return err

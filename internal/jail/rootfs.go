@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// relative is a path as the room's root sees it.
-func relative(p RoomPath) string { return strings.TrimPrefix(path.Clean(string(p)), "/") }
+// relative is a path as the rootfs's root sees it.
+func relative(p RootfsPath) string { return strings.TrimPrefix(path.Clean(string(p)), "/") }
 
-// directories are all parents of what is in the room, parents first.
+// directories are all parents of what is in the rootfs, parents first.
 func (r Root) directories() []string {
 	seen := map[string]bool{}
 	for _, p := range r.paths() {
@@ -21,16 +21,16 @@ func (r Root) directories() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-func (r Root) paths() []RoomPath {
-	var all []RoomPath
+func (r Root) paths() []RootfsPath {
+	var all []RootfsPath
 	for _, f := range r.Files {
-		all = append(all, f.Room)
+		all = append(all, f.Inside)
 	}
 	for _, c := range r.Copies {
-		all = append(all, c.Room)
+		all = append(all, c.Inside)
 	}
 	for _, n := range r.Nodes {
-		all = append(all, n.Room)
+		all = append(all, n.Inside)
 	}
 	return all
 }

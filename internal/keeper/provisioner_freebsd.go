@@ -13,12 +13,12 @@ import (
 	"skep/internal/store"
 )
 
-// bsdTaker takes resources on FreeBSD.
+// bsdProvisioner acquires resources on FreeBSD.
 //
 // Every release asks the kernel for the thing itself, by a name, a path or a
-// tag that is ours alone, so that it is right for what another process took,
-// or was about to take, in this boot or in an earlier one.
-type bsdTaker struct {
+// tag that is ours alone, so that it is right for what another process acquired,
+// or was about to acquire, in this boot or in an earlier one.
+type bsdProvisioner struct {
 	keeper  *Keeper // nil for a sweep
 	plan    *plan.Plan
 	files   map[string]*os.File
@@ -27,81 +27,81 @@ type bsdTaker struct {
 	visit   sync.Mutex // held while a program of ours is in the jail beside bhyve
 	logs    logs
 	jid     int
-	// otherBoot: what is released was taken before the host was started again.
+	// otherBoot: what is released was acquired before the host was started again.
 	otherBoot bool
 	bhyve     *bhyveMachine
 }
 
-func newTaker(k *Keeper, p *plan.Plan) taker {
-	return &bsdTaker{keeper: k, plan: p, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
+func newProvisioner(k *Keeper, p *plan.Plan) provisioner {
+	return &bsdProvisioner{keeper: k, plan: p, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
 }
 
-// sweeper releases what another process took.
-func sweeper(sameBoot bool) taker {
-	return &bsdTaker{otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
+// sweeper releases what another process acquired.
+func sweeper(sameBoot bool) provisioner {
+	return &bsdProvisioner{otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
 }
 
-func (t *bsdTaker) machine() machine { return t.bhyve }
+func (t *bsdProvisioner) machine() machine { return t.bhyve }
 
-// take is one line a kind, so that the list reads as one.
-func (t *bsdTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err error) {
+// acquire is one line a kind, so that the list reads as one.
+func (t *bsdProvisioner) acquire(ctx context.Context, r plan.Resource) (h store.Held, err error) {
 	switch s := r.Spec.(type) {
 	case *plan.Directory:
 		err = os.MkdirAll(s.Path, fs.FileMode(s.Mode))
 	case *plan.Slot:
 		err = writeNew(s.File, s.Name+"\n")
 	case *plan.Bridge:
-		h.Made, err = takeBridge(s)
+		h.Made, err = acquireBridge(s)
 	case *plan.Tap:
-		err = takeTap(s)
+		err = acquireTap(s)
 	case *plan.Disk:
 		var f *os.File
 		f, h.Made, err = openDisk(s, t.files)
 		t.hold("disk:"+s.Label, f)
 	case *plan.Double:
-		err = takeDouble(ctx, s)
+		err = acquireScratchCopy(ctx, s)
 	case *plan.Vars:
-		err = t.takeVars(s)
+		err = t.acquireVars(s)
 	case *plan.Firmware:
 		err = checkFirmware(s)
 	case *plan.Log:
-		err = t.takeLog(s)
+		err = t.acquireLog(s)
 	case *plan.Socket:
-		err = t.takeSocket(s)
+		err = t.acquireSocket(s)
 	case *plan.Tree:
-		err = t.takeTree(s)
+		err = t.acquireTree(s)
 	case *plan.Mount:
 		if err = checkMount(r.For, s); err == nil {
-			err = takeMount(s)
+			err = acquireMount(s)
 		}
 	case *plan.Ruleset:
-		err = takeRuleset(s)
+		err = acquireRuleset(s)
 	case *plan.DevMount:
-		err = takeDev(s)
+		err = acquireDev(s)
 	case *plan.Prison:
 		if err = t.portsFree(); err == nil {
-			h.JID, err = t.takePrison(s)
+			h.JID, err = t.acquirePrison(s)
 		}
 	case *plan.Rctl:
-		err = takeRctl(s)
+		err = acquireRctl(s)
 	case *plan.Modem:
 		// bhyve's end is opened first, and that is the launcher's to do.
 	case *plan.VM:
-		err = takeVM(s)
+		err = acquireVM(s)
 		h.Made = err == nil
 	case *plan.Bhyve:
-		h, err = t.takeBhyve(ctx, s)
+		h, err = t.acquireBhyve(ctx, s)
 	case *plan.Relay:
-		err = t.takeRelay(s)
+		err = t.acquireRelay(s)
 	case *plan.Screen:
 		t.keeper.state.Screen = s.Listen
 	default:
-		err = fmt.Errorf("no way to take a %s on FreeBSD", r.Spec.Kind())
+		err = fmt.Errorf("no way to acquire a %s on FreeBSD", r.Spec.Kind())
 	}
 	return h, err
 }
 
-func (t *bsdTaker) release(ctx context.Context, r plan.Resource, h store.Held) error {
+func (t *bsdProvisioner) release(ctx context.Context, r plan.Resource, h store.Held) error {
 	switch s := r.Spec.(type) {
 	case *plan.Directory:
 		return nil // its files go with the cell's last state, see Store.RemoveRunDir
@@ -167,13 +167,13 @@ func (t *bsdTaker) release(ctx context.Context, r plan.Resource, h store.Held) e
 	return fmt.Errorf("no way to release a %s on FreeBSD", r.Spec.Kind())
 }
 
-func (t *bsdTaker) hold(name string, f *os.File) {
+func (t *bsdProvisioner) hold(name string, f *os.File) {
 	if f != nil {
 		t.files[name] = f
 	}
 }
 
-func (t *bsdTaker) drop(name string) {
+func (t *bsdProvisioner) drop(name string) {
 	if f := t.files[name]; f != nil {
 		f.Close()
 		delete(t.files, name)

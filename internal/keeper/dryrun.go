@@ -10,10 +10,10 @@ import (
 	"skep/internal/store"
 )
 
-// Rehearse takes the resources of the cell as Run does, in the same order and into the same journal,
-// and then leaves the stage to act instead of starting the hypervisor. cast may change who plays the
+// DryRun acquires the resources of the cell as Run does, in the same order and into the same journal,
+// and then leaves the stage to act instead of starting the hypervisor. change may change who plays the
 // hypervisor. All is released when act returns.
-func (k *Keeper) Rehearse(ctx context.Context, cast func(*plan.Plan), act func(context.Context, Stage) error) (err error) {
+func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(context.Context, Fixture) error) (err error) {
 	defer close(k.finished)
 	name := k.Cell.Name
 	if k.lock, err = k.Store.LockCell(name); err != nil {
@@ -34,7 +34,7 @@ func (k *Keeper) Rehearse(ctx context.Context, cast func(*plan.Plan), act func(c
 	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
 		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
 	}
-	held := []taken{}
+	held := []acquired{}
 	defer func() {
 		rerr := k.releaseAll(held)
 		if rerr == nil {
@@ -46,11 +46,11 @@ func (k *Keeper) Rehearse(ctx context.Context, cast func(*plan.Plan), act func(c
 	if err != nil {
 		return err
 	}
-	cast(p)
+	change(p)
 	var last plan.Resource
 	for _, r := range p.Resources[len(held):] {
 		// The screen needs a hypervisor that knows what a screen is, the control socket a keeper that
-		// takes orders.
+		// takes commands.
 		switch r.Spec.(type) {
 		case *plan.Hypervisor, *plan.Bhyve:
 			last = r
@@ -61,7 +61,7 @@ func (k *Keeper) Rehearse(ctx context.Context, cast func(*plan.Plan), act func(c
 		if r.ID == controlSocket {
 			continue
 		}
-		if err := k.takeOne(ctx, r, &held); err != nil {
+		if err := k.acquireOne(ctx, r, &held); err != nil {
 			return err
 		}
 	}

@@ -13,8 +13,8 @@ const (
 	devDir   = "dev"
 )
 
-// room builds the root: a tmpfs, the files in it, and then the old root gone.
-func (b *builder) room() {
+// rootfs builds the root: a tmpfs, the files in it, and then the old root gone.
+func (b *builder) rootfs() {
 	size := strconv.FormatInt(b.spec.Root.Size, 10)
 	dirs := b.spec.Root.directories()
 	inodes := strconv.Itoa(len(dirs) + len(b.spec.Root.Files) + len(b.spec.Root.Copies) + len(b.spec.Root.Nodes) + 1)
@@ -44,7 +44,7 @@ func (b *builder) room() {
 	}
 	if b.in.nodes < 0 {
 		for _, n := range b.spec.Root.Nodes {
-			b.rows(b.slot(relative(n.Room)))
+			b.rows(b.slot(relative(n.Inside)))
 		}
 	}
 	for i, c := range b.spec.Root.Copies {
@@ -54,8 +54,8 @@ func (b *builder) room() {
 		step("", "enter-root", sysFchdir, "", from("mount-root")),
 		step("", "pivot", sysPivotRoot, "the new root below, the old one on top of it", str("."), str(".")),
 		step("", "drop-old-root", sysUmount, "and the host's files are gone", str("."), flags(bit{"MNT_DETACH", unix.MNT_DETACH})),
-		step("", "enter-room", sysChdir, "", str("/")),
-		b.attributes("close-room", "/", "no writes, no devices, no execution of what was copied in", rdonly, nodev, nosuid, noexec),
+		step("", "enter-rootfs", sysChdir, "", str("/")),
+		b.attributes("close-rootfs", "/", "no writes, no devices, no execution of what was copied in", rdonly, nodev, nosuid, noexec),
 	)
 	b.placeNodes()
 	b.rows(step("", "strict-umask", sysUmask, "in case something could be made", octal(0o777)))
@@ -84,12 +84,12 @@ func (b *builder) take() {
 	}
 	if len(b.in.files) == 0 {
 		for _, f := range b.spec.Root.Files {
-			take(string(f.Room), f.Host, f.attributes())
+			take(string(f.Inside), f.Host, f.attributes())
 		}
 	}
 	if b.in.nodes < 0 {
 		for _, n := range b.spec.Root.Nodes {
-			take(string(n.Room), n.Host, []bit{rdonly, nosuid, noexec})
+			take(string(n.Inside), n.Host, []bit{rdonly, nosuid, noexec})
 		}
 	}
 }
@@ -97,11 +97,11 @@ func (b *builder) take() {
 // file shows one file of the host: a copy of its mount with stricter flags on an empty placeholder.
 // Root's keeper hands the mount in; an ordinary user's cannot make one, so the child does.
 func (b *builder) file(i int, f File) {
-	in, what := relative(f.Room), from("take-"+string(f.Room))
+	in, what := relative(f.Inside), from("take-"+string(f.Inside))
 	if len(b.in.files) > 0 {
 		what = descriptor(string(f.Host), b.in.files[i])
 	}
-	b.rows(b.slot(in), b.move("place-"+string(f.Room), what, from("mount-root"), in))
+	b.rows(b.slot(in), b.move("place-"+string(f.Inside), what, from("mount-root"), in))
 }
 
 func (b *builder) slot(in string) Step {
@@ -115,7 +115,7 @@ func (b *builder) move(name string, what, dir Arg, to string) Step {
 }
 
 func (b *builder) copy(c Copy, source int) {
-	name, in := string(c.Room), relative(c.Room)
+	name, in := string(c.Inside), relative(c.Inside)
 	b.rows(
 		step("", "make-"+name, sysOpenat, "a file of the caller's, by descriptor", from("mount-root"), str(in),
 			flags(bit{"O_WRONLY", unix.O_WRONLY}, bit{"O_CREAT", unix.O_CREAT}, bit{"O_EXCL", unix.O_EXCL}, bit{"O_CLOEXEC", unix.O_CLOEXEC}), octal(fileMode)),
@@ -126,14 +126,14 @@ func (b *builder) copy(c Copy, source int) {
 	)
 }
 
-// placeNodes shows the devices, after the room was closed to all others.
+// placeNodes shows the devices, after the rootfs was closed to all others.
 func (b *builder) placeNodes() {
 	if len(b.spec.Root.Nodes) == 0 {
 		return
 	}
 	if b.in.nodes < 0 {
 		for _, n := range b.spec.Root.Nodes {
-			b.rows(b.move("place-"+string(n.Room), from("take-"+string(n.Room)), cwd, string(n.Room)))
+			b.rows(b.move("place-"+string(n.Inside), from("take-"+string(n.Inside)), cwd, string(n.Inside)))
 		}
 		return
 	}

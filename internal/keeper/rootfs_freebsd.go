@@ -17,8 +17,8 @@ import (
 	"skep/internal/plan"
 )
 
-// takeTree makes the root of the jail and fills it.
-func (t *bsdTaker) takeTree(s *plan.Tree) error {
+// acquireTree makes the root of the jail and fills it.
+func (t *bsdProvisioner) acquireTree(s *plan.Tree) error {
 	if s.Existing {
 		if err := existingTree(s); err != nil {
 			return err
@@ -32,7 +32,7 @@ func (t *bsdTaker) takeTree(s *plan.Tree) error {
 	// would refuse to be made read-only later.
 	err := jail.Mount("tmpfs", s.Path, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(s.Size, 10)}, jail.Option("nosuid"))
 	if err != nil {
-		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the room")
+		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the rootfs")
 	}
 	return t.furnish(s)
 }
@@ -49,9 +49,9 @@ func existingTree(s *plan.Tree) error {
 	return nil
 }
 
-// furnish fills the room, for a start or for a reset, and closes it for
+// furnish fills the rootfs, for a start or for a reset, and closes it for
 // writing.
-func (t *bsdTaker) furnish(s *plan.Tree) error {
+func (t *bsdProvisioner) furnish(s *plan.Tree) error {
 	if err := t.fill(s); err != nil {
 		return err
 	}
@@ -59,12 +59,12 @@ func (t *bsdTaker) furnish(s *plan.Tree) error {
 		return nil
 	}
 	if err := readOnly(s, true); err != nil {
-		return fault.Wrap(fault.Jail, err, "", "make the room read-only")
+		return fault.Wrap(fault.Jail, err, "", "make the rootfs read-only")
 	}
 	return nil
 }
 
-// readOnly closes the room for writing, or opens it.
+// readOnly closes the rootfs for writing, or opens it.
 func readOnly(s *plan.Tree, on bool) error {
 	how := "rw" // left out, the kernel would keep the "ro" of before
 	if on {
@@ -73,7 +73,7 @@ func readOnly(s *plan.Tree, on bool) error {
 	return jail.Mount("tmpfs", s.Path, jail.Option("update"), jail.Option("nosuid"), jail.Option(how))
 }
 
-func (t *bsdTaker) fill(s *plan.Tree) error {
+func (t *bsdProvisioner) fill(s *plan.Tree) error {
 	root, err := os.OpenRoot(s.Path)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (t *bsdTaker) fill(s *plan.Tree) error {
 	defer root.Close()
 	for _, f := range s.Files {
 		if err := copyIn(root, f.Host, f.Room, 0o555); err != nil {
-			return fault.Wrap(fault.Host, err, "", "put %s into the room", f.Host)
+			return fault.Wrap(fault.Host, err, "", "put %s into the rootfs", f.Host)
 		}
 	}
 	for _, c := range s.Copies {
@@ -105,8 +105,8 @@ func (t *bsdTaker) fill(s *plan.Tree) error {
 // point makes an empty file to mount on. One that is there is let be and not
 // even opened: at a reset an image is still mounted on it, and what opens it
 // opens the guest's disk.
-func point(root *os.Root, room string) error {
-	p := below(room)
+func point(root *os.Root, rootfs string) error {
+	p := below(rootfs)
 	if err := root.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 		return err
 	}
@@ -120,10 +120,10 @@ func point(root *os.Root, room string) error {
 	return f.Close()
 }
 
-func below(room string) string { return strings.TrimPrefix(filepath.Clean(room), "/") }
+func below(rootfs string) string { return strings.TrimPrefix(filepath.Clean(rootfs), "/") }
 
 // copyNamed copies a file, or what a built-in name stands for.
-func (t *bsdTaker) copyNamed(root *os.Root, c plan.Copy) error {
+func (t *bsdProvisioner) copyNamed(root *os.Root, c plan.Copy) error {
 	switch c.From {
 	case plan.BuiltinHello:
 		return write(root, c.Room, strings.NewReader(string(hello.ROM())), 0o444)
@@ -140,18 +140,18 @@ func (t *bsdTaker) copyNamed(root *os.Root, c plan.Copy) error {
 	return nil
 }
 
-func copyIn(root *os.Root, from, room string, mode fs.FileMode) error {
+func copyIn(root *os.Root, from, rootfs string, mode fs.FileMode) error {
 	in, err := openPlain(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	return write(root, room, in, mode)
+	return write(root, rootfs, in, mode)
 }
 
-// write makes a file of the room, with what directories it needs.
-func write(root *os.Root, room string, from io.Reader, mode fs.FileMode) error {
-	p := below(room)
+// write makes a file of the rootfs, with what directories it needs.
+func write(root *os.Root, rootfs string, from io.Reader, mode fs.FileMode) error {
+	p := below(rootfs)
 	if dir := filepath.Dir(p); dir != "." {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -221,22 +221,22 @@ func checkMount(asked string, m *plan.Mount) error {
 	}
 	info, err := os.Stat(m.From)
 	if err != nil {
-		return fault.Wrap(fault.Input, cause(err), checkPath, "show %s in the room", m.From)
+		return fault.Wrap(fault.Input, cause(err), checkPath, "show %s in the rootfs", m.From)
 	}
 	if !info.IsDir() {
-		return fault.New(fault.Input, checkPath, "show %s in the room: it is no directory", m.From)
+		return fault.New(fault.Input, checkPath, "show %s in the rootfs: it is no directory", m.From)
 	}
 	return nil
 }
 
-// takeMount shows one file or directory of the host's in the room, or makes a
+// acquireMount shows one file or directory of the host's in the rootfs, or makes a
 // small tmpfs there.
-func takeMount(m *plan.Mount) error {
+func acquireMount(m *plan.Mount) error {
 	options := [][2]string{jail.Option("nosuid"), jail.Option("noexec")}
 	if m.Size > 0 {
 		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)}, [2]string{"mode", "0700"})
 		if err := jail.Mount("tmpfs", m.Path, options...); err != nil {
-			return fault.Wrap(fault.Jail, err, "", "make %s in the room", m.Room)
+			return fault.Wrap(fault.Jail, err, "", "make %s in the rootfs", m.Room)
 		}
 		return nil
 	}
@@ -249,9 +249,9 @@ func takeMount(m *plan.Mount) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.ENODEV):
-		return fault.Wrap(fault.Host, err, "kldload nullfs", "show %s in the room", m.From)
+		return fault.Wrap(fault.Host, err, "kldload nullfs", "show %s in the rootfs", m.From)
 	case errors.Is(err, unix.ENOTDIR) && !m.Dir:
-		return fault.Wrap(fault.Host, err, "nullfs mounts single files from FreeBSD 14 on: use a zvol", "show the file %s in the room", m.From)
+		return fault.Wrap(fault.Host, err, "nullfs mounts single files from FreeBSD 14 on: use a zvol", "show the file %s in the rootfs", m.From)
 	}
-	return fault.Wrap(fault.Host, err, "", "show %s in the room", m.From)
+	return fault.Wrap(fault.Host, err, "", "show %s in the rootfs", m.From)
 }

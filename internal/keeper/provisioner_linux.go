@@ -20,8 +20,8 @@ import (
 	"skep/internal/store"
 )
 
-// linuxTaker takes resources on Linux.
-type linuxTaker struct {
+// linuxProvisioner acquires resources on Linux.
+type linuxProvisioner struct {
 	keeper *Keeper // nil for a sweep
 	plan   *plan.Plan
 	// files are the descriptors for the hypervisor, by name, as the plan lists
@@ -33,72 +33,72 @@ type linuxTaker struct {
 	sameBoot bool
 }
 
-func newTaker(k *Keeper, p *plan.Plan) taker {
-	go nest() // ready when the jail is due
-	return &linuxTaker{keeper: k, plan: p, files: map[string]*os.File{}, logs: logs{}, sameBoot: true}
+func newProvisioner(k *Keeper, p *plan.Plan) provisioner {
+	go emptyMounts() // ready when the jail is due
+	return &linuxProvisioner{keeper: k, plan: p, files: map[string]*os.File{}, logs: logs{}, sameBoot: true}
 }
 
-// nest is where jails are built from. Without root, or where there can be none, they are built from
+// emptyMounts is where jails are built from. Without root, or where there can be none, they are built from
 // among the host's mounts.
-func nest() *jail.Nest {
+func emptyMounts() *jail.EmptyMounts {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	n, err := jail.TheNest()
+	n, err := jail.SharedEmptyMounts()
 	if err != nil {
 		return nil
 	}
 	return n
 }
 
-// sweeper releases what another process took. What an earlier boot took is
+// sweeper releases what another process acquired. What an earlier boot acquired is
 // gone, but for files.
-func sweeper(sameBoot bool) taker {
-	return &linuxTaker{files: map[string]*os.File{}, logs: logs{}, sameBoot: sameBoot}
+func sweeper(sameBoot bool) provisioner {
+	return &linuxProvisioner{files: map[string]*os.File{}, logs: logs{}, sameBoot: sameBoot}
 }
 
-func (t *linuxTaker) machine() machine { return t.qemu }
+func (t *linuxProvisioner) machine() machine { return t.qemu }
 
-// take is one line a kind, so that the list reads as one.
-func (t *linuxTaker) take(ctx context.Context, r plan.Resource) (h store.Held, err error) {
+// acquire is one line a kind, so that the list reads as one.
+func (t *linuxProvisioner) acquire(ctx context.Context, r plan.Resource) (h store.Held, err error) {
 	switch s := r.Spec.(type) {
 	case *plan.Directory:
 		err = os.MkdirAll(s.Path, fs.FileMode(s.Mode))
 	case *plan.Slot:
 		err = writeNew(s.File, s.Name+"\n")
 	case *plan.Cgroup:
-		err = takeCgroup(s)
+		err = acquireCgroup(s)
 	case *plan.Bridge:
-		h.Made, err = takeBridge(s)
+		h.Made, err = acquireBridge(s)
 	case *plan.Tap:
-		err = t.takeTap(s)
+		err = t.acquireTap(s)
 	case *plan.Disk:
 		var f *os.File
 		f, h.Made, err = openDisk(s, t.files)
 		t.hold("disk:"+s.Label, f)
 	case *plan.Vars:
-		err = t.takeVars(s)
+		err = t.acquireVars(s)
 	case *plan.Firmware:
-		err = t.takeFirmware(s)
+		err = t.acquireFirmware(s)
 	case *plan.Log:
-		err = t.takeLog(s)
+		err = t.acquireLog(s)
 	case *plan.Socket:
-		err = t.takeSocket(s)
+		err = t.acquireSocket(s)
 	case *plan.Room:
 		// It and the jail are made with the hypervisor's process, in one program.
 		err = fault.Join(t.lookAtCopies(s)...)
 	case *plan.Jail:
 	case *plan.Hypervisor:
-		h, err = t.takeHypervisor(ctx, r.ID, s)
+		h, err = t.acquireHypervisor(ctx, r.ID, s)
 	case *plan.Screen:
-		err = t.takeScreen(s)
+		err = t.acquireScreen(s)
 	default:
-		err = fmt.Errorf("no way to take a %s on Linux", r.Spec.Kind())
+		err = fmt.Errorf("no way to acquire a %s on Linux", r.Spec.Kind())
 	}
 	return h, err
 }
 
-func (t *linuxTaker) release(ctx context.Context, r plan.Resource, h store.Held) error {
+func (t *linuxProvisioner) release(ctx context.Context, r plan.Resource, h store.Held) error {
 	switch s := r.Spec.(type) {
 	case *plan.Directory:
 		return nil // its files go with the cell's last state, see Store.RemoveRunDir
@@ -155,20 +155,20 @@ func (t *linuxTaker) release(ctx context.Context, r plan.Resource, h store.Held)
 	return fmt.Errorf("no way to release a %s on Linux", r.Spec.Kind())
 }
 
-func (t *linuxTaker) hold(name string, f *os.File) {
+func (t *linuxProvisioner) hold(name string, f *os.File) {
 	if f != nil {
 		t.files[name] = f
 	}
 }
 
-func (t *linuxTaker) drop(name string) {
+func (t *linuxProvisioner) drop(name string) {
 	if f := t.files[name]; f != nil {
 		f.Close()
 		delete(t.files, name)
 	}
 }
 
-func takeBridge(b *plan.Bridge) (made bool, err error) {
+func acquireBridge(b *plan.Bridge) (made bool, err error) {
 	if b.Create {
 		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
 		if err != nil {
@@ -186,7 +186,7 @@ func takeBridge(b *plan.Bridge) (made bool, err error) {
 	return false, nil
 }
 
-// bridgeFault says of a bridge that could not be made who can mend that.
+// bridgeFault says of a bridge that could not be made who can fix that.
 func bridgeFault(b *plan.Bridge, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -197,7 +197,7 @@ func bridgeFault(b *plan.Bridge, err error) error {
 	return fault.Wrap(fault.Input, err, "ip link show "+b.Name+" tells more", "have bridge %s", b.Name)
 }
 
-func (t *linuxTaker) takeTap(s *plan.Tap) error {
+func (t *linuxProvisioner) acquireTap(s *plan.Tap) error {
 	tap, err := openTap(s)
 	if err != nil {
 		return err
@@ -233,14 +233,14 @@ func openTap(s *plan.Tap) (tap *network.Tap, err error) {
 	return nil, fault.Wrap(fault.Host, err, "", "give network card %q a tap", s.Label)
 }
 
-// takeVars copies the firmware's template once and opens the cell's own copy.
-func (t *linuxTaker) takeVars(v *plan.Vars) error {
+// acquireVars copies the firmware's template once and opens the cell's own copy.
+func (t *linuxProvisioner) acquireVars(v *plan.Vars) error {
 	f, err := openVars(v, "apt install --reinstall ovmf")
 	t.hold("flash-vars", f)
 	return err
 }
 
-func (t *linuxTaker) takeFirmware(s *plan.Firmware) error {
+func (t *linuxProvisioner) acquireFirmware(s *plan.Firmware) error {
 	f, err := openFirmware(s)
 	t.hold("flash-code", f)
 	return err
@@ -286,13 +286,13 @@ func memfile(name string, b []byte) (*os.File, error) {
 	return os.OpenFile("/proc/self/fd/"+strconv.Itoa(fd), os.O_RDONLY, 0)
 }
 
-func (t *linuxTaker) takeLog(l *plan.Log) error {
+func (t *linuxProvisioner) acquireLog(l *plan.Log) error {
 	f, err := t.logs.open(t.keeper, l, true)
 	t.hold(l.Name, f)
 	return err
 }
 
-func (t *linuxTaker) takeSocket(s *plan.Socket) error {
+func (t *linuxProvisioner) acquireSocket(s *plan.Socket) error {
 	if s.Name == "control" && t.keeper.server != nil {
 		return nil // from an earlier life
 	}

@@ -12,10 +12,10 @@ import (
 	"skep/internal/store"
 )
 
-// A Stage is a cell whose resources are all taken but for bhyve: what would be started now, and with
+// A Fixture is a cell whose resources are all acquired but for bhyve: what would be started now, and with
 // what. One actor enters after another, and each leaves before the next: they share the jail, as
 // one bhyve and the next do after a reset.
-type Stage struct {
+type Fixture struct {
 	Plan *plan.Plan
 	JID  int
 	// Missing is what is left out on purpose.
@@ -24,7 +24,7 @@ type Stage struct {
 	started func(*jail.Child) error
 }
 
-// Missing names what is left out of a stage on purpose, beside what its plan leaves out. A cell never
+// Missing names what is left out of a fixture on purpose, beside what its plan leaves out. A cell never
 // lacks any.
 type Missing struct {
 	Launch     jail.Lack
@@ -34,20 +34,20 @@ type Missing struct {
 	Capsicum   bool // the actor does not enter capability mode
 }
 
-// perform has the stage made as for bhyve itself.
-func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, act func(context.Context, Stage) error) error {
+// perform has the fixture made as for bhyve itself.
+func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, act func(context.Context, Fixture) error) error {
 	spec, ok := last.Spec.(*plan.Bhyve)
 	if !ok {
 		return errors.New("the plan has no hypervisor")
 	}
-	t := k.taker.(*bsdTaker)
+	t := k.provisioner.(*bsdProvisioner)
 	m, err := t.newMachine(spec)
 	if err != nil {
 		return err
 	}
 	t.bhyve = m
 	defer m.stderr.f.Close()
-	return act(ctx, Stage{Plan: p, JID: t.jid, machine: m, started: func(c *jail.Child) error {
+	return act(ctx, Fixture{Plan: p, JID: t.jid, machine: m, started: func(c *jail.Child) error {
 		h := store.Held{PID: c.Pid(), Start: c.Start()}
 		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
 			return err
@@ -56,15 +56,15 @@ func (k *Keeper) perform(ctx context.Context, p *plan.Plan, last plan.Resource, 
 	}})
 }
 
-// Enter starts who plays bhyve, in the way that bhyve is started; orders is its standard input, where
-// bhyve has /dev/null. It stands in the full room.
-func (s Stage) Enter(ctx context.Context, orders *os.File) (*jail.Child, error) {
+// Enter starts what is run as bhyve, in the way that bhyve is started; input is its standard input, where
+// bhyve has /dev/null. It stands in the full rootfs.
+func (s Fixture) Enter(ctx context.Context, input *os.File) (*jail.Child, error) {
 	m := s.machine
 	l, err := m.launch(m.spec.Path, m.spec.Argv, true)
 	if err != nil {
 		return nil, err
 	}
-	l.Stdin, l.Lack = orders, s.Missing.Launch
+	l.Stdin, l.Lack = input, s.Missing.Launch
 	c, err := m.ready(ctx, l, !s.Missing.DevfsRules)
 	if err != nil {
 		return nil, err
@@ -80,12 +80,12 @@ func (s Stage) Enter(ctx context.Context, orders *os.File) (*jail.Child, error) 
 	return c, nil
 }
 
-// Empty waits until the actor is in capability mode and empties the room behind it, as behind bhyve.
-func (s Stage) Empty(ctx context.Context, c *jail.Child) error {
+// Empty waits until the actor is in capability mode and empties the rootfs behind it, as behind bhyve.
+func (s Fixture) Empty(ctx context.Context, c *jail.Child) error {
 	if !s.Missing.Capsicum {
 		over, err := s.machine.sandboxed(ctx, c)
 		if err == nil && over {
-			err = errors.New("it ended before the room was emptied")
+			err = errors.New("it ended before the rootfs was emptied")
 		}
 		if err != nil {
 			return err
@@ -97,8 +97,8 @@ func (s Stage) Empty(ctx context.Context, c *jail.Child) error {
 	return s.closeSome()
 }
 
-// closeSome closes what of the room is not to stay open.
-func (s Stage) closeSome() error {
+// closeSome closes what of the rootfs is not to stay open.
+func (s Fixture) closeSome() error {
 	if !s.Missing.EmptyRoom {
 		if err := s.machine.clear(!s.Missing.DevfsRules); err != nil {
 			return err
@@ -110,8 +110,8 @@ func (s Stage) closeSome() error {
 	return jail.UpdatePrison(s.JID, jailparam.Bool("allow.suser", false))
 }
 
-// Refill makes the room what it was before the actor that has left; its VM goes, as at a reset.
-func (s Stage) Refill() error {
+// Refill makes the rootfs what it was before the actor that has left; its VM goes, as at a reset.
+func (s Fixture) Refill() error {
 	if err := s.machine.open(); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s Stage) Refill() error {
 	return destroyInside(s.JID, s.machine.spec.VM)
 }
 
-// showAll has a room's /dev show what the host's does.
+// showAll has a jail's /dev show what the host's does.
 func showAll(d *plan.DevMount) error {
 	m, err := devfs.Open(d.Path)
 	if err != nil {

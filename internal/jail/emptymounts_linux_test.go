@@ -23,12 +23,12 @@ func mountsOf(t *testing.T, who string) []string {
 	return strings.Split(strings.TrimSpace(string(b)), "\n")
 }
 
-// A child that is cloned in a nest is born with one mount, on which it can do nothing, and the process
+// A child that is cloned in an empty mount namespace is born with one mount, on which it can do nothing, and the process
 // that cloned it goes on among its own.
-func TestNest(t *testing.T) {
+func TestEmptyMounts(t *testing.T) {
 	needRoot(t)
 	before := mountsOf(t, "self")
-	nest, err := TheNest()
+	empty, err := SharedEmptyMounts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,14 +37,14 @@ func TestNest(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(pipe[0])
-	nested := Spec{Identity: testIdentity, Layers: decisions(t, testIdentity), Nest: nest}
+	within := Spec{Identity: testIdentity, Layers: decisions(t, testIdentity), EmptyMounts: empty}
 	b := &builder{}
 	b.rows(step("", "wait", sysRead, "until it has been looked at", descriptor("pipe", pipe[0]), mem("&byte", new([8]byte)), number(1)))
 	loaded, err := b.Program.load(pipe[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newCradle(nested)
+	c, err := newCloneThread(within)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,14 +76,14 @@ func TestNest(t *testing.T) {
 	}
 }
 
-// A cradle in which nothing is forked ends, and its thread with it.
-func TestCradleIsLeft(t *testing.T) {
+// A clone thread in which nothing is forked ends, and its thread with it.
+func TestCloneThreadIsLeft(t *testing.T) {
 	needRoot(t)
-	nest, err := TheNest()
+	empty, err := SharedEmptyMounts()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nested := Spec{Identity: testIdentity, Layers: decisions(t, testIdentity), Nest: nest}
+	within := Spec{Identity: testIdentity, Layers: decisions(t, testIdentity), EmptyMounts: empty}
 	threads := func() int {
 		list, err := os.ReadDir("/proc/self/task")
 		if err != nil {
@@ -93,7 +93,7 @@ func TestCradleIsLeft(t *testing.T) {
 	}
 	before := threads()
 	for range 50 {
-		c, err := newCradle(nested)
+		c, err := newCloneThread(within)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,9 +107,9 @@ func TestCradleIsLeft(t *testing.T) {
 }
 
 // The jail is the same one wherever it was cloned.
-func TestNestChangesNothing(t *testing.T) {
+func TestEmptyMountsChangesNothing(t *testing.T) {
 	needRoot(t)
-	nest, err := TheNest()
+	empty, err := SharedEmptyMounts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,18 +144,18 @@ func TestNestChangesNothing(t *testing.T) {
 	spec := Spec{Hostname: "cell", Identity: testIdentity, Path: "/bin/sleep", Argv: []string{"sleep", "60"},
 		Root: Root{Size: 1 << 20, Files: closure(t, "/bin/sleep")}, Layers: decisions(t, testIdentity), Policy: seccomp.QEMU(seccomp.TCG)}
 	without := seen(spec)
-	spec.Nest = nest
+	spec.EmptyMounts = empty
 	if with := seen(spec); with != without {
-		t.Errorf("cloned in a nest:\n%s\notherwise:\n%s", with, without)
+		t.Errorf("cloned in an empty mount namespace:\n%s\notherwise:\n%s", with, without)
 	}
 	for _, gone := range []layer.ID{layer.MountNamespace, layer.PrivateRoot} {
 		other := spec
 		other.Layers = layer.Without(spec.Layers, gone)
-		if other.nested() != nil {
-			t.Errorf("without %s it would stay in the nest", gone)
+		if other.cloneFrom() != nil {
+			t.Errorf("without %s it would stay in the empty mount namespace", gone)
 		}
 	}
-	if other := (Spec{Layers: spec.Layers, Nest: nest, Identity: Identity{Mapping: ByOwn}}); other.nested() != nil {
-		t.Error("an ordinary user's child takes files by their paths, which the nest has not")
+	if other := (Spec{Layers: spec.Layers, EmptyMounts: empty, Identity: Identity{Mapping: ByOwn}}); other.cloneFrom() != nil {
+		t.Error("an ordinary user's child takes files by their paths, which the empty mount namespace has not")
 	}
 }

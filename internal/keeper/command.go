@@ -1,0 +1,50 @@
+package keeper
+
+import "skep/internal/fault"
+
+// commandKind is what a keeper can be asked while it keeps.
+type commandKind string
+
+const (
+	commandStop       commandKind = "stop"       // power button, then force
+	commandKill       commandKind = "kill"       // at once
+	commandScreenshot commandKind = "screenshot" // a PNG of the screen
+	commandStatus     commandKind = "status"
+)
+
+// command is one request to the keeper, by its terminal or over the
+// control socket.
+type command struct {
+	do commandKind
+	// who is for the reason: "skep down", "SIGTERM".
+	who   string
+	reply chan answer // nil where nobody waits
+}
+
+type answer struct {
+	err  error
+	data []byte
+}
+
+func (o command) answer(err error) { o.send(answer{err: err}) }
+
+func (o command) send(a answer) {
+	if o.reply != nil {
+		o.reply <- a // has room for one
+	}
+}
+
+// Stop asks the guest to power off, and forces it after its stop_timeout. It
+// returns at once.
+func (k *Keeper) Stop(who string) { k.tell(command{do: commandStop, who: who}) }
+
+// Kill ends the hypervisor at once.
+func (k *Keeper) Kill(who string) { k.tell(command{do: commandKill, who: who}) }
+
+func (k *Keeper) tell(o command) {
+	select {
+	case k.commands <- o:
+	case <-k.finished:
+		o.answer(fault.New(fault.Host, "", "tell the keeper of %s: it has finished", k.Cell.Name))
+	}
+}
