@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -17,6 +16,9 @@ import (
 // so that it may be said again once the wrong one is mended.
 func (a *app) startBoot(ctx context.Context) error {
 	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	if err := trustedDir(dirs); err != nil {
+		return err
+	}
 	cells, bad := a.bootCells(dirs)
 	st := store.View(dirs)
 	var names []string
@@ -31,8 +33,8 @@ func (a *app) startBoot(ctx context.Context) error {
 	}
 	a.warnOfShutdown(ctx, cells)
 	err := a.startAll(names, after, func(name string) error { return a.start(ctx, name, true) })
-	if err == nil && bad {
-		return shownError{fault.Input}
+	if err == nil && bad != fault.OK {
+		return shownError{bad}
 	}
 	return err
 }
@@ -71,21 +73,19 @@ func afterOf(dirs host.Dirs, names []string) map[string][]string {
 	return after
 }
 
-// bootCells reads the cell files that are to start with the host. bad: at least
-// one file of the directory has mistakes, which were shown.
-func (a *app) bootCells(dirs host.Dirs) (cells []*cell.Cell, bad bool) {
+// bootCells reads the cell files that are to start with the host. bad is the
+// status that the first file which cannot be used stands for; why was shown.
+func (a *app) bootCells(dirs host.Dirs) (cells []*cell.Cell, bad fault.Code) {
 	for _, name := range cellFiles(dirs) {
 		c, err := a.load(dirs, name)
-		var shown shownError
-		switch {
-		case err == nil && c.Start == cell.StartBoot:
-			cells = append(cells, c)
-		case err == nil:
-		case errors.As(err, &shown):
-			bad = true
-		default:
-			a.fail(err)
-			bad = true
+		if err == nil {
+			if c.Start == cell.StartBoot {
+				cells = append(cells, c)
+			}
+			continue
+		}
+		if code := fault.Code(a.fail(err)); bad == fault.OK {
+			bad = code
 		}
 	}
 	return cells, bad

@@ -22,14 +22,14 @@ func TestBootCells(t *testing.T) {
 	var errs strings.Builder
 	a := &app{ui: &ui{err: &errs}}
 	got, bad := a.bootCells(host.Dirs{Config: filepath.Join(dir, "etc")})
-	if len(got) != 2 || got[0].Name != "a" || got[1].Name != "b" || bad || errs.Len() > 0 {
+	if len(got) != 2 || got[0].Name != "a" || got[1].Name != "b" || bad != fault.OK || errs.Len() > 0 {
 		t.Errorf("%v, %v, %s", got, bad, &errs)
 	}
 	// One bad file keeps none of the others down, and does not pass in silence.
 	write(t, cells+"/bad.hcl", "cell \"bad\" {\n  cpus = 0\n}\n")
 	write(t, cells+"/other.hcl", "cell \"another\" {\n  start = \"boot\"\n}\n")
 	got, bad = a.bootCells(host.Dirs{Config: filepath.Join(dir, "etc")})
-	if len(got) != 2 || !bad || !strings.Contains(errs.String(), "bad.hcl:2:") || !strings.Contains(errs.String(), `not "other"`) {
+	if len(got) != 2 || bad != fault.Input || !strings.Contains(errs.String(), "bad.hcl:2:") || !strings.Contains(errs.String(), `not "other"`) {
 		t.Errorf("%v, %v, %s", got, bad, &errs)
 	}
 }

@@ -28,7 +28,9 @@ type Streams struct {
 // app is one run of skep.
 type app struct {
 	*ui
-	dirs host.Dirs // as far as flags give them
+	dirs   host.Dirs // as far as flags give them; all of them once settleDirs ran
+	unused []string  // directories of the environment's that are not used, and why
+	noHome error
 
 	probing sync.Mutex
 	probed  *host.Facts
@@ -100,7 +102,8 @@ a cell file, or "hello", the built-in guest.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		RunE:              func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		PersistentPreRunE: a.settleDirs,
 	}
 	f := root.PersistentFlags()
 	f.StringVar(&a.dirs.Config, "config-dir", "", "directory with cells/NAME.hcl ($"+host.EnvConfigDir+")")

@@ -104,7 +104,7 @@ func startedFrom(dirs host.Dirs, arg string) string {
 	if isPath(arg) {
 		return arg
 	}
-	if _, err := os.Lstat(filepath.Join(dirs.Config, "cells", arg+".hcl")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(cellFile(dirs, arg)); !errors.Is(err, fs.ErrNotExist) {
 		return arg
 	}
 	st := store.View(dirs)

@@ -141,7 +141,7 @@ func (a *app) new() *cobra.Command {
 				base := filepath.Base(path)
 				name = base[:len(base)-len(filepath.Ext(base))]
 			} else {
-				path = filepath.Join(dirs.Config, "cells", name+".hcl")
+				path = cellFile(dirs, name)
 			}
 			if err := validName(name); err != nil {
 				return err

@@ -45,11 +45,7 @@ missing, the command that mends it. The status is 1 when no cell could run.
 			if err != nil {
 				return err
 			}
-			rows := host.Doctor(f)
-			if err := store.Usable(f.Dirs); err != nil {
-				rows = append(rows, host.Row{Status: host.Fail, Topic: "directories", Fact: err.Error(),
-					Consequence: "no cell can run", Mend: fault.HintOf(err)})
-			}
+			rows := append(host.Doctor(f), a.trustRows()...)
 			worst := host.Worst(rows)
 			if asProgram {
 				if err := a.json(doctorJSON{1, worst, rows, f}); err != nil {

@@ -42,12 +42,15 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		if err := validName(arg); err != nil {
 			return nil, err
 		}
-		path = filepath.Join(dirs.Config, "cells", arg+".hcl")
+		path = cellFile(dirs, arg)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			if arg == "hello" {
 				return cell.Hello(), nil
 			}
 			return nil, fault.New(fault.Input, a.knownCells(dirs), "find the cell %s: there is no %s", arg, path)
+		}
+		if err := trusted(path); err != nil {
+			return nil, err
 		}
 	}
 	src, abs, err := readCellFile(path)
@@ -76,7 +79,10 @@ func peek(dirs host.Dirs, arg string) *cell.Cell {
 	}
 	path := arg
 	if !isPath(arg) {
-		path = filepath.Join(dirs.Config, "cells", arg+".hcl")
+		path = cellFile(dirs, arg)
+		if trusted(path) != nil {
+			return nil
+		}
 	}
 	src, abs, err := readCellFile(path)
 	if err != nil {
@@ -138,9 +144,14 @@ func validName(name string) error {
 	return nil
 }
 
+// cellDir holds the cell files that are known by name, and cellFile is one.
+func cellDir(dirs host.Dirs) string { return filepath.Join(dirs.Config, "cells") }
+
+func cellFile(dirs host.Dirs, name string) string { return filepath.Join(cellDir(dirs), name+".hcl") }
+
 // cellFiles lists the names in the configuration directory, sorted.
 func cellFiles(dirs host.Dirs) []string {
-	entries, err := os.ReadDir(filepath.Join(dirs.Config, "cells"))
+	entries, err := os.ReadDir(cellDir(dirs))
 	if err != nil {
 		return nil
 	}

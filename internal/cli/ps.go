@@ -103,8 +103,8 @@ func (a *app) chosen(dirs host.Dirs, cells []cellJSON, names []string, boot bool
 	}
 	if boot {
 		list, bad := a.bootCells(dirs)
-		if bad {
-			return nil, shownError{fault.Input}
+		if bad != fault.OK {
+			return nil, shownError{bad}
 		}
 		for _, c := range list {
 			names = append(names, c.Name)

@@ -42,7 +42,7 @@ the other is started first.`,
 				return a.startBoot(cmd.Context())
 			}
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-			names, err := a.namesOf(args, all, func() ([]string, error) { return cellFiles(dirs), nil })
+			names, err := a.namesOf(args, all, func() ([]string, error) { return cellFiles(dirs), trustedDir(dirs) })
 			if err != nil {
 				return err
 			}

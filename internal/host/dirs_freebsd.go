@@ -1,6 +1,4 @@
 package host
 
-import "os"
-
-// DirsFor settles the three directories without looking at anything else.
-func DirsFor(o Options) Dirs { return o.dirs(systemDirsFreeBSD, os.Geteuid()) }
+// systemDirs are the directories of root.
+var systemDirs = systemDirsFreeBSD

@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"skep/internal/fault"
@@ -16,6 +15,10 @@ type Options struct {
 	Dirs Dirs
 	// Getenv reads the environment; nil is os.Getenv.
 	Getenv func(string) string
+	// Account is the home of an account and Owner the owner of a directory; nil
+	// asks this system.
+	Account func(uid int) (home string, err error)
+	Owner   func(path string) (uid int, err error)
 	// TryKVM runs the built-in guest under KVM with the facts found so far. It
 	// is called only where no earlier answer holds, and not at all when nil:
 	// then KVM stays untried.
@@ -56,49 +59,6 @@ var (
 	systemDirsLinux   = Dirs{Config: "/etc/skep", State: "/var/lib/skep", Run: "/var/run/skep"}
 	systemDirsFreeBSD = Dirs{Config: "/usr/local/etc/skep", State: "/var/db/skep", Run: "/var/run/skep"}
 )
-
-// dirs settles the three directories. system are those of root on this
-// system.
-func (o Options) dirs(system Dirs, euid int) Dirs {
-	d := system
-	if euid != 0 {
-		home := o.env("HOME")
-		under := func(variable, fallback string) string {
-			// The XDG specification says that a relative path is to be ignored.
-			if v := o.env(variable); filepath.IsAbs(v) {
-				return filepath.Join(v, "skep")
-			}
-			return filepath.Join(fallback, "skep")
-		}
-		d.Config = under("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
-		d.State = under("XDG_STATE_HOME", filepath.Join(home, ".local/state"))
-		// Without a session manager there is no runtime directory. /tmp is open
-		// to everybody, so sockets go below the state directory instead, which
-		// is ours alone; what is stale there after a reboot is swept.
-		d.Run = under("XDG_RUNTIME_DIR", filepath.Join(d.State, "run"))
-		if !filepath.IsAbs(o.env("XDG_RUNTIME_DIR")) {
-			d.Run = filepath.Join(d.State, "run")
-		}
-	}
-	pick := func(at *string, flag, variable string) {
-		v := flag
-		if v == "" {
-			v = o.env(variable)
-		}
-		if v == "" {
-			return
-		}
-		// A keeper changes its working directory; a relative path would follow.
-		if abs, err := filepath.Abs(v); err == nil {
-			v = abs
-		}
-		*at = v
-	}
-	pick(&d.Config, o.Dirs.Config, EnvConfigDir)
-	pick(&d.State, o.Dirs.State, EnvStateDir)
-	pick(&d.Run, o.Dirs.Run, EnvRunDir)
-	return d
-}
 
 // The range of uids, one for each slot.
 //

@@ -1,39 +1,11 @@
 package host
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"skep/internal/fault"
 )
-
-func TestDirs(t *testing.T) {
-	home := map[string]string{"HOME": "/home/a"}
-	for name, tt := range map[string]struct {
-		euid  int
-		env   map[string]string
-		flags Dirs
-		want  Dirs
-	}{
-		"root":          {0, map[string]string{"HOME": "/root", "XDG_STATE_HOME": "/x"}, Dirs{}, Dirs{"/etc/skep", "/var/lib/skep", "/var/run/skep"}},
-		"a user":        {1000, home, Dirs{}, Dirs{"/home/a/.config/skep", "/home/a/.local/state/skep", "/home/a/.local/state/skep/run"}},
-		"a session":     {1000, map[string]string{"HOME": "/home/a", "XDG_RUNTIME_DIR": "/run/user/1000"}, Dirs{}, Dirs{"/home/a/.config/skep", "/home/a/.local/state/skep", "/run/user/1000/skep"}},
-		"all of XDG":    {1000, map[string]string{"HOME": "/home/a", "XDG_RUNTIME_DIR": "/r", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, Dirs{}, Dirs{"/c/skep", "/s/skep", "/r/skep"}},
-		"XDG, relative": {1000, map[string]string{"HOME": "/home/a", "XDG_RUNTIME_DIR": "r", "XDG_STATE_HOME": "s"}, Dirs{}, Dirs{"/home/a/.config/skep", "/home/a/.local/state/skep", "/home/a/.local/state/skep/run"}},
-		"environment":   {0, map[string]string{EnvConfigDir: "/c", EnvStateDir: "/s", EnvRunDir: "/r"}, Dirs{}, Dirs{"/c", "/s", "/r"}},
-		"flags win":     {1000, map[string]string{EnvConfigDir: "/c", EnvStateDir: "/s", EnvRunDir: "/r"}, Dirs{State: "/flag"}, Dirs{"/c", "/flag", "/r"}},
-	} {
-		o := Options{Dirs: tt.flags, Getenv: func(k string) string { return tt.env[k] }}
-		if d := cmp.Diff(tt.want, o.dirs(systemDirsLinux, tt.euid)); d != "" {
-			t.Error(name, d)
-		}
-	}
-	o := Options{Dirs: Dirs{State: "here"}, Getenv: func(string) string { return "" }}
-	if got := o.dirs(systemDirsLinux, 0).State; !strings.HasPrefix(got, "/") || !strings.HasSuffix(got, "/here") {
-		t.Error("a keeper that changes its directory would lose", got)
-	}
-}
 
 func TestSlots(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -17,7 +17,7 @@ import (
 func probe(_ context.Context, o Options, f *Facts) error {
 	f.OS = "freebsd"
 	f.Kernel, _ = unix.Sysctl("kern.osrelease")
-	f.Dirs = o.dirs(systemDirsFreeBSD, f.EUID)
+	f.Dirs, _, _ = o.settle(systemDirs, f.EUID)
 	f.Memory = sysctlInt("hw.physmem")
 	f.Bridges = bridges()
 	f.Slots.RulesetBase = defaultRulesetBase

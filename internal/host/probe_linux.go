@@ -17,7 +17,7 @@ import (
 func probe(ctx context.Context, o Options, f *Facts) error {
 	f.OS = "linux"
 	f.Kernel = release()
-	f.Dirs = o.dirs(systemDirsLinux, f.EUID)
+	f.Dirs, _, _ = o.settle(systemDirs, f.EUID)
 	f.Distro = distroOf(text("/etc/os-release"))
 	f.Memory = memTotal(text("/proc/meminfo"))
 	f.Bridges = bridges("/sys/class/net")

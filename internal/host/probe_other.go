@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 )
 
@@ -14,6 +13,6 @@ func probe(context.Context, Options, *Facts) error {
 	return fmt.Errorf("cells on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 
-// DirsFor settles the three directories; reading a cell file or planning for
-// another host needs no more of this system.
-func DirsFor(o Options) Dirs { return o.dirs(systemDirsLinux, os.Geteuid()) }
+// systemDirs: reading a cell file or planning for another host needs no more of
+// this system.
+var systemDirs = systemDirsLinux

@@ -44,17 +44,13 @@ type Store struct {
 // the sockets and logs of guests are nobody else's business.
 func Open(dirs host.Dirs) (*Store, error) {
 	s := &Store{dirs}
-	for _, d := range []string{dirs.Run, dirs.State} {
-		if err := makeDir(d); err != nil {
-			return nil, err
-		}
-		// A run directory that others may write to would let them plant journals,
-		// so nothing is made in one either.
-		if err := private(d); err != nil {
-			return nil, err
-		}
+	// A run directory that others may write to would let them plant journals,
+	// so nothing is made in one either.
+	if err := Private(dirs); err != nil {
+		return nil, err
 	}
 	for _, d := range []string{
+		dirs.Run, dirs.State,
 		filepath.Join(dirs.Run, "locks"), filepath.Join(dirs.Run, "slots"), filepath.Join(dirs.Run, "cells"),
 		filepath.Join(dirs.State, "cells"), filepath.Join(dirs.State, "cache"),
 	} {
@@ -74,10 +70,8 @@ func Usable(dirs host.Dirs) error {
 				break
 			}
 		}
-		if at == d {
-			if err := private(d); err != nil {
-				return err
-			}
+		if err := host.Trusted(d); err != nil {
+			return err
 		}
 		err := unix.Access(at, unix.W_OK|unix.X_OK)
 		var st unix.Statfs_t
@@ -102,19 +96,13 @@ func makeDir(d string) error {
 // are not there read as empty.
 func View(dirs host.Dirs) *Store { return &Store{dirs} }
 
-// private refuses a directory that another user owns or may write to.
-func private(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "", "look at %s", dir)
+// Private refuses directories that another user could change: what is planted
+// there would be released, signalled or believed in this user's name.
+func Private(dirs host.Dirs) error {
+	if err := host.Trusted(dirs.Run); err != nil {
+		return err
 	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return fault.New(fault.Host, "chmod go-w "+dir, "trust %s: others may write to it (mode %04o)", dir, info.Mode().Perm())
-	}
-	if uid, ok := owner(info); ok && uid != os.Geteuid() && uid != 0 {
-		return fault.New(fault.Host, "", "trust %s: it belongs to uid %d", dir, uid)
-	}
-	return nil
+	return host.Trusted(dirs.State)
 }
 
 // Dirs are the directories of the store.
