@@ -88,7 +88,7 @@ names, or one that is in use. The cell file and the logs stay.`,
 					return err
 				}
 			}
-			return a.removeDisks(disks)
+			return a.removeDisks(st, disks)
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -173,10 +173,11 @@ func (a *app) confirm(name string, disks []*plan.Disk) error {
 }
 
 // removeDisks removes what it can and fails if any of them stays.
-func (a *app) removeDisks(disks []*plan.Disk) error {
+func (a *app) removeDisks(st *store.Store, disks []*plan.Disk) error {
 	var first error
 	for _, d := range disks {
 		err := disk.Remove(d)
+		keeper.NameHolders(st, err)
 		switch {
 		case errors.Is(err, disk.ErrGone):
 			a.note("disk %s: %s is not there", d.Label, d.Path)

@@ -154,25 +154,6 @@ func kind(d *plan.Disk, info fs.FileInfo) error {
 	return bad(d, "a disk is a regular file", "it is not a regular file (%s)", mode)
 }
 
-// lock takes a flock(2): exclusive for a disk that is written, shared for one
-// that is only read.
-func lock(d *plan.Disk, f *os.File) error {
-	how := syscall.LOCK_EX
-	if d.ReadOnly {
-		how = syscall.LOCK_SH
-	}
-	switch err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); {
-	case err == nil:
-		return nil
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return bad(d, "stop the other cell, or give both read_only = true", "it is in use by another cell or program")
-	case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EINVAL):
-		return bad(d, "put the image on a file system with flock(2)", "it cannot be locked: %v", err)
-	default:
-		return bad(d, "", "it cannot be locked: %v", err)
-	}
-}
-
 // check reads the header.
 func check(d *plan.Disk, f *os.File) error {
 	size, err := f.Seek(0, io.SeekEnd)

@@ -276,7 +276,7 @@ func TestDiskInUse(t *testing.T) {
 	l.cell("two", fmt.Sprintf("disk \"other\" { file = %q }", l.path("d.img")))
 	l.must(0, "up", "one")
 	r := l.must(2, "run", "two")
-	checkWords(t, r, `use disk "other"`, "read_only = true")
+	checkWords(t, r, "in use by the cell one", "read_only = true")
 	if s := l.show("one").State; s != "running" {
 		t.Errorf("the one that has it: %s", s)
 	}

@@ -3,8 +3,11 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // A disk is removed by disk rm alone: when it is named or meant by the cell's
@@ -49,7 +52,7 @@ func TestDiskRemove(t *testing.T) {
 	// Even where its file does not say so any more.
 	l.must(0, "up", "e")
 	l.cell("e", "accel = \"tcg\"")
-	if r := l.must(2, "disk", "rm", "--yes", "d", "a"); !strings.Contains(r.err, "in use by another cell") {
+	if r := l.must(2, "disk", "rm", "--yes", "d", "a"); !strings.Contains(r.err, "in use by the cell e") {
 		t.Errorf("%s", r)
 	}
 	l.must(0, "down", "e")
@@ -66,5 +69,52 @@ func TestDiskRemove(t *testing.T) {
 	there(a, b, iso)
 	l.must(0, "kill", "d")
 	l.must(0, "log", "d")
+	l.nothingLeft()
+}
+
+// QEMU's own programs are kept off the images of a running cell, whether its
+// keeper lives or not, and a cell off those that QEMU has.
+func TestImagesAreLocked(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	raw, qcow2 := l.write("a.img", strings.Repeat("\x00", 1<<20)), l.path("b.qcow2")
+	tool := func(words string, argv ...string) {
+		t.Helper()
+		out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		if (err != nil) != (words != "") || !strings.Contains(string(out), words) {
+			t.Errorf("%s: %v, %s; want %q", strings.Join(argv, " "), err, out, words)
+		}
+	}
+	tool("", "qemu-img", "create", "-q", "-f", "qcow2", qcow2, "1M")
+	l.cell("d", fmt.Sprintf("accel = \"tcg\"\nboot = \"uefi\"\ndisk \"a\" { file = %q }\ndisk \"b\" {\n  file = %q\n  format = \"qcow2\"\n}", raw, qcow2))
+	l.must(0, "up", "d")
+	const write, shared = `Failed to get "write" lock`, `Failed to get shared "write" lock`
+	locked := func() {
+		t.Helper()
+		tool(shared, "qemu-img", "info", qcow2)
+		tool(write, "qemu-img", "snapshot", "-c", "s", qcow2)
+		tool(write, "qemu-img", "resize", "-f", "raw", raw, "2M")
+		tool(write, "qemu-io", "-f", "raw", "-c", "write 0 512", l.path("state/cells/d/uefi-vars.fd"))
+		tool(write, "qemu-system-x86_64", "-display", "none", "-S", "-drive", "format=raw,file="+raw)
+	}
+	locked()
+	if err := syscall.Kill(l.show("d").KeeperPID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	locked()
+	l.must(0, "down", "d")
+	tool("", "qemu-img", "info", qcow2)
+
+	q := exec.Command("qemu-system-x86_64", "-display", "none", "-S", "-drive", "format=raw,file="+raw)
+	l.try(q.Start())
+	defer func() { _ = q.Process.Kill(); _ = q.Wait() }()
+	eventually(t, 30*time.Second, "QEMU has locked it", func() bool {
+		out, _ := exec.Command("sh", "-c", fmt.Sprintf("cat /proc/%d/fdinfo/*", q.Process.Pid)).Output()
+		return strings.Contains(string(out), "OFDLCK")
+	})
+	if r := l.must(2, "up", "d"); !strings.Contains(r.err, fmt.Sprintf("it is in use by qemu-system-x86 (pid %d)", q.Process.Pid)) {
+		t.Errorf("the holder is not named: %s", r)
+	}
 	l.nothingLeft()
 }

@@ -96,7 +96,7 @@ func blockdevs(d cell.Disk, i int, in QEMUInput, source string) []Option {
 		"node-name=%s",
 		"filename="+in.fdset(FDDisk(d.Label)),
 		mode, "auto-read-only=off", // say so rather than fall back in silence
-		"locking=off", // skep holds the disk's lock, outside
+		"locking=off", // the keeper holds QEMU's locks on this very descriptor
 		"aio=threads", // Linux AIO and io_uring would need calls of their own in the filter
 		discard,
 		"cache.direct=off,cache.no-flush=off", // the host's cache, and the guest's flushes are real

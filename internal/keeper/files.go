@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"skep/internal/cell"
+	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/plan"
@@ -155,9 +156,9 @@ func openVars(v *plan.Vars, hint string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := disk.Lock(f, true); err != nil {
 		f.Close()
-		return nil, fault.Wrap(fault.Host, err, "another program has them open", "lock the UEFI variables %s", v.Path)
+		return nil, fault.Wrap(fault.Host, err, "", "lock the UEFI variables %s", v.Path)
 	}
 	return f, nil
 }

@@ -41,6 +41,7 @@ func (k *Keeper) mistakes(err error, path string, t provisioner, rest []plan.Res
 	if l, ok := t.(looker); ok {
 		for _, r := range rest {
 			for _, err := range l.look(r, disks) {
+				NameHolders(k.Store, err)
 				err = plan.Located(k.Cell, r.For, err)
 				same := func(e error) bool { return e.Error() == err.Error() }
 				if fault.CodeOf(err) == fault.Input && !slices.ContainsFunc(all, same) {

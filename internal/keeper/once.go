@@ -209,6 +209,7 @@ func (k *Keeper) acquireOne(ctx context.Context, r plan.Resource, held *[]acquir
 	*held = append(*held, acquired{r, h})
 	crashPoint("took", r.ID)
 	if err != nil {
+		NameHolders(k.Store, err)
 		return asFault(err, "take %s", r.ID)
 	}
 	if s, ok := r.Spec.(*plan.Slot); ok {
