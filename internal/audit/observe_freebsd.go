@@ -13,6 +13,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/jailparam"
 	"skep/internal/kinfo"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -54,7 +55,7 @@ func Jail(name string) ([]Report, error) {
 	if jid == 0 {
 		return nil, fault.New(fault.Input, "there are: "+orWords(strings.Join(names, ", "), "none"), "find the jail %s", name)
 	}
-	inside, err := jail.Inside(jid)
+	inside, err := process.InJail(jid)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func Jail(name string) ([]Report, error) {
 			continue
 		}
 		r, err := Process(p.PID)
-		if errors.Is(err, jail.ErrGone) {
+		if errors.Is(err, process.ErrGone) {
 			continue
 		}
 		if err != nil {
@@ -80,7 +81,7 @@ func Jail(name string) ([]Report, error) {
 
 // runsVM says whether a process is a hypervisor: bhyve by its name, or whatever
 // has a virtual machine open.
-func runsVM(p jail.Info) bool {
+func runsVM(p process.Info) bool {
 	if p.Comm == "bhyve" {
 		return true
 	}
@@ -109,8 +110,8 @@ func resolved(path string) string {
 // observe reads everything. program is the file that the process was started
 // from, "" for the one that the kernel names.
 func observe(pid int, program string) (*bsdSeen, error) {
-	p, err := jail.Look(pid)
-	if errors.Is(err, jail.ErrGone) {
+	p, err := process.Look(pid)
+	if errors.Is(err, process.ErrGone) {
 		return nil, fmt.Errorf("there is no process %d: %w", pid, err)
 	}
 	if err != nil {
@@ -127,8 +128,8 @@ func observe(pid int, program string) (*bsdSeen, error) {
 		s.prison()
 	}
 	s.program(program)
-	if now, err := jail.Look(pid); err != nil || now.Start != p.Start {
-		return nil, fmt.Errorf("process %d ended while it was looked at: %w", pid, jail.ErrGone)
+	if now, err := process.Look(pid); err != nil || now.Start != p.Start {
+		return nil, fmt.Errorf("process %d ended while it was looked at: %w", pid, process.ErrGone)
 	}
 	return s, nil
 }
@@ -165,7 +166,7 @@ func deviceNames(files []kinfo.File) map[int]string {
 
 // others looks through all processes for company: in the jail, with the uid.
 func (s *bsdSeen) others() {
-	all, err := jail.Processes()
+	all, err := process.Processes()
 	if err != nil {
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"skep/internal/e2e/guestkernel"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/unixsock"
 )
 
 const (
@@ -134,7 +135,7 @@ func (i *inside) guest(ctx context.Context) (l lap, err error) {
 	var begin time.Time
 	k := keeper.New(keeper.Config{Cell: i.cell, Facts: i.facts, Store: i.store, Foreground: true,
 		Prepared: func(socket string) error {
-			conn, err := keeper.DialUnix(socket)
+			conn, err := unixsock.Dial(socket)
 			if err == nil {
 				go func() { defer conn.Close(); done <- l.drive(conn, begin) }()
 			}
@@ -176,7 +177,7 @@ func (i *inside) bareGuest(ctx context.Context) (l lap, err error) {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
-		conn, err := keeper.DialUnix(console.Spec.(*plan.Socket).Path)
+		conn, err := unixsock.Dial(console.Spec.(*plan.Socket).Path)
 		if err == nil {
 			err = l.drive(conn, begin)
 			conn.Close()

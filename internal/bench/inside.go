@@ -12,6 +12,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/store"
+	"skep/internal/unixsock"
 )
 
 // inside starts a cell in this process, where the host is known already and no program has to be
@@ -51,7 +52,7 @@ func (i *inside) greeting(ctx context.Context) (time.Duration, error) {
 	done := make(chan result, 1)
 	k := keeper.New(keeper.Config{Cell: i.cell, Facts: i.facts, Store: i.store, Foreground: true,
 		Prepared: func(socket string) error {
-			conn, err := keeper.DialUnix(socket)
+			conn, err := unixsock.Dial(socket)
 			if err != nil {
 				return err
 			}

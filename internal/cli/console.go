@@ -17,8 +17,8 @@ import (
 	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/host"
-	"skep/internal/keeper"
 	"skep/internal/store"
+	"skep/internal/unixsock"
 )
 
 // replay is how much of the log a console begins with.
@@ -60,7 +60,7 @@ func (a *app) join(ctx context.Context, arg string) error {
 		return err
 	}
 	defer lock.Unlock()
-	conn, err := keeper.DialUnix(filepath.Join(st.RunDir(name), "console.sock"))
+	conn, err := unixsock.Dial(filepath.Join(st.RunDir(name), "console.sock"))
 	if err != nil {
 		return lost
 	}

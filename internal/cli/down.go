@@ -16,6 +16,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -212,7 +213,7 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		case err == nil:
 			// Its process is the last that is left of the cell.
 			for range 200 {
-				if store.Gone(before.KeeperPID) {
+				if process.Gone(before.KeeperPID) {
 					break
 				}
 				time.Sleep(5 * time.Millisecond)

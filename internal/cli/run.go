@@ -19,6 +19,7 @@ import (
 	"skep/internal/hypervisor"
 	"skep/internal/keeper"
 	"skep/internal/store"
+	"skep/internal/unixsock"
 )
 
 func (a *app) run() *cobra.Command {
@@ -85,7 +86,7 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			}
 		},
 		Prepared: func(socket string) error {
-			conn, err := keeper.DialUnix(socket)
+			conn, err := unixsock.Dial(socket)
 			if err != nil {
 				return err
 			}
@@ -300,7 +301,7 @@ func (a *app) tryModel(ctx context.Context, facts host.Facts, st *store.Store) (
 	var k *keeper.Keeper
 	k = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,
 		Prepared: func(socket string) error {
-			conn, err := keeper.DialUnix(socket)
+			conn, err := unixsock.Dial(socket)
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ import (
 	"skep/internal/keeper"
 	"skep/internal/plan"
 	"skep/internal/store"
+	"skep/internal/unixsock"
 )
 
 // A neighbour is another cell on the same host: an honest one, with the built-in guest in it. It is
@@ -40,7 +41,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 	consoles := make(chan net.Conn, 1)
 	n.keeper = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,
 		Prepared: func(socket string) error {
-			conn, err := keeper.DialUnix(socket)
+			conn, err := unixsock.Dial(socket)
 			if err == nil {
 				select {
 				case consoles <- conn:

@@ -13,6 +13,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/process"
 )
 
 // A Scene is one attacker in one jail.
@@ -115,7 +116,7 @@ func (s *Scene) leave() {
 		return
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		left, err := jail.Inside(s.stage.JID)
+		left, err := process.InJail(s.stage.JID)
 		if err != nil || len(left) == 0 {
 			return
 		}

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail"
-	"skep/internal/keeper"
 	"skep/internal/layer"
 	"skep/internal/plan"
+	"skep/internal/unixsock"
 )
 
 // A body is the process that the attacker is.
@@ -64,7 +64,7 @@ func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
 	}
 	s.Proc, s.jailed = proc, proc
 	if err = d.stage.Started(proc); err == nil {
-		conn, derr := keeper.DialUnix(socket.Spec.(*plan.Socket).Path)
+		conn, derr := unixsock.Dial(socket.Spec.(*plan.Socket).Path)
 		if err = derr; err == nil {
 			if s.session, err = meet(conn); err != nil {
 				conn.Close()

@@ -16,6 +16,7 @@ import (
 
 	"skep/guest/hello"
 	"skep/internal/jail"
+	"skep/internal/process"
 )
 
 // envAttach names the jail that a second run of this test program enters, as
@@ -49,7 +50,7 @@ func intrude(t *testing.T, jid int) func() {
 		t.Fatal(err)
 	}
 	pid := cmd.Process.Pid
-	eventually(t, slow, "a second process in the jail", func() bool { p, err := jail.Look(pid); return err == nil && p.JID == jid })
+	eventually(t, slow, "a second process in the jail", func() bool { p, err := process.Look(pid); return err == nil && p.JID == jid })
 	return func() { in.Close(); _ = cmd.Wait() }
 }
 
@@ -60,7 +61,7 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 	l.cell("a", "")
 	l.must(0, "up", "a")
 	s := l.show("a")
-	info, err := jail.Look(s.PID)
+	info, err := process.Look(s.PID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func handMade(t *testing.T) (name string, pid int) {
 	})
 	// jexec(8) becomes bhyve.
 	for deadline := time.Now().Add(slow); ; time.Sleep(50 * time.Millisecond) {
-		if p, err := jail.Look(cmd.Process.Pid); err == nil && p.Capability {
+		if p, err := process.Look(cmd.Process.Pid); err == nil && p.Capability {
 			return name, p.PID
 		}
 		if time.Now().After(deadline) {

@@ -24,6 +24,7 @@ import (
 
 	"skep/guest/hello"
 	"skep/internal/jail"
+	"skep/internal/process"
 )
 
 // slow is how long anything may take on a busy host, or an emulated one.
@@ -236,7 +237,7 @@ func TestCellPromises(t *testing.T) {
 	l.cell("seen", "")
 	l.must(0, "up", "seen")
 	s := l.show("seen")
-	info, err := jail.Look(s.PID)
+	info, err := process.Look(s.PID)
 	if err != nil || !info.Capability || info.JID == 0 {
 		t.Fatalf("%+v, %v", info, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"skep/internal/process"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +30,7 @@ func findCgroups(c cache, euid int) Cgroup {
 	own := text("/proc/self/cgroup")
 	mnt, _ := os.Readlink("/proc/self/ns/mnt")
 	cg, _ := os.Readlink("/proc/self/ns/cgroup")
-	key := fmt.Sprint(bootID(), mnt, cg, stampOf("/sys/fs/cgroup").dev, euid, own)
+	key := fmt.Sprint(process.BootID(), mnt, cg, stampOf("/sys/fs/cgroup").dev, euid, own)
 	var r rememberedCgroup
 	if c.load(cgroupMemory, &r) == nil && r.Key == key {
 		return r.Cgroup
@@ -39,8 +41,6 @@ func findCgroups(c cache, euid int) Cgroup {
 	}
 	return g
 }
-
-func bootID() string { return sysctl("/proc/sys/kernel/random/boot_id") }
 
 // liveDirs asks the kernel.
 type liveDirs struct{}

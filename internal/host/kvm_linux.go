@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 
+	"skep/internal/process"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -79,7 +81,7 @@ const (
 )
 
 func kvmKey(release string, q *QEMU) string {
-	return fmt.Sprintf("%s %s %s %v %s", release, bootID(), q.Path, stampOf(q.Path), build())
+	return fmt.Sprintf("%s %s %s %v %s", release, process.BootID(), q.Path, stampOf(q.Path), build())
 }
 
 // judgeKVM fills in whether KVM works, from memory or by trial.

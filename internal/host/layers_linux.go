@@ -6,6 +6,7 @@ import (
 
 	"skep/internal/jail"
 	"skep/internal/layer"
+	"skep/internal/process"
 )
 
 // rememberedLayers is what the jail found out by trying, which takes children
@@ -45,7 +46,7 @@ func layersKey(f *Facts, who Identity) string {
 	l := f.Linux
 	user, _ := os.Readlink("/proc/self/ns/user")
 	mnt, _ := os.Readlink("/proc/self/ns/mnt")
-	return fmt.Sprint(f.Kernel, bootID(), f.EUID, who.Mapping, user, mnt, l.UserNSOff, l.UserNSRestricted,
+	return fmt.Sprint(f.Kernel, process.BootID(), f.EUID, who.Mapping, user, mnt, l.UserNSOff, l.UserNSRestricted,
 		sysctl("/proc/self/attr/current"), build())
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 
+	"skep/internal/process"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -22,14 +24,14 @@ func AdoptChild(pid int, start uint64) (*Child, error) {
 	if _, err := unix.Kevent(kq, watch, nil, nil); err != nil {
 		unix.Close(kq)
 		if errors.Is(err, unix.ESRCH) {
-			return nil, ErrGone
+			return nil, process.ErrGone
 		}
 		return nil, fmt.Errorf("watch process %d: %w", pid, err)
 	}
 	// Only now is it certain that what is watched is that process.
-	if !Lives(pid, start) {
+	if !process.Lives(pid, start) {
 		unix.Close(kq)
-		return nil, ErrGone
+		return nil, process.ErrGone
 	}
 	c := &Child{pid: pid, start: start, exited: make(chan struct{})}
 	go func() {
@@ -67,7 +69,7 @@ func (c *Child) Signal(s syscall.Signal) error {
 	if c.cmd != nil {
 		return c.cmd.Process.Signal(s)
 	}
-	if !Lives(c.pid, c.start) {
+	if !process.Lives(c.pid, c.start) {
 		return os.ErrProcessDone
 	}
 	return syscall.Kill(c.pid, s)

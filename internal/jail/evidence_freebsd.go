@@ -5,6 +5,7 @@ import (
 
 	"skep/internal/kinfo"
 	"skep/internal/layer"
+	"skep/internal/process"
 )
 
 // Evidence is what the kernel itself says of the live process, asked from
@@ -19,7 +20,7 @@ func Evidence(pid, jid int) []layer.Decision {
 		}
 		all = append(all, d)
 	}
-	info, err := Look(pid)
+	info, err := process.Look(pid)
 	if err != nil {
 		add("process", false, "", err.Error())
 		return all

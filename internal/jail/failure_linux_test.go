@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/layer"
+	"skep/internal/process"
 )
 
 // Each way for a start to fail names what failed, and leaves no process.
@@ -135,7 +136,7 @@ func TestAdopt(t *testing.T) {
 	needRoot(t)
 	spec, talk := prisonSpec(t, testIdentity)
 	p := start(t, spec)
-	if _, err := Adopt(p.Pid(), p.StartTime()+1, Record{}); !errors.Is(err, ErrGone) {
+	if _, err := Adopt(p.Pid(), p.StartTime()+1, Record{}); !errors.Is(err, process.ErrGone) {
 		t.Errorf("another process of that number: %v", err)
 	}
 	a, err := Adopt(p.Pid(), p.StartTime(), p.Record())
@@ -159,7 +160,7 @@ func TestAdopt(t *testing.T) {
 		t.Error(err)
 	}
 	gone(t, p)
-	if _, err := Adopt(p.Pid(), p.StartTime(), Record{}); !errors.Is(err, ErrGone) {
+	if _, err := Adopt(p.Pid(), p.StartTime(), Record{}); !errors.Is(err, process.ErrGone) {
 		t.Errorf("one that is gone: %v", err)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"skep/internal/process"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -90,7 +92,7 @@ func Prepare(ctx context.Context, l Launch) (*Child, error) {
 		c.conn.Close()
 		return nil, err
 	}
-	info, err := Look(c.Pid())
+	info, err := process.Look(c.Pid())
 	if err != nil {
 		c.Kill()
 		<-c.exited

@@ -1,22 +1,18 @@
 package jail
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"skep/internal/layer"
+	"skep/internal/process"
 )
-
-// ErrGone: there is no such process any more, or its number belongs to another one now.
-var ErrGone = errors.New("the hypervisor is gone")
 
 // A Process is a live hypervisor in its jail. Nothing of it depends on the keeper: if that dies,
 // it goes on, and another keeper can Adopt it.
@@ -36,7 +32,7 @@ type Process struct {
 func newProcess(pid, pidfd int, child bool) (*Process, error) {
 	p := &Process{pid: pid, child: child, done: make(chan struct{})}
 	var err error
-	if p.start, err = startTime(pid); err == nil {
+	if p.start, err = process.StartTime(pid); err == nil {
 		err = unix.SetNonblock(pidfd, true)
 	}
 	if err != nil {
@@ -53,12 +49,12 @@ func newProcess(pid, pidfd int, child bool) (*Process, error) {
 func Adopt(pid int, start uint64, record Record) (*Process, error) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, ErrGone)
+		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, process.ErrGone)
 	}
 	// With the pidfd in hand the number cannot change its owner between here and the check.
-	if now, err := startTime(pid); err != nil || now != start {
+	if now, err := process.StartTime(pid); err != nil || now != start {
 		unix.Close(pidfd)
-		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, ErrGone)
+		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, process.ErrGone)
 	}
 	p, err := newProcess(pid, pidfd, false)
 	if err != nil {
@@ -180,19 +176,4 @@ func (p *Process) ended(pidfd int) bool {
 	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
 	return err == nil && n == 1
-}
-
-// startTime is field 22 of /proc/PID/stat. The name in field 2 may hold anything, so counting
-// starts behind its closing parenthesis.
-func startTime(pid int) (uint64, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	i := bytes.LastIndexByte(stat, ')')
-	fields := bytes.Fields(stat[i+1:])
-	if i < 0 || len(fields) < 20 {
-		return 0, unix.EPROTO
-	}
-	return strconv.ParseUint(string(fields[19]), 10, 64)
 }

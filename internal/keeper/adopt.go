@@ -7,6 +7,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -27,7 +28,7 @@ func orphaned(s *store.Store, name string) bool {
 // may be another's by now, and of an earlier boot even number and start time
 // may be another's. One that was killed and that nobody has waited for is gone.
 func Alive(st store.State) bool {
-	return st.PID != 0 && st.Boot == bootID() && lives(st.PID, st.PIDStart) && !store.Gone(st.PID)
+	return st.PID != 0 && st.Boot == process.BootID() && process.Lives(st.PID, st.PIDStart) && !process.Gone(st.PID)
 }
 
 // Orphaned says whether a guest runs on without its keeper.

@@ -10,16 +10,6 @@ import (
 	"skep/internal/store"
 )
 
-// lives says whether the process still is the one that started then.
-func lives(pid int, start uint64) bool {
-	p, err := jail.Adopt(pid, start, jail.Record{})
-	if err != nil {
-		return false
-	}
-	_ = p.Release()
-	return true
-}
-
 // bare is what of a cell can be found without its plan.
 func bare(*store.Store, string) []plan.Resource {
 	return []plan.Resource{{ID: hypervisorID, Spec: &plan.Hypervisor{}}}

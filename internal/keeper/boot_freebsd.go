@@ -1,31 +1,12 @@
 package keeper
 
 import (
-	"encoding/hex"
 	"path/filepath"
-	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"skep/internal/devfs"
-	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
-
-// bootID identifies this boot of the kernel: kern.boot_id, sixteen random bytes;
-// where there is none, the time at which init, process 1, was started, which
-// no clock that is set later changes.
-func bootID() string {
-	if id, err := unix.SysctlRaw("kern.boot_id"); err == nil && len(id) > 0 {
-		return hex.EncodeToString(id)
-	}
-	init, err := jail.Look(1)
-	if err != nil {
-		return ""
-	}
-	return "init " + strconv.FormatUint(init.Start, 10)
-}
 
 // rememberRefused has nothing to remember: bhyve has one way to run a guest.
 func rememberRefused(*Keeper) {}
@@ -41,9 +22,6 @@ func bare(s *store.Store, name string) []plan.Resource {
 		{ID: hypervisorID, Spec: &plan.Bhyve{Jail: j}},
 	}
 }
-
-// lives says whether the process still is the one that started then.
-func lives(pid int, start uint64) bool { return jail.Lives(pid, start) }
 
 // slotBusy asks the kernel whether a slot's rule set is there already: another
 // run directory's cell, or somebody else's jail. All of a host's cells meet

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"skep/internal/fault"
+	"skep/internal/unixsock"
 )
 
 // The control protocol: a client writes one request as a line of JSON, and
@@ -139,11 +139,11 @@ type Client struct {
 
 // Dial connects to the keeper whose cell has that run directory.
 func Dial(runDir string) (*Client, error) {
-	conn, err := DialUnix(filepath.Join(runDir, "control.sock"))
+	conn, err := unixsock.Dial(filepath.Join(runDir, "control.sock"))
 	if err != nil {
 		return nil, err
 	}
-	return &Client{conn: conn, in: json.NewDecoder(io.LimitReader(conn, maxResponse)), PID: peer(conn)}, nil
+	return &Client{conn: conn, in: json.NewDecoder(io.LimitReader(conn, maxResponse)), PID: unixsock.Peer(conn)}, nil
 }
 
 // Close hangs up.
@@ -191,39 +191,4 @@ func trimCannot(s string) string {
 		return s[len(cannot):]
 	}
 	return s
-}
-
-// maxSunPath is what fits in sun_path on every system that skep runs on, with
-// its final zero: 104 on FreeBSD, 108 on Linux; unix(4), unix(7).
-const maxSunPath = 103
-
-// DialUnix connects to a UNIX socket, also where its path is longer than a
-// socket address holds.
-func DialUnix(path string) (*net.UnixConn, error) {
-	var conn *net.UnixConn
-	err := viaShort(path, func(short string) (err error) {
-		conn, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: short, Net: "unix"})
-		return err
-	})
-	return conn, err
-}
-
-// ListenUnix binds a UNIX socket that only its owner may connect to.
-func ListenUnix(path string) (*net.UnixListener, error) {
-	var l *net.UnixListener
-	err := viaShort(path, func(short string) (err error) {
-		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	// Its name is removed as a resource, by whoever releases it.
-	l.SetUnlinkOnClose(false)
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		os.Remove(path)
-		return nil, err
-	}
-	return l, nil
 }

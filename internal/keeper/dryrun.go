@@ -7,6 +7,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -23,7 +24,7 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 	if err := sweepLocked(ctx, k.Store, name); err != nil {
 		return fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
 	}
-	k.state = store.State{Version: store.StateVersion, Name: name, KeeperPID: os.Getpid(), Boot: bootID(), UID: -1, GID: -1}
+	k.state = store.State{Version: store.StateVersion, Name: name, KeeperPID: os.Getpid(), Boot: process.BootID(), UID: -1, GID: -1}
 	if err := k.Store.MakeStateDir(name); err != nil {
 		return err
 	}
@@ -31,7 +32,7 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
 	}
 	defer k.journal.Close()
-	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
+	if err := k.journal.Append(store.Entry{Boot: process.BootID()}); err != nil {
 		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
 	}
 	held := []acquired{}

@@ -11,6 +11,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/jailparam"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -78,7 +79,7 @@ func (m *bhyveMachine) deliver(end hypervisor.End) {
 // and a VM whose bhyve lives cannot be destroyed.
 func (t *bsdProvisioner) releaseBhyve(ctx context.Context, s *plan.Bhyve, h store.Held) error {
 	if t.bhyve == nil {
-		if h.PID != 0 && jail.Lives(h.PID, h.Start) {
+		if h.PID != 0 && process.Lives(h.PID, h.Start) {
 			_ = syscall.Kill(h.PID, syscall.SIGKILL)
 		}
 		return emptyPrison(ctx, s.Jail)
@@ -109,7 +110,7 @@ func emptyPrison(ctx context.Context, name string) error {
 		return err
 	}
 	for deadline := time.Now().Add(endWait); ; time.Sleep(5 * time.Millisecond) {
-		inside, err := jail.Inside(p.JID)
+		inside, err := process.InJail(p.JID)
 		if err != nil || len(inside) == 0 {
 			return err
 		}

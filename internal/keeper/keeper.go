@@ -51,6 +51,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/hypervisor"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -144,7 +145,7 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
 	}
-	k.state = store.State{Version: store.StateVersion, Name: name, File: k.Cell.File, KeeperPID: os.Getpid(), Boot: bootID(), UID: -1, GID: -1}
+	k.state = store.State{Version: store.StateVersion, Name: name, File: k.Cell.File, KeeperPID: os.Getpid(), Boot: process.BootID(), UID: -1, GID: -1}
 	return k.lives(ctx, k.once)
 }
 

@@ -14,6 +14,7 @@ import (
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -142,11 +143,11 @@ func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool,
 		k.Notify("waits for a viewer on " + cmp.Or(k.state.Screen, "its screen"))
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		info, err := jail.Look(c.Pid())
+		info, err := process.Look(c.Pid())
 		if err == nil && info.Capability {
 			return false, nil
 		}
-		if err != nil && !errors.Is(err, jail.ErrGone) {
+		if err != nil && !errors.Is(err, process.ErrGone) {
 			return false, err
 		}
 		select {

@@ -19,6 +19,7 @@ import (
 	"skep/internal/plan"
 	"skep/internal/screen"
 	"skep/internal/store"
+	"skep/internal/unixsock"
 )
 
 // Bounds on waiting for QEMU. A host with two hundred cells starting at once
@@ -261,7 +262,7 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 		case <-ctx.Done():
 		}
 	}()
-	conn, err := DialUnix(path)
+	conn, err := unixsock.Dial(path)
 	if err == nil {
 		m.qmp, err = hypervisor.NewQMP(ctx, conn)
 	}

@@ -11,6 +11,7 @@ import (
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -81,7 +82,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 			return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
 		}
 	}
-	if err := k.journal.Append(store.Entry{Boot: bootID()}); err != nil {
+	if err := k.journal.Append(store.Entry{Boot: process.BootID()}); err != nil {
 		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
 	}
 	k.setState(store.Starting, "")

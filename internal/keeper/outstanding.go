@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -34,7 +35,7 @@ func leftBy(s *store.Store, name string) (left, error) {
 		return slices.IndexFunc(l.open, func(o store.Outstanding) bool { return o.Resource.ID == id })
 	}
 	st, _, serr := s.ReadState(name)
-	if serr != nil || st.Boot != bootID() || at(hypervisorID) >= 0 && l.boot != "" {
+	if serr != nil || st.Boot != process.BootID() || at(hypervisorID) >= 0 && l.boot != "" {
 		return l, err
 	}
 	alive := Alive(st)

@@ -18,6 +18,7 @@ import (
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
+	"skep/internal/unixsock"
 )
 
 // linuxProvisioner acquires resources on Linux.
@@ -306,7 +307,7 @@ func (t *linuxProvisioner) acquireSocket(s *plan.Socket) error {
 		t.hold(s.Name, f)
 		return err
 	}
-	l, err := ListenUnix(s.Path)
+	l, err := unixsock.Listen(s.Path)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 	}

@@ -14,10 +14,8 @@ type noProvisioner struct{}
 
 func newProvisioner(*Keeper, *plan.Plan) provisioner { return noProvisioner{} }
 func sweeper(bool) provisioner                       { return noProvisioner{} }
-func bootID() string                                 { return "" }
 func rememberRefused(*Keeper)                        {}
 func slotBusy(*plan.Plan) bool                       { return false }
-func lives(int, uint64) bool                         { return false }
 func bare(*store.Store, string) []plan.Resource      { return nil }
 
 func (noProvisioner) acquire(context.Context, plan.Resource) (store.Held, error) {

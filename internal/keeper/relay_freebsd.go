@@ -19,6 +19,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/screen"
+	"skep/internal/unixsock"
 )
 
 // listener is a UNIX socket of the plan; closing it twice is no error.
@@ -35,7 +36,7 @@ func (t *bsdProvisioner) acquireRelay(s *plan.Relay) error {
 	var l net.Listener
 	var err error
 	if s.Path != "" {
-		l, err = ListenUnix(s.Path)
+		l, err = unixsock.Listen(s.Path)
 	} else {
 		l, err = net.Listen("tcp", s.Listen)
 	}
@@ -111,7 +112,7 @@ func (r *relay) close() {
 // jail's network, connected by us.
 func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
 	if path, ok := strings.CutPrefix(s.Inside, "unix:"); ok {
-		return DialUnix(path)
+		return unixsock.Dial(path)
 	}
 	to, err := netip.ParseAddrPort(s.Inside)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/plan"
+	"skep/internal/unixsock"
 )
 
 func hasScreen(p *plan.Plan) bool { return len(plan.Specs[*plan.Screen](p)) > 0 }
@@ -27,7 +28,7 @@ func (t *linuxProvisioner) acquireScreen(s *plan.Screen) error {
 	var l net.Listener
 	var err error
 	if s.Path != "" {
-		l, err = ListenUnix(s.Path)
+		l, err = unixsock.Listen(s.Path)
 		if err != nil {
 			return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -47,7 +48,7 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	}
 	st, _, _ := s.ReadState(name)
 	lived := Alive(st)
-	sameBoot := l.boot == bootID()
+	sameBoot := l.boot == process.BootID()
 	t := sweeper(sameBoot)
 	var errs []error
 	for i := len(l.open) - 1; i >= 0; i-- {
@@ -63,7 +64,7 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	if len(errs) > 0 {
 		return out, errors.Join(errs...)
 	}
-	remember(s, st, lived, sameBoot || l.boot == "" && st.Boot == bootID())
+	remember(s, st, lived, sameBoot || l.boot == "" && st.Boot == process.BootID())
 	if rerr := s.RemoveRunDir(name); rerr != nil {
 		return out, rerr
 	}

@@ -11,6 +11,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/network"
 	"skep/internal/plan"
+	"skep/internal/unixsock"
 )
 
 func acquireBridge(b *plan.Bridge) (made bool, err error) {
@@ -122,7 +123,7 @@ func (t *bsdProvisioner) acquireLog(l *plan.Log) error {
 }
 
 func (t *bsdProvisioner) acquireSocket(s *plan.Socket) error {
-	l, err := ListenUnix(s.Path)
+	l, err := unixsock.Listen(s.Path)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skep/internal/fault"
+	"skep/internal/process"
 )
 
 // Lock is a held flock(2) on a file. The kernel lets go of it when its holder
@@ -73,7 +74,7 @@ func (s *Store) Held(name string) bool {
 	// last of its threads is gone.
 	b, err := readFrom(fd)
 	pid := pidIn(b, err)
-	return pid == 0 || !dying(pid)
+	return pid == 0 || !process.Gone(pid)
 }
 
 // Holder is the process that holds a cell's lock; held with a pid of 0 is one
@@ -114,7 +115,7 @@ func lock(path string, how int) (*Lock, error) {
 		if err := flock(f, how); err != nil {
 			f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
-				if pid := holderPID(path); time.Now().Before(deadline) && (pid == 0 || dying(pid)) {
+				if pid := holderPID(path); time.Now().Before(deadline) && (pid == 0 || process.Gone(pid)) {
 					time.Sleep(5 * time.Millisecond)
 					continue
 				}
@@ -150,9 +151,6 @@ func pidIn(b []byte, err error) int {
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
 	return pid
 }
-
-// Gone says whether a process has ended, or has been killed and is ending.
-func Gone(pid int) bool { return pid <= 0 || dying(pid) }
 
 // holder is " (keeper PID)" for the message, as far as it is written.
 func holder(path string) string {

@@ -1,4 +1,4 @@
-package keeper
+package unixsock
 
 import (
 	"net"
@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer is the process that listens at the other end of a UNIX socket, 0 where
+// Peer is the process that listens at the other end of a UNIX socket, 0 where
 // the kernel does not say: SO_PEERCRED of unix(7).
-func peer(c *net.UnixConn) int {
+func Peer(c *net.UnixConn) int {
 	pid := 0
 	if raw, err := c.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) {

@@ -1,4 +1,4 @@
-package keeper
+package unixsock
 
 import (
 	"net"
@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peer is the process that listens at the other end of a UNIX socket, 0 where
+// Peer is the process that listens at the other end of a UNIX socket, 0 where
 // the kernel does not say: LOCAL_PEERCRED of unix(4), whose struct xucred ends
 // with cr_pid since FreeBSD 13 (sys/ucred.h).
-func peer(c *net.UnixConn) int {
+func Peer(c *net.UnixConn) int {
 	const solLocal = 0
 	var cred struct {
 		version, uid uint32

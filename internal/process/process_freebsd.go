@@ -1,8 +1,11 @@
-package jail
+package process
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -11,9 +14,6 @@ import (
 
 // Info is what the kernel says of a live process.
 type Info = kinfo.Proc
-
-// ErrGone is returned for a process that is no more.
-var ErrGone = errors.New("the process is gone")
 
 // Look asks the kernel about a process: sysctl kern.proc.pid.
 func Look(pid int) (Info, error) {
@@ -56,8 +56,8 @@ func Processes() ([]Info, error) {
 	return alive, nil
 }
 
-// Inside lists the processes of a jail.
-func Inside(jid int) ([]Info, error) {
+// InJail lists the processes of a jail.
+func InJail(jid int) ([]Info, error) {
 	all, err := Processes()
 	if err != nil {
 		return nil, err
@@ -70,3 +70,19 @@ func Inside(jid int) ([]Info, error) {
 	}
 	return inside, nil
 }
+
+// BootID identifies this boot of the kernel: kern.boot_id, sixteen random bytes;
+// where there is none, the time at which init, process 1, was started, which
+// no clock that is set later changes.
+func BootID() string {
+	if id, err := unix.SysctlRaw("kern.boot_id"); err == nil && len(id) > 0 {
+		return hex.EncodeToString(id)
+	}
+	init, err := Look(1)
+	if err != nil {
+		return ""
+	}
+	return "init " + strconv.FormatUint(init.Start, 10)
+}
+
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
