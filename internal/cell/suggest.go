@@ -65,3 +65,6 @@ func enumerate(words []string, last string) string {
 		return strings.Join(words[:n-1], ", ") + " " + last + " " + words[n-1]
 	}
 }
+
+// Closest is the candidate that was most likely meant by word, or "".
+func Closest(word string, candidates []string) string { return closest(word, candidates) }

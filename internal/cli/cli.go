@@ -98,7 +98,7 @@ a cell file, or "hello", the built-in guest.`,
 		DisableAutoGenTag: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("understand the command %q", args[0])
+				return unknownCommand(cmd, args[0])
 			}
 			return nil
 		},
@@ -110,6 +110,9 @@ a cell file, or "hello", the built-in guest.`,
 	f.StringVar(&a.dirs.State, "state-dir", "", "directory for what outlives a reboot ($"+host.EnvStateDir+")")
 	f.StringVar(&a.dirs.Run, "run-dir", "", "directory for sockets and journals ($"+host.EnvRunDir+")")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if words := cmd.Flags().Args(); cmd == root && len(words) > 0 {
+			return unknownCommand(root, words[0]) // exec -it web sh: its flags are not the mistake
+		}
 		return fault.New(fault.Input, strings.Replace(cmd.CommandPath(), "skep", "skep help", 1)+" shows what there is", "read the command line: %s", notANumber.ReplaceAllString(err.Error(), ": it is no number"))
 	})
 	root.AddGroup(
@@ -124,10 +127,11 @@ a cell file, or "hello", the built-in guest.`,
 			root.AddCommand(c)
 		}
 	}
-	add("live", a.run(), a.vmrun(), a.up(), a.down(), a.kill(), a.restart(), a.disk())
+	add("live", a.run(), a.vmrun(), a.up(), a.down(), a.kill(), a.restart(), a.rm(), a.disk())
 	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot(), a.audit(), a.drill())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.version())
+	addPeerAliases(root)
 	root.AddCommand(a.keeper(), a.drillApart(), a.helloROM(), a.exitCodes())
 	if c := a.peek(); c != nil {
 		root.AddCommand(c)
@@ -158,6 +162,9 @@ func (a *app) help() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
+				if about == cmd.Root() && len(args) > 0 {
+					return unknownCommand(about, args[0])
+				}
 				return usage("help with %q", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag()

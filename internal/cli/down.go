@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -75,15 +74,10 @@ func (a *app) restart() *cobra.Command {
 			}
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			return a.each(names, func(arg string) error {
-				name := arg
-				arg = startedFrom(dirs, arg)
 				// A file with a mistake must not take down a cell that runs.
 				c, err := a.load(dirs, arg)
 				if err != nil {
 					return err
-				}
-				if !isPath(name) && c.Name != name {
-					return fault.New(fault.Input, "skep down "+name+" stops it", "restart %s: its file %s holds the cell %q by now", name, arg, c.Name)
 				}
 				if store.View(dirs).Held(c.Name) {
 					if err := a.end(cmd.Context(), dirs, c.Name, do, "skep restart"); err != nil {
@@ -97,22 +91,6 @@ func (a *app) restart() *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "every cell that runs")
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not press the power button")
 	return cmd
-}
-
-// startedFrom is the file that a running cell was started from, where its name
-// alone leads to none: skep up ./web.hcl; skep restart web.
-func startedFrom(dirs host.Dirs, arg string) string {
-	if isPath(arg) {
-		return arg
-	}
-	if _, err := os.Lstat(cellFile(dirs, arg)); !errors.Is(err, fs.ErrNotExist) {
-		return arg
-	}
-	st := store.View(dirs)
-	if s, held, err := st.ReadState(arg); err == nil && s.File != "" && (held || st.HasJournal(arg)) {
-		return s.File
-	}
-	return arg
 }
 
 // held lists the cells that have a living keeper.

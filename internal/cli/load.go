@@ -44,6 +44,9 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		}
 		path = cellFile(dirs, arg)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			if c, err := a.loadRemembered(dirs, arg); c != nil || err != nil {
+				return c, err
+			}
 			if arg == "hello" {
 				return cell.Hello(), nil
 			}

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bufio"
-	"errors"
+	"context"
 	"fmt"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,64 +32,75 @@ type cellJSON struct {
 	Resets    int       `json:"resets"`
 	Screen    string    `json:"screen"`
 	File      string    `json:"file"`
+	FileError string    `json:"file_error,omitempty"` // the first mistake in its file as it is now
 }
 
 func (a *app) ps() *cobra.Command {
-	var asJSON, quiet, boot, running bool
+	var o psOptions
 	cmd := &cobra.Command{
 		Use:   "ps [NAME…]",
-		Short: "List cells",
-		Long: `List every cell that has a file in the configuration directory, runs, or has
-run; or those that are named, or with --boot those that start with the host.
+		Short: "List cells: those that run, are held or need a look",
+		Long: `List the cells that run, are held or have crashed, and those whose file has
+mistakes; with -a every cell that has a file in the configuration directory,
+runs, or has run. Cells that are named are listed in any state, and so are
+those of --boot, which start with the host, and those of --json.
 
 With --running the status is 1 unless every one of them is running.`,
 		ValidArgsFunction: a.completeNames,
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-			cells, orphans, err := listCells(dirs)
-			if err == nil && len(orphans) > 0 {
-				a.adoptAll(cmd.Context(), dirs, orphans...)
-				cells, _, err = listCells(dirs)
-			}
-			if err != nil {
-				return err
-			}
-			if cells, err = a.chosen(dirs, cells, args, boot); err != nil {
-				return err
-			}
-			if running && !allRun(cells) {
-				defer func() {
-					if err == nil {
-						err = shownError{fault.Host}
-					}
-				}()
-			}
-			switch {
-			case asJSON:
-				return a.json(struct {
-					Version int        `json:"version"`
-					Cells   []cellJSON `json:"cells"`
-				}{cellVersion, cells})
-			case quiet:
-				for _, c := range cells {
-					a.printf("%s\n", c.Name)
-				}
-				return nil
-			}
-			out := bufio.NewWriter(a.out) // a tabwriter writes each cell of its table by itself
-			w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "NAME\tSTATE\tPID\tUID\tACCEL\tSINCE\tREASON")
-			for _, c := range cells {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.State, dash(c.PID), dash(c.UID), orDash(c.Accel), ago(c.Since), c.Reason)
-			}
-			return errors.Join(w.Flush(), out.Flush())
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.list(cmd.Context(), args, o)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs")
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "names only")
-	cmd.Flags().BoolVar(&boot, "boot", false, "the cells whose file says start = \"boot\"")
-	cmd.Flags().BoolVar(&running, "running", false, "exit with 1 unless every one is running")
+	f := cmd.Flags()
+	f.BoolVarP(&o.all, "all", "a", false, "stopped cells too")
+	f.BoolVar(&o.json, "json", false, "for programs")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "names only")
+	f.BoolVar(&o.boot, "boot", false, "the cells whose file says start = \"boot\"")
+	f.BoolVar(&o.running, "running", false, "exit with 1 unless every one is running")
 	return cmd
+}
+
+// psOptions are the flags of ps.
+type psOptions struct{ all, json, quiet, boot, running bool }
+
+func (a *app) list(ctx context.Context, args []string, o psOptions) error {
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	cells, orphans, err := listCells(dirs)
+	if err == nil && len(orphans) > 0 {
+		a.adoptAll(ctx, dirs, orphans...)
+		cells, _, err = listCells(dirs)
+	}
+	if err != nil {
+		return err
+	}
+	if cells, err = a.chosen(dirs, cells, args, o.boot); err != nil {
+		return err
+	}
+	noteMistakes(dirs, cells)
+	status := error(nil)
+	if o.running && !allRun(cells) {
+		status = shownError{fault.Host}
+	}
+	if !o.all && !o.json && !o.boot && !o.running && len(args) == 0 {
+		cells = slices.DeleteFunc(cells, idle)
+	}
+	switch {
+	case o.json:
+		err = a.json(struct {
+			Version int        `json:"version"`
+			Cells   []cellJSON `json:"cells"`
+		}{cellVersion, cells})
+	case o.quiet:
+		for _, c := range cells {
+			a.printf("%s\n", c.Name)
+		}
+	default:
+		err = a.printCells(cells)
+	}
+	if err != nil {
+		return err
+	}
+	return status
 }
 
 // chosen leaves of the cells those that are asked for. A name that nobody knows
@@ -145,6 +154,7 @@ func listCells(dirs host.Dirs) (cells []cellJSON, orphans []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	slices.SortFunc(names, natural)
 	st := store.View(dirs)
 	cells = make([]cellJSON, 0, len(names))
 	for _, n := range names {

@@ -23,7 +23,7 @@ import (
 )
 
 func (a *app) run() *cobra.Command {
-	var quiet bool
+	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run NAME|FILE",
 		Short: "Run a cell in the foreground with its console on the terminal",
@@ -42,10 +42,12 @@ The exit status is 0 when the guest powered off by itself; see
 			if err != nil {
 				return err
 			}
-			return a.runCell(cmd.Context(), find, quiet)
+			return a.runAs(cmd.Context(), find, o)
 		},
 	}
-	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
+	cmd.Flags().StringVar(&o.name, "name", "", "run it as a cell of this name")
+	cmd.Flags().BoolVar(&o.rm, "rm", false, "forget the cell afterwards, as skep rm does; disks stay")
 	return cmd
 }
 

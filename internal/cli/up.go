@@ -164,13 +164,32 @@ func (a *app) start(ctx context.Context, arg string, boot bool) error {
 		return err
 	}
 	if st.Held(c.Name) {
-		return fault.New(fault.Input, "skep ps shows it; skep down "+c.Name+" stops it", "start %s: it is already running", c.Name)
+		return a.startedAlready(st, c)
 	}
 	if keeper.Orphaned(st, c.Name) {
 		return a.adopt(ctx, facts, st, c.Name)
 	}
 	defer a.slow("starting %s", c.Name)()
-	return a.spawn(handover{Cell: c, Facts: facts, Boot: boot})
+	err = a.spawn(handover{Cell: c, Facts: facts, Boot: boot})
+	if fault.CodeOf(err) == fault.Busy && st.Held(c.Name) {
+		return a.startedAlready(st, c) // by another command, in the meantime
+	}
+	return err
+}
+
+// startedAlready says that a cell which is to be started runs: up has nothing
+// to do. One that is on its way down is no success.
+func (a *app) startedAlready(st *store.Store, c *cell.Cell) error {
+	s, _, err := st.ReadState(c.Name)
+	switch {
+	case err == nil && s.State == store.Stopping:
+		return fault.New(fault.Busy, "start it again once skep ps shows that it has stopped", "start %s: it is stopping", c.Name)
+	case err == nil && s.State == store.Crashed:
+		a.note("%s has crashed; its keeper is already going to start it again", c.Name)
+	default:
+		a.note("%s is already running", c.Name)
+	}
+	return nil
 }
 
 // adopt starts a keeper for a guest whose own has died.

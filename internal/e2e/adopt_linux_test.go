@@ -60,7 +60,7 @@ func TestUpTakesUpAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond)
-	if r := l.skep("run", "u"); r.code != 2 || !strings.Contains(r.err, "already running") {
+	if r := l.skep("run", "u"); r.code != 75 || !strings.Contains(r.err, "already running") {
 		t.Errorf("run beside a guest without keeper:\n%s", r)
 	}
 	l.must(0, "up", "u")

@@ -89,7 +89,7 @@ func (s *soaked) do(step soakStep) error {
 		r := s.command(step.verb, step.cell)
 		wg.Wait()
 		if step.with != "" {
-			if r.code > 6 {
+			if r.code > 6 && r.code != 75 {
 				return fmt.Errorf("it ended with %d\n%s", r.code, r)
 			}
 			return nil
@@ -141,7 +141,7 @@ func (s *soaked) command(verb, cell string) result {
 
 // after is what one command alone has brought about.
 func (s *soaked) after(step soakStep, r result) error {
-	if r.code > 6 || r.code != 0 && !strings.Contains(r.err, "skep: error: cannot ") {
+	if r.code > 6 && r.code != 75 || r.code != 0 && !strings.Contains(r.err, "skep: error: cannot ") {
 		return fmt.Errorf("it ended with %d\n%s", r.code, r)
 	}
 	cells, err := s.cells()
@@ -150,7 +150,7 @@ func (s *soaked) after(step soakStep, r result) error {
 	}
 	switch state := cells[step.cell].State; step.verb {
 	case "up", "restart --force":
-		if r.code != 0 && !strings.Contains(r.err, "already running") {
+		if r.code != 0 && r.code != 75 {
 			return fmt.Errorf("it failed\n%s", r)
 		}
 	case "down", "down --force", "kill":
@@ -176,7 +176,7 @@ func (s *soaked) dies(step soakStep) error {
 	s.l.env = append(slices.Clone(env), at)
 	r := s.command("up", step.cell)
 	s.l.env = env
-	if r.code > 6 {
+	if r.code > 6 && r.code != 75 {
 		return fmt.Errorf("it ended with %d\n%s", r.code, r)
 	}
 	if step.verb == "dies releasing" {

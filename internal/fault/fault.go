@@ -23,6 +23,7 @@ const (
 	HypervisorDied Code = 4
 	Jail           Code = 5
 	Stopped        Code = 6
+	Busy           Code = 75 // EX_TEMPFAIL of sysexits(3)
 )
 
 // Codes is the table of exit statuses in order.
@@ -38,6 +39,7 @@ var Codes = []struct {
 	{HypervisorDied, "hypervisor-died", "the hypervisor died"},
 	{Jail, "jail", "the jail could not be built or verified"},
 	{Stopped, "stopped", "the guest was stopped by an operator"},
+	{Busy, "busy", "not now, later perhaps: the cell that was to run runs already, or the host is short of slots, memory, processes or files"},
 }
 
 // Error is an error for a person. What reads as the rest of a sentence that
@@ -68,6 +70,9 @@ func New(code Code, hint, format string, args ...any) *Error {
 // own code and, where none is given here, its hint.
 func Wrap(code Code, err error, hint, format string, args ...any) *Error {
 	e := &Error{Code: code, Hint: hint, What: fmt.Sprintf(format, args...), Err: err}
+	if code == Host && lacksForNow(err) {
+		e.Code = Busy
+	}
 	var inner *Error
 	if errors.As(err, &inner) {
 		e.Code = inner.Code

@@ -136,7 +136,7 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	k.lock = lock
 	defer k.lock.Unlock()
 	if orphaned(k.Store, name) {
-		return Outcome{}, fault.New(fault.Input, "skep ps adopts it; skep down "+name+" ends it", "start %s: it is already running, and its keeper has died", name)
+		return Outcome{}, fault.New(fault.Busy, "skep ps adopts it; skep down "+name+" ends it", "start %s: it is already running, and its keeper has died", name)
 	}
 	swept, err := sweepOne(ctx, k.Store, name)
 	if swept.Torn {

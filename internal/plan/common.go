@@ -49,7 +49,7 @@ func pickSlot(name string, s host.Slots) (int, error) {
 			return n, nil
 		}
 	}
-	return 0, fault.New(fault.Host, "stop a cell, or widen the range with "+host.EnvUIDCount,
+	return 0, fault.New(fault.Busy, "stop a cell, or widen the range with "+host.EnvUIDCount,
 		"start another cell: all %d slots are taken", s.Count)
 }
 

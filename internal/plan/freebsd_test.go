@@ -181,7 +181,7 @@ func TestFreeBSDRefuses(t *testing.T) {
 		"no firmware":       {"boot = \"uefi\"", func(f *host.Facts) { f.FreeBSD.Firmware = nil }, fault.Host, "no UEFI firmware"},
 		"no bhyve":          {"", func(f *host.Facts) { f.FreeBSD.Bhyve = nil }, fault.Host, "no bhyve"},
 		"a long path":       {"", func(f *host.Facts) { f.Dirs.Run = "/" + strings.Repeat("long/", 20) }, fault.Input, "characters"},
-		"no slot":           {"", func(f *host.Facts) { f.Slots.Count, f.FreeBSD.Rulesets = 1, []int{f.Slots.RulesetBase} }, fault.Host, "slots are taken"},
+		"no slot":           {"", func(f *host.Facts) { f.Slots.Count, f.FreeBSD.Rulesets = 1, []int{f.Slots.RulesetBase} }, fault.Busy, "slots are taken"},
 	} {
 		_, err := planFreeBSD(t, "x", row.body, row.change)
 		if err == nil || fault.CodeOf(err) != row.code || !strings.Contains(err.Error(), row.says) {

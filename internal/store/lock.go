@@ -31,7 +31,7 @@ func (s *Store) LockCell(name string) (*Lock, error) {
 	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, ErrHeld) {
 		hint := "skep ps shows it; skep down " + name + " stops it"
-		return nil, &fault.Error{Code: fault.Input, Hint: hint, What: "start " + name + ": it is already running" + holder(path), Err: nil}
+		return nil, &fault.Error{Code: fault.Busy, Hint: hint, What: "start " + name + ": it is already running" + holder(path), Err: nil}
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Host, err, "", "lock the cell %s", name)

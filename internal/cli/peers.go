@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// peerAliases are the verbs of other managers that mean the same as one of
+// skep's. They are in no list of verbs and do what that verb does.
+//
+// What means something else in any of docker(1), virsh(1) and vm(8) is not
+// here: virsh destroy pulls the plug, vm destroy removes the disks.
+var peerAliases = map[string][]string{
+	"up":      {"start"},
+	"down":    {"stop", "shutdown"},
+	"ps":      {"ls", "list", "status"},
+	"show":    {"inspect", "info", "dominfo"},
+	"log":     {"logs"},
+	"console": {"attach"},
+	"rm":      {"remove"},
+	"new":     {"create"},
+	"check":   {"validate"},
+}
+
+// peerHints are the verbs of other managers that skep has under another name,
+// in another way, or not at all, and what to do instead.
+var peerHints = map[string]string{
+	"destroy":      "skep kill NAME ends a guest at once (virsh destroy); skep rm NAME forgets a cell (vm destroy)",
+	"delete":       "skep rm NAME forgets a cell; its disks are removed only with --disks",
+	"undefine":     "skep rm NAME forgets a cell; remove its file to be rid of the definition",
+	"define":       "write cells/NAME.hcl in the configuration directory (skep new NAME); skep check NAME looks at it",
+	"edit":         "edit the cell's file, which skep show NAME names; then skep check NAME, and skep restart NAME",
+	"configure":    "edit the cell's file, which skep show NAME names; then skep check NAME, and skep restart NAME",
+	"poweroff":     "skep down NAME presses the power button; skep kill NAME ends the guest at once",
+	"reboot":       "skep restart NAME stops the guest and starts it again",
+	"reset":        "skep restart --force NAME ends the guest at once and starts it again",
+	"exec":         "skep runs nothing inside a guest; skep console NAME joins its serial console",
+	"shell":        "skep runs nothing inside a guest; skep console NAME joins its serial console",
+	"ssh":          "skep runs nothing inside a guest; skep console NAME joins its serial console",
+	"stats":        "skep show NAME has the state and the process; the usage of a cell is not reported",
+	"top":          "skep show NAME has the state and the process; the usage of a cell is not reported",
+	"snapshot":     "skep takes no snapshots; stop the cell and copy its disk, or use zfs snapshot or qemu-img snapshot",
+	"pause":        "skep does not pause guests; skep down NAME stops one",
+	"suspend":      "skep does not pause guests; skep down NAME stops one",
+	"unpause":      "skep does not pause guests; skep up NAME starts one",
+	"resume":       "skep does not pause guests; skep up NAME starts one",
+	"save":         "skep does not save a running guest; skep down NAME stops one",
+	"restore":      "skep does not save a running guest; skep up NAME starts one",
+	"migrate":      "skep moves no guests between hosts; stop the cell and copy its file and its disks",
+	"clone":        "copy the cell's file and its disks under another name; each cell needs disks of its own",
+	"rename":       "stop the cell, and rename both its file and the cell in it",
+	"wait":         "skep run NAME stays until the guest ends; skep log -f NAME until the cell does",
+	"events":       "skep ps --json has the state of every cell",
+	"port":         "skep show NAME has where the screen listens; a guest's own ports are on its bridge",
+	"vncdisplay":   "skep show NAME has where the screen listens",
+	"autostart":    "write start = \"boot\" in the cell's file; skep up --boot starts those",
+	"enable":       "write start = \"boot\" in the cell's file; skep up --boot starts those",
+	"pull":         "skep downloads nothing; name a disk image in a disk block of the cell's file",
+	"build":        "skep builds no images; name a disk image in a disk block of the cell's file",
+	"images":       "skep keeps no images; name a disk image in a disk block of the cell's file",
+	"install":      "name the installer as iso in a disk block of the cell's file, then skep run NAME",
+	"network":      "skep makes no networks; name a bridge in a nic block, and create = true in a bridge block makes one",
+	"switch":       "skep makes no networks; name a bridge in a nic block, and create = true in a bridge block makes one",
+	"domifaddr":    "skep does not know a guest's addresses; skep show NAME has its network cards",
+	"capabilities": "skep doctor says what this host has",
+	"init":         "nothing needs preparing; skep doctor says what this host has, skep new NAME writes a cell file",
+}
+
+// addPeerAliases gives each verb its other names.
+func addPeerAliases(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		c.Aliases = append(c.Aliases, peerAliases[c.Name()]...)
+	}
+}
+
+// unknownCommand is the error for a verb that skep has not got: what it is
+// called here, or what was probably meant.
+func unknownCommand(root *cobra.Command, word string) error {
+	hint := peerHints[strings.ToLower(word)]
+	if hint == "" {
+		hint = "skep help shows what there is"
+		if near := nearestVerb(root, word); near != "" {
+			hint = fmt.Sprintf("did you mean skep %s?", near)
+		}
+	}
+	return fault.New(fault.Input, hint, "understand the command %q", word)
+}
+
+// nearestVerb is the verb, or the other name of one, that is closest to a
+// word, as skep calls it; "" where nothing is close.
+func nearestVerb(root *cobra.Command, word string) string {
+	called := map[string]string{}
+	var words []string
+	for _, c := range root.Commands() {
+		if !c.IsAvailableCommand() {
+			continue
+		}
+		for _, name := range append([]string{c.Name()}, c.Aliases...) {
+			called[name] = c.Name()
+			words = append(words, name)
+		}
+	}
+	return called[cell.Closest(word, words)]
+}

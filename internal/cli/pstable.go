@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"skep/internal/cell"
+	"skep/internal/host"
+	"skep/internal/store"
+)
+
+// invalid is what ps calls the state of a cell that does not run and whose
+// file has mistakes.
+const invalid = "invalid"
+
+// idle says whether ps leaves a cell out unless it is asked for all of them:
+// it is stopped or never ran, and nothing about it needs a look.
+func idle(c cellJSON) bool { return c.State == string(store.Stopped) && c.FileError == "" }
+
+// noteMistakes reads the file of each cell as it is now: one with mistakes is
+// said to have them, so that nobody is surprised by the next start.
+func noteMistakes(dirs host.Dirs, cells []cellJSON) {
+	for i := range cells {
+		c := &cells[i]
+		path := c.File
+		if in := cellFile(dirs, c.Name); exists(in) {
+			path = in
+		}
+		if path == "" {
+			continue
+		}
+		src, abs, err := readCellFile(path)
+		if err != nil {
+			continue // gone, or not to be read by this user: not a mistake in it
+		}
+		if _, diags := parse(abs, src); len(diags) > 0 {
+			c.FileError = diags[0].Error()
+		}
+	}
+}
+
+// column is one column of ps.
+type column struct {
+	head string
+	of   func(cellJSON) string
+}
+
+// psColumns are the columns of ps in order, and psFirstOut those that a narrow
+// terminal does without, the least missed first.
+var (
+	psColumns = []column{
+		{"NAME", func(c cellJSON) string { return c.Name }},
+		{"STATE", stateText},
+		{"PID", func(c cellJSON) string { return dash(c.PID) }},
+		{"UID", func(c cellJSON) string { return dash(c.UID) }},
+		{"ACCEL", func(c cellJSON) string { return orDash(c.Accel) }},
+		{"SINCE", func(c cellJSON) string { return ago(c.Since) }},
+		{"REASON", reasonText},
+	}
+	psFirstOut = []string{"UID", "ACCEL", "PID", "SINCE"}
+)
+
+// reasonRoom is how much of a line a narrow terminal leaves to the reason.
+const reasonRoom = 24
+
+func stateText(c cellJSON) string {
+	if c.FileError != "" && c.State == string(store.Stopped) {
+		return invalid
+	}
+	return c.State
+}
+
+// reasonText is the reason of a state; a mistake in the file of a cell that
+// does not run goes before what became of it last.
+func reasonText(c cellJSON) string {
+	switch {
+	case c.FileError == "":
+		return c.Reason
+	case c.Reason == "" || stateText(c) == invalid:
+		return "mistake in its file: " + c.FileError
+	}
+	return c.Reason + "; mistake in its file: " + c.FileError
+}
+
+// printCells writes the table, cut to the width of the terminal where standard
+// output is one.
+func (a *app) printCells(cells []cellJSON) error {
+	width := 0
+	if tty := terminal(a.out); tty != nil {
+		width = columnsOf(tty)
+	}
+	for _, line := range psLines(cells, width) {
+		a.printf("%s\n", line)
+	}
+	return nil
+}
+
+// columnsOf is the width of a terminal, 0 where it is not known.
+func columnsOf(tty *os.File) int {
+	w, _, err := term.GetSize(int(tty.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
+}
+
+// psLines are the lines of the table; none is wider than width, unless that is
+// 0, or too small for the names and states.
+func psLines(cells []cellJSON, width int) []string {
+	cols := psColumns
+	for _, out := range psFirstOut {
+		if width == 0 || tableWidth(cols, cells)+reasonRoom <= width {
+			break
+		}
+		cols = without(cols, out)
+	}
+	widths := widthsOf(cols, cells)
+	lines := []string{psLine(cols, widths, width, func(c column) string { return c.head })}
+	for _, one := range cells {
+		lines = append(lines, psLine(cols, widths, width, func(c column) string { return cell.Printable(c.of(one)) }))
+	}
+	return lines
+}
+
+func psLine(cols []column, widths []int, width int, text func(column) string) string {
+	var b strings.Builder
+	for i, c := range cols {
+		s := text(c)
+		b.WriteString(s)
+		if i < len(cols)-1 {
+			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(s)+2))
+		}
+	}
+	line := []rune(strings.TrimRight(b.String(), " "))
+	if width > 1 && len(line) > width {
+		line = append(line[:width-1], '…')
+	}
+	return string(line)
+}
+
+// widthsOf are the widths of the columns; tableWidth is that of all but the
+// last, which is cut.
+func widthsOf(cols []column, cells []cellJSON) []int {
+	widths := make([]int, len(cols))
+	for i, c := range cols {
+		widths[i] = utf8.RuneCountInString(c.head)
+		for _, one := range cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell.Printable(c.of(one))))
+		}
+	}
+	return widths
+}
+
+func tableWidth(cols []column, cells []cellJSON) (sum int) {
+	for _, w := range widthsOf(cols[:len(cols)-1], cells) {
+		sum += w + 2
+	}
+	return sum
+}
+
+func without(cols []column, head string) (rest []column) {
+	for _, c := range cols {
+		if c.head != head {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}
+
+// natural orders names as people do: web2 before web10.
+func natural(a, b string) int {
+	for a != "" && b != "" {
+		x, y := number(a), number(b)
+		if x > 0 && y > 0 {
+			p, q := strings.TrimLeft(a[:x], "0"), strings.TrimLeft(b[:y], "0")
+			if len(p) != len(q) {
+				return len(p) - len(q)
+			}
+			if c := strings.Compare(p, q); c != 0 {
+				return c
+			}
+			if x != y { // 02 and 2: the shorter first
+				return x - y
+			}
+			a, b = a[x:], b[y:]
+			continue
+		}
+		if a[0] != b[0] {
+			return int(a[0]) - int(b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) - len(b)
+}
+
+// number is how many digits a text begins with.
+func number(s string) int {
+	return len(s) - len(strings.TrimLeft(s, "0123456789"))
+}

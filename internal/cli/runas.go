@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/store"
+)
+
+// runOptions are the flags of run.
+type runOptions struct {
+	quiet, rm bool
+	name      string
+}
+
+// runAs runs a cell in the foreground, under another name and for one run only
+// where the flags say so.
+func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	c, err := find(host.Facts{}) // named: read already
+	if err != nil {
+		return err
+	}
+	if o.name != "" {
+		if c, err = a.underName(dirs, c, o.name); err != nil {
+			return err
+		}
+	}
+	if o.rm {
+		if err := throwaway(dirs, c.Name); err != nil {
+			return err
+		}
+	}
+	err = a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o.quiet)
+	if !o.rm || fault.CodeOf(err) == fault.Busy { // another run's
+		return err
+	}
+	if ferr := a.forgetRun(ctx, dirs, c.Name); ferr != nil && err == nil {
+		return ferr
+	}
+	return err
+}
+
+// underName is a cell under the name of --name. A name that another cell has is
+// refused: they would share logs and UEFI variables.
+func (a *app) underName(dirs host.Dirs, c *cell.Cell, name string) (*cell.Cell, error) {
+	if err := validName(name); err != nil {
+		return nil, err
+	}
+	if name == c.Name {
+		return c, nil
+	}
+	file := cellFile(dirs, name)
+	s, _, err := store.View(dirs).ReadState(name)
+	switch {
+	case exists(file):
+		return nil, fault.New(fault.Input, "choose another name", "use the name %s: %s is a cell of that name", name, file)
+	case err == nil && !s.Since.IsZero() && s.File != c.File:
+		return nil, fault.New(fault.Input, "choose another name; skep rm "+name+" forgets that cell", "use the name %s: another cell has it", name)
+	}
+	return c.Renamed(name), nil
+}
+
+// throwaway refuses to run a cell for once that has UEFI variables of earlier
+// runs: forgetting it would remove them, and nobody asked for that by name.
+func throwaway(dirs host.Dirs, name string) error {
+	vars := filepath.Join(store.View(dirs).StateDir(name), store.VarsFile)
+	if !exists(vars) {
+		return nil
+	}
+	return fault.New(fault.Input, "skep run --rm --name NAME runs it under a name of its own; skep rm "+name+" removes them",
+		"forget %s after this run: it has UEFI variables of earlier ones", name)
+}
+
+// forgetRun removes what one run has left.
+func (a *app) forgetRun(ctx context.Context, dirs host.Dirs, name string) error {
+	st, lock, err := a.lockIdle(context.WithoutCancel(ctx), dirs, name, "forget")
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	if _, err := st.Forget(name); err != nil {
+		return fault.Wrap(fault.Host, err, "", "forget all of %s", name)
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// VarsFile is the file of a cell's UEFI variables in its state directory.
+const VarsFile = "uefi-vars.fd"
+
+// remembered are the files that skep keeps of a cell that does not run.
+var remembered = []string{"console.log", "console.starts", "hypervisor.log", "keeper.log", "last.json", VarsFile}
+
+// Forget removes what is kept of a cell that does not run: its last state, its
+// logs and its UEFI variables. The caller holds the cell's lock. It returns
+// the paths that were removed; a file that skep has not made stays and is an
+// error.
+func (s *Store) Forget(name string) (removed []string, err error) {
+	dir := s.StateDir(name)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !ours(e.Name()) {
+			errs = append(errs, fmt.Errorf("%s stays: skep has not made it", path))
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		removed = append(removed, path)
+	}
+	if len(errs) > 0 {
+		return removed, errors.Join(errs...)
+	}
+	return removed, os.Remove(dir)
+}
+
+// ours says whether a file in a cell's state directory is one of skep's: one
+// that is remembered, what a crash left of writing it, or an empty directory
+// of a loader's scratch copies, which os.Remove leaves where it is not empty.
+func ours(name string) bool {
+	for _, f := range remembered {
+		if name == f || strings.HasPrefix(name, "."+f+".") {
+			return true
+		}
+	}
+	return name == "loader"
+}
