@@ -7,6 +7,7 @@
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
+#   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once
 #   make install    PREFIX and DESTDIR as usual
 
 PREFIX = /usr/local
@@ -19,6 +20,11 @@ BIN = bin/skep
 TESTFLAGS = -p 1 -timeout 20m ./...
 BENCHFLAGS =
 PEERFLAGS =
+# For make matrix: releases, and which tests of which packages; MATRIXFLAGS=-v prints all they say.
+SUITES = bookworm bookworm-backports trixie trixie-backports sid
+TESTS = ^TestMatrix$$
+PACKAGES = ./internal/e2e
+MATRIXFLAGS =
 # For make soak.
 MINUTES = 10
 SEED =
@@ -69,6 +75,18 @@ freebsd-kit:
 soak:
 	SKEP_SOAK_MINUTES=$(MINUTES) SKEP_SOAK_SEED=$(SEED) $(GO) test -count=1 -v -timeout 0 -run '^TestSoak$$' ./internal/e2e
 
+# skep in other userlands, each with its own QEMU and C library: scripts/userland makes them, root
+# runs them.
+matrix:
+	@sh scripts/deps matrix
+	@$(GO) run ./internal/matrix -suites '$(SUITES)' -run '$(TESTS)' -packages '$(PACKAGES)' $(MATRIXFLAGS)
+
+# The table in docs/matrix.md, from what make matrix has kept.
+matrix-table:
+	@{ sed '/<!-- begin: make matrix-table/q' docs/matrix.md; $(GO) run ./internal/matrix -table; \
+	sed -n '/<!-- end: make matrix-table/,$$p' docs/matrix.md; } > docs/matrix.md.new
+	@mv docs/matrix.md.new docs/matrix.md
+
 # The table of attempts in docs/security.md, from the tables of internal/drill.
 security-table: build
 	@{ sed '/<!-- begin: make security-table/q' docs/security.md; $(BIN) drill --markdown; \
@@ -85,4 +103,4 @@ uninstall:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench drill-peers security-table soak freebsd-kit install uninstall clean
+.PHONY: all build demo deps test vet lint bench drill-peers matrix matrix-table security-table soak freebsd-kit install uninstall clean

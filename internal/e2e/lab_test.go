@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,8 +24,10 @@ type lab struct {
 	dir     string
 	env     []string
 	uidBase int
-	uids    int    // how many cells it has room for
-	in      *netns // where its commands run; nil is the host's network
+	uids    int      // how many cells it has room for
+	in      *netns   // where its commands run; nil is the host's network
+	as      []string // what its commands are run by, in front of skep
+	user    int      // who they run as
 }
 
 // labUIDs is how many cells a lab has room for unless it asks for more.
@@ -110,6 +113,13 @@ func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Dir = l.dir
 	cmd.Env = append(os.Environ(), l.env...)
 	cmd.WaitDelay = 5 * time.Second
+	if len(l.as) > 0 {
+		cmd.Args = append(slices.Clone(l.as), cmd.Args...)
+		var err error
+		if cmd.Path, err = exec.LookPath(l.as[0]); err != nil {
+			l.t.Fatal(err)
+		}
+	}
 	return cmd
 }
 

@@ -17,6 +17,7 @@ const envProgram = "SKEP_TEST_PROGRAM"
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	became()
 	dir, err := os.MkdirTemp("", "skep-e2e-")
 	if err == nil {
 		// An ordinary user runs it too.

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,48 +14,12 @@ import (
 // its user; without one it is that user, and that is said as well.
 func TestOrdinaryUser(t *testing.T) {
 	needCells(t)
-	if f, _ := facts(); f.Linux.UserNSOff != "" || f.Linux.UserNSRestricted {
-		t.Skip("this host lets ordinary users have no user namespace")
-	}
-	for _, tool := range []string{"unshare", "setpriv", "mount"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("needs " + tool + " of util-linux")
-		}
-	}
-	const subBase = 1_900_000_000
 	for _, subids := range []bool{false, true} {
 		t.Run(fmt.Sprintf("subids=%v", subids), func(t *testing.T) {
-			if _, err := exec.LookPath("newuidmap"); subids && err != nil {
-				t.Skip("needs newuidmap: apt install uidmap")
-			}
 			t.Parallel()
 			l := newLab(t)
-			uid := l.uidBase + labUIDs - 1 // nobody's, and seen as this lab's
-			passwd := l.write("passwd", fmt.Sprintf("root:x:0:0::/root:/bin/sh\nlabrat:x:%d:%d::%s:/bin/sh\n", uid, uid, l.dir))
-			ranges := ""
-			if subids {
-				ranges = fmt.Sprintf("labrat:%d:65536\n", subBase)
-			}
-			sub := l.write("subid", ranges)
-			if err := os.Chown(l.dir, uid, uid); err != nil {
-				t.Fatal(err)
-			}
-			run := func(stdin string, args ...string) result {
-				t.Helper()
-				ctx, cancel := context.WithTimeout(t.Context(), limit)
-				defer cancel()
-				// The accounts are this one process's: a mount namespace of its own.
-				script := `mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/subuid && mount --bind "$2" /etc/subgid && shift 2 && exec setpriv "$@"`
-				cmd := exec.CommandContext(ctx, "unshare", append([]string{"--mount", "--propagation", "private", "sh", "-ec", script, "sh", passwd, sub,
-					"--reuid=" + strconv.Itoa(uid), "--regid=" + strconv.Itoa(uid), "--clear-groups", "--inh-caps=-all", skep}, args...)...)
-				cmd.Dir = l.dir
-				cmd.Env = append(l.env, "PATH="+os.Getenv("PATH"), "HOME="+l.dir)
-				cmd.Stdin = strings.NewReader(stdin)
-				var out, errs strings.Builder
-				cmd.Stdout, cmd.Stderr = &out, &errs
-				err := cmd.Run()
-				return result{code(t, err), out.String(), errs.String()}
-			}
+			l.ordinary(subids)
+			uid, run := l.user, l.typed
 			r := run("q", "run", "hello")
 			if r.code != 0 || !strings.HasPrefix(r.out, "hello from") {
 				t.Fatalf("%s", r)

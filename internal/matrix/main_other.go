@@ -1,0 +1,16 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+const insideArg = "_inside"
+
+func inside([]string) int { return 1 }
+
+func runSuite(options, string) (result, error) {
+	return result{}, fmt.Errorf("another Debian userland: %w", errors.ErrUnsupported)
+}
