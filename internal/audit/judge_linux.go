@@ -272,7 +272,7 @@ func (a *linuxAudit) rights() {
 		if !a.record.Sealed && !a.waived(layer.TwoPhases) {
 			sealed = Missing
 		}
-		a.add(GroupRights, "two-phases", sealed, "the calls of the start are gone", fmt.Sprintf("%d calls of the start, sealed: %s", a.record.StartCalls, yesNo(a.record.Sealed)))
+		a.add(GroupRights, "two-phases", sealed, "the start is over: no call but the policy's", fmt.Sprintf("%d calls for the guest's life, sealed: %s", a.record.RunCalls, yesNo(a.record.Sealed)))
 	}
 	var odd []string
 	var traced []string

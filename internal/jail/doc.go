@@ -28,9 +28,8 @@
 //  7. Securebits, bounding set, ambient set, capabilities, no_new_privs: nothing below needs more.
 //  8. Landlock, which needs no_new_privs and the finished rootfs.
 //  9. Signals as if untouched, which must not happen while the keeper's handlers could be run.
-//  10. Seccomp: first the filter that asks the keeper, whose listener is sent to it; then the one
-//     that refuses (package seccomp says why two). It has to be last: the rows above make calls
-//     that a hypervisor does not have.
+//  10. Seccomp: the filter, whose listener is sent to the keeper (package seccomp says what is asked).
+//     It has to be last: the rows above make calls that a hypervisor does not have.
 //  11. The exec, granted by the listener once.
 //
 // What no one can read from outside, MDWE and Landlock, is proven by a row that must fail.
@@ -40,9 +39,9 @@
 // Seal ends the start phase and Empty takes the files away; both are for the keeper to call once
 // the guest is prepared. Nothing ties the hypervisor's life to the keeper's after the exec: no
 // death signal, no pipe. If the keeper dies during the start, its listener closes and the exec, or
-// the hypervisor's next start-only call, fails; one that makes no more of those waits until it is
-// swept, by the journal or its control group. If the keeper dies later, the phases are sealed by that
-// and the next keeper adopts the process. As process 1 of its namespace the hypervisor gets no default
+// the hypervisor's next call that is not the policy's, fails; one that makes no more of those waits until
+// it is swept, by the journal or its control group. If the keeper dies later, the kernel refuses in its
+// place and the next keeper adopts the process. As process 1 of its namespace the hypervisor gets no default
 // action of a signal it does not handle; SIGKILL from outside and faults of its own do end it, and
 // an abort(3) shows as SIGSEGV.
 package jail

@@ -122,9 +122,9 @@ func widePolicy() seccomp.Policy {
 			p.Rows = append(p.Rows, seccomp.Row{Call: call, Phase: seccomp.Once})
 		case "clone3":
 			p.Rows = append(p.Rows, seccomp.Row{Call: call, Phase: seccomp.Absent})
-		case "personality":
-			p.Rows = append(p.Rows, seccomp.Row{Call: call, Phase: seccomp.Start})
-		case "bpf": // denied
+		case "personality": // the start's
+		case "bpf", "mknod", "mknodat", "setuid", "setresuid":
+			p.Never = append(p.Never, seccomp.Row{Call: call, Phase: seccomp.Never})
 		default:
 			p.Rows = append(p.Rows, seccomp.Row{Call: call})
 		}

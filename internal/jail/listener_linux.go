@@ -2,10 +2,16 @@ package jail
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
 )
 
 // The structs of seccomp_unotify(2).
@@ -30,80 +36,130 @@ type (
 // seccompSetFlags is SECCOMP_IOCTL_NOTIF_SET_FLAGS, which x/sys has not got.
 const seccompSetFlags = 0x40082104
 
-// A listener answers for the keeper until it is sealed: yes to the first exec, no to each other
-// one, yes to what the start needs. It runs in one goroutine.
+// A listener answers for the keeper about each call that the filter does not know: in the start by
+// the table of never, afterwards always no. It runs in one goroutine.
 type listener struct {
-	fd, wake int // wake is an eventfd that ends the loop
+	fd, wake int // wake is an eventfd that says: sealed, or let go
 	pid      uint32
+	policy   seccomp.Policy
+	arch     seccomp.Arch
+	oneExec  bool // no exec but the first
+	phases   bool // the start ends; else it lasts for ever, as where the drill takes the layer away
 	began    bool // the one exec has been granted
-	once     sync.Once
-	done     chan struct{}
+
+	once   sync.Once
+	sealed chan struct{} // closed when no yes is left
+	leave  atomic.Bool
+	done   chan struct{}
+	counts refusals
 }
 
-func (p *Process) listen(fd int) error {
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+func (p *Process) listen(fd int, spec Spec) error {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		unix.Close(fd)
 		return fmt.Errorf("cannot build the jail: eventfd: %w", err)
 	}
 	// Where the kernel can, it lets the two sides take turns on one processor. It is only faster.
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), seccompSetFlags, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
-	p.listener = &listener{fd: fd, wake: wake, pid: uint32(p.pid), done: make(chan struct{})}
+	arch, _ := seccomp.ArchOf(runtime.GOARCH) // Start has looked already
+	p.listener = &listener{fd: fd, wake: wake, pid: uint32(p.pid), policy: spec.Policy, arch: arch,
+		oneExec: layer.On(spec.Layers, layer.OneExec), phases: layer.On(spec.Layers, layer.TwoPhases),
+		sealed: make(chan struct{}), done: make(chan struct{}), counts: newRefusals()}
 	go p.listener.serve()
 	return nil
 }
 
+// serve is the two phases, one after the other. The second is another function, so that there is no
+// yes in it that a mistake could reach.
 func (l *listener) serve() {
 	defer close(l.done)
 	defer unix.Close(l.fd)
+	for l.next(l.judge) {
+	}
+	close(l.sealed)
+	var woken [8]byte
+	if n, err := unix.Read(l.wake, woken[:]); n != len(woken) || err != nil || l.leave.Load() {
+		return // not sealed: it has ended, or is let go
+	}
+	for l.next(l.refuse) {
+	}
+}
+
+// next answers one call. It is false when there is nothing more to answer so.
+func (l *listener) next(answerTo func(*notification) (answer, bool)) bool {
 	fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(l.wake), Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(fds, -1); err != nil {
 			if err == unix.EINTR {
 				continue
 			}
-			return
+			return false
 		}
 		if fds[1].Revents != 0 || fds[0].Revents&unix.POLLIN == 0 {
-			return // sealed, or the hypervisor is gone
+			return false // sealed or let go, or the hypervisor has ended
 		}
 		var n notification
 		if ioctl(l.fd, unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)) != 0 {
 			continue // the caller was killed in between
 		}
-		a := l.judge(&n)
-		ioctl(l.fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(a)) // a caller killed meanwhile needs no answer
+		a, more := answerTo(&n)
+		if more {
+			ioctl(l.fd, unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&a)) // a caller killed meanwhile needs no answer
+		}
+		return more // or the kernel answers, with ENOSYS, when the descriptor is closed
 	}
 }
 
-// judge answers one call. The first of all is the launcher's own exec: nothing else has run in the
-// jail before it, so its arguments cannot have been changed by anyone. What comes after it may be
-// changed by another thread while we look, therefore nothing is decided by an argument here; the
-// second filter, in the kernel, has decided on those.
-func (l *listener) judge(n *notification) *answer {
-	exec := n.nr == unix.SYS_EXECVE || n.nr == unix.SYS_EXECVEAT
-	a := &answer{id: n.id}
-	switch {
-	case !l.began && exec && n.pid == l.pid:
-		l.began = true
-		a.flags = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
-	case l.began && !exec:
-		a.flags = unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE
-	default:
-		a.error = -int32(unix.ENOSYS)
+// judge answers in the start. The first call of all is the launcher's own exec: nothing else has run
+// in the jail before it, so the memory that its arguments point to cannot have been changed by anyone.
+// Of later calls another thread may change it while we look, so nothing is decided by it; the registers
+// are the caller's own, and it waits.
+func (l *listener) judge(n *notification) (answer, bool) {
+	yes, no := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}, answer{id: n.id, error: -int32(unix.EPERM)}
+	if n.nr == unix.SYS_EXECVE || n.nr == unix.SYS_EXECVEAT {
+		if !l.began && n.pid == l.pid || l.began && !l.oneExec {
+			l.began = true
+			return yes, true
+		}
+		return no, true
 	}
-	return a
+	if ban, banned := l.policy.Refuses(l.arch, uint32(n.nr), n.args); banned || !l.began {
+		if ban.Errno != 0 {
+			no.error = -int32(ban.Errno)
+		}
+		l.counts.atStart(l.arch.CallName(uint32(n.nr)))
+		return no, true
+	}
+	return yes, true
 }
 
-// seal ends the loop. With the last copy of the descriptor gone, the kernel answers ENOSYS.
+// refuse answers once the start is over: no, and counts. A hypervisor that asks so often that answering
+// would cost the host gets its no from the kernel from then on, and that is told with the counts.
+func (l *listener) refuse(n *notification) (answer, bool) {
+	if !l.counts.inRun(l.arch.CallName(uint32(n.nr)), time.Now()) {
+		return answer{}, false
+	}
+	return answer{id: n.id, error: -int32(unix.EPERM)}, true
+}
+
+// seal ends the start: when it returns, no call is said yes to any more, and none ever will.
 func (l *listener) seal() error {
 	var err error
 	l.once.Do(func() {
-		_, err = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-		<-l.done
-		unix.Close(l.wake)
+		if _, err = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err == nil {
+			<-l.sealed
+		}
 	})
 	return err
+}
+
+// release ends the loop. With the last copy of the descriptor gone, the kernel answers ENOSYS.
+func (l *listener) release() {
+	l.leave.Store(true)
+	_, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	<-l.done
+	unix.Close(l.wake)
 }
 
 func ioctl(fd int, request uintptr, p unsafe.Pointer) unix.Errno {

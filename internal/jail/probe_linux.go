@@ -30,10 +30,10 @@ func ProbeLayers(id Identity) (map[layer.ID]layer.Probe, error) {
 	probes[layer.KSMOff] = mootIf(prctl(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0), unix.EINVAL, ksmDetail())
 	probes[layer.CoreScheduling] = coreScheduling()
 	probes[layer.Landlock] = landlockProbe()
-	probes[layer.Seccomp] = tried(seccompAction(unix.SECCOMP_RET_ERRNO))
-	probes[layer.WXSeccomp] = probes[layer.Seccomp]
 	notify := tried(notifyListener())
-	probes[layer.OneExec], probes[layer.TwoPhases] = notify, notify
+	for _, id := range []layer.ID{layer.Seccomp, layer.WXSeccomp, layer.OneExec, layer.TwoPhases} {
+		probes[id] = notify
+	}
 	probeIdentity(probes, id)
 	probeCgroups(probes)
 	return probes, nil

@@ -85,7 +85,24 @@ func (p *Process) Record() Record {
 	return r
 }
 
-// Seal ends the start: from here on each of its calls fails with ENOSYS, and nobody can undo it.
+// Refusals are the calls that it asked for and did not get, so far; Refused says that there are more. An
+// adopted hypervisor's are answered by the kernel, which counts none.
+func (p *Process) Refusals() Refusals {
+	if p.listener == nil {
+		return Refusals{}
+	}
+	return p.listener.counts.copy()
+}
+
+// Refused is ready when more calls were refused, and nil where none are counted.
+func (p *Process) Refused() <-chan struct{} {
+	if p.listener == nil {
+		return nil
+	}
+	return p.listener.counts.changed
+}
+
+// Seal ends the start: from here on each call that is not the policy's fails, and nobody can undo it.
 func (p *Process) Seal() error {
 	p.sealing.Lock()
 	defer p.sealing.Unlock()
@@ -130,11 +147,10 @@ func (p *Process) Wait(ctx context.Context) (Exit, error) {
 // Release lets go of what the keeper holds of the process and leaves that alone. The listener ends
 // with it. Done is not closed any more if it was not yet.
 func (p *Process) Release() error {
-	var err error
 	if p.listener != nil {
-		err = p.listener.seal()
+		p.listener.release()
 	}
-	return errors.Join(err, p.file.Close())
+	return p.file.Close()
 }
 
 func (p *Process) control(do func(fd int) error) error {

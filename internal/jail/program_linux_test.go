@@ -41,7 +41,7 @@ func TestProgramText(t *testing.T) {
 			spec.Layers = layer.Without(layer.Without(spec.Layers, layer.OwnUID), layer.NoGroups)
 		}
 		var none compiled
-		none.Phases, none.Calls = make(seccomp.Filter, 10), make(seccomp.Filter, 20)
+		none.Filter = make(seccomp.Filter, 20)
 		p, err := build(spec, goldenFacts, spec.imagined(), none)
 		if err != nil {
 			t.Fatal(err)

@@ -9,9 +9,10 @@ type Record struct {
 	Mapping     Mapping          `json:"mapping"`
 	LandlockABI int              `json:"landlock_abi"`
 	Filters     []FilterRecord   `json:"filters"`
-	// RunCalls and StartCalls count the calls of each phase; Sealed says the second are gone.
+	// RunCalls counts the calls that the guest's life may make, NeverCalls those that not even the start
+	// may; Sealed says that the start is over.
 	RunCalls   int  `json:"run_calls"`
-	StartCalls int  `json:"start_calls"`
+	NeverCalls int  `json:"never_calls"`
 	Sealed     bool `json:"sealed"`
 	Steps      int  `json:"steps"`
 	// Limits are all resource limits, soft and hard, as they stood when the guest was prepared; some the
@@ -23,7 +24,7 @@ type Record struct {
 
 // FilterRecord identifies one seccomp filter by the SHA-256 of its instructions.
 type FilterRecord struct {
-	Name         string `json:"name"` // "phases" or "calls"
+	Name         string `json:"name"` // "calls"
 	SHA256       string `json:"sha256"`
 	Instructions int    `json:"instructions"`
 }

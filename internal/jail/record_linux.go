@@ -18,16 +18,13 @@ func record(spec Spec, program *Program, filters compiled) Record {
 		Mapping:    spec.Identity.Mapping,
 		Steps:      len(program.Steps),
 		RunCalls:   spec.Policy.Count(arch, seccomp.Run),
-		StartCalls: spec.Policy.Count(arch, seccomp.Start),
+		NeverCalls: spec.Policy.Count(arch, seccomp.Never),
 	}
 	if layer.On(spec.Layers, layer.Landlock) {
 		r.LandlockABI = landlockABI()
 	}
 	if layer.On(spec.Layers, layer.Seccomp) {
-		if layer.On(spec.Layers, layer.OneExec) {
-			r.Filters = append(r.Filters, filterRecord("phases", filters.Phases))
-		}
-		r.Filters = append(r.Filters, filterRecord("calls", filters.Calls))
+		r.Filters = append(r.Filters, filterRecord("calls", filters.Filter))
 	}
 	return r
 }

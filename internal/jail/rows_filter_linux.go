@@ -105,10 +105,8 @@ func (b *builder) landlock() {
 	)
 }
 
-// compiled is the spec's policy for this machine; either part may be empty.
-type compiled struct {
-	seccomp.Filters
-}
+// compiled is the spec's policy for this machine.
+type compiled struct{ seccomp.Filter }
 
 // sockFprog is struct sock_fprog.
 type sockFprog struct {
@@ -121,27 +119,21 @@ func fprog(name string, f seccomp.Filter) Arg {
 	return mem(fmt.Sprintf("{%s, %d instructions}", name, len(f)), p)
 }
 
-// filters come last. The one that asks the keeper is first: the rows between the two send it what
-// it needs to answer, with calls that the second no longer has.
+// filters come last: what follows them, the handing over and the exec, are calls that it knows.
 func (b *builder) filters(c compiled) {
-	mode := named("SECCOMP_SET_MODE_FILTER", unix.SECCOMP_SET_MODE_FILTER)
 	listener := b.in.lowest()
 	f := flags(bit{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER})
 	if b.facts.notifyFlags != 0 {
 		f = flags(bit{"NEW_LISTENER", unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}, bit{"WAIT_KILLABLE_RECV", b.facts.notifyFlags})
 	}
-	if b.on(layer.Seccomp) {
-		b.rows(
-			step(layer.OneExec, "filter-phases", sysSeccomp, "exec and what only the start needs: the keeper is asked",
-				mode, f, fprog("phases", c.Phases)).returning(listener, ""),
-			step(layer.OneExec, "hand-over-listener", sysSendmsg, "the keeper answers, and ends it",
-				descriptor("sync", b.in.sync), mem(fmt.Sprintf("{SCM_RIGHTS, [%d]}", listener), rightsMessage(listener)),
-				flags(bit{"MSG_NOSIGNAL", unix.MSG_NOSIGNAL})).returning(1, ""),
-			step(layer.OneExec, "drop-listener", sysClose, "no one in here may answer", number(listener)),
-		)
-	}
-	b.rows(step(layer.Seccomp, "filter-calls", sysSeccomp, "only the calls of the policy",
-		mode, number(0), fprog("calls", c.Calls)))
+	b.rows(
+		step(layer.Seccomp, "filter-calls", sysSeccomp, "the calls of the policy pass, the keeper is asked about all others",
+			named("SECCOMP_SET_MODE_FILTER", unix.SECCOMP_SET_MODE_FILTER), f, fprog("calls", c.Filter)).returning(listener, ""),
+		step(layer.Seccomp, "hand-over-listener", sysSendmsg, "the keeper answers, and ends it",
+			descriptor("sync", b.in.sync), mem(fmt.Sprintf("{SCM_RIGHTS, [%d]}", listener), rightsMessage(listener)),
+			flags(bit{"MSG_NOSIGNAL", unix.MSG_NOSIGNAL})).returning(1, ""),
+		step(layer.Seccomp, "drop-listener", sysClose, "no one in here may answer", number(listener)),
+	)
 }
 
 // rightsMessage is a msghdr of one byte that carries fd.

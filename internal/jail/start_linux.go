@@ -88,8 +88,8 @@ func (s Spec) compile() (compiled, error) {
 	if !ok {
 		return compiled{}, fmt.Errorf("cannot build the jail: no table of calls for %s: %w", runtime.GOARCH, errors.ErrUnsupported)
 	}
-	filters, err := s.Policy.Compile(arch)
-	return compiled{filters}, err
+	filter, err := s.Policy.Compile(arch)
+	return compiled{filter}, err
 }
 
 // namespaces are the clone3(2) flags of the layers.
@@ -171,10 +171,10 @@ func cloneError(err error) error {
 
 // watch does the keeper's part while the child works through its rows.
 func (l *launch) watch(p *Process, program *Program, spec Spec) error {
-	if layer.On(spec.Layers, layer.OneExec) && layer.On(spec.Layers, layer.Seccomp) {
+	if layer.On(spec.Layers, layer.Seccomp) {
 		listener, err := l.receive()
 		if err == nil {
-			if err = p.listen(listener); err != nil {
+			if err = p.listen(listener, spec); err != nil {
 				return err
 			}
 		} else if failed := l.failure(program); failed != nil {

@@ -17,8 +17,13 @@ const (
 	retNotify = 0x7fc00000
 	retErrno  = 0x00050000
 	retKill   = 0x80000000 // the whole process
-	retEPERM  = retErrno | 1
-	retENOSYS = retErrno | 38
+	retENOSYS = retErrno | enosys
+)
+
+// Errors, by their names in the manual.
+const (
+	enosys   = 38
+	enotconn = 107
 )
 
 // struct seccomp_data: the number, the architecture, the address of the call, six arguments. Both
@@ -29,7 +34,7 @@ const (
 	offArgs   = 16
 	x32Bit    = 0x40000000
 	// firstUnknown is the first number that no kernel had when this table was written.
-	firstUnknown = 471
+	firstUnknown = 472
 	maxLength    = 4096 // BPF_MAXINSNS
 )
 
@@ -48,53 +53,34 @@ func (f Filter) SHA256() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Filters is a compiled policy; the package comment says what each half is for.
-type Filters struct {
-	Phases Filter
-	Calls  Filter
-}
-
-// Compile makes the filters of one architecture. Rows for calls that the architecture has not got
+// Compile makes the filter of one architecture. Rows for calls that the architecture has not got
 // are left out; a name that no architecture has is a mistake.
-func (p Policy) Compile(arch Arch) (Filters, error) {
+func (p Policy) Compile(arch Arch) (Filter, error) {
 	rows := map[uint32][]Row{}
-	for _, row := range p.Rows {
+	for _, row := range slices.Concat(p.Rows, p.Never) {
 		if !Known(row.Call) {
-			return Filters{}, fmt.Errorf("cannot compile the policy: no call is named %q", row.Call)
+			return nil, fmt.Errorf("cannot compile the policy: no call is named %q", row.Call)
 		}
-		if n, here := arch.Number(row.Call); here {
+		if n, here := arch.Number(row.Call); here && (row.Phase == Run || row.Phase == Absent) {
 			rows[n] = append(rows[n], row)
 		}
 	}
-	asked := maps.Clone(rows)
-	maps.DeleteFunc(asked, func(_ uint32, rows []Row) bool {
-		return !slices.ContainsFunc(rows, func(r Row) bool { return phasesAction(r.Phase) == retNotify })
-	})
-	phases, err := arch.assemble(asked, phasesAction, retAllow, retAllow)
-	if err != nil {
-		return Filters{}, err
-	}
-	calls, err := arch.assemble(rows, callsAction, retEPERM, retENOSYS)
-	return Filters{Phases: phases, Calls: calls}, err
+	return arch.assemble(rows)
 }
 
-func phasesAction(p Phase) uint32 {
-	if p == Start || p == Once {
-		return retNotify
+func action(r Row) uint32 {
+	switch {
+	case r.Phase != Absent:
+		return retAllow
+	case r.Errno != 0:
+		return retErrno | r.Errno
 	}
-	return retAllow
-}
-
-func callsAction(p Phase) uint32 {
-	if p == Absent {
-		return retENOSYS
-	}
-	return retAllow
+	return retENOSYS
 }
 
 // assemble lays out one filter: whose call is it, which number, and then the rows of that number.
-// A call that no row allows gets deny, one from the future gets unknown.
-func (a Arch) assemble(rows map[uint32][]Row, action func(Phase) uint32, deny, unknown uint32) (Filter, error) {
+// The keeper is asked about a call that no row allows; one from the future is answered here.
+func (a Arch) assemble(rows map[uint32][]Row) (Filter, error) {
 	var s assembler
 	s.add(bpf.LoadAbsolute{Off: offArch, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: a.audit, SkipTrue: 1},
@@ -105,46 +91,46 @@ func (a Arch) assemble(rows map[uint32][]Row, action func(Phase) uint32, deny, u
 			bpf.RetConstant{Val: retENOSYS})
 	}
 	s.add(bpf.JumpIf{Cond: bpf.JumpLessThan, Val: firstUnknown, SkipTrue: 1},
-		bpf.RetConstant{Val: unknown})
+		bpf.RetConstant{Val: retENOSYS})
 
 	blocks := map[uint32]label{}
 	numbers := slices.Sorted(maps.Keys(rows))
 	for _, n := range numbers {
 		blocks[n] = s.label()
 	}
-	refuse := s.label()
-	s.dispatch(numbers, blocks, refuse)
+	ask := s.label()
+	s.dispatch(numbers, blocks, ask)
 	for _, n := range numbers {
 		s.place(blocks[n])
-		s.rows(rows[n], action, refuse)
+		s.rows(rows[n], ask)
 	}
-	s.place(refuse)
-	s.add(bpf.RetConstant{Val: deny})
+	s.place(ask)
+	s.add(bpf.RetConstant{Val: retNotify})
 	return s.finish()
 }
 
 // dispatch finds a number's block by halving: a call that is made often must not wait for the
 // comparisons of all the others.
-func (s *assembler) dispatch(numbers []uint32, blocks map[uint32]label, refuse label) {
+func (s *assembler) dispatch(numbers []uint32, blocks map[uint32]label, ask label) {
 	if len(numbers) <= 3 {
 		for _, n := range numbers {
 			s.add(bpf.JumpIf{Cond: bpf.JumpEqual, Val: n, SkipFalse: 1})
 			s.jump(blocks[n])
 		}
-		s.jump(refuse)
+		s.jump(ask)
 		return
 	}
 	half := len(numbers) / 2
 	upper := s.label()
 	s.add(bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: numbers[half], SkipFalse: 1})
 	s.jump(upper)
-	s.dispatch(numbers[:half], blocks, refuse)
+	s.dispatch(numbers[:half], blocks, ask)
 	s.place(upper)
-	s.dispatch(numbers[half:], blocks, refuse)
+	s.dispatch(numbers[half:], blocks, ask)
 }
 
-// rows tries a call's rows in the order of their phases: what the run may do needs no question.
-func (s *assembler) rows(rows []Row, action func(Phase) uint32, refuse label) {
+// rows tries a call's rows in the order of their phases: one that allows comes before one that refuses.
+func (s *assembler) rows(rows []Row, ask label) {
 	sorted := slices.Clone(rows)
 	slices.SortStableFunc(sorted, func(a, b Row) int { return int(a.Phase) - int(b.Phase) })
 	for _, row := range sorted {
@@ -152,10 +138,10 @@ func (s *assembler) rows(rows []Row, action func(Phase) uint32, refuse label) {
 		for _, c := range row.When {
 			s.cond(c, next)
 		}
-		s.add(bpf.RetConstant{Val: action(row.Phase)})
+		s.add(bpf.RetConstant{Val: action(row)})
 		s.place(next)
 	}
-	s.jump(refuse)
+	s.jump(ask)
 }
 
 // cond falls through if c holds, else goes to otherwise.

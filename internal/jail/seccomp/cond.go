@@ -2,7 +2,7 @@ package seccomp
 
 import "fmt"
 
-// The three shapes of condition that the tables use.
+// The shapes of condition that the tables use.
 
 // among: the int argument is one of the named values.
 func among(arg int, values ...named) Cond {
@@ -36,6 +36,30 @@ func notAll(arg int, a, b named) Cond {
 // null: the pointer is nil.
 func null(arg int, what string) Cond {
 	return Cond{Arg: arg, Mask: ^uint64(0), In: []uint64{0}, Text: what + " is NULL"}
+}
+
+// all: each of the bits is set; lacks: one of them is not; some: one of them is.
+func all(arg int, bits named) Cond {
+	return Cond{Arg: arg, Mask: bits.value, In: []uint64{bits.value}, Text: "with " + bits.name}
+}
+
+func lacks(arg int, bits named) Cond {
+	return Cond{Arg: arg, Mask: bits.value, In: []uint64{bits.value}, Not: true, Text: "without " + bits.name}
+}
+
+func some(arg int, bits named) Cond {
+	return Cond{Arg: arg, Mask: bits.value, In: []uint64{0}, Not: true, Text: "with one of " + bits.name}
+}
+
+// notAmong: the int argument is none of the named values; notNull: the pointer points somewhere.
+func notAmong(arg int, values ...named) Cond {
+	c := among(arg, values...)
+	c.Not, c.Text = true, "not "+c.Text
+	return c
+}
+
+func notNull(arg int, what string) Cond {
+	return Cond{Arg: arg, Mask: ^uint64(0), In: []uint64{0}, Not: true, Text: what + " is not NULL"}
 }
 
 // A named value reads in a listing as the manual page writes it.

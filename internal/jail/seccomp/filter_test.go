@@ -1,7 +1,9 @@
 package seccomp
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -36,32 +38,28 @@ const (
 )
 
 // model says what a table means, in the plainest way: no numbers sorted, no jumps.
-func model(p Policy, a Arch, d data) (phases, calls uint32) {
+func model(p Policy, a Arch, d data) uint32 {
 	switch {
 	case d.arch != a.audit:
-		return retKill, retKill
+		return retKill
 	case a.Name == "amd64" && d.number >= 0x40000000:
-		return retENOSYS, retENOSYS
+		return retENOSYS
 	case d.number >= firstUnknown:
-		return retAllow, retENOSYS
+		return retENOSYS
 	}
-	phases, calls = retAllow, retEPERM
-	best := Phase(255)
+	said, best := uint32(retNotify), Phase(255)
 	for _, row := range p.Rows {
 		n, ok := a.Number(row.Call)
-		if !ok || n != d.number || !holds(row, d) || row.Phase >= best {
+		if !ok || n != d.number || !holds(row, d) || row.Phase >= best || row.Phase == Once {
 			continue
 		}
 		best = row.Phase
-		phases, calls = retAllow, retAllow
-		if row.Phase == Start || row.Phase == Once {
-			phases = retNotify
-		}
+		said = retAllow
 		if row.Phase == Absent {
-			calls = retENOSYS
+			said = retErrno | cmp.Or(row.Errno, enosys)
 		}
 	}
-	return phases, calls
+	return said
 }
 
 func holds(row Row, d data) bool {
@@ -74,54 +72,46 @@ func holds(row Row, d data) bool {
 				found = found || d.args[c.Arg]&c.Mask == v
 			}
 		}
-		if !found {
+		if found == c.Not {
 			return false
 		}
 	}
 	return true
 }
 
-type machine struct{ phases, calls *bpf.VM }
+type machine struct{ *bpf.VM }
 
 func load(t testing.TB, p Policy, a Arch) machine {
 	t.Helper()
-	filters, err := p.Compile(a)
+	filter, err := p.Compile(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	vm := func(f Filter) *bpf.VM {
-		code, ok := bpf.Disassemble(f)
-		if !ok {
-			t.Fatal("an instruction does not read back")
-		}
-		m, err := bpf.NewVM(code)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
+	code, ok := bpf.Disassemble(filter)
+	if !ok {
+		t.Fatal("an instruction does not read back")
 	}
-	return machine{vm(filters.Phases), vm(filters.Calls)}
+	m, err := bpf.NewVM(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return machine{m}
 }
 
-func (m machine) run(t testing.TB, d data) (phases, calls uint32) {
+func (m machine) run(t testing.TB, d data) uint32 {
 	t.Helper()
-	b := d.bytes()
-	x, err := m.phases.Run(b)
+	said, err := m.Run(d.bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	y, err := m.calls.Run(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uint32(x), uint32(y)
+	return uint32(said)
 }
 
 // boundaries are all values the table compares with, their neighbours, and each with something in
 // the half of the register that a careless filter does not read.
 func boundaries(p Policy) []uint64 {
 	set := map[uint64]bool{0: true, ^uint64(0): true, 1 << 31: true, 1 << 32: true}
-	for _, row := range p.Rows {
+	for _, row := range slices.Concat(p.Rows, p.Never) {
 		for _, c := range row.When {
 			for _, v := range c.In {
 				for _, w := range []uint64{v, v - 1, v + 1, v | 1<<32, v | 1<<63, v ^ (c.Mask &^ v & -(c.Mask &^ v))} {
@@ -155,12 +145,9 @@ func TestFiltersAgainstModel(t *testing.T) {
 			m := load(t, p, a)
 			bad := 0
 			check := func(d data) {
-				phases, calls := m.run(t, d)
-				wantPhases, wantCalls := model(p, a, d)
-				if (phases != wantPhases || calls != wantCalls) && bad < 5 {
+				if got, want := m.run(t, d), model(p, a, d); got != want && bad < 5 {
 					bad++
-					t.Errorf("%s on %s: call %d of %#x with %#x: %#x and %#x, want %#x and %#x",
-						name, a.Name, d.number, d.arch, d.args, phases, calls, wantPhases, wantCalls)
+					t.Errorf("%s on %s: call %d of %#x with %#x: %#x, want %#x", name, a.Name, d.number, d.arch, d.args, got, want)
 				}
 			}
 			looked := map[uint32]bool{}
@@ -199,10 +186,8 @@ func TestFiltersAgainstModelAtRandom(t *testing.T) {
 		for i := range d.args {
 			d.args[i] = rapid.OneOf(rapid.SampledFrom(values), rapid.Uint64()).Draw(r, "arg")
 		}
-		phases, calls := m[a.Name].run(t, d)
-		wantPhases, wantCalls := model(p, a, d)
-		if phases != wantPhases || calls != wantCalls {
-			r.Fatalf("%+v: %#x and %#x, want %#x and %#x", d, phases, calls, wantPhases, wantCalls)
+		if got, want := m[a.Name].run(t, d), model(p, a, d); got != want {
+			r.Fatalf("%+v: %#x, want %#x", d, got, want)
 		}
 	})
 }
@@ -210,66 +195,96 @@ func TestFiltersAgainstModelAtRandom(t *testing.T) {
 // What may be asked of the kernel by the very calls that matter, spelled out: a mistake in the
 // table would be one in the model too.
 func TestWhatMatters(t *testing.T) {
-	m := load(t, QEMU(Disk, NIC, KVM, TCG, Screen), AMD64)
-	const allow, ask, eperm, enosys = retAllow, retNotify, retEPERM, retENOSYS
+	p := QEMU(Disk, NIC, KVM, TCG, Screen)
+	m := load(t, p, AMD64)
+	const (
+		run    = "run"    // for its whole life
+		start  = "start"  // until its guest runs
+		never  = "never"  // EPERM in the start, too
+		absent = "absent" // ENOSYS in both
+	)
 	for _, row := range []struct {
 		what   string
 		number uint32
 		args   [6]uint64
-		phases uint32
-		calls  uint32
+		want   string
 	}{
-		{"execve", 59, [6]uint64{}, ask, allow},
-		{"execveat", 322, [6]uint64{}, allow, eperm},
-		{"fork", 57, [6]uint64{}, allow, eperm},
-		{"vfork", 58, [6]uint64{}, allow, eperm},
-		{"clone of a process", 56, [6]uint64{17}, allow, eperm},
-		{"clone of a thread", 56, [6]uint64{0x3d0f00}, allow, allow},
-		{"clone of a thread in a new user namespace", 56, [6]uint64{0x3d0f00 | 0x10000000}, allow, eperm},
-		{"clone3", 435, [6]uint64{}, allow, enosys},
-		{"mmap of W+X", 9, [6]uint64{0, 4096, 6}, allow, eperm},
-		{"mmap of R+X", 9, [6]uint64{0, 4096, 5}, ask, allow},
-		{"mmap of R+W", 9, [6]uint64{0, 4096, 3}, allow, allow},
-		{"mprotect to R+X", 10, [6]uint64{0, 4096, 5}, allow, eperm},
-		{"mprotect to R+W", 10, [6]uint64{0, 4096, 3}, allow, allow},
-		{"pkey_mprotect", 329, [6]uint64{}, allow, eperm},
-		{"madvise MERGEABLE", 28, [6]uint64{0, 0, 12}, allow, eperm},
-		{"socket", 41, [6]uint64{}, allow, eperm},
-		{"connect", 42, [6]uint64{}, allow, eperm},
-		{"bind", 49, [6]uint64{}, allow, eperm},
-		{"listen", 50, [6]uint64{}, ask, allow},
-		{"openat", 257, [6]uint64{}, ask, allow},
-		{"open", 2, [6]uint64{}, allow, eperm},
-		{"openat2", 437, [6]uint64{}, allow, eperm},
-		{"ptrace", 101, [6]uint64{}, allow, eperm},
-		{"process_vm_writev", 311, [6]uint64{}, allow, eperm},
-		{"bpf", 321, [6]uint64{}, allow, eperm},
-		{"userfaultfd", 323, [6]uint64{}, allow, eperm},
-		{"io_uring_setup", 425, [6]uint64{}, allow, enosys},
-		{"io_uring_enter", 426, [6]uint64{}, allow, eperm},
-		{"unshare", 272, [6]uint64{}, allow, eperm},
-		{"mount", 165, [6]uint64{}, allow, eperm},
-		{"keyctl", 250, [6]uint64{}, allow, eperm},
-		{"prctl", 157, [6]uint64{}, allow, eperm},
-		{"prlimit64 to set", 302, [6]uint64{0, 7, 1}, allow, eperm},
-		{"prlimit64 to get", 302, [6]uint64{0, 7, 0}, ask, allow},
-		{"ioctl KVM_RUN", 16, [6]uint64{0, 0xae80}, allow, allow},
-		{"ioctl KVM_CREATE_VM", 16, [6]uint64{0, 0xae01}, ask, allow},
-		{"ioctl TIOCSTI", 16, [6]uint64{0, 0x5412}, allow, eperm},
-		{"ioctl TIOCSTI with a high word", 16, [6]uint64{0, 0x5412 | 1<<32}, allow, eperm},
-		{"ioctl TUNSETIFF", 16, [6]uint64{0, 0x400454ca}, allow, eperm},
-		{"fcntl F_SETOWN", 72, [6]uint64{3, 8}, allow, eperm},
-		{"a call of next year", 600, [6]uint64{}, allow, enosys},
+		{"fork", 57, [6]uint64{}, never},
+		{"vfork", 58, [6]uint64{}, never},
+		{"clone of a process", 56, [6]uint64{17}, never},
+		{"clone of a thread", 56, [6]uint64{0x3d0f00}, run},
+		{"clone of a thread of another libc", 56, [6]uint64{0x7d0f00}, start},
+		{"clone of a thread in a new user namespace", 56, [6]uint64{0x3d0f00 | 0x10000000}, never},
+		{"clone3", 435, [6]uint64{}, absent},
+		{"mmap of W+X", 9, [6]uint64{0, 4096, 6}, never},
+		{"mmap of R+W+X", 9, [6]uint64{0, 4096, 7}, never},
+		{"mmap of R+X", 9, [6]uint64{0, 4096, 5}, start},
+		{"mmap of R+W", 9, [6]uint64{0, 4096, 3}, run},
+		{"mprotect to R+X", 10, [6]uint64{0, 4096, 5}, never},
+		{"mprotect to R+W", 10, [6]uint64{0, 4096, 3}, run},
+		{"pkey_mprotect", 329, [6]uint64{}, never},
+		{"shmat to execute", 30, [6]uint64{0, 0, 0o100000}, never},
+		{"madvise MERGEABLE", 28, [6]uint64{0, 0, 12}, start},
+		{"socket", 41, [6]uint64{}, never},
+		{"connect", 42, [6]uint64{}, never},
+		{"bind", 49, [6]uint64{}, never},
+		{"listen", 50, [6]uint64{}, start},
+		{"getsockopt SO_TYPE", 55, [6]uint64{9, 1, 3}, run},
+		{"getsockopt SO_PEERCRED", 55, [6]uint64{9, 1, 17}, start},
+		{"getpeername", 52, [6]uint64{}, "unconnected"},
+		{"getsockopt of TCP", 55, [6]uint64{9, 6, 3}, start},
+		{"memfd_create of a surface", 319, [6]uint64{0, 1}, run},
+		{"memfd_create of huge pages", 319, [6]uint64{0, 5}, start},
+		{"ftruncate of a surface", 77, [6]uint64{9, 3 << 20}, run},
+		{"ftruncate to a terabyte", 77, [6]uint64{9, 1 << 40}, start},
+		{"openat", 257, [6]uint64{}, start},
+		{"open", 2, [6]uint64{}, start},
+		{"openat2", 437, [6]uint64{}, start},
+		{"fstat", 5, [6]uint64{}, start},
+		{"newfstatat", 262, [6]uint64{}, start},
+		{"ptrace", 101, [6]uint64{}, never},
+		{"process_vm_writev", 311, [6]uint64{}, never},
+		{"bpf", 321, [6]uint64{}, never},
+		{"userfaultfd", 323, [6]uint64{}, never},
+		{"io_uring_setup", 425, [6]uint64{}, absent},
+		{"io_uring_enter", 426, [6]uint64{}, never},
+		{"unshare", 272, [6]uint64{}, never},
+		{"mount", 165, [6]uint64{}, never},
+		{"keyctl", 250, [6]uint64{}, never},
+		{"seccomp", 317, [6]uint64{}, never},
+		{"prctl PR_SET_NAME", 157, [6]uint64{15}, start},
+		{"prctl PR_SET_MEMORY_MERGE", 157, [6]uint64{67, 1}, never},
+		{"prlimit64 to set", 302, [6]uint64{0, 7, 1}, never},
+		{"prlimit64 to get", 302, [6]uint64{0, 7, 0}, start},
+		{"personality to ask", 135, [6]uint64{0xffffffff}, start},
+		{"personality to set", 135, [6]uint64{0x400000}, never},
+		{"ioctl KVM_RUN", 16, [6]uint64{0, 0xae80}, run},
+		{"ioctl KVM_CREATE_VM", 16, [6]uint64{0, 0xae01}, start},
+		{"ioctl TIOCSTI", 16, [6]uint64{0, 0x5412}, never},
+		{"ioctl TIOCSTI with a high word", 16, [6]uint64{0, 0x5412 | 1<<32}, never},
+		{"ioctl TUNSETIFF", 16, [6]uint64{0, 0x400454ca}, never},
+		{"fcntl F_SETOWN", 72, [6]uint64{3, 8}, start},
+		{"a call of next year", 600, [6]uint64{}, absent},
 	} {
-		phases, calls := m.run(t, data{number: row.number, arch: auditAMD64, args: row.args})
-		if phases != row.phases || calls != row.calls {
-			t.Errorf("%s: %#x and %#x, want %#x and %#x", row.what, phases, calls, row.phases, row.calls)
+		said := m.run(t, data{number: row.number, arch: auditAMD64, args: row.args})
+		_, banned := p.Refuses(AMD64, row.number, row.args)
+		got := map[uint32]string{retAllow: run, retENOSYS: absent, retNotify: start, retErrno | enotconn: "unconnected"}[said]
+		if said == retNotify && banned {
+			got = never
+		}
+		if got != row.want {
+			t.Errorf("%s: %s (%#x), want %s", row.what, got, said, row.want)
+		}
+	}
+	for _, call := range []string{"execve", "execveat"} {
+		if n, _ := AMD64.Number(call); m.run(t, data{number: n, arch: auditAMD64}) != retNotify {
+			t.Errorf("%s is not asked about", call)
 		}
 	}
 }
 
 func TestRows(t *testing.T) {
-	for _, row := range qemu {
+	for _, row := range slices.Concat(qemu, never) {
 		if row.Reason == "" {
 			t.Errorf("%s has no reason", row.Call)
 		}
@@ -282,13 +297,57 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// The launcher makes these between the two filters; asking for them there would wait for ever.
+// What the start may never do, the run does not do either: no row allows what one of never bans.
+func TestNeverIsNotAllowedLater(t *testing.T) {
+	p := QEMU(Disk, NIC, KVM, TCG, Screen, Debug)
+	values := boundaries(p)
+	for _, a := range []Arch{AMD64, ARM64} {
+		m := load(t, p, a)
+		for _, row := range p.Never {
+			n, ok := a.Number(row.Call)
+			if !ok {
+				continue
+			}
+			for _, v := range values {
+				args := [6]uint64{v, v, v, v, v, v}
+				if _, banned := p.Refuses(a, n, args); banned && m.run(t, data{number: n, arch: a.audit, args: args}) == retAllow {
+					t.Errorf("%s on %s with %#x is banned from the start and allowed in the run", row.Call, a.Name, v)
+				}
+			}
+		}
+	}
+}
+
+// Refuses looks at the calls as the plain model of a row does, for each number and each value that a
+// row looks at.
+func TestRefuses(t *testing.T) {
+	p := QEMU()
+	for _, a := range []Arch{AMD64, ARM64} {
+		for n := range uint32(firstUnknown) {
+			for _, v := range boundaries(p) {
+				d := data{number: n, arch: a.audit, args: [6]uint64{v, v, v, v, v, v}}
+				want := slices.ContainsFunc(p.Never, func(r Row) bool {
+					at, ok := a.Number(r.Call)
+					return ok && at == n && holds(r, d)
+				})
+				if _, got := p.Refuses(a, n, d.args); got != want {
+					t.Fatalf("%s on %s with %#x: %v, want %v", a.CallName(n), a.Name, v, got, want)
+				}
+			}
+		}
+	}
+}
+
+// The launcher makes these after the filter is on; a question about them would wait for ever.
 func TestHandoverIsNotAsked(t *testing.T) {
 	for name, p := range policies() {
+		if name == "nothing" {
+			continue
+		}
 		for _, call := range []string{"sendmsg", "close"} {
 			for _, a := range []Arch{AMD64, ARM64} {
 				n, _ := a.Number(call)
-				if phases, _ := load(t, p, a).run(t, data{number: n, arch: a.audit}); phases != retAllow {
+				if load(t, p, a).run(t, data{number: n, arch: a.audit}) != retAllow {
 					t.Errorf("%s on %s: %s is asked for", name, a.Name, call)
 				}
 			}

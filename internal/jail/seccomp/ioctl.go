@@ -114,3 +114,15 @@ var kvmStart = []named{
 	{"KVM_GET_DEVICE_ATTR", 0x4018aee2},
 	{"KVM_SET_SIGNAL_MASK", 0x4004ae8b},
 }
+
+// bannedRequests are those of the table of never. All others that a start may make of a descriptor
+// change nothing but what the descriptor is for.
+var bannedRequests = []named{
+	{"TIOCSTI", 0x5412}, {"TIOCLINUX", 0x541c}, {"TIOCSCTTY", 0x540e}, {"TIOCSETD", 0x5423}, {"TIOCCONS", 0x541d},
+	{"TUNSETIFF", 0x400454ca}, {"TUNSETPERSIST", 0x400454cb}, {"TUNSETOWNER", 0x400454cc}, {"TUNSETLINK", 0x400454cd},
+	{"TUNSETGROUP", 0x400454ce}, {"TUNATTACHFILTER", 0x401054d5}, {"TUNSETIFINDEX", 0x400454da}, {"TUNSETQUEUE", 0x400454d9},
+	{"TUNSETSTEERINGEBPF", 0x800454e0}, {"TUNSETFILTEREBPF", 0x800454e1},
+	{"SG_IO", 0x2285}, {"SCSI_IOCTL_SEND_COMMAND", 1}, {"BLKTRACESETUP", 0xc0481273}, {"BLKRRPART", 0x125f}, {"BLKPG", 0x1269},
+	{"FIFREEZE", 0xc0045877}, {"FS_IOC_ENABLE_VERITY", 0x40806685},
+	{"SECCOMP_IOCTL_NOTIF_RECV", 0xc0502100}, {"SECCOMP_IOCTL_NOTIF_SEND", 0xc0182101}, {"SECCOMP_IOCTL_NOTIF_ADDFD", 0x40182103},
+}

@@ -2,27 +2,29 @@
 // it into filters for the kernel. It is pure: the tables and filters of every architecture are made
 // and tested on any machine.
 //
-// A policy becomes two filters, because the kernel takes the stricter answer of all that are
-// installed:
-//
-//   - "phases" says *when*: calls of the Start and Once phases go to a listener in the keeper, all
-//     others pass. It is installed first, since the launcher must still send the listener's
-//     descriptor to the keeper, with calls the hypervisor itself may not have.
-//   - "calls" says *what*: calls that a row allows pass, all others fail. It is the last thing
-//     before the exec.
+// A hypervisor's life has two phases. In the start it may call all that the table of never does not
+// name; from the seal on, before its guest runs, only what a row of the policy allows. One filter
+// holds for both: what a row allows passes, and each other call goes to a listener in the keeper. In
+// the start the listener looks into the table of never and otherwise says yes; once sealed it has no
+// yes any more, and counts what was asked for. It says yes to one exec, the launcher's own. A keeper
+// that dies closes the listener, and the kernel answers ENOSYS in its place for good.
 //
 // What a refused call gets:
 //
-//   - EPERM, as the default. Killing would be stronger against an intruder whose first mistake is
+//   - EPERM, as the default, from the listener. Killing would be stronger against an intruder whose first mistake is
 //     his last, but it would turn a libc that learnt a new call into a lost guest, on a host that
 //     did nothing worse than a security update. An intruder gains nothing from the errno.
-//   - ENOSYS for numbers younger than this table and for calls that have an older twin (clone3):
-//     libraries take it as "this kernel has not got it" and fall back, which EPERM would stop.
+//   - ENOSYS for numbers younger than this table and for calls that have an older twin (clone3), in
+//     both phases and without a question: libraries take it as "this kernel has not got it" and fall
+//     back, which EPERM would stop.
 //   - ENOSYS for the x32 twins, as kernels without x32 answer.
 //   - Death for a foreign architecture's calls: no mistake leads there.
 package seccomp
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Phase says when a call may be made.
 type Phase uint8
@@ -30,16 +32,16 @@ type Phase uint8
 const (
 	// Run: for the hypervisor's whole life.
 	Run Phase = iota
-	// Start: until the guest is prepared; the keeper's listener says yes to each until then.
-	Start
 	// Once: the one exec, granted to the launcher and to no one after it.
 	Once
-	// Absent: never, and it looks as if the kernel did not know the call.
+	// Absent: in neither phase, and it looks as if the kernel did not know the call, or as Errno says.
 	Absent
+	// Never: not even in the start. These rows are in the table of never.
+	Never
 )
 
 func (p Phase) String() string {
-	return [...]string{"run", "start", "once", "absent"}[p]
+	return [...]string{"run", "once", "absent", "never"}[p]
 }
 
 // Need is a device or accelerator without which a row is left out.
@@ -64,32 +66,36 @@ const (
 	Int               // the low 32 bits
 )
 
-// A Cond holds if Arg & Mask is one of In. Text is how it reads in a listing.
+// A Cond holds if Arg & Mask is one of In, or if Not, none of them. Text is how it reads in a listing.
 type Cond struct {
 	Arg   int
 	Width Width
 	Mask  uint64
 	In    []uint64
+	Not   bool
 	Text  string
 }
 
-// A Row allows a call if all of When hold. A call with several rows is allowed if one matches.
+// A Row allows a call if all of When hold, or bans it if its Phase says so. A call with several rows
+// is allowed if one matches, and banned from the start if one in the table of never does.
 type Row struct {
 	Call   string
 	When   []Cond
 	Phase  Phase
 	Need   Need
+	Errno  uint32 // what one that is refused gets; 0 is ENOSYS in Absent, EPERM in Never
 	Reason string
 }
 
-// Policy is the rows of one cell.
+// Policy is the rows of one cell, and what not even its start may do.
 type Policy struct {
-	Rows []Row
+	Rows  []Row
+	Never []Row
 }
 
 // For leaves out the rows whose need is not among needs.
 func (p Policy) For(needs ...Need) Policy {
-	var out Policy
+	out := Policy{Never: p.Never}
 	for _, row := range p.Rows {
 		if row.Need == Always || contains(needs, row.Need) {
 			out.Rows = append(out.Rows, row)
@@ -98,11 +104,10 @@ func (p Policy) For(needs ...Need) Policy {
 	return out
 }
 
-// Count is the number of distinct calls that can be made in a phase on arch. A call that the start
-// may make with more arguments than the run counts in both.
+// Count is the number of distinct calls that the rows of a phase name on arch.
 func (p Policy) Count(arch Arch, phase Phase) int {
 	seen := map[string]bool{}
-	for _, row := range p.Rows {
+	for _, row := range slices.Concat(p.Rows, p.Never) {
 		if _, here := arch.Number(row.Call); here && row.Phase == phase {
 			seen[row.Call] = true
 		}
@@ -113,7 +118,7 @@ func (p Policy) Count(arch Arch, phase Phase) int {
 // String is the policy as a table, one row a line.
 func (p Policy) String() string {
 	var s []byte
-	for _, row := range p.Rows {
+	for _, row := range slices.Concat(p.Rows, p.Never) {
 		call := row.Call
 		for i, c := range row.When {
 			call += [...]string{" if ", " and "}[min(i, 1)] + c.Text

@@ -1,0 +1,71 @@
+package jail
+
+import (
+	"maps"
+	"sync"
+	"time"
+)
+
+// Refusals are calls that a hypervisor asked for and did not get, by name.
+type Refusals struct {
+	// Run are those since the guest runs. A hypervisor as it was installed has no use for any of them,
+	// or a row is missing in the table; one that was taken over may try them all.
+	Run map[string]uint64 `json:"run,omitempty"`
+	// Start are those of the start, which banned them.
+	Start map[string]uint64 `json:"start,omitempty"`
+	// Uncounted says why there may have been more than that.
+	Uncounted string `json:"uncounted,omitempty"`
+}
+
+// Why refusals are no longer counted.
+const (
+	TooOften  = "it asked too often, and the kernel refuses uncounted since"
+	NoKeeper  = "its keeper died, and the kernel refuses uncounted since"
+	burst     = 1000 // refusals that are counted however fast they come
+	perSecond = 5    // and on the average of the guest's life
+)
+
+// refusals counts, within a bound: each costs the keeper a little, and a guest must not be able to buy
+// much of the host's time so.
+type refusals struct {
+	mu      sync.Mutex
+	seen    Refusals
+	left    float64 // of the burst
+	last    time.Time
+	changed chan struct{}
+}
+
+func newRefusals() refusals {
+	return refusals{seen: Refusals{Run: map[string]uint64{}, Start: map[string]uint64{}}, left: burst, changed: make(chan struct{}, 1)}
+}
+
+func (r *refusals) atStart(call string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen.Start[call]++
+}
+
+// inRun counts one. It is false from where on there are too many.
+func (r *refusals) inRun(call string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.last.IsZero() {
+		r.left = min(burst, r.left+now.Sub(r.last).Seconds()*perSecond)
+	}
+	r.last = now
+	r.left--
+	if r.seen.Run[call]++; r.left < 0 {
+		r.seen.Uncounted = TooOften
+	}
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+	return r.left >= 0
+}
+
+func (r *refusals) copy() Refusals {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Refusals{Run: maps.Clone(r.seen.Run), Start: maps.Clone(r.seen.Start), Uncounted: r.seen.Uncounted}
+}
