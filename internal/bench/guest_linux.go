@@ -16,6 +16,7 @@ import (
 	"skep/internal/e2e/guestkernel"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/provision"
 	"skep/internal/unixsock"
 )
 
@@ -154,7 +155,7 @@ func (i *inside) guest(ctx context.Context) (l lap, err error) {
 // bareGuest is one life with a QEMU that has all that the cell's has, but no jail around it.
 func (i *inside) bareGuest(ctx context.Context) (l lap, err error) {
 	k := keeper.New(keeper.Config{Cell: i.cell, Facts: i.facts, Store: i.store, Foreground: true})
-	err = k.DryRun(ctx, func(*plan.Plan) {}, func(ctx context.Context, s keeper.Fixture) error {
+	err = k.DryRun(ctx, func(*plan.Plan) {}, func(ctx context.Context, s provision.Fixture) error {
 		console, ok := s.Plan.Find("socket:console")
 		if !ok {
 			return errors.New("the plan has no console")

@@ -20,6 +20,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -97,7 +98,7 @@ func inner(mounts int, dir string) error {
 	answer := json.NewEncoder(os.Stdout)
 	err := more(mounts, filepath.Join(dir, fmt.Sprintf("mounts-%d", os.Getpid())))
 	if err == nil {
-		err = rehearse(fmt.Sprintf("bench-%d", os.Getpid()), func(ctx context.Context, s keeper.Fixture) error {
+		err = rehearse(fmt.Sprintf("bench-%d", os.Getpid()), func(ctx context.Context, s provision.Fixture) error {
 			if err := answer.Encode(built{}); err != nil {
 				return err
 			}
@@ -146,7 +147,7 @@ func more(mounts int, dir string) error {
 }
 
 // rehearse takes the resources of a cell like the built-in guest's, with true(1) as its hypervisor.
-func rehearse(name string, act func(context.Context, keeper.Fixture) error) error {
+func rehearse(name string, act func(context.Context, provision.Fixture) error) error {
 	facts, err := host.Probe(context.Background(), host.Options{})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/hypervisor"
 	"skep/internal/keeper"
+	"skep/internal/provision"
 	"skep/internal/store"
 	"skep/internal/unixsock"
 )
@@ -214,7 +215,7 @@ func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *
 		return nil, facts, nil, err
 	}
 	if facts.Linux != nil && len(facts.Linux.KVM.Refused) > 0 && c.Accel == cell.AccelAuto {
-		facts.Linux.KVM.Boot = keeper.BootSum(c, facts)
+		facts.Linux.KVM.Boot = provision.BootSum(c, facts)
 	}
 	st, err := store.Open(facts.Dirs)
 	return c, facts, st, err

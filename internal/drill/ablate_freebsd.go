@@ -14,9 +14,9 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/jail"
-	"skep/internal/keeper"
 	"skep/internal/layer"
 	"skep/internal/plan"
+	"skep/internal/provision"
 )
 
 // Ablate measures which layers stop which attempt: every attempt is made with one layer missing, and with
@@ -181,8 +181,8 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 }
 
 // lacking is what of them is done without when the attacker enters.
-func lacking(p *plan.Plan, gone missing) keeper.Missing {
-	m := keeper.Missing{
+func lacking(p *plan.Plan, gone missing) provision.Missing {
+	m := provision.Missing{
 		Launch:    jail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
 		EmptyRoom: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
 	}

@@ -12,6 +12,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/provision"
 )
 
 // drill is one drill under way.
@@ -19,7 +20,7 @@ type drill struct {
 	Config
 	bait      *Bait
 	neighbour *neighbour
-	stage     keeper.Fixture
+	stage     provision.Fixture
 	notes     []string
 	stacks    []uint64 // where the stacks of all attackers so far were
 	measuring bool     // layers are missing on purpose
@@ -75,7 +76,7 @@ func (d *drill) lay(ctx context.Context, act func(*cell.Cell) error) (err error)
 // rehearse takes the twin's resources, and releases them when act is over.
 func (d *drill) rehearse(ctx context.Context, c *cell.Cell, cast func(*plan.Plan), act func(context.Context) error) error {
 	k := keeper.New(keeper.Config{Cell: c, Facts: d.Facts, Store: d.Store, Foreground: true})
-	return k.DryRun(ctx, cast, func(ctx context.Context, s keeper.Fixture) error {
+	return k.DryRun(ctx, cast, func(ctx context.Context, s provision.Fixture) error {
 		d.stage = s
 		return act(ctx)
 	})

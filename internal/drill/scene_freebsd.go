@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail"
-	"skep/internal/keeper"
 	"skep/internal/plan"
 	"skep/internal/process"
+	"skep/internal/provision"
 )
 
 // A Scene is one attacker in one jail.
@@ -23,7 +23,7 @@ type Scene struct {
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
 	child     *jail.Child
-	stage     keeper.Fixture
+	stage     provision.Fixture
 	own       possessions
 	measuring bool // layers are missing on purpose: nothing is left out for want of one
 

@@ -3,19 +3,15 @@ package keeper
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 
 	"skep/internal/fault"
 	"skep/internal/plan"
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
-
-// adopter is a provisioner that can adopt a live hypervisor with everything that
-// its keeper had acquired.
-type adopter interface {
-	adopt(ctx context.Context, open []store.Outstanding, st store.State) error
-}
 
 // orphaned says whether a cell's hypervisor lives without a keeper. The caller
 // holds the cell's lock, or asks only for show.
@@ -50,7 +46,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	}
 	defer k.journal.Close()
 	if err := k.rewrite(l); err != nil {
-		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", name)
+		return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", name)
 	}
 	if l.torn {
 		k.Notify("the journal's last line is not whole and is passed over")
@@ -61,17 +57,13 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	}
 	k.state = st
 	k.state.KeeperPID = os.Getpid()
-	k.provisioner = newProvisioner(k, st.Plan)
+	k.provisioner = k.newProvisioner(st.Plan)
 	defer func() {
 		if rerr := k.releaseAll(held); rerr != nil {
 			k.Notify(rerr.Error())
 		}
 	}()
-	a, ok := k.provisioner.(adopter)
-	if !ok {
-		return out, fault.Wrap(fault.Host, errors.ErrUnsupported, "", "adopt %s; it was ended", name)
-	}
-	if err := a.adopt(ctx, l.open, st); err != nil {
+	if err := k.adoptAll(ctx, l.open, st); err != nil {
 		return out, fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)
 	}
 	k.ran = true
@@ -79,15 +71,22 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	if k.Running != nil {
 		k.Running()
 	}
-	return k.watch(ctx, k.provisioner.machine()), nil
+	return k.watch(ctx, k.provisioner.Machine()), nil
 }
 
-// planSocket is the path of one of the plan's sockets.
-func planSocket(p *plan.Plan, name string) string {
-	for _, s := range plan.Specs[*plan.Socket](p) {
-		if s.Name == name {
-			return s.Path
+// adoptAll has the control socket again, which died with the keeper that owned it, and all that is
+// the provisioner's to adopt.
+func (k *Keeper) adoptAll(ctx context.Context, open []store.Outstanding, st store.State) error {
+	if err := k.provisioner.Adopt(ctx, open, st); err != nil {
+		return err
+	}
+	for _, o := range open {
+		if s, ok := o.Resource.Spec.(*plan.Socket); ok && s.Name == provision.ControlSocket {
+			if err := os.Remove(s.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return k.listen(s)
 		}
 	}
-	return ""
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"skep/internal/fault"
+	"skep/internal/plan"
 	"skep/internal/unixsock"
 )
 
@@ -52,6 +53,19 @@ type server struct {
 	keeper   *Keeper
 	listener net.Listener
 	clients  sync.WaitGroup
+}
+
+// listen has the keeper listen for commands, in this life and in all that follow.
+func (k *Keeper) listen(s *plan.Socket) error {
+	if k.server != nil {
+		return nil
+	}
+	l, err := unixsock.Listen(s.Path)
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
+	}
+	k.server = serve(k, l)
+	return nil
 }
 
 func serve(k *Keeper, l net.Listener) *server {

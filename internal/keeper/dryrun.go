@@ -8,13 +8,14 @@ import (
 	"skep/internal/fault"
 	"skep/internal/plan"
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
 // DryRun acquires the resources of the cell as Run does, in the same order and into the same journal,
 // and then leaves the stage to act instead of starting the hypervisor. change may change who plays the
 // hypervisor. All is released when act returns.
-func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(context.Context, Fixture) error) (err error) {
+func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(context.Context, provision.Fixture) error) (err error) {
 	defer close(k.finished)
 	name := k.Cell.Name
 	if k.lock, err = k.Store.LockCell(name); err != nil {
@@ -66,5 +67,13 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 			return err
 		}
 	}
-	return k.perform(ctx, p, last, act)
+	if last.Spec == nil {
+		return errors.New("the plan has no hypervisor")
+	}
+	return k.provisioner.Fixture(ctx, last, func(h store.Held) error {
+		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
+			return err
+		}
+		return k.journal.Append(store.Entry{Step: store.Taken, ID: last.ID, Held: &h})
+	}, act)
 }

@@ -52,6 +52,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/hypervisor"
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -99,7 +100,7 @@ type Keeper struct {
 
 	lock        *store.Lock
 	journal     *store.Journal
-	provisioner provisioner
+	provisioner provision.Provisioner
 	state       store.State
 	budget      budget
 	server      *server
@@ -212,7 +213,9 @@ func (k *Keeper) patient(ctx context.Context) bool {
 func (k *Keeper) next(out *Outcome, unstarted bool) (again bool, pause time.Duration) {
 	if out.retryTCG && k.stop == nil {
 		k.Notify("KVM failed on this guest before it had written to a disk; starting it again with TCG (emulation), and from now on")
-		rememberRefused(k)
+		if err := provision.RememberRefused(k.Cell, k.Facts); err != nil {
+			k.Notify("cannot remember that: " + err.Error())
+		}
 		k.emulated = "KVM failed on this guest; it was started again with TCG (emulation)"
 		again := *k.Cell
 		again.Accel = cell.AccelTCG

@@ -8,59 +8,15 @@ import (
 	"time"
 
 	"skep/internal/fault"
-	"skep/internal/hypervisor"
 	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
-// provisioner acquires and releases resources on one system. It keeps the descriptors
-// of what it has acquired until the hypervisor has them.
-type provisioner interface {
-	// acquire has the resource afterwards, or an error and nothing.
-	acquire(ctx context.Context, r plan.Resource) (store.Held, error)
-	// release lets go of a resource. It also works for one that another process
-	// has acquired, or was about to; one that is gone is no error.
-	release(ctx context.Context, r plan.Resource, h store.Held) error
-	// machine is the live hypervisor once its resource is acquired.
-	machine() machine
-}
-
-// machine is a live hypervisor.
-type machine interface {
-	// process identifies it on the host.
-	process() (pid int, start uint64)
-	// record is what the launcher did of the jail.
-	record() jail.Record
-	// counted says what it can still access.
-	counted() *store.Room
-	// run lets the guest execute its first instruction.
-	run(ctx context.Context) error
-	// events delivers resets, and then one end.
-	events() <-chan event
-	powerButton(ctx context.Context) error
-	// reset starts the guest over after a reset happened.
-	reset(ctx context.Context) error
-	// kill ends the hypervisor at once; the end comes as a event.
-	kill()
-	// screenshot is a PNG of the screen.
-	screenshot(ctx context.Context) ([]byte, error)
-}
-
-// event is something that the guest or its hypervisor did.
-type event struct {
-	reset bool
-	end   hypervisor.End // where reset is false
-	// untouched: the guest had not changed a disk yet.
-	untouched bool
-}
-
 // controlSocket is the resource that stays until the keeper itself ends.
-const controlSocket = "socket:control"
-
-// roomForRun is the hint for a run directory that takes no more.
-const roomForRun = "df shows how full it is; SKEP_RUN_DIR and SKEP_STATE_DIR name other directories"
+const controlSocket = "socket:" + provision.ControlSocket
 
 // maxSlotTries bounds how often another slot is tried where a uid turns out to
 // be in use.
@@ -73,17 +29,17 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		return out, err
 	}
 	if k.journal, err = k.Store.OpenJournal(k.Cell.Name); err != nil {
-		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
+		return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
 	}
 	defer k.journal.Close()
 	if k.clean {
 		// A cell that is restarted every hour for a year has one life's journal.
 		if err := k.journal.Clear(); err != nil {
-			return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
+			return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
 		}
 	}
 	if err := k.journal.Append(store.Entry{Boot: process.BootID()}); err != nil {
-		return out, fault.Wrap(fault.Host, err, roomForRun, "keep a journal of %s", k.Cell.Name)
+		return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
 	}
 	k.setState(store.Starting, "")
 
@@ -113,11 +69,11 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 			return Outcome{State: store.Stopped, Code: fault.Stopped, Reason: "stopped by " + o.who + " while starting"}, nil
 		}
 	}
-	m := k.provisioner.machine()
+	m := k.provisioner.Machine()
 	k.state.Plan, k.state.Cell, k.state.Loosenings = p, k.Cell, k.Cell.Loosenings()
-	k.state.PID, k.state.PIDStart = m.process()
-	rec := m.record()
-	k.state.Jail, k.state.Room = &rec, m.counted()
+	k.state.PID, k.state.PIDStart = m.Process()
+	rec := m.Record()
+	k.state.Jail, k.state.Room = &rec, m.Counted()
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {
@@ -125,7 +81,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 			}
 		}
 	}
-	if err := m.run(ctx); err != nil {
+	if err := m.Run(ctx); err != nil {
 		return out, fault.Wrap(fault.HypervisorDied, err, "skep log --hypervisor "+k.Cell.Name+" shows what it said", "let the guest run")
 	}
 	if err := k.Store.WriteDetail(k.state); err != nil {
@@ -167,12 +123,12 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]acquired) (*plan.Plan,
 			if p, small = plan.Make(k.Cell, facts); small != nil {
 				return small
 			}
-			if try == maxSlotTries || !slotBusy(p) {
+			if try == maxSlotTries || !provision.SlotBusy(p) {
 				break
 			}
 			facts.Slots.Taken[fmt.Sprintf("busy %d", p.Slot)] = p.Slot
 		}
-		k.provisioner = newProvisioner(k, p)
+		k.provisioner = k.newProvisioner(p)
 		for _, r := range p.Resources {
 			if err := k.acquireOne(ctx, r, held); err != nil {
 				return err
@@ -184,7 +140,7 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]acquired) (*plan.Plan,
 		return nil
 	})
 	if small != nil && p != nil {
-		err = k.mistakes(small, "", newProvisioner(k, p), p.Resources)
+		err = k.mistakes(small, "", k.newProvisioner(p), p.Resources)
 	}
 	if err != nil {
 		return nil, asFault(err, "start %s", k.Cell.Name)
@@ -206,7 +162,7 @@ func (k *Keeper) acquireOne(ctx context.Context, r plan.Resource, held *[]acquir
 		return fault.Wrap(fault.Host, err, "", "acquire %s", r.ID)
 	}
 	crashPoint("taking", r.ID)
-	h, err := k.provisioner.acquire(ctx, r)
+	h, err := k.acquire(ctx, r)
 	*held = append(*held, acquired{r, h})
 	crashPoint("took", r.ID)
 	if err != nil {
@@ -221,6 +177,14 @@ func (k *Keeper) acquireOne(ctx context.Context, r plan.Resource, held *[]acquir
 	}
 	crashPoint("taken", r.ID)
 	return nil
+}
+
+// acquire has the keeper listen on its own socket, and the provisioner acquire everything else.
+func (k *Keeper) acquire(ctx context.Context, r plan.Resource) (store.Held, error) {
+	if r.ID == controlSocket {
+		return store.Held{}, k.listen(r.Spec.(*plan.Socket))
+	}
+	return k.provisioner.Acquire(ctx, r)
 }
 
 // begun writes what a resource holds that is still being acquired.
@@ -246,7 +210,7 @@ func (k *Keeper) releaseAll(held []acquired) error {
 			continue // commands are accepted between two lives as well; it goes last
 		}
 		crashPoint("releasing", t.resource.ID)
-		if err := k.provisioner.release(ctx, t.resource, t.held); err != nil {
+		if err := k.provisioner.Release(ctx, t.resource, t.held); err != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", t.resource.ID, err))
 			continue
 		}

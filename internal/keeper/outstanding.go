@@ -7,6 +7,7 @@ import (
 
 	"skep/internal/plan"
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -35,7 +36,7 @@ func leftBy(s *store.Store, name string) (left, error) {
 		return slices.IndexFunc(l.open, func(o store.Outstanding) bool { return o.Resource.ID == id })
 	}
 	st, _, serr := s.ReadState(name)
-	if serr != nil || st.Boot != process.BootID() || at(hypervisorID) >= 0 && l.boot != "" {
+	if serr != nil || st.Boot != process.BootID() || at(provision.HypervisorID) >= 0 && l.boot != "" {
 		return l, err
 	}
 	alive := Alive(st)
@@ -47,7 +48,7 @@ func leftBy(s *store.Store, name string) (left, error) {
 	case st.Plan != nil && (alive || l.boot == "" && slotIsOurs(st.Plan)):
 		all = inOrder(st.Plan.Resources)
 	case alive && st.Plan == nil:
-		all, l.planless = append(slotOf(s, name), bare(s, name)...), true
+		all, l.planless = append(slotOf(s, name), provision.Bare(s, name)...), true
 	default:
 		return l, err
 	}
@@ -59,9 +60,9 @@ func leftBy(s *store.Store, name string) (left, error) {
 		}
 		o := store.Outstanding{Resource: r, Sure: true}
 		switch r.ID {
-		case hypervisorID:
+		case provision.HypervisorID:
 			o.Held.PID, o.Held.Start = st.PID, st.PIDStart
-		case vmID:
+		case provision.VMID:
 			o.Held.Made = true // the name was free when it was acquired, and is the cell's until it is let go
 		}
 		open = append(open, o)
@@ -69,12 +70,6 @@ func leftBy(s *store.Store, name string) (left, error) {
 	l.open, l.boot, l.rebuilt = open, st.Boot, true
 	return l, err
 }
-
-// The IDs of two resources of a plan, as package plan names them.
-const (
-	hypervisorID = "hypervisor"
-	vmID         = "vm"
-)
 
 // slotOf finds the slot of a cell by its file. What else goes by the number,
 // such as control groups, is found there by the next cell that gets it.

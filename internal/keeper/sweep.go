@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -49,12 +50,12 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	st, _, _ := s.ReadState(name)
 	lived := Alive(st)
 	sameBoot := l.boot == process.BootID()
-	t := sweeper(sameBoot)
+	t := provision.Sweeper(sameBoot)
 	var errs []error
 	for i := len(l.open) - 1; i >= 0; i-- {
 		o := l.open[i]
 		crashPoint("sweeping", o.Resource.ID)
-		if rerr := t.release(ctx, o.Resource, o.Held); rerr != nil {
+		if rerr := t.Release(ctx, o.Resource, o.Held); rerr != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", o.Resource.ID, rerr))
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -17,7 +18,7 @@ import (
 const pressAgain = 3 * time.Second
 
 // watch follows a running guest to its end.
-func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
+func (k *Keeper) watch(ctx context.Context, m provision.Machine) Outcome {
 	var force, again <-chan time.Time
 	stopping := false
 	killed := "" // why we killed it
@@ -26,27 +27,27 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 		if killed == "" {
 			killed = why
 		}
-		m.kill()
+		m.Kill()
 	}
 	done := ctx.Done()
 	for {
 		select {
-		case h := <-m.events():
+		case h := <-m.Events():
 			switch {
-			case !h.reset && failed != "" && k.stop == nil:
-				return Outcome{End: h.end, State: store.Crashed, Code: fault.HypervisorDied, Reason: failed + "; " + h.end.Detail}
-			case !h.reset:
+			case !h.Reset && failed != "" && k.stop == nil:
+				return Outcome{End: h.End, State: store.Crashed, Code: fault.HypervisorDied, Reason: failed + "; " + h.End.Detail}
+			case !h.Reset:
 				return k.judge(h, killed)
 			}
 			k.state.Resets++
 			if !k.budget.spend(time.Now()) {
-				out := Outcome{End: h.end, State: store.OnHold, Code: fault.GuestDied,
+				out := Outcome{End: h.End, State: store.OnHold, Code: fault.GuestDied,
 					Reason: fmt.Sprintf("held: the guest reset itself more than %d times within %s", k.Cell.RestartMax.Starts, k.Cell.RestartMax.Within)}
-				m.kill()
+				m.Kill()
 				k.drain(m)
 				return out
 			}
-			if err := m.reset(ctx); err != nil {
+			if err := m.Reset(ctx); err != nil {
 				// A hypervisor that is dying tells more when it is let die.
 				failed = "the guest's reset failed: " + err.Error()
 				force = time.After(time.Second)
@@ -59,7 +60,7 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 				if !stopping {
 					stopping, k.stop = true, &o
 					k.setState(store.Stopping, "asked by "+o.who)
-					if err := m.powerButton(ctx); err != nil {
+					if err := m.PowerButton(ctx); err != nil {
 						k.Notify("cannot press the power button: " + err.Error())
 					}
 					force = time.After(k.Cell.StopTimeout)
@@ -72,13 +73,13 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 				kill("killed by " + o.who)
 				o.answer(nil)
 			case commandScreenshot:
-				png, err := m.screenshot(ctx)
+				png, err := m.Screenshot(ctx)
 				o.send(answer{err: err, data: png})
 			default:
 				o.answer(nil)
 			}
 		case <-again:
-			_ = m.powerButton(ctx)
+			_ = m.PowerButton(ctx)
 			again = time.After(pressAgain)
 		case <-force:
 			kill(fmt.Sprintf("the guest did not power off within %s", k.Cell.StopTimeout))
@@ -93,13 +94,13 @@ func (k *Keeper) watch(ctx context.Context, m machine) Outcome {
 }
 
 // drain waits, within a bound, for the end of a hypervisor that was killed.
-func (k *Keeper) drain(m machine) {
+func (k *Keeper) drain(m provision.Machine) {
 	t := time.NewTimer(10 * time.Second)
 	defer t.Stop()
 	for {
 		select {
-		case h := <-m.events():
-			if !h.reset {
+		case h := <-m.Events():
+			if !h.Reset {
 				return
 			}
 		case <-t.C:
@@ -109,33 +110,33 @@ func (k *Keeper) drain(m machine) {
 }
 
 // judge turns an end into an outcome.
-func (k *Keeper) judge(h event, killed string) Outcome {
-	out := Outcome{End: h.end, State: store.Stopped}
-	out.Reason = h.end.Detail
+func (k *Keeper) judge(h provision.Event, killed string) Outcome {
+	out := Outcome{End: h.End, State: store.Stopped}
+	out.Reason = h.End.Detail
 	switch {
 	case killed != "":
 		out.End.Kind = hypervisor.EndKilled
 		out.Code, out.Reason = fault.Stopped, killed
-	case k.stop != nil && h.end.Kind == hypervisor.EndPowerOff:
+	case k.stop != nil && h.End.Kind == hypervisor.EndPowerOff:
 		out.Code, out.Reason = fault.Stopped, "the guest powered off, asked by "+k.stop.who
-	case k.stop != nil && h.end.Kind == hypervisor.EndKilled:
+	case k.stop != nil && h.End.Kind == hypervisor.EndKilled:
 		// By the power button itself: what it is to bhyve, a guest without ACPI
 		// does not survive.
 		out.Code = fault.Stopped
-	case h.end.Kind == hypervisor.EndPowerOff:
+	case h.End.Kind == hypervisor.EndPowerOff:
 		out.Code = fault.OK
-	case h.end.Kind.GuestDied():
+	case h.End.Kind.GuestDied():
 		out.State, out.Code = store.Crashed, fault.GuestDied
-	case h.end.Kind == hypervisor.EndInternalError && k.trusted():
+	case h.End.Kind == hypervisor.EndInternalError && k.trusted():
 		// KVM has been seen to run this very guest, so it is the guest's doing:
 		// a software KVM stops so at a triple fault.
 		out.State, out.Code = store.Crashed, fault.GuestDied
 		out.Reason += "; KVM runs the built-in guest, so this is what the guest did"
-	case h.end.Kind == hypervisor.EndInternalError:
+	case h.End.Kind == hypervisor.EndInternalError:
 		out.State, out.Code = store.Crashed, fault.HypervisorDied
 		// Nothing is lost by starting over: no disk was written, and KVM was our
 		// choice and not the cell file's.
-		out.retryTCG = h.untouched && k.Cell.Accel == cell.AccelAuto
+		out.retryTCG = h.Untouched && k.Cell.Accel == cell.AccelAuto
 	default:
 		out.State, out.Code = store.Crashed, fault.HypervisorDied
 	}

@@ -1,0 +1,77 @@
+package provision
+
+import (
+	"context"
+	"errors"
+
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// Adopt takes over a bhyve that runs on without its keeper. Its end of the null
+// modem is open still, so ours can be opened again; its exit status is seen by
+// whoever watches, parent or not. What the guest said meanwhile is lost but for
+// what the null modem holds.
+func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st store.State) error {
+	m := &bhyveMachine{provisioner: t, queue: make(chan Event, 4), emptied: true, counts: st.Room}
+	if st.Jail != nil {
+		m.rec = *st.Jail
+	}
+	var errs [6]error
+	m.spec, errs[0] = one[*plan.Bhyve](t.plan)
+	m.prison, errs[1] = one[*plan.Prison](t.plan)
+	m.tree, errs[2] = one[*plan.Tree](t.plan)
+	m.dev, errs[3] = one[*plan.DevMount](t.plan)
+	m.modem, errs[4] = one[*plan.Modem](t.plan)
+	m.stderr, errs[5] = openStderr(t.plan)
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	p, found, err := ours(m.prison)
+	if err != nil || !found || p.Dying {
+		return errors.Join(err, errors.New("its jail is gone"))
+	}
+	t.jid = p.JID
+	if m.child, err = jail.AdoptChild(st.PID, st.PIDStart); err != nil {
+		return err
+	}
+	t.bhyve = m
+	for _, o := range open {
+		if err := t.adoptOne(o.Resource); err != nil {
+			return err
+		}
+	}
+	if err := m.join(); err != nil {
+		return err
+	}
+	go m.follow(m.child)
+	return nil
+}
+
+// adoptOne acquires again what died with the keeper: sockets, logs, relays and
+// the lock of the variables. The locks of images are bhyve's as well.
+func (t *bsdProvisioner) adoptOne(r plan.Resource) error {
+	switch s := r.Spec.(type) {
+	case *plan.Log:
+		return t.acquireLog(s)
+	case *plan.Vars:
+		return t.acquireVars(s)
+	case *plan.Socket:
+		if s.Name == ControlSocket {
+			return nil // the keeper's own
+		}
+		if err := removeFile(s.Path); err != nil {
+			return err
+		}
+		return t.acquireSocket(s)
+	case *plan.Relay:
+		if s.Path != "" {
+			if err := removeFile(s.Path); err != nil {
+				return err
+			}
+		}
+		return t.acquireRelay(s)
+	}
+	return nil
+}

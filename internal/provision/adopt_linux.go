@@ -1,0 +1,97 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// Bare is what of a cell can be found without its plan.
+func Bare(*store.Store, string) []plan.Resource {
+	return []plan.Resource{{ID: HypervisorID, Spec: &plan.Hypervisor{}}}
+}
+
+// Adopt connects to a QEMU that runs on without its keeper: its sockets were
+// bound outside and listen still. Disks, taps and control groups need nothing:
+// the hypervisor holds them. What it said to the dead keeper's pipe is lost,
+// and its exit status will go to another parent: both are reported as not
+// seen.
+func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, st store.State) error {
+	record := jail.Record{}
+	if st.Jail != nil {
+		record = *st.Jail
+	}
+	m := &qemuMachine{
+		name:    t.plan.Name,
+		accel:   st.Plan.Accel,
+		stderr:  &hypervisor.Stderr{},
+		queue:   make(chan Event, 4),
+		exited:  make(chan struct{}),
+		killed:  make(chan struct{}),
+		decided: make(chan struct{}, 1),
+		counts:  st.Room,
+		bios:    throughBIOS(st.Plan),
+		screen:  hasScreen(st.Plan),
+		waits:   waits(t.cell),
+	}
+	var err error
+	if m.proc, err = jail.Adopt(st.PID, st.PIDStart, record); err != nil {
+		return err
+	}
+	t.qemu = m
+	go func() {
+		m.exit, _ = m.proc.Wait(context.Background())
+		close(m.exited)
+	}()
+	if err := m.greet(ctx, planSocket(t.plan, "qmp")); err != nil {
+		return err
+	}
+	status, err := m.qmp.QueryStatus(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.adoptRest(open); err != nil {
+		return err
+	}
+	switch status.State {
+	case hypervisor.StateRunning, hypervisor.StatePaused, hypervisor.StateDebug, hypervisor.StateIOError:
+		go m.follow()
+		return nil
+	case hypervisor.StatePrelaunch:
+		if m.waits {
+			go m.follow()
+			return nil
+		}
+		return fmt.Errorf("the guest had not begun to run")
+	}
+	// It ended while nobody watched. Which end it was, QEMU no longer says.
+	go m.finish(hypervisor.End{Kind: hypervisor.EndNotSeen, Detail: fmt.Sprintf("the guest ended while it had no keeper (QEMU: %s); whether it powered off or reset was not seen", status.State)})
+	return nil
+}
+
+// adoptRest acquires again what died with the keeper: the listening end of
+// the screen, and the bounding of the logs.
+func (t *linuxProvisioner) adoptRest(open []store.Outstanding) error {
+	for _, o := range open {
+		var err error
+		switch s := o.Resource.Spec.(type) {
+		case *plan.Log:
+			err = t.acquireLog(s)
+		case *plan.Screen:
+			if s.Path != "" {
+				err = removeFile(s.Path)
+			}
+			if err == nil {
+				err = t.acquireScreen(s)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+//go:build linux || freebsd
+
+package provision
+
+import (
+	"maps"
+	"os"
+	"strings"
+
+	"skep/internal/disk"
+	"skep/internal/fault"
+	"skep/internal/plan"
+)
+
+// openDisk opens a disk. Where it is refused because the cell itself has it
+// under another name, that is said, and not that somebody else has it.
+func openDisk(d *plan.Disk, files map[string]*os.File) (*os.File, bool, error) {
+	f, made, err := disk.Open(d)
+	if err == nil {
+		return f, made, nil
+	}
+	info, serr := os.Stat(d.Path)
+	for name, f := range files {
+		other, isDisk := strings.CutPrefix(name, "disk:")
+		if serr != nil || !isDisk {
+			continue
+		}
+		if has, herr := f.Stat(); herr == nil && os.SameFile(info, has) {
+			return nil, made, fault.New(fault.Input, "a disk that is written to is given to a guest once", "use disk %q (%s): it is the same file as disk %q", d.Label, d.Path, other)
+		}
+	}
+	return nil, made, err
+}
+
+// lookAtDisk opens a disk and keeps it, so that another one of the same file
+// shows, as it does among those that are held. Of one that is still to be made
+// there is the directory.
+func lookAtDisk(d *plan.Disk, held, disks map[string]*os.File) error {
+	if missing, err := disk.ToBeMade(d); missing || err != nil {
+		return err
+	}
+	all := maps.Clone(held)
+	maps.Copy(all, disks)
+	f, _, err := openDisk(d, all)
+	if err == nil {
+		disks["disk:"+d.Label] = f
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+//go:build linux || freebsd
+
+package provision
+
+import (
+	"encoding/binary"
+	"math"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/cell"
+	"skep/internal/jail"
+	"skep/internal/plan"
+)
+
+// fileBound is how large a file the hypervisor may make once its guest runs: as large as the largest
+// that it was given, and twice what a log may hold. Without it an intruder could fill the host's disk
+// by way of a log, faster than that is cut, or of a raw image that grows. On Linux it cannot be set
+// before the start: there QEMU sizes a file in memory for the code it translates.
+func fileBound(p *plan.Plan, fds []jail.FD) (jail.Limit, error) {
+	bound := uint64(1 << 20)
+	for _, l := range plan.Specs[*plan.Log](p) {
+		bound = max(bound, 2*uint64(l.Max))
+	}
+	grows := map[string]bool{}
+	for _, d := range plan.Specs[*plan.Disk](p) {
+		grows["disk:"+d.Label] = d.Format == cell.FormatQcow2
+	}
+	for _, fd := range fds {
+		size, err := mayGrowTo(fd.File, grows[fd.Name])
+		if err != nil {
+			return jail.Limit{}, err
+		}
+		bound = max(bound, size)
+	}
+	return jail.Limit{Name: "fsize", Value: bound}, nil
+}
+
+// mayGrowTo is the size of a file, and for an image that grows what it comes to when all of it is
+// written. What kind of image it is the plan says: a guest can write any header to a raw one.
+func mayGrowTo(f *os.File, qcow2 bool) (uint64, error) {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, err
+	}
+	size := uint64(info.Size())
+	if !qcow2 {
+		return size, nil
+	}
+	var header [32]byte
+	var n int
+	err = control(f, func(fd int) (err error) { n, err = unix.Pread(fd, header[:], 0); return err })
+	if err != nil || n < len(header) {
+		return size, err
+	}
+	virtual := binary.BigEndian.Uint64(header[24:])
+	if virtual > math.MaxInt64/2 {
+		return size, nil
+	}
+	// Tables and reference counts are far less than an eighth; a small image still has some.
+	return max(size, virtual+virtual/8+64<<20), nil
+}
+
+// control does something with a file's descriptor and leaves the file in its
+// mode, which Fd would not.
+func control(f *os.File, do func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := conn.Control(func(fd uintptr) { inner = do(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
+}

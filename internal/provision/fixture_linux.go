@@ -1,0 +1,51 @@
+package provision
+
+import (
+	"context"
+	"errors"
+
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// A Fixture is a cell whose resources are all acquired but for the hypervisor: what would be started
+// now, and with what.
+type Fixture struct {
+	Plan *plan.Plan
+	Spec jail.Spec
+	// Bound is what the keeper limits the hypervisor to once the guest is prepared.
+	Bound jail.Limit
+	// Started writes a process that was started here into the journal, so that a sweep ends it should
+	// this one die. It may be called again for the next one.
+	Started func(*jail.Process) error
+}
+
+// Fixture has the spec made as for the hypervisor itself.
+func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, started func(store.Held) error, act func(context.Context, Fixture) error) error {
+	hypervisor, ok := last.Spec.(*plan.Hypervisor)
+	if !ok {
+		return errors.New("the plan has no hypervisor")
+	}
+	spec, err := t.jailSpec(hypervisor)
+	if err != nil {
+		return err
+	}
+	defer t.drop("cgroup")
+	for _, c := range spec.Root.Copies {
+		defer c.From.Close()
+	}
+	bound, err := fileBound(t.plan, spec.FDs)
+	if err != nil {
+		return err
+	}
+	words, err := t.acquireStderr()
+	if err != nil {
+		return err
+	}
+	spec.Stderr = words.w
+	defer func() { words.w.Close(); <-words.done }()
+	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Started: func(proc *jail.Process) error {
+		return started(store.Held{PID: proc.Pid(), Start: proc.StartTime()})
+	}})
+}

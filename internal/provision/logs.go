@@ -1,0 +1,59 @@
+//go:build linux || freebsd
+
+package provision
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"skep/internal/console"
+	"skep/internal/fault"
+	"skep/internal/plan"
+)
+
+// logs are the logs of a cell that are kept below their size, and how each
+// stops being looked at.
+type logs map[string]func()
+
+// open opens a log for appending, brings it below its size and, where watch is
+// set, keeps it there until close. A log that this process alone writes needs
+// no watch: see console.BoundedLog.
+func (ls logs) open(notify func(string), l *plan.Log, watch bool) (*os.File, error) {
+	f, err := os.OpenFile(l.Path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "SKEP_STATE_DIR names another directory", "write the log %s", l.Path)
+	}
+	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
+		f.Close()
+		return nil, fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
+	}
+	if !watch {
+		return f, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := console.Bound(ctx, l.Path, int64(l.Max)); err != nil {
+			notify("cannot bound the log " + l.Path + ": " + err.Error())
+		}
+	}()
+	ls[l.Name] = func() { cancel(); <-done }
+	return f, nil
+}
+
+// close ends the looking at a log and brings it below its size once more: what
+// writes it is gone by now, and what it wrote since the last look would stay.
+// So it does for a log whose keeper died.
+func (ls logs) close(notify func(string), l *plan.Log) {
+	if stop := ls[l.Name]; stop != nil {
+		stop()
+		delete(ls, l.Name)
+	}
+	err := console.Trim(l.Path, int64(l.Max))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		notify("cannot bound the log " + l.Path + ": " + err.Error())
+	}
+}

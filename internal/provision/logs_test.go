@@ -1,0 +1,37 @@
+//go:build linux || freebsd
+
+package provision
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"skep/internal/plan"
+)
+
+// What was written after the last look at a log is cut when its writer is gone,
+// also by one that never looked: a sweep after the keeper's death.
+func TestLogsEndWithinTheirSize(t *testing.T) {
+	for _, watched := range []bool{true, false} {
+		l := &plan.Log{Name: "console-log", Path: filepath.Join(t.TempDir(), "log"), Max: 16 << 10}
+		ls := logs{}
+		f, err := ls.open(func(string) {}, l, watched)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString(strings.Repeat("0123456789abcde\n", 4<<10) + "the last\n"); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		ls.close(func(string) {}, l)
+		ls.close(func(string) {}, l) // again: two sweeps
+		b, err := os.ReadFile(l.Path)
+		if err != nil || len(b) > 16<<10 || !strings.HasSuffix(string(b), "the last\n") {
+			t.Errorf("watched %v: %d bytes stay (%v)", watched, len(b), err)
+		}
+	}
+	// A log that was never made, or that the user removed.
+	logs{}.close(func(string) {}, &plan.Log{Name: "console-log", Path: filepath.Join(t.TempDir(), "none"), Max: 16 << 10})
+}

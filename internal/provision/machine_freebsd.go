@@ -1,0 +1,240 @@
+package provision
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"skep/internal/console"
+	"skep/internal/fault"
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/process"
+	"skep/internal/store"
+)
+
+// Bounds on waiting for bhyve.
+const (
+	sandboxWait = 60 * time.Second // until it is in capability mode
+	loadWait    = 10 * time.Minute // a loader's menu may wait for a person
+	endWait     = 20 * time.Second // until a killed one is gone
+)
+
+// bhyveMachine is a live bhyve in its jail, and after each reset the next.
+type bhyveMachine struct {
+	provisioner *bsdProvisioner
+	spec        *plan.Bhyve
+	prison      *plan.Prison
+	tree        *plan.Tree
+	dev         *plan.DevMount
+	modem       *plan.Modem
+	console     *console.Server
+	stderr      *stderrFile
+	queue       chan Event
+	counts      *store.Room
+	rec         jail.Record
+	emptied     bool
+
+	mu      sync.Mutex
+	child   *jail.Child
+	killed  bool
+	pressed bool
+}
+
+// one is the only spec of its type in a plan.
+func one[T plan.Spec](p *plan.Plan) (T, error) {
+	all := plan.Specs[T](p)
+	if len(all) != 1 {
+		var none T
+		return none, fmt.Errorf("the plan has %d of %T", len(all), none)
+	}
+	return all[0], nil
+}
+
+// acquireBhyve starts bhyve in its jail and waits until it is in capability mode;
+// then the rootfs is emptied behind it. The guest's first instruction comes after
+// that mode is entered (vm_resume_cpu follows caph_enter in bhyverun.c).
+func (t *bsdProvisioner) acquireBhyve(ctx context.Context, s *plan.Bhyve) (store.Held, error) {
+	m, err := t.newMachine(s)
+	if err != nil {
+		return store.Held{}, err
+	}
+	t.bhyve = m
+	err = m.start(ctx)
+	held := store.Held{}
+	if m.child != nil {
+		held.PID, held.Start = m.child.Pid(), m.child.Start()
+	}
+	return held, err
+}
+
+// newMachine finds what bhyve is to be surrounded with; all of that is acquired by now.
+func (t *bsdProvisioner) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
+	m := &bhyveMachine{provisioner: t, spec: s, queue: make(chan Event, 4)}
+	var errs [4]error
+	m.prison, errs[0] = one[*plan.Prison](t.plan)
+	m.tree, errs[1] = one[*plan.Tree](t.plan)
+	m.dev, errs[2] = one[*plan.DevMount](t.plan)
+	m.modem, errs[3] = one[*plan.Modem](t.plan)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	var err error
+	m.stderr, err = openStderr(t.plan)
+	return m, err
+}
+
+// start takes bhyve from nothing to a running guest in an empty rootfs.
+func (m *bhyveMachine) start(ctx context.Context) error {
+	if len(m.spec.Loader) > 0 {
+		if err := m.load(ctx); err != nil {
+			return err
+		}
+	}
+	before := int64(0)
+	if m.console != nil {
+		before = m.console.Said()
+	}
+	c, err := m.prepare(ctx, m.spec.Path, m.spec.Argv, true)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.child = c
+	m.mu.Unlock()
+	if err := c.Go(); err != nil {
+		return launchFault(err)
+	}
+	over, err := m.sandboxed(ctx, c)
+	if err != nil {
+		return err
+	}
+	if over {
+		// It ended before anybody could look. Whether the guest ran is known by
+		// its console: bhyve says nothing on it.
+		e := m.evidence(c)
+		e.Ran = m.console.Said() > before
+		end, _ := hypervisor.Judge(e)
+		if !e.Ran {
+			return &fault.Error{Code: fault.HypervisorDied, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.provisioner.plan.Name + " shows all it said"}
+		}
+		m.deliver(end)
+		return nil
+	}
+	if err := m.close(c); err != nil {
+		return err
+	}
+	m.upTaps()
+	go m.follow(c)
+	return nil
+}
+
+// sandboxed waits until bhyve is seen in capability mode. over: it has ended.
+func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool, err error) {
+	deadline := time.Now().Add(sandboxWait)
+	t := m.provisioner
+	viewer := t.cell.Screen != nil && t.cell.Screen.Wait
+	if viewer {
+		t.env.Notify("waits for a viewer on " + cmp.Or(t.shown, "its screen"))
+	}
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		info, err := process.Look(c.Pid())
+		if err == nil && info.Capability {
+			return false, nil
+		}
+		if err != nil && !errors.Is(err, process.ErrGone) {
+			return false, err
+		}
+		select {
+		case <-c.Exited():
+			return true, nil
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(pause):
+		}
+		if viewer {
+			// A person takes as long as they like, or gives up.
+			if who, ok := t.env.StopAsked(); ok {
+				c.Kill()
+				<-c.Exited()
+				return false, fault.New(fault.Stopped, "", "wait for a viewer: stopped by %s", who)
+			}
+			continue
+		}
+		if time.Now().After(deadline) {
+			return false, fault.New(fault.Jail, "skep log --hypervisor "+m.provisioner.plan.Name+" shows what it said", "trust bhyve: it is not in capability mode after %s", sandboxWait)
+		}
+	}
+}
+
+func (m *bhyveMachine) Process() (int, uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.child == nil {
+		return 0, 0
+	}
+	return m.child.Pid(), m.child.Start()
+}
+
+func (m *bhyveMachine) Record() jail.Record { return m.rec }
+
+func (m *bhyveMachine) Counted() *store.Room { return m.counts }
+
+func (m *bhyveMachine) Events() <-chan Event { return m.queue }
+
+// firstClient bounds the wait for whoever wants to see all of the console.
+const firstClient = 2 * time.Second
+
+// Run has nothing to let go: bhyve cannot be held at its first instruction.
+func (m *bhyveMachine) Run(context.Context) error {
+	if m.console != nil && m.provisioner.firstClient {
+		m.console.Settle(firstClient)
+	}
+	return nil
+}
+
+// powerButton: bhyve(8) makes an ACPI power button of SIGTERM. Until the guest
+// has turned ACPI on, the signal does what it does to every program.
+func (m *bhyveMachine) PowerButton(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.child == nil {
+		return nil
+	}
+	m.pressed = true
+	return m.child.Signal(syscall.SIGTERM)
+}
+
+// Reset starts the guest over: bhyve ends at a reset, so this is another bhyve
+// in the same jail, with the rootfs as it was at the start.
+func (m *bhyveMachine) Reset(ctx context.Context) error {
+	m.stderr.read.Clear()
+	err := m.open()
+	if err == nil {
+		err = destroyInside(m.provisioner.jid, m.spec.VM)
+	}
+	if err == nil {
+		err = m.start(ctx)
+	}
+	if err != nil {
+		m.Kill()
+		if who, asked := m.provisioner.env.StopAsked(); asked {
+			m.deliver(hypervisor.End{Kind: hypervisor.EndKilled, Detail: "ended by " + who + " while it started over"})
+			return err
+		}
+		m.deliver(hypervisor.End{Kind: hypervisor.EndHypervisorCrash, Detail: "it could not be started again after a reset: " + err.Error()})
+		return err
+	}
+	m.provisioner.env.Process(m)
+	return nil
+}
+
+// Screenshot needs a screen.
+func (m *bhyveMachine) Screenshot(ctx context.Context) ([]byte, error) {
+	return m.provisioner.screenshot(ctx)
+}

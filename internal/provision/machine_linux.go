@@ -1,0 +1,518 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/jail/seccomp"
+	"skep/internal/layer"
+	"skep/internal/plan"
+	"skep/internal/screen"
+	"skep/internal/store"
+	"skep/internal/unixsock"
+)
+
+// Bounds on waiting for QEMU. A host with two hundred cells starting at once
+// on two processors takes a while for each.
+const (
+	greetWait = 60 * time.Second
+	quitWait  = 5 * time.Second
+	shotWait  = 10 * time.Second
+)
+
+// qemuMachine is a live QEMU in its jail.
+type qemuMachine struct {
+	name   string // the cell's
+	proc   *jail.Process
+	qmp    *hypervisor.QMP
+	accel  cell.Accel
+	stderr *hypervisor.Stderr
+	queue  chan Event
+	exited chan struct{} // closed when exit is known
+	exit   jail.Exit
+	killed chan struct{}
+	counts *store.Room
+	root   jail.Root
+	waits  bool // for a debugger to let the guest run
+	groups map[string]string
+	limits map[string][2]uint64 // nil where another keeper recorded them
+	words  *lastWords           // nil where another keeper's pipe had them
+	screen bool                 // the cell has one
+
+	bios    bool          // the guest is booted through SeaBIOS
+	decided chan struct{} // what follows a reset is settled
+	resetAt time.Time     // of the last, where SeaBIOS is to follow; follow's own while it is not waiting
+}
+
+func waits(c *cell.Cell) bool { return c.GDB != nil && c.GDB.Wait }
+
+// acquireHypervisor builds the rootfs and the jail, starts QEMU in them and waits
+// until it has prepared the guest; then the rootfs is closed behind it.
+func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *plan.Hypervisor) (store.Held, error) {
+	spec, err := t.jailSpec(s)
+	if err != nil {
+		return store.Held{}, err
+	}
+	for _, c := range spec.Root.Copies {
+		defer c.From.Close()
+	}
+	socket, ok := t.plan.Find("socket:qmp")
+	if !ok {
+		return store.Held{}, errors.New("the plan has no QMP socket")
+	}
+	m := &qemuMachine{
+		name:    t.plan.Name,
+		accel:   t.plan.Accel,
+		queue:   make(chan Event, 4),
+		exited:  make(chan struct{}),
+		killed:  make(chan struct{}),
+		decided: make(chan struct{}, 1),
+		root:    spec.Root,
+		bios:    throughBIOS(t.plan),
+		screen:  hasScreen(t.plan),
+		waits:   waits(t.cell),
+	}
+	// Standard error is a pipe and never a file: a guest can make QEMU say as
+	// much as it likes there. What nobody reads any more is lost, and stops
+	// nobody.
+	words, err := t.acquireStderr()
+	if err != nil {
+		return store.Held{}, err
+	}
+	m.stderr, spec.Stderr = words.stderr, words.w
+	m.proc, err = jail.Start(ctx, spec)
+	words.w.Close()
+	if err != nil {
+		return store.Held{}, jailFault(err)
+	}
+	m.words = words
+	t.qemu = m
+	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
+	go func() {
+		m.exit, _ = m.proc.Wait(context.Background())
+		select { // its last words first
+		case <-words.done:
+		case <-time.After(quitWait):
+		}
+		close(m.exited)
+	}()
+	// Without a control group nothing else leads to it. It still asks for much that it will not get if this
+	// keeper dies before the line is written, and ends by that.
+	if err := t.env.Begun(id, held); err != nil {
+		return held, err
+	}
+	if err := m.greet(ctx, socket.Spec.(*plan.Socket).Path); err != nil {
+		return held, err
+	}
+	// From here on the hypervisor needs no file and none of the calls that only
+	// its start needed.
+	if err := m.sealRootfs(ctx, t.plan.Layers); err != nil {
+		return held, fault.Wrap(fault.Jail, err, "", "seal the rootfs of %s", t.plan.Name)
+	}
+	bound, err := fileBound(t.plan, spec.FDs)
+	if err == nil {
+		err = m.proc.Limit(bound)
+	}
+	if err != nil {
+		return held, fault.Wrap(fault.Jail, err, "", "bound the files of %s", t.plan.Name)
+	}
+	m.limits = jail.Rlimits(m.proc.Pid())
+	m.groups = jail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
+	if err := t.screenPassword(ctx, m); err != nil {
+		return held, err
+	}
+	go m.follow()
+	return held, nil
+}
+
+// jailSpec turns the plan's rootfs, jail and hypervisor into what the launcher
+// takes.
+func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
+	rooms, jails := plan.Specs[*plan.Room](t.plan), plan.Specs[*plan.Jail](t.plan)
+	if len(rooms) != 1 || len(jails) != 1 {
+		return spec, errors.New("the plan has no rootfs or no jail")
+	}
+	rootfs, j := rooms[0], jails[0]
+	spec = jail.Spec{
+		Hostname: j.Hostname,
+		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: mappings[j.Identity]},
+		Path:     jail.RootfsPath(s.Path),
+		Argv:     s.Argv,
+		Layers:   t.plan.Layers,
+		// A cell goes before the host's own services when memory runs out.
+		OOMScoreAdj: 500,
+		EmptyMounts: emptyMounts(),
+	}
+	for _, f := range rootfs.Files {
+		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Room), Host: jail.HostPath(f.Host), Exec: true})
+	}
+	for _, f := range rootfs.Data {
+		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Room), Host: jail.HostPath(f.Host)})
+	}
+	const page = 4096
+	spec.Root.Size = rootfs.Size
+	defer func() {
+		if err != nil {
+			for _, c := range spec.Root.Copies {
+				c.From.Close()
+			}
+		}
+	}()
+	for _, c := range rootfs.Copies {
+		f, err := openCopy(c)
+		if err != nil {
+			return spec, err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return spec, err
+		}
+		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Inside: jail.RootfsPath(c.Room), From: f, Size: info.Size()})
+		spec.Root.Size += info.Size() + page
+	}
+	for _, d := range rootfs.Devices {
+		spec.Root.Nodes = append(spec.Root.Nodes, jail.Node{Inside: jail.RootfsPath(d), Host: jail.HostPath(d)})
+	}
+	for _, d := range s.Descriptors {
+		f := t.files[d.Name]
+		if f == nil {
+			return spec, fmt.Errorf("the descriptor %s was not opened", d.Name)
+		}
+		spec.FDs = append(spec.FDs, jail.FD{Name: d.Name, File: f})
+	}
+	for _, l := range j.Rlimits {
+		if l.Name != "core" { // always 0
+			spec.Limits = append(spec.Limits, jail.Limit{Name: l.Name, Value: l.Value})
+		}
+	}
+	for _, g := range plan.Specs[*plan.Cgroup](t.plan) {
+		if g.Tree != "v2" {
+			spec.Cgroups.V1Procs = append(spec.Cgroups.V1Procs, g.Path+"/cgroup.procs")
+			continue
+		}
+		if spec.Cgroups.V2, err = os.Open(g.Path); err != nil {
+			return spec, err
+		}
+		t.hold("cgroup", spec.Cgroups.V2)
+	}
+	var needs []seccomp.Need
+	for _, f := range j.Features {
+		needs = append(needs, seccomp.Need(f))
+	}
+	spec.Policy = seccomp.QEMU(needs...)
+	return spec, nil
+}
+
+// whatOf says what a copy in the rootfs is: kernel or initrd.
+func whatOf(c plan.Copy) string { return strings.TrimPrefix(c.Room, "/") }
+
+// openCopy opens what is copied into the rootfs.
+func openCopy(c plan.Copy) (*os.File, error) {
+	what := whatOf(c)
+	f, err := openPlain(c.From)
+	if err != nil {
+		return nil, fault.Wrap(fault.Input, err, pathHint(err), "read the %s %s", what, c.From)
+	}
+	if what == "kernel" && !bootable(f) {
+		f.Close()
+		return nil, fault.New(fault.Input, "QEMU boots a bzImage, such as Debian's /boot/vmlinuz, or an ELF image with a PVH note",
+			"boot %s: it is no kernel", c.From)
+	}
+	return f, nil
+}
+
+// mappings are the plan's words for how a uid is come by, as the launcher's.
+var mappings = map[string]jail.Mapping{
+	host.MappingRoot: jail.ByRoot, host.MappingSubUID: jail.BySubIDs, host.MappingOwn: jail.ByOwn,
+}
+
+// jailFault says what a person can do about a jail that could not be built.
+func jailFault(err error) error {
+	if errors.Is(err, jail.ErrUserNamespacesRestricted) {
+		return fault.Wrap(fault.Jail, err, jail.HintUserNamespaces, "build the jail")
+	}
+	var step *jail.StepError
+	if errors.As(err, &step) {
+		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows which layers this host has", What: "build the jail: step " + step.Step, Err: step.Errno}
+	}
+	if what, ok := strings.CutPrefix(err.Error(), "cannot "); ok {
+		return fault.New(fault.Jail, "skep doctor shows which layers this host has", "%s", what)
+	}
+	return fault.Wrap(fault.Jail, err, "", "build the jail")
+}
+
+// greet connects to QMP, or says how QEMU ended meanwhile.
+func (m *qemuMachine) greet(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, greetWait)
+	defer cancel()
+	go func() {
+		select {
+		case <-m.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	conn, err := unixsock.Dial(path)
+	if err == nil {
+		m.qmp, err = hypervisor.NewQMP(ctx, conn)
+	}
+	if err == nil {
+		return nil
+	}
+	select {
+	case <-m.exited:
+		end, _ := hypervisor.Judge(m.evidence(nil))
+		code := fault.HypervisorDied
+		return &fault.Error{Code: code, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.name + " shows all it said"}
+	case <-time.After(50 * time.Millisecond):
+	}
+	return fault.Wrap(fault.HypervisorDied, err, "", "speak with QEMU")
+}
+
+// sealRootfs takes away what only the start needed.
+func (m *qemuMachine) sealRootfs(ctx context.Context, layers []layer.Decision) error {
+	if err := m.proc.Seal(); err != nil {
+		return err
+	}
+	if layer.On(layers, layer.EmptyRoom) {
+		if err := m.proc.Empty(ctx); err != nil {
+			return err
+		}
+		m.counts = &store.Room{Mounts: 1}
+	} else {
+		m.counts = &store.Room{Files: len(m.root.Files) + len(m.root.Copies), Nodes: len(m.root.Nodes), Mounts: 1 + len(m.root.Files) + len(m.root.Nodes)}
+	}
+	m.counts.Syscalls = m.proc.Record().RunCalls
+	return nil
+}
+
+func (m *qemuMachine) Process() (int, uint64) { return m.proc.Pid(), m.proc.StartTime() }
+func (m *qemuMachine) Counted() *store.Room   { return m.counts }
+func (m *qemuMachine) Events() <-chan Event   { return m.queue }
+
+// Run lets the guest run, unless a debugger is to do that.
+func (m *qemuMachine) Run(ctx context.Context) error {
+	if m.waits {
+		return nil
+	}
+	return m.qmp.Cont(ctx)
+}
+
+func (m *qemuMachine) PowerButton(ctx context.Context) error {
+	return m.qmp.SystemPowerdown(ctx)
+}
+
+// Record is the launcher's, and the limits that hold from here on.
+func (m *qemuMachine) Record() jail.Record {
+	r := m.proc.Record()
+	if m.limits != nil {
+		r.Limits, r.Cgroups = m.limits, m.groups
+	}
+	return r
+}
+
+// Reset starts the guest over in the same process and the same rootfs.
+func (m *qemuMachine) Reset(ctx context.Context) error {
+	defer func() { m.decided <- struct{}{} }()
+	if m.bios {
+		m.resetAt = time.Now()
+	}
+	return m.startOver(ctx)
+}
+
+// startOver begins another life of the guest. What was said of the one before
+// is dropped while neither runs: one reset is often reported twice.
+func (m *qemuMachine) startOver(ctx context.Context) error {
+	if err := m.qmp.Reset(ctx); err != nil {
+		return err
+	}
+	for stale := true; stale; {
+		select {
+		case _, stale = <-m.qmp.Events():
+		default:
+			stale = false
+		}
+	}
+	m.words.catchUp()
+	m.stderr.Clear()
+	return m.qmp.Cont(ctx)
+}
+
+// biosResets is how soon after a reset SeaBIOS resets once more. On a q35 board
+// it finds itself where the reset has left it, in shadow RAM, copies itself anew
+// and resets the machine, by a port and in the same breath by a triple fault.
+// No guest has done that, and it is not the guest's end.
+const biosResets = 5 * time.Second
+
+// throughBIOS: a kernel that is booted directly is fetched by SeaBIOS.
+func throughBIOS(p *plan.Plan) bool {
+	for _, r := range plan.Specs[*plan.Room](p) {
+		if len(r.Copies) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// biosReset says whether a reset is SeaBIOS's own. At most one follows each
+// Reset of the guest's.
+func (m *qemuMachine) biosReset() bool {
+	at := m.resetAt
+	m.resetAt = time.Time{}
+	return time.Since(at) < biosResets
+}
+
+func (m *qemuMachine) Kill() {
+	select {
+	case <-m.killed:
+	default:
+		close(m.killed)
+	}
+	_ = m.proc.Kill()
+}
+
+// evidence is what is known so far.
+func (m *qemuMachine) evidence(events []hypervisor.Event) hypervisor.Evidence {
+	e := hypervisor.Evidence{
+		System: hypervisor.QEMU, Accel: m.accel, Ran: m.qmp != nil, Events: events,
+		TripleFault: m.stderr.TripleFault(), Stderr: m.stderr.LastWords(),
+	}
+	select {
+	case <-m.killed:
+		e.Killed = true
+	default:
+	}
+	select {
+	case <-m.exited:
+		e.Gone = true
+		if m.exit.Seen {
+			e.Exit = &hypervisor.Exit{Status: m.exit.Code, Signal: m.exit.Signal}
+		}
+	default:
+	}
+	return e
+}
+
+// follow turns what QEMU says, and its exit, into events: any number of
+// resets and one end.
+func (m *qemuMachine) follow() {
+	events := m.qmp.Events()
+	var seen []hypervisor.Event
+	for {
+		var state hypervisor.RunState
+		select {
+		case ev, ok := <-events:
+			if !ok {
+				events = nil // the connection is gone; so, soon, is the process
+				continue
+			}
+			seen = append(seen, ev)
+			if ev.Kind == hypervisor.EventStop {
+				ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+				if s, err := m.qmp.QueryStatus(ctx); err == nil {
+					state = s.State
+				}
+				cancel()
+			}
+		case <-m.exited:
+			// What it said last may still be waiting to be read.
+			if events != nil {
+				for ev := range events {
+					seen = append(seen, ev)
+				}
+			}
+		}
+		m.words.catchUp()
+		e := m.evidence(seen)
+		e.State = state
+		end, ok := hypervisor.Judge(e)
+		if !ok {
+			if len(seen) > 64 {
+				seen = seen[len(seen)-64:]
+			}
+			continue
+		}
+		if (end.Kind == hypervisor.EndReset || end.Kind == hypervisor.EndTripleFault) && !e.Gone && m.biosReset() {
+			seen = seen[:0]
+			ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+			err := m.startOver(ctx)
+			cancel()
+			if err == nil {
+				continue
+			}
+		}
+		if end.Kind == hypervisor.EndReset && !e.Gone {
+			seen = seen[:0]
+			m.queue <- Event{Reset: true, End: end}
+			select { // nothing happens to a guest that is to be reset
+			case <-m.decided:
+			case <-m.exited:
+			}
+			continue
+		}
+		m.finish(end)
+		return
+	}
+}
+
+// finish ends the process of a guest that has ended, and sends the end.
+func (m *qemuMachine) finish(end hypervisor.End) {
+	h := Event{End: end}
+	ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+	defer cancel()
+	select {
+	case <-m.exited:
+	default:
+		if end.Kind == hypervisor.EndInternalError {
+			written, err := m.qmp.Written(ctx)
+			h.Untouched = err == nil && !written
+		}
+		_ = m.qmp.Quit(ctx)
+		select {
+		case <-m.exited:
+		case <-ctx.Done():
+			_ = m.proc.Kill()
+			<-m.exited
+		}
+	}
+	m.queue <- h
+}
+
+// Screenshot connects to the screen as a viewer would, past the password: no
+// call and no file of the rootfs is needed for it.
+func (m *qemuMachine) Screenshot(ctx context.Context) ([]byte, error) {
+	// QEMU takes a viewer where there is nothing to see, keeps its descriptor and
+	// never says a word (ui/vnc.c, vnc_display_add_client).
+	if !m.screen {
+		return nil, fault.New(fault.Input, "add screen {} to the cell file", "see its screen: it has none")
+	}
+	ctx, cancel := context.WithTimeout(ctx, shotWait)
+	defer cancel()
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer ours.Close()
+	err = m.qmp.AddVNC(ctx, theirs, true)
+	theirs.Close()
+	if err != nil {
+		return nil, err
+	}
+	img, err := screen.Capture(ctx, ours, "")
+	if err != nil {
+		return nil, err
+	}
+	var png bytes.Buffer
+	err = screen.WritePNG(&png, img)
+	return png.Bytes(), err
+}

@@ -1,0 +1,133 @@
+// Package provision acquires and releases the resources of a plan on this host: taps, disks, jails,
+// hypervisors. It knows nothing of the life of a cell: when what is acquired, and what follows an end,
+// is the keeper's to decide, and of the keeper it sees an Env.
+package provision
+
+import (
+	"context"
+	"os"
+
+	"skep/internal/cell"
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// The IDs and names of resources that are known to more than the table of kinds.
+const (
+	HypervisorID = "hypervisor"
+	VMID         = "vm"
+	// ControlSocket is the name of the socket that the keeper itself listens on.
+	ControlSocket = "control"
+)
+
+// Provisioner acquires and releases resources on one system. It keeps the descriptors of what it has
+// acquired until the hypervisor has them.
+type Provisioner interface {
+	// Acquire has the resource afterwards, or an error and nothing.
+	Acquire(ctx context.Context, r plan.Resource) (store.Held, error)
+	// Release lets go of a resource. It also works for one that another process has acquired, or was
+	// about to; one that is gone is no error.
+	Release(ctx context.Context, r plan.Resource, h store.Held) error
+	// Look says beforehand what of a resource the cell file names wrongly. What it opens for that, a
+	// lock or an address among it, it lets go of at once. The disks are those that were opened on the
+	// way, by label; they are the caller's to close.
+	Look(r plan.Resource, disks map[string]*os.File) []error
+	// Adopt takes over a live hypervisor with everything that its dead keeper had acquired.
+	Adopt(ctx context.Context, open []store.Outstanding, st store.State) error
+	// Machine is the live hypervisor once its resource is acquired, nil before.
+	Machine() Machine
+	// Fixture hands act what would be started now that all resources but the hypervisor are acquired;
+	// started is called with each process that is.
+	Fixture(ctx context.Context, last plan.Resource, started func(store.Held) error, act func(context.Context, Fixture) error) error
+}
+
+// Machine is a live hypervisor.
+type Machine interface {
+	// Process identifies it on the host.
+	Process() (pid int, start uint64)
+	// Record is what the launcher did of the jail.
+	Record() jail.Record
+	// Counted says what it can still access.
+	Counted() *store.Room
+	// Run lets the guest execute its first instruction.
+	Run(ctx context.Context) error
+	// Events delivers resets, and then one end.
+	Events() <-chan Event
+	PowerButton(ctx context.Context) error
+	// Reset starts the guest over after it has reset itself.
+	Reset(ctx context.Context) error
+	// Kill ends the hypervisor at once; the end comes as an event.
+	Kill()
+	// Screenshot is a PNG of the screen.
+	Screenshot(ctx context.Context) ([]byte, error)
+}
+
+// Event is something that the guest or its hypervisor did.
+type Event struct {
+	Reset bool
+	End   hypervisor.End // where Reset is false
+	// Untouched: the guest had not changed a disk yet.
+	Untouched bool
+}
+
+// Env is all that a provisioner may ask of its keeper.
+type Env interface {
+	// Notify says one line to a person.
+	Notify(line string)
+	// Begun records what a resource holds while it is still being acquired.
+	Begun(id string, h store.Held) error
+	// Process records the hypervisor that runs now, where a reset has made another one.
+	Process(m Machine)
+	// Screen publishes where the screen is shown.
+	Screen(address string)
+	// StopAsked says whether somebody has asked for the cell's end, and who.
+	StopAsked() (who string, asked bool)
+}
+
+// Config is what a provisioner is made with.
+type Config struct {
+	Cell *cell.Cell
+	Plan *plan.Plan
+	Env  Env
+	// FirstClient: somebody connects to the console before the guest runs.
+	FirstClient bool
+}
+
+// config is a Config in which nothing has to be asked for.
+type config struct {
+	cell        *cell.Cell
+	plan        *plan.Plan
+	env         Env
+	firstClient bool
+}
+
+func (c Config) unpack() config {
+	if c.Env == nil {
+		c.Env = nobody{}
+	}
+	return config{c.Cell, c.Plan, c.Env, c.FirstClient}
+}
+
+// nobody is the Env of a sweep.
+type nobody struct{}
+
+func (nobody) Notify(string)                  {}
+func (nobody) Begun(string, store.Held) error { return nil }
+func (nobody) Process(Machine)                {}
+func (nobody) Screen(string)                  {}
+func (nobody) StopAsked() (string, bool)      { return "", false }
+
+// planSocket is the path of one of the plan's sockets.
+func planSocket(p *plan.Plan, name string) string {
+	for _, s := range plan.Specs[*plan.Socket](p) {
+		if s.Name == name {
+			return s.Path
+		}
+	}
+	return ""
+}
+
+// HintFull is the hint for a directory of skep's own that takes no more.
+const HintFull = "df shows how full it is; SKEP_RUN_DIR and SKEP_STATE_DIR name other directories"

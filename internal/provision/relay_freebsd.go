@@ -1,0 +1,193 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/fault"
+	"skep/internal/hypervisor"
+	"skep/internal/jail"
+	"skep/internal/plan"
+	"skep/internal/screen"
+	"skep/internal/unixsock"
+)
+
+// listener is a UNIX socket of the plan; closing it twice is no error.
+type listener struct{ *net.UnixListener }
+
+// relay carries connections to where bhyve listens, in a network of its own.
+type relay struct {
+	listener net.Listener
+	wait     sync.WaitGroup
+	stop     context.CancelFunc
+}
+
+func (t *bsdProvisioner) acquireRelay(s *plan.Relay) error {
+	var l net.Listener
+	var err error
+	if s.Path != "" {
+		l, err = unixsock.Listen(s.Path)
+	} else {
+		l, err = net.Listen("tcp", s.Listen)
+	}
+	if err != nil {
+		return listenFault(err, s.Name, s.Listen+s.Path)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &relay{listener: l, stop: cancel}
+	t.relays = append(t.relays, r)
+	r.wait.Add(1)
+	go r.serve(ctx, t, s)
+	if s.Name == "screen" {
+		t.show(s.Listen + s.Path)
+	}
+	return nil
+}
+
+// portsFree says so where bhyve itself is to listen on an address of the
+// host's and could not: it would only exit with 4, which says nothing. Between
+// here and there somebody else may still take the port.
+func (t *bsdProvisioner) portsFree() error {
+	for _, s := range plan.Specs[*plan.Screen](t.plan) {
+		if err := canListen("screen", s.Listen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listenFault(err error, name, where string) error {
+	var oe *net.OpError
+	if errors.As(err, &oe) {
+		err = oe.Err
+	}
+	hint := "choose another port, or leave listen out for a UNIX socket"
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		hint = "ifconfig shows the addresses that this host has"
+	}
+	return fault.Wrap(fault.Input, err, hint, "have the %s listen on %s", name, where)
+}
+
+func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
+	defer r.wait.Done()
+	for {
+		conn, err := r.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			time.Sleep(100 * time.Millisecond) // out of descriptors, most likely
+			continue
+		}
+		r.wait.Add(1)
+		go func() {
+			defer r.wait.Done()
+			inner, err := t.dial(s)
+			if err != nil {
+				conn.Close()
+				return
+			}
+			_ = screen.Proxy(ctx, conn, inner)
+		}()
+	}
+}
+
+func (r *relay) close() {
+	r.listener.Close()
+	r.stop()
+	r.wait.Wait()
+}
+
+// dial connects to where bhyve listens: with a socket that was made in the
+// jail's network, connected by us.
+func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
+	if path, ok := strings.CutPrefix(s.Inside, "unix:"); ok {
+		return unixsock.Dial(path)
+	}
+	to, err := netip.ParseAddrPort(s.Inside)
+	if err != nil {
+		return nil, err
+	}
+	// One at a time: the jail's limits have room for one visitor, see plan.
+	t.visit.Lock()
+	fd, err := jail.Socket(t.jid)
+	t.visit.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("connect to %s in the jail: %w", s.Inside, err)
+	}
+	f := os.NewFile(uintptr(fd), s.Inside)
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// screenshot takes one picture over RFB.
+func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
+	var conn net.Conn
+	var err error
+	found := false
+	for _, s := range plan.Specs[*plan.Relay](t.plan) {
+		if s.Name == "screen" {
+			found = true
+			conn, err = t.dial(s)
+		}
+	}
+	for _, s := range plan.Specs[*plan.Screen](t.plan) {
+		found = true
+		conn, err = net.DialTimeout("tcp", s.Listen, 5*time.Second)
+	}
+	if !found {
+		return nil, fault.New(fault.Input, "add screen {} to the cell file", "take a screenshot: the guest has no screen")
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "", "take a screenshot")
+	}
+	defer conn.Close()
+	password, err := t.password()
+	if err != nil {
+		return nil, err
+	}
+	img, err := screen.Capture(ctx, conn, password)
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "bhyve serves one viewer at a time: is another one connected?", "take a screenshot")
+	}
+	var png bytes.Buffer
+	err = screen.WritePNG(&png, img)
+	return png.Bytes(), err
+}
+
+// password reads the screen's, "" where the cell file names none.
+func (t *bsdProvisioner) password() (string, error) {
+	s := t.cell.Screen
+	if s == nil || s.PasswordFile == "" {
+		return "", nil
+	}
+	password, err := readPassword(s.PasswordFile)
+	if err != nil {
+		return "", plan.Located(t.cell, "screen.password_file", err)
+	}
+	return password, nil
+}
+
+// screenConfig is what bhyve reads with -k: it is in the rootfs until that is
+// emptied, readable by root of the jail alone, and on no disk.
+func (t *bsdProvisioner) screenConfig() (string, error) {
+	password, err := t.password()
+	if err != nil {
+		return "", err
+	}
+	return hypervisor.BhyveConfig(t.cell, password), nil
+}

@@ -1,0 +1,257 @@
+package provision
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
+	"skep/internal/fault"
+	"skep/internal/jail"
+	"skep/internal/plan"
+)
+
+// acquireTree makes the root of the jail and fills it.
+func (t *bsdProvisioner) acquireTree(s *plan.Tree) error {
+	if s.Existing {
+		if err := existingTree(s); err != nil {
+			return err
+		}
+		return t.fill(s)
+	}
+	if err := os.Mkdir(s.Path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Its mode is that of the directory: with a mode option of its own, tmpfs(5)
+	// would refuse to be made read-only later.
+	err := jail.Mount("tmpfs", s.Path, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(s.Size, 10)}, jail.Option("nosuid"))
+	if err != nil {
+		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the rootfs")
+	}
+	return t.furnish(s)
+}
+
+// existingTree refuses what cannot be a jail's root.
+func existingTree(s *plan.Tree) error {
+	info, err := os.Lstat(s.Path)
+	if err != nil || !info.IsDir() {
+		return fault.New(fault.Input, "jail.root names a directory with a system in it", "use %s as the jail's root: it is no directory", s.Path)
+	}
+	if kind, err := jail.MountedOn(filepath.Join(s.Path, "dev")); err != nil || kind != "" {
+		return fault.New(fault.Input, "no two jails share a mount: umount "+filepath.Join(s.Path, "dev"), "use %s as the jail's root: something is mounted on its /dev", s.Path)
+	}
+	return nil
+}
+
+// furnish fills the rootfs, for a start or for a reset, and closes it for
+// writing.
+func (t *bsdProvisioner) furnish(s *plan.Tree) error {
+	if err := t.fill(s); err != nil {
+		return err
+	}
+	if s.Existing {
+		return nil
+	}
+	if err := readOnly(s, true); err != nil {
+		return fault.Wrap(fault.Jail, err, "", "make the rootfs read-only")
+	}
+	return nil
+}
+
+// readOnly closes the rootfs for writing, or opens it.
+func readOnly(s *plan.Tree, on bool) error {
+	how := "rw" // left out, the kernel would keep the "ro" of before
+	if on {
+		how = "ro"
+	}
+	return jail.Mount("tmpfs", s.Path, jail.Option("update"), jail.Option("nosuid"), jail.Option(how))
+}
+
+func (t *bsdProvisioner) fill(s *plan.Tree) error {
+	root, err := os.OpenRoot(s.Path)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range s.Files {
+		if err := copyIn(root, f.Host, f.Room, 0o555); err != nil {
+			return fault.Wrap(fault.Host, err, "", "put %s into the rootfs", f.Host)
+		}
+	}
+	for _, c := range s.Copies {
+		if err := t.copyNamed(root, c); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.Dirs {
+		if err := root.MkdirAll(below(d), 0o755); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.Points {
+		if err := point(root, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// point makes an empty file to mount on. One that is there is let be and not
+// even opened: at a reset an image is still mounted on it, and what opens it
+// opens the guest's disk.
+func point(root *os.Root, rootfs string) error {
+	p := below(rootfs)
+	if err := root.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		return err
+	}
+	f, err := root.OpenFile(p, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func below(rootfs string) string { return strings.TrimPrefix(filepath.Clean(rootfs), "/") }
+
+// copyNamed copies a file, or what a built-in name stands for.
+func (t *bsdProvisioner) copyNamed(root *os.Root, c plan.Copy) error {
+	switch c.From {
+	case plan.BuiltinHello:
+		return write(root, c.Room, strings.NewReader(string(hello.ROM())), 0o444)
+	case plan.ConfigFile:
+		text, err := t.screenConfig()
+		if err != nil {
+			return err
+		}
+		return write(root, c.Room, strings.NewReader(text), 0o400)
+	}
+	if err := copyIn(root, c.From, c.Room, 0o444); err != nil {
+		return fault.Wrap(fault.Input, err, "", "read %s", c.From)
+	}
+	return nil
+}
+
+func copyIn(root *os.Root, from, rootfs string, mode fs.FileMode) error {
+	in, err := openPlain(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return write(root, rootfs, in, mode)
+}
+
+// write makes a file of the rootfs, with what directories it needs.
+func write(root *os.Root, rootfs string, from io.Reader, mode fs.FileMode) error {
+	p := below(rootfs)
+	if dir := filepath.Dir(p); dir != "." {
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	// Nothing is written over: what is left of an earlier one is ours and goes, and
+	// what is mounted there is busy.
+	if err := root.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// Under its mode from the start: a password is never readable.
+	out, err := root.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode|0o200)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, from)
+	if cerr := out.Chmod(mode); err == nil {
+		err = cerr
+	}
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func releaseTree(s *plan.Tree) error {
+	if s.Existing {
+		return releaseOurs(s)
+	}
+	if err := jail.Unmount(s.Path); err != nil {
+		return err
+	}
+	return removeFile(s.Path)
+}
+
+// releaseOurs takes out of an existing tree what we put into it. Its mounts are
+// gone by then; a directory that something else was put into stays.
+func releaseOurs(s *plan.Tree) error {
+	root, err := os.OpenRoot(s.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	files, dirs := s.Ours()
+	for _, f := range files {
+		if err := root.Remove(below(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, d := range dirs {
+		err := root.Remove(below(d))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMount refuses what the cell file names as a directory, for a share or for
+// the loader, and what is none. The files that it names are disks.
+func checkMount(asked string, m *plan.Mount) error {
+	if !strings.HasPrefix(asked, "share.") && !strings.HasPrefix(asked, "loader.") {
+		return nil
+	}
+	info, err := os.Stat(m.From)
+	if err != nil {
+		return fault.Wrap(fault.Input, cause(err), checkPath, "show %s in the rootfs", m.From)
+	}
+	if !info.IsDir() {
+		return fault.New(fault.Input, checkPath, "show %s in the rootfs: it is no directory", m.From)
+	}
+	return nil
+}
+
+// acquireMount shows one file or directory of the host's in the rootfs, or makes a
+// small tmpfs there.
+func acquireMount(m *plan.Mount) error {
+	options := [][2]string{jail.Option("nosuid"), jail.Option("noexec")}
+	if m.Size > 0 {
+		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)}, [2]string{"mode", "0700"})
+		if err := jail.Mount("tmpfs", m.Path, options...); err != nil {
+			return fault.Wrap(fault.Jail, err, "", "make %s in the rootfs", m.Room)
+		}
+		return nil
+	}
+	if m.ReadOnly {
+		options = append(options, jail.Option("ro"))
+	}
+	options = append(options, [2]string{"target", m.From}, [2]string{"from", m.From})
+	err := jail.Mount("nullfs", m.Path, options...)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENODEV):
+		return fault.Wrap(fault.Host, err, "kldload nullfs", "show %s in the rootfs", m.From)
+	case errors.Is(err, unix.ENOTDIR) && !m.Dir:
+		return fault.Wrap(fault.Host, err, "nullfs mounts single files from FreeBSD 14 on: use a zvol", "show the file %s in the rootfs", m.From)
+	}
+	return fault.Wrap(fault.Host, err, "", "show %s in the rootfs", m.From)
+}
