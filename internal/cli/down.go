@@ -15,7 +15,6 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
-	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -173,9 +172,20 @@ const (
 // ever heard of is.
 func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) error {
 	st := store.View(dirs)
-	defer a.slow("waiting for %s to end", name)()
+	defer a.waitingFor(st, name, do)()
+	var processes leaving
+	if err := a.release(ctx, dirs, name, do, who, &processes); err != nil {
+		return err
+	}
+	return processes.wait(name, leavingWait)
+}
+
+// release is end without the wait for the last processes, which it notes.
+func (a *app) release(ctx context.Context, dirs host.Dirs, name, do, who string, processes *leaving) error {
+	st := store.View(dirs)
 	killed := 0 // keepers
 	for try := 0; ; try++ {
+		processes.look(st, name)
 		if !st.Held(name) {
 			held, err := a.endUnheld(ctx, dirs, name)
 			if held && err == nil && try < lastTry {
@@ -189,13 +199,6 @@ func (a *app) end(ctx context.Context, dirs host.Dirs, name, do, who string) err
 		var deaf *deafError
 		switch {
 		case err == nil:
-			// Its process is the last that is left of the cell.
-			for range 200 {
-				if process.Gone(before.KeeperPID) {
-					break
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
 			return nil
 		case errors.As(err, &deaf):
 		case errors.Is(err, errAgain) && try < lastTry:

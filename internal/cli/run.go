@@ -31,7 +31,7 @@ func (a *app) run() *cobra.Command {
 		Long: `Run a cell in the foreground. Its serial console is on the terminal; what is
 piped in is typed into it, and the end of that is no order. ~. at the start of
 a line stops the guest: its power button is pressed, and after stop_timeout it
-is killed. So do SIGINT, SIGTERM and SIGHUP, and an output that takes no more; a
+is killed; ~? lists what else there is. So do SIGINT, SIGTERM and SIGHUP, and an output that takes no more; a
 second signal, a second later or more, kills at once.
 
 The exit status is 0 when the guest powered off by itself; see
@@ -79,8 +79,11 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	line, left := newRelay(), make(chan struct{})
+	tty := terminal(a.in)
 	joined := false
 	var k *keeper.Keeper
+	stop, stopped := a.stopOnce(c, func(who string) { k.Stop(who) })
+	defer stopped()
 	k = keeper.New(keeper.Config{
 		Cell: c, Facts: facts, Store: st, Foreground: true,
 		Notify: func(text string) {
@@ -100,22 +103,29 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			joined = true
 			if !quiet {
 				a.note("%s", k.Summary())
+				if tty != nil {
+					a.note("~. at the start of a line stops the guest, ~? lists what else there is")
+				}
+			}
+			if tty != nil {
+				a.rawTerminal()
 			}
 			go func() {
 				defer close(left)
-				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: terminal(a.in)}.Run(ctx)
+				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: tty, Help: runHelp(c)}.Run(ctx)
+				a.raw.Store(false)
 				switch {
 				case errors.Is(err, console.ErrLeft):
-					k.Stop("~. on the terminal")
+					stop("~. on the terminal")
 				case err != nil && ctx.Err() == nil:
-					k.Stop("its output, which takes no more: " + err.Error())
+					stop("its output, which takes no more: " + err.Error())
 					_, _ = io.Copy(io.Discard, line) // nobody is kept waiting to be read
 				}
 			}()
 			return nil
 		},
 	})
-	stopSignals := a.signals(k)
+	stopSignals := a.signals(stop, k.Kill)
 	defer stopSignals()
 	out, err := k.Run(ctx)
 	k.Flush()
@@ -150,10 +160,10 @@ const sameWish = time.Second
 // signals stops the guest at the first signal and kills it at the second. A
 // terminal that is gone sends SIGHUP. SIGPIPE is caught so that a reader who
 // has left does not end this process; the failed write tells.
-func (a *app) signals(k *keeper.Keeper) (stop func()) {
+func (a *app) signals(stop, kill func(who string)) (done func()) {
 	ch := make(chan os.Signal, 4)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	done := make(chan struct{})
+	over := make(chan struct{})
 	go func() {
 		var first time.Time
 		for {
@@ -163,16 +173,16 @@ func (a *app) signals(k *keeper.Keeper) (stop func()) {
 				case s == syscall.SIGPIPE:
 				case first.IsZero():
 					first = time.Now()
-					k.Stop(s.String())
+					stop(s.String())
 				case time.Since(first) >= sameWish:
-					k.Kill(s.String() + ", the second signal")
+					kill(s.String() + ", the second signal")
 				}
-			case <-done:
+			case <-over:
 				return
 			}
 		}
 	}()
-	return func() { signal.Stop(ch); close(done) }
+	return func() { signal.Stop(ch); close(over) }
 }
 
 // verdict says how a run ended, unless it ended as it should.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -29,14 +30,26 @@ type ui struct {
 	in       io.Reader
 	out, err io.Writer
 	mu       sync.Mutex
-	lost     error // the first error of printf
+	lost     error       // the first error of printf
+	raw      atomic.Bool // the terminal is in raw mode: a newline alone does not begin a line
 }
 
 // note writes one line for a person.
 func (u *ui) note(format string, args ...any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	fmt.Fprintf(u.err, "skep: %s\n", cell.Printable(fmt.Sprintf(format, args...)))
+	end := "\n"
+	if u.raw.Load() {
+		end = "\r\n"
+	}
+	fmt.Fprintf(u.err, "skep: %s%s", cell.Printable(fmt.Sprintf(format, args...)), end)
+}
+
+// rawTerminal is for the time in which the terminal is in raw mode, where what
+// is written to people goes there as well. The returned function ends it.
+func (u *ui) rawTerminal() (done func()) {
+	u.raw.Store(terminal(u.err) != nil)
+	return func() { u.raw.Store(false) }
 }
 
 // fail writes an error and its hint, and returns the exit status for it.

@@ -340,7 +340,7 @@ func (a *app) keep(ctx context.Context) error {
 			slim()
 		},
 	})
-	defer a.signals(k)()
+	defer a.signals(k.Stop, k.Kill)()
 	keep := k.Run
 	if h.Adopt {
 		keep = k.Adopt

@@ -5,12 +5,18 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"golang.org/x/term"
 )
 
 // ErrLeft is what Session returns when its user has typed the escape.
 var ErrLeft = errors.New("left the console")
+
+// ErrInputEnded is what Session returns after the end of its input, where that
+// ends it.
+var ErrInputEnded = errors.New("the input has ended")
 
 // Session joins a terminal, or a pair of pipes, to a console until the guest's
 // side ends or the user leaves with ~. at the start of a line.
@@ -21,11 +27,16 @@ type Session struct {
 	// Terminal is set where In is a terminal that Session may put into raw
 	// mode, so that every key goes to the guest.
 	Terminal *os.File
+	// Help is what ~? writes to Out.
+	Help string
+	// Wait is how long the session goes on after the end of an input that is no
+	// terminal; 0 is until the guest's side ends.
+	Wait time.Duration
 }
 
-// Run copies both ways. The end of the input is not an order: the guest goes
-// on, and so does its output. It returns nil when the guest's side has closed,
-// ErrLeft when the user left, or the context's error.
+// Run copies both ways. It returns nil when the guest's side has closed,
+// ErrLeft when the user left, ErrInputEnded when the input has ended and Wait
+// is over, or the context's error.
 func (s Session) Run(ctx context.Context) error {
 	if s.Terminal != nil {
 		old, err := term.MakeRaw(int(s.Terminal.Fd()))
@@ -35,7 +46,14 @@ func (s Session) Run(ctx context.Context) error {
 	}
 	left := make(chan error, 1)
 	go func() {
-		if err := copyEscaped(s.Conn, s.In, s.Terminal != nil); err != nil {
+		err := s.copyInput()
+		if errors.Is(err, ErrInputEnded) {
+			if s.Wait == 0 || s.Terminal != nil {
+				return
+			}
+			time.Sleep(s.Wait)
+		}
+		if err != nil {
 			left <- err
 		}
 	}()
@@ -54,47 +72,63 @@ func (s Session) Run(ctx context.Context) error {
 	}
 }
 
-// copyEscaped copies input to the guest, looking for ~. after a newline where
-// a person types. It returns ErrLeft for that, and nil at the end of the input
-// or when the guest takes no more.
-func copyEscaped(guest io.Writer, in io.Reader, escapes bool) error {
+// copyInput copies input to the guest, looking for escapes after a newline
+// where a person types. It returns ErrLeft for ~., ErrInputEnded at the end of
+// the input, and nil when the guest takes no more.
+func (s Session) copyInput() error {
 	e := Escape{}
 	buf := make([]byte, 4096)
 	for {
-		n, err := in.Read(buf)
-		out, leave := buf[:n], false
-		if escapes {
-			out, leave = e.Filter(buf[:n])
+		n, err := s.In.Read(buf)
+		out, did := buf[:n], Typed
+		if s.Terminal != nil {
+			out, did = e.Filter(buf[:n])
 		}
 		if len(out) > 0 {
-			if _, werr := guest.Write(out); werr != nil {
+			if _, werr := s.Conn.Write(out); werr != nil {
 				return nil
 			}
 		}
-		if leave {
+		switch {
+		case did == Left:
 			return ErrLeft
+		case did == AskedHelp && s.Help != "":
+			_, _ = io.WriteString(s.Out, "\r\n"+strings.ReplaceAll(s.Help, "\n", "\r\n"))
 		}
 		if err != nil {
-			return nil
+			return ErrInputEnded
 		}
 	}
 }
 
+// Did is what somebody at a terminal did beside typing.
+type Did int
+
+// What Escape finds.
+const (
+	Typed     Did = iota // nothing else
+	AskedHelp            // ~?
+	Left                 // ~.
+)
+
 // Escape finds the escape sequences of cu(1) and ssh(1) in what is typed: at
-// the start of a line, ~. leaves and ~~ is one tilde.
+// the start of a line, ~. leaves, ~? asks for help and ~~ is one tilde.
 type Escape struct {
 	midLine bool // the last byte did not end a line
 	tilde   bool // a tilde at the start of a line is held back
 }
 
-// Filter returns what goes to the guest, and whether the user leaves.
-func (e *Escape) Filter(in []byte) (out []byte, leave bool) {
+// Filter returns what goes to the guest, and what else was asked for.
+func (e *Escape) Filter(in []byte) (out []byte, did Did) {
 	for _, b := range in {
 		if e.tilde {
 			e.tilde = false
 			switch b {
 			case '.':
-				return out, true
+				return out, Left
+			case '?':
+				did = AskedHelp
+				continue
 			case '~':
 				out, e.midLine = append(out, '~'), true
 				continue
@@ -108,5 +142,5 @@ func (e *Escape) Filter(in []byte) (out []byte, leave bool) {
 		e.midLine = b != '\r' && b != '\n'
 		out = append(out, b)
 	}
-	return out, false
+	return out, did
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"skep/internal/console"
 	"skep/internal/fault"
@@ -28,6 +29,11 @@ func (ls logs) open(notify func(string), l *plan.Log, watch bool) (*os.File, err
 	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
 		f.Close()
 		return nil, fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
+	}
+	if l.Name == "console-log" {
+		if err := console.MarkStart(f, time.Now()); err != nil {
+			notify("cannot mark the start in the log " + l.Path + ": " + err.Error())
+		}
 	}
 	if !watch {
 		return f, nil

@@ -123,7 +123,7 @@ func TestLockCell(t *testing.T) {
 	if !s.Held("a") {
 		t.Error("not held")
 	}
-	if _, err := s.LockCell("a"); fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+	if _, err := s.LockCell("a"); fault.CodeOf(err) != fault.Busy || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
 		t.Errorf("a second keeper: %v", err)
 	}
 	l.Unlock()
