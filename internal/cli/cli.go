@@ -194,14 +194,23 @@ func (a *app) exitCodes() *cobra.Command {
 
 // probe is what this machine offers, looked at once for all cells of a command.
 func (a *app) probe(ctx context.Context, tryKVM bool) (host.Facts, error) {
-	a.probing.Lock()
-	defer a.probing.Unlock()
-	if a.probed != nil && (!tryKVM || a.probed.Linux == nil || a.probed.Linux.KVM.Tried) {
-		return a.probed.Clone(), nil
-	}
 	o := host.Options{Dirs: a.dirs}
 	if tryKVM {
 		o.TryKVM = a.tryKVM
+	}
+	return a.probeWith(ctx, o)
+}
+
+// probeAll tries everything, whatever is remembered: the doctor's way.
+func (a *app) probeAll(ctx context.Context) (host.Facts, error) {
+	return a.probeWith(ctx, host.Options{Dirs: a.dirs, TryKVM: a.tryKVM, TryTCG: a.tryTCG})
+}
+
+func (a *app) probeWith(ctx context.Context, o host.Options) (host.Facts, error) {
+	a.probing.Lock()
+	defer a.probing.Unlock()
+	if a.probed != nil && o.TryTCG == nil && (o.TryKVM == nil || a.probed.Linux == nil || a.probed.Linux.KVM.Tried) {
+		return a.probed.Clone(), nil
 	}
 	defer a.slow("looking at this host")()
 	f, err := host.Probe(ctx, o)

@@ -41,7 +41,7 @@ missing, the command that mends it. The status is 1 when no cell could run.
 --json writes the facts that plan --host reads.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f, err := a.probe(cmd.Context(), true)
+			f, err := a.probeAll(cmd.Context())
 			if err != nil {
 				return err
 			}

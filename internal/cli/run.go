@@ -16,7 +16,6 @@ import (
 	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/host"
-	"skep/internal/hypervisor"
 	"skep/internal/keeper"
 	"skep/internal/provision"
 	"skep/internal/store"
@@ -231,121 +230,6 @@ func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *
 	return c, facts, st, err
 }
 
-// trialName is the name of the cell in which KVM is tried. No cell of anybody's
-// can have it: what is remembered of the trial is removed.
-const trialName = "_kvm-trial"
-
-// tryKVM runs the built-in guest under KVM once for each processor model, as a
-// cell of its own, until one greets.
-func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
-	defer a.slow("trying KVM with the built-in guest")()
-	ctx, done := sheltered(ctx) // the guest of a trial does not outlive who tries
-	defer done()
-	st, err := store.Open(facts.Dirs)
-	if err != nil {
-		return host.Trial{Why: err.Error(), Unsure: true}
-	}
-	lock, err := st.LockNamed(trialName)
-	if err != nil {
-		return host.Trial{Why: err.Error(), Unsure: true}
-	}
-	defer lock.Unlock()
-	// The trial is nobody's cell: nothing of it is to be seen afterwards.
-	defer os.RemoveAll(st.StateDir(trialName))
-	why, unsure := "", false
-	for _, cpu := range hypervisor.CPUModels {
-		facts := facts
-		l := *facts.Linux
-		l.KVM.CPU = cpu
-		facts.Linux = &l
-		if why, err = a.tryModel(ctx, facts, st); why == "" && err == nil {
-			return host.Trial{Works: true, CPU: cpu}
-		}
-		if err != nil {
-			// Only what the hypervisor itself came to is about KVM.
-			why, unsure = err.Error(), unsure || fault.CodeOf(err) != fault.HypervisorDied
-		}
-	}
-	return host.Trial{Why: why, Unsure: unsure}
-}
-
-// sheltered has a signal cancel a context where its default would end this
-// process at once and leave behind what it holds. done ends that, and the
-// process too if a signal came.
-func sheltered(ctx context.Context) (_ context.Context, done func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	ch, caught := make(chan os.Signal, 4), make(chan syscall.Signal, 1)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	go func() {
-		for {
-			select {
-			case s := <-ch:
-				if s != syscall.SIGPIPE { // the failed write tells
-					caught <- s.(syscall.Signal)
-					cancel()
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(ch)
-		cancel()
-		select {
-		case s := <-caught:
-			_ = syscall.Kill(os.Getpid(), s)
-			time.Sleep(100 * time.Millisecond)
-		default:
-		}
-	}
-}
-
-// tryModel runs the built-in guest under KVM and says why it did not greet, or
-// "".
-func (a *app) tryModel(ctx context.Context, facts host.Facts, st *store.Store) (string, error) {
-	c := cell.Hello()
-	c.Name = trialName
-	c.Accel = cell.AccelKVM
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	greeted := make(chan bool, 1)
-	var k *keeper.Keeper
-	k = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,
-		Prepared: func(socket string) error {
-			conn, err := unixsock.Dial(socket)
-			if err != nil {
-				return err
-			}
-			go func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-				ok := greets(conn)
-				greeted <- ok
-				if !ok {
-					k.Kill("the trial of KVM")
-					return
-				}
-				_, _ = io.WriteString(conn, string(hello.PowerOff))
-				_, _ = io.Copy(io.Discard, conn)
-			}()
-			return nil
-		}})
-	out, err := k.Run(ctx)
-	if err != nil {
-		return "", err
-	}
-	select {
-	case ok := <-greeted:
-		if ok {
-			return "", nil
-		}
-	default:
-	}
-	return out.Reason, nil
-}
-
 // helloROM writes the built-in guest, so that the lines of a plan can be typed.
 func (a *app) helloROM() *cobra.Command {
 	return &cobra.Command{
@@ -354,24 +238,5 @@ func (a *app) helloROM() *cobra.Command {
 			_, err := a.out.Write(hello.ROM())
 			return err
 		},
-	}
-}
-
-// greets says whether the built-in guest's greeting comes.
-func greets(r io.Reader) bool {
-	want := hello.Greeting
-	got := make([]byte, 0, len(want))
-	one := make([]byte, 1)
-	for {
-		if _, err := r.Read(one); err != nil {
-			return false
-		}
-		got = append(got, one[0])
-		if len(got) > len(want) {
-			got = got[1:]
-		}
-		if string(got) == want {
-			return true
-		}
 	}
 }

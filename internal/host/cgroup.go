@@ -33,7 +33,10 @@ func cgroups(t trees, euid int, v dirView) Cgroup {
 	var why []string
 	closed := map[string][]string{} // cause -> directories, told together
 	if out.Mode == CgroupNone {
-		why = append(why, "no cgroup file system is mounted for writing")
+		why = append(why, t.whyNone())
+		if len(t.readOnly) > 0 {
+			out.ReadOnly = t.readOnly[0]
+		}
 	}
 	var v2 []string
 	if t.v2 != nil {
@@ -85,7 +88,7 @@ func cgroups(t trees, euid int, v dirView) Cgroup {
 	if len(out.V1) == 0 {
 		out.V1 = nil
 		if out.V2 == "" {
-			out.Mode = CgroupNone
+			out.Mode, out.Closed = CgroupNone, len(closed) > 0
 		}
 	}
 	if len(out.Controllers) < len(controllers) {

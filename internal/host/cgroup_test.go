@@ -67,9 +67,9 @@ func TestCgroups(t *testing.T) {
 				"/sys/fs/cgroup/cgroup.controllers": "cpu memory pids\n"}},
 			Cgroup{Mode: CgroupV2, V2: "/sys/fs/cgroup/skep"}, "the memory controller cannot be handed down"},
 		"v2, read-only in a container": {strings.Replace(v2Mounts, "rw,nosuid,nodev", "ro,nosuid,nodev", 1), "0::/\n", 0, view{},
-			Cgroup{Mode: CgroupNone}, "no cgroup file system is mounted for writing"},
+			Cgroup{Mode: CgroupNone, ReadOnly: "/sys/fs/cgroup"}, "no cgroup file system is mounted for writing: /sys/fs/cgroup is read-only"},
 		"v2, root and a kernel that says no": {v2Mounts, "0::/\n", 0, view{},
-			Cgroup{Mode: CgroupNone}, "no directory can be made in /sys/fs/cgroup"},
+			Cgroup{Mode: CgroupNone, Closed: true}, "no directory can be made in /sys/fs/cgroup"},
 		"v2, a user's delegated service": {v2Mounts, "0::/user.slice/user-1000.slice/user@1000.service/app.slice/run-1.scope\n", 1000,
 			view{create: yes(user), write: yes(user+"/cgroup.procs", user+"/cgroup.subtree_control",
 				user+"/app.slice/cgroup.procs", user+"/app.slice/run-1.scope/cgroup.procs"),
@@ -84,7 +84,7 @@ func TestCgroups(t *testing.T) {
 			Cgroup{Mode: CgroupHybrid, V2: "/sys/fs/cgroup/unified/skep", Controllers: all, V1: map[string]string{
 				"memory": "/sys/fs/cgroup/memory/skep", "pids": "/sys/fs/cgroup/pids/skep", "cpu": "/sys/fs/cgroup/cpu,cpuacct/skep"}}, ""},
 		"hybrid, a user": {hybridMounts, "4:memory:/\n8:pids:/p\n0::/\n", 1000, view{},
-			Cgroup{Mode: CgroupNone}, "; no directory can be made in /sys/fs/cgroup/memory, /sys/fs/cgroup/pids/p: permission denied"},
+			Cgroup{Mode: CgroupNone, Closed: true}, "; no directory can be made in /sys/fs/cgroup/memory, /sys/fs/cgroup/pids/p: permission denied"},
 		"v1 with one tree closed": {strings.Replace(hybridMounts, "cgroup2", "none", 1), "8:pids:/\n", 0,
 			view{create: yes("/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpu,cpuacct")},
 			Cgroup{Mode: CgroupV1, Controllers: []string{"memory", "cpu"}, V1: map[string]string{

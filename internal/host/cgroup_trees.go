@@ -16,6 +16,8 @@ type tree struct {
 type trees struct {
 	v2 *tree
 	v1 map[string]tree // by controller, only those that we use
+	// readOnly are the mount points that nobody may write to.
+	readOnly []string
 }
 
 func (t trees) mode() CgroupMode {
@@ -45,6 +47,9 @@ func findTrees(mountinfo, selfCgroup string) trees {
 	t := trees{v1: map[string]tree{}}
 	for _, m := range parseMountinfo(mountinfo) {
 		if m.readOnly {
+			if m.fstype == "cgroup2" || m.fstype == "cgroup" {
+				t.readOnly = append(t.readOnly, m.point)
+			}
 			continue
 		}
 		switch m.fstype {
@@ -62,6 +67,32 @@ func findTrees(mountinfo, selfCgroup string) trees {
 		}
 	}
 	return t
+}
+
+// whyNone says why there is no tree.
+func (t trees) whyNone() string {
+	const none = "no cgroup file system is mounted for writing"
+	if len(t.readOnly) == 0 {
+		return none
+	}
+	return none + ": " + t.readOnly[0] + " is read-only"
+}
+
+// cgroupFix is what gives a caller control groups with limits.
+func cgroupFix(g Cgroup, euid int) string {
+	switch {
+	case euid != 0:
+		return "systemd-run --user --scope -p Delegate=yes skep …"
+	case g.Mode == CgroupNone && g.ReadOnly != "":
+		return "mount -o remount,rw " + g.ReadOnly + "; for a container that is its manager's to say (docker: --privileged)"
+	case g.Mode == CgroupNone && g.Closed:
+		return "run skep where root may make control groups: on the host, or in a container that was given its own part of the tree"
+	case g.Mode == CgroupNone:
+		return "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+	case g.V2 != "" && len(g.V1) == 0:
+		return "echo +memory +pids +cpu > " + path.Join(path.Dir(g.V2), "cgroup.subtree_control") + ", from a group without processes of its own"
+	}
+	return "mount the missing controllers: a cgroup v2 tree on /sys/fs/cgroup has them all"
 }
 
 // below is the directory of a cgroup path under its mount, which may show only

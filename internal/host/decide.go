@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -111,9 +112,15 @@ func ChooseLayers(c *cell.Cell, f Facts) ([]layer.Decision, error) {
 	}
 	d, err := layer.Decide(probes, c.Jail.AllowMissing)
 	if err != nil {
-		hint := "skep doctor says what would mend it; jail { allow_missing = [\"NAME\"] } does without, and is shown as a loosening"
-		if f.Linux != nil && f.Linux.userNSForbidden(f.EUID) {
-			hint = userNSMend(f.Linux)
+		hint := "skep doctor says what gives it back; jail { allow_missing = [\"NAME\"] } does without, and is shown as a relaxation"
+		var stop *layer.MissingError
+		if errors.As(err, &stop) && f.Linux != nil && len(stop.Missing) > 0 {
+			for _, l := range stop.Missing {
+				stop.Why[l.ID], _ = f.whyMissing(l.ID)
+			}
+			// One that is missed by many comes first, and its fix is theirs.
+			_, fix := f.whyMissing(stop.Missing[0].ID)
+			hint = orElse(fix, hint)
 		}
 		return d, fault.Wrap(fault.Jail, err, hint, "build the jail of %s", c.Name)
 	}

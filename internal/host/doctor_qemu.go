@@ -12,12 +12,8 @@ import (
 // linux adds the rows of a Linux host.
 func (d *report) linux(f Facts) {
 	l := f.Linux
-	if q := l.QEMU; q != nil {
-		d.add(OK, "qemu", fmt.Sprintf("%s, version %s, %d files and libraries", q.Path, q.Version, len(q.Files)), "cells run", "")
-	} else {
-		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.mendQEMU())
-	}
-	d.qemuTried(l)
+	d.around(f)
+	d.qemu(f)
 	d.kvm(f)
 	if o := l.OVMF; o != nil {
 		d.add(OK, "uefi", fmt.Sprintf("%s (from %s)", o.Code, orElse(o.By, "a known path")), `boot = "uefi" works`, "")
@@ -30,8 +26,49 @@ func (d *report) linux(f Facts) {
 	d.layers(f)
 }
 
+// around adds what this process was started in, where that stands in the way.
+func (d *report) around(f Facts) {
+	if why, fix := f.standsInTheWay(); why != "" {
+		d.add(Fail, "surroundings", why, "no cell can run", fix)
+	}
+	c := cell.Hello()
+	if why, fix := shortLimit(f, c.Jail.Limits.Processes, c.Jail.Limits.OpenFiles); why != "" {
+		d.add(Fail, "limits", why, "no cell can run", fix)
+	}
+	if have, limited := f.Linux.Around.Limits["fsize"]; limited && have >= smallFile {
+		d.add(Warn, "limits", fmt.Sprintf("only %d bytes can be in a file (ulimit -f)", have), "no disk can grow beyond that", "ulimit -f unlimited")
+	}
+}
+
+// qemu adds the hypervisor: that it is there is one thing, that the built-in
+// guest ran in a cell another.
+func (d *report) qemu(f Facts) {
+	l := f.Linux
+	defer d.qemuTried(l)
+	q := l.QEMU
+	if q == nil {
+		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.mendQEMU())
+		return
+	}
+	found := fmt.Sprintf("%s, version %s, %d files and libraries", q.Path, q.Version, len(q.Files))
+	switch t := l.TCG; {
+	case t == nil:
+		d.add(OK, "qemu", found, "it was not started", "")
+	case t.Works:
+		d.add(OK, "qemu", found, "the built-in guest ran in it, emulated", "")
+	case l.KVM.Works:
+		d.add(Warn, "qemu", found+"; emulated, the built-in guest did not run: "+t.Why, "cells run under KVM only", t.Hint)
+	default:
+		d.add(Fail, "qemu", found+"; the built-in guest did not run: "+t.Why, "no cell runs", t.Hint)
+	}
+}
+
 func (d *report) kvm(f Facts) {
 	k := f.Linux.KVM
+	if t := f.Linux.TCG; t != nil && !t.Works && k.Tried && !k.Works {
+		d.add(Warn, "kvm", "no cell runs here, so nothing is known of it", "", "")
+		return
+	}
 	if no, mend := kvmObstacle(f); no != "" {
 		d.add(Warn, "kvm", no, "guests are emulated (TCG), and slower", mend)
 		return
@@ -97,10 +134,7 @@ func (d *report) cgroup(g Cgroup, euid int) {
 		d.add(OK, "cgroups", fmt.Sprintf("%s, with %s", g.Mode, strings.Join(g.Controllers, ", ")), "limits hold from the first instruction", "")
 		return
 	}
-	mend := "mount a cgroup v2 tree on /sys/fs/cgroup"
-	if euid != 0 {
-		mend = "systemd-run --user --scope -p Delegate=yes skep …"
-	}
+	mend := cgroupFix(g, euid)
 	d.add(Warn, "cgroups", fmt.Sprintf("%s, without %s: %s", g.Mode, strings.Join(missing, ", "), orElse(g.Why, "they are not there")),
 		"these limits are not set; rlimits are", mend)
 }
@@ -123,16 +157,44 @@ func (d *report) layers(f Facts) {
 		s, so = Fail, "cells start only if the cell file allows the missing ones by name"
 	}
 	d.add(s, "layers", fmt.Sprintf("%d of %d layers of the jail can be had", applied, len(decisions)), so, "")
+	d.missing(f, decisions)
+}
+
+// missing adds one row for all layers that are missing for one reason, and one
+// for each that is substituted or not allowed.
+func (d *report) missing(f Facts, decisions []layer.Decision) {
+	type reason struct{ why, fix string }
+	var reasons []reason
+	of := map[reason][]layer.ID{}
 	for _, x := range decisions {
 		row, _ := layer.Find(x.ID)
 		name := "layer " + string(x.ID)
 		switch x.Verdict {
 		case layer.Substituted:
-			d.add(Warn, name, orElse(x.Detail, "not there"), "substituted by "+string(x.By), "Linux "+row.Kernel+" has it")
+			d.add(Warn, name, orElse(x.Detail, "not there"), "substituted by "+string(x.By), f.kernelFix(row))
 		case layer.Missing:
-			d.add(Fail, name, orElse(x.Detail, "not there"), "without it not: "+row.Does, "Linux "+row.Kernel+" has it, unless it is configured away")
+			var r reason
+			r.why, r.fix = f.whyMissing(x.ID)
+			if of[r] == nil {
+				reasons = append(reasons, r)
+			}
+			of[r] = append(of[r], x.ID)
 		case layer.NotPrivileged:
 			d.add(Warn, name, orElse(x.Detail, "not allowed"), "cells of this user go without: "+row.Does, "needs "+orElse(row.Privilege, "root"))
 		}
+	}
+	for _, r := range reasons {
+		row, _ := layer.Find(of[r][0])
+		topic, without := "layer "+string(of[r][0]), "without it not: "+row.Does
+		fact := r.why
+		if len(of[r]) > 1 {
+			var names []string
+			for _, id := range of[r] {
+				names = append(names, string(id))
+			}
+			topic, without = "layers", "without them there is no jail"
+			fact = strings.Join(names, ", ") + ": " + r.why
+		}
+		d.add(Fail, topic, fact, without, r.fix)
 	}
 }

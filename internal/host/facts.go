@@ -76,6 +76,10 @@ type Linux struct {
 	// UserNSOff is the setting that forbids this caller any user namespace,
 	// such as "user.max_user_namespaces=0"; "" where none does.
 	UserNSOff string `json:"userns_off,omitempty"`
+	// Around is what the caller was started in.
+	Around Around `json:"around"`
+	// TCG is what a trial of emulation said; nil where it was not tried.
+	TCG *Trial `json:"tcg,omitempty"`
 	// LayersWhy is set where the layers could not be probed.
 	LayersWhy string `json:"layers_why,omitempty"`
 }
@@ -171,6 +175,10 @@ type Cgroup struct {
 	// Controllers can be limited with: "memory", "pids", "cpu".
 	Controllers []string `json:"controllers,omitempty"`
 	Why         string   `json:"why,omitempty"` // why a controller is missing
+	// ReadOnly is a tree that is mounted and cannot be written to, where there is
+	// no other; Closed: there are trees in which no directory can be made.
+	ReadOnly string `json:"read_only,omitempty"`
+	Closed   bool   `json:"closed,omitempty"`
 }
 
 // SubID is a range of subordinate uids and gids of the caller.

@@ -84,6 +84,16 @@ func kvmKey(release string, q *QEMU) string {
 	return fmt.Sprintf("%s %s %s %v %s", release, process.BootID(), q.Path, stampOf(q.Path), build())
 }
 
+// judgeTCG fills in whether emulation works, where somebody wants it tried.
+func judgeTCG(ctx context.Context, o Options, f *Facts) {
+	if o.TryTCG == nil || f.Linux.QEMU == nil {
+		return
+	}
+	if t := o.TryTCG(ctx, *f); ctx.Err() == nil {
+		f.Linux.TCG = &t
+	}
+}
+
 // judgeKVM fills in whether KVM works, from memory or by trial.
 func judgeKVM(ctx context.Context, o Options, c cache, f *Facts) {
 	k := &f.Linux.KVM
@@ -96,7 +106,7 @@ func judgeKVM(ctx context.Context, o Options, c cache, f *Facts) {
 	}
 	var a kvmAnswer
 	key := kvmKey(f.Kernel, f.Linux.QEMU)
-	if c.load(kvmMemory, &a) == nil && a.Key == key {
+	if o.TryTCG == nil && c.load(kvmMemory, &a) == nil && a.Key == key {
 		k.take(a.Trial)
 		return
 	}

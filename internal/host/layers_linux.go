@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"skep/internal/jail"
 	"skep/internal/layer"
 	"skep/internal/process"
@@ -14,6 +16,7 @@ import (
 type rememberedLayers struct {
 	Key    string                   `json:"key"`
 	Layers map[layer.ID]layer.Probe `json:"layers"`
+	Around Around                   `json:"around"`
 }
 
 const layersMemory = "layers.json"
@@ -29,13 +32,17 @@ func probeLayers(c cache, f *Facts) {
 		if err != nil {
 			l.LayersWhy = err.Error()
 		}
-		r = rememberedLayers{key, found}
+		r = rememberedLayers{key, found, lookAround()}
 		// A user namespace that cannot be had just now, because too many are in
 		// use, may be had a moment later; such an answer is not kept.
 		if err == nil && found[layer.UserNamespace].State == layer.Have {
 			_ = c.save(layersMemory, r)
 		}
 	}
+	l.Around = r.Around
+	l.Around.Limits = hardLimits()
+	// That of another namespace is another thing at each start.
+	l.Around.NoProc = noProc()
 	l.Layers = withFacts(r.Layers, *f)
 }
 
@@ -46,7 +53,9 @@ func layersKey(f *Facts, who Identity) string {
 	l := f.Linux
 	user, _ := os.Readlink("/proc/self/ns/user")
 	mnt, _ := os.Readlink("/proc/self/ns/mnt")
-	return fmt.Sprint(f.Kernel, process.BootID(), f.EUID, who.Mapping, user, mnt, l.UserNSOff, l.UserNSRestricted,
+	var root unix.Stat_t
+	_ = unix.Stat("/", &root)
+	return fmt.Sprint(f.Kernel, root.Dev, root.Ino, process.BootID(), f.EUID, who.Mapping, user, mnt, l.UserNSOff, l.UserNSRestricted,
 		sysctl("/proc/self/attr/current"), build())
 }
 

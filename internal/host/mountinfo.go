@@ -8,6 +8,7 @@ import (
 
 // mount is a line of /proc/PID/mountinfo, as far as cgroups need it.
 type mount struct {
+	id, parent          string
 	root, point, fstype string
 	readOnly            bool
 	super               []string // the file system's own options
@@ -25,6 +26,7 @@ func parseMountinfo(text string) []mount {
 		}
 		super := strings.Split(f[sep+3], ",")
 		out = append(out, mount{
+			id: f[0], parent: f[1],
 			root: unescape(f[3]), point: unescape(f[4]), fstype: f[sep+1], super: super,
 			readOnly: slices.Contains(strings.Split(f[5], ","), "ro") || slices.Contains(super, "ro"),
 		})

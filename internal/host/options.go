@@ -23,6 +23,9 @@ type Options struct {
 	// is called only where no earlier answer holds, and not at all when nil:
 	// then KVM stays untried.
 	TryKVM func(ctx context.Context, f Facts) Trial
+	// TryTCG does the same under emulation, each time: it is what the doctor asks
+	// for, to whom an earlier answer is none. KVM is tried anew then, too.
+	TryTCG func(ctx context.Context, f Facts) Trial
 	// NoCache neither reads nor writes remembered facts.
 	NoCache bool
 }
@@ -31,6 +34,7 @@ type Options struct {
 type Trial struct {
 	Works bool   `json:"works"`
 	Why   string `json:"why,omitempty"` // why not
+	Hint  string `json:"hint,omitempty"`
 	CPU   string `json:"cpu,omitempty"` // the processor model that ran
 	// Unsure: the trial itself failed, so this holds for now and is not
 	// remembered. A full disk says nothing about KVM.

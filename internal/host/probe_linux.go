@@ -47,6 +47,7 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 		return err
 	}
 	judgeKVM(ctx, o, c, f)
+	judgeTCG(ctx, o, f)
 	return nil
 }
 

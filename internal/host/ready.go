@@ -23,6 +23,12 @@ func readyLinux(c *cell.Cell, f Facts) error {
 	if l.QEMU == nil {
 		return fault.New(fault.Host, f.mendQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, l.QEMUReason())
 	}
+	if why, fix := f.standsInTheWay(); why != "" {
+		return fault.New(fault.Jail, fix, "start %s: %s", c.Name, why)
+	}
+	if why, fix := shortLimit(f, c.Jail.Limits.Processes, c.Jail.Limits.OpenFiles); why != "" {
+		return fault.New(fault.Host, fix, "start %s: %s", c.Name, why)
+	}
 	if c.Boot.Kind == cell.BootUEFI {
 		if _, err := ChooseFirmware(f); err != nil {
 			return err

@@ -22,15 +22,15 @@ func ProbeLayers(id Identity) (map[layer.ID]layer.Probe, error) {
 		layer.Capabilities: have, layer.OOMScore: have, layer.ASLR: have,
 	}
 	probeNamespaces(probes)
-	probes[layer.PrivateRoot] = tried(mountCalls())
+	probes[layer.PrivateRoot] = mountCalls()
 	probes[layer.EmptyRoom] = probes[layer.PrivateRoot]
-	probes[layer.ClosedFDs] = tried(knows(unix.SYS_CLOSE_RANGE, ^uintptr(0), 0, 0))
-	probes[layer.Keyring] = tried(knows(unix.SYS_KEYCTL, ^uintptr(0), 0, 0))
-	probes[layer.WXMDWE] = tried(prctl(unix.PR_GET_MDWE, 0, 0, 0, 0))
+	probes[layer.ClosedFDs] = asking("close_range(2)", tried(knows(unix.SYS_CLOSE_RANGE, ^uintptr(0), 0, 0)))
+	probes[layer.Keyring] = asking("keyctl(2)", tried(knows(unix.SYS_KEYCTL, ^uintptr(0), 0, 0)))
+	probes[layer.WXMDWE] = asking("prctl(PR_GET_MDWE)", tried(prctl(unix.PR_GET_MDWE, 0, 0, 0, 0)))
 	probes[layer.KSMOff] = mootIf(prctl(unix.PR_GET_MEMORY_MERGE, 0, 0, 0, 0), unix.EINVAL, ksmDetail())
 	probes[layer.CoreScheduling] = coreScheduling()
 	probes[layer.Landlock] = landlockProbe()
-	notify := tried(notifyListener())
+	notify := asking("seccomp(2) with a listener", tried(notifyListener()))
 	for _, id := range []layer.ID{layer.Seccomp, layer.WXSeccomp, layer.OneExec, layer.TwoPhases} {
 		probes[id] = notify
 	}
@@ -43,7 +43,15 @@ func tried(errno unix.Errno) layer.Probe {
 	if errno == 0 {
 		return layer.Probe{State: layer.Have}
 	}
-	return layer.Probe{State: layer.Lacking, Detail: errno.Error()}
+	return layer.Probe{State: layer.Lacking, Detail: errno.Error(), Errno: unix.ErrnoName(errno)}
+}
+
+// asking names the call that was tried.
+func asking(call string, p layer.Probe) layer.Probe {
+	if p.State == layer.Lacking {
+		p.Asked = call
+	}
+	return p
 }
 
 func mootIf(errno, moot unix.Errno, why string) layer.Probe {
@@ -64,7 +72,7 @@ func probeNamespaces(probes map[layer.ID]layer.Probe) {
 		if together == 0 {
 			return layer.Probe{State: layer.Have}
 		}
-		return tried(tryNamespaces(flag))
+		return asking("clone3(2) with a user namespace", tried(tryNamespaces(flag)))
 	}
 	for _, n := range namespaces {
 		probes[n.layer] = try(n.flag)
@@ -103,13 +111,17 @@ func knows(number, a, b, c uintptr) unix.Errno {
 }
 
 // mountCalls are those of the private root; mount_setattr(2) is the youngest.
-func mountCalls() unix.Errno {
-	for _, n := range []uintptr{unix.SYS_OPEN_TREE, unix.SYS_MOVE_MOUNT, unix.SYS_FSOPEN, unix.SYS_MOUNT_SETATTR} {
-		if errno := knows(n, ^uintptr(0), 0, ^uintptr(0)); errno != 0 {
-			return errno
+func mountCalls() layer.Probe {
+	for _, c := range []struct {
+		name   string
+		number uintptr
+	}{{"open_tree(2)", unix.SYS_OPEN_TREE}, {"move_mount(2)", unix.SYS_MOVE_MOUNT}, {"fsopen(2)", unix.SYS_FSOPEN},
+		{"mount_setattr(2)", unix.SYS_MOUNT_SETATTR}} {
+		if errno := knows(c.number, ^uintptr(0), 0, ^uintptr(0)); errno != 0 {
+			return asking(c.name, tried(errno))
 		}
 	}
-	return 0
+	return layer.Probe{State: layer.Have}
 }
 
 func ksmDetail() string {

@@ -26,6 +26,10 @@ const (
 type Probe struct {
 	State  State  `json:"state"`
 	Detail string `json:"detail,omitempty"`
+	// Asked is the call that was tried, and Errno the kernel's answer by its name
+	// ("EPERM"): what would give the layer back follows from the two.
+	Asked string `json:"asked,omitempty"`
+	Errno string `json:"errno,omitempty"`
 }
 
 // Verdict is what becomes of one layer in one cell.
@@ -81,15 +85,29 @@ func Without(decisions []Decision, id ID) []Decision {
 // and the cell does not allow their absence.
 type MissingError struct {
 	Missing []Layer
+	// Why says of each what the host answered.
+	Why map[ID]string
 	// Unknown are names the cell allows that are no layer's; a spelling mistake there must not
 	// look like a permission.
 	Unknown []string
 }
 
 func (e *MissingError) Error() string {
-	var parts []string
+	var parts, reasons []string
+	of := map[string][]string{}
 	for _, l := range e.Missing {
-		parts = append(parts, fmt.Sprintf("layer %s is missing here (needs Linux %s)", l.ID, l.Kernel))
+		why := orElse(e.Why[l.ID], "this kernel has not got it")
+		if of[why] == nil {
+			reasons = append(reasons, why)
+		}
+		of[why] = append(of[why], string(l.ID))
+	}
+	for _, why := range reasons {
+		noun := "layer " + of[why][0] + " is"
+		if len(of[why]) > 1 {
+			noun = "layers " + strings.Join(of[why], ", ") + " are"
+		}
+		parts = append(parts, fmt.Sprintf("%s missing here (%s)", noun, why))
 	}
 	for _, name := range e.Unknown {
 		parts = append(parts, fmt.Sprintf("there is no layer %q", name))
@@ -97,11 +115,18 @@ func (e *MissingError) Error() string {
 	return strings.Join(parts, "; ")
 }
 
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
 // Decide settles every layer of Table from what the host offers and what the cell allows to be
 // missing. It reports all that stops a start at once. The decisions are returned even with an
 // error, so that they can be shown.
 func Decide(available map[ID]Probe, allowMissing []string) ([]Decision, error) {
-	var stop MissingError
+	stop := MissingError{Why: map[ID]string{}}
 	for _, name := range allowMissing {
 		if _, ok := Find(ID(name)); !ok {
 			stop.Unknown = append(stop.Unknown, name)
@@ -112,6 +137,7 @@ func Decide(available map[ID]Probe, allowMissing []string) ([]Decision, error) {
 		d := settle(l, available)
 		if d.Verdict == Missing && !slices.Contains(allowMissing, string(l.ID)) {
 			stop.Missing = append(stop.Missing, l)
+			stop.Why[l.ID] = d.Detail
 		}
 		decisions = append(decisions, d)
 	}

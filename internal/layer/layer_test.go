@@ -53,9 +53,9 @@ func TestDecide(t *testing.T) {
 		want    Decision
 		missing bool
 	}{
-		{name: "applied", id: Landlock, probe: Probe{Have, "ABI 7"},
+		{name: "applied", id: Landlock, probe: Probe{State: Have, Detail: "ABI 7"},
 			want: Decision{ID: Landlock, Verdict: Applied, Detail: "ABI 7"}},
-		{name: "substituted", id: WXMDWE, probe: Probe{Lacking, "invalid argument"},
+		{name: "substituted", id: WXMDWE, probe: Probe{State: Lacking, Detail: "invalid argument"},
 			want: Decision{ID: WXMDWE, Verdict: Substituted, By: WXSeccomp, Detail: "invalid argument"}},
 		{name: "substitute lacking too", id: WXMDWE, probe: Probe{State: Lacking},
 			also:  map[ID]Probe{WXSeccomp: {State: Lacking}},
