@@ -69,6 +69,9 @@ type Report struct {
 	Time       time.Time   `json:"time"`
 	Rows       []Row       `json:"rows"`
 	Loosenings []Loosening `json:"loosenings,omitempty"`
+	// State is set where the guest is paused, and Reason says why.
+	State  string `json:"state,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // The headings, in order.
@@ -257,6 +260,9 @@ func (r Report) WriteText(w io.Writer, colour bool, clean func(string) string) e
 			}
 			fmt.Fprintf(w, "  %s  %s: %s\n", clean(where), clean(l.Path), clean(l.What))
 		}
+	}
+	if r.State != "" {
+		fmt.Fprintf(w, "\nthe guest is %s: %s\n", r.State, clean(r.Reason))
 	}
 	count := map[Verdict]int{}
 	for _, row := range r.Rows {

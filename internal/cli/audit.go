@@ -150,6 +150,9 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 		return audit.Report{}, fault.New(fault.Host, "skep ps shows when it runs", "audit %s: it is starting, and its room not closed yet", name)
 	}
 	r, err := audit.Cell(st)
+	if st.State == store.Paused {
+		r.State, r.Reason = string(st.State), st.Reason
+	}
 	if err == nil && !r.OK && !keeper.Alive(st) {
 		// Half of what was looked at had gone by then: that is no finding.
 		return audit.Report{}, fault.New(fault.Host, "skep ps shows how", "audit %s: it ended meanwhile", name)

@@ -102,6 +102,7 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration) error {
 		case <-ctx.Done():
 		}
 	}()
+	go a.sayPauses(ctx, st, name)
 	err = console.Session{Conn: conn, In: a.in, Out: a.out, Terminal: tty, Help: consoleHelp, Wait: wait}.Run(ctx)
 	a.raw.Store(false)
 	switch {
@@ -117,6 +118,28 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration) error {
 	}
 	a.note("the console of %s has ended", name)
 	return nil
+}
+
+// sayPauses says where a disk fails the guest and has it wait, and when that is
+// over: the console alone would fall silent.
+func (a *app) sayPauses(ctx context.Context, st *store.Store, name string) {
+	const look = 500 * time.Millisecond
+	for said := ""; ; {
+		s, _, err := st.ReadState(name)
+		switch {
+		case err == nil && s.State == store.Paused && s.Reason != said:
+			said = s.Reason
+			a.note("%s: the guest is paused: %s; it goes on by itself once that is over", name, said)
+		case err == nil && s.State == store.Running && said != "":
+			said = ""
+			a.note("%s: the guest goes on", name)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(look):
+		}
+	}
 }
 
 // showLog begins with the end of the log. The console was connected to before

@@ -182,7 +182,7 @@ func asJSON(s store.State, held bool) cellJSON {
 	if !held {
 		c.KeeperPID = 0
 		switch s.State {
-		case store.Starting, store.Running, store.Stopping, store.Crashed:
+		case store.Starting, store.Running, store.Paused, store.Stopping, store.Crashed:
 			if s.KeeperPID != 0 {
 				// Whether the guest still runs is for the kernel to say.
 				if keeper.Alive(s) {

@@ -57,19 +57,22 @@ func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
 		node := "disk" + strconv.Itoa(i)
 		common := "drive=" + node + ",id=" + node + "-dev,serial=" + diskSerial(d, i) +
 			",bootindex=" + strconv.Itoa(i+1) // firmware tries disks in the file's order
+		// Where the host cannot read or write, the guest waits and nothing is lost;
+		// of an NVMe disk QEMU can only tell the guest.
+		waits := "werror=stop,rerror=stop"
 		var device string
 		switch {
 		case d.ISO != "":
-			device = props("ide-cd", sataPort(sata), common)
+			device = props("ide-cd", sataPort(sata), common, waits)
 			sata++
 		case d.Model == "ahci":
-			device = props("ide-hd", sataPort(sata), common)
+			device = props("ide-hd", sataPort(sata), common, waits)
 			sata++
 		case d.Model == "nvme":
 			device = props("nvme", slot(slotDisk, slotNIC, pci), common)
 			pci++
 		default:
-			device = props("virtio-blk-pci", slot(slotDisk, slotNIC, pci), common)
+			device = props("virtio-blk-pci", slot(slotDisk, slotNIC, pci), common, waits)
 			pci++
 		}
 		opts = append(opts, Option{Flag: "-device", Value: device, Why: "disk " + d.Label, Source: source})

@@ -145,6 +145,27 @@ func (q *QMP) Screendump(ctx context.Context, w *os.File) error {
 	return remove
 }
 
+// LastIOError is what is still known of the error that a guest waits for: which
+// disk it is, and whether the host's disk is full.
+func (q *QMP) LastIOError(ctx context.Context) Event {
+	ev := Event{Kind: EventIOError, Stopped: true}
+	var rows []struct {
+		Status   string `json:"io-status"`
+		Inserted struct {
+			Node string `json:"node-name"`
+		} `json:"inserted"`
+	}
+	if err := q.Execute(ctx, "query-block", nil, &rows); err != nil {
+		return ev
+	}
+	for _, r := range rows {
+		if r.Status == "nospace" || r.Status == "failed" {
+			ev.Node, ev.NoSpace = clean(r.Inserted.Node), r.Status == "nospace"
+		}
+	}
+	return ev
+}
+
 // DiskStats counts what the guest did to one of its disks.
 type DiskStats struct {
 	Node          string // as in QEMUOptions: "disk0" is the cell's first

@@ -36,8 +36,8 @@ type Event struct {
 	Guest  bool   // the guest did it (SHUTDOWN, RESET)
 	Reason string // SHUTDOWN, RESET: why; BLOCK_IO_ERROR: the error
 	Node   string // BLOCK_IO_ERROR: the block node
-	// NoSpace: the host's disk is full (BLOCK_IO_ERROR).
-	NoSpace bool
+	// Of BLOCK_IO_ERROR: the host's disk is full; it was reading; the guest waits.
+	NoSpace, Read, Stopped bool
 }
 
 // decodeEvent is false for an event that nobody waits for. Data that is not as
@@ -54,9 +54,12 @@ func decodeEvent(m qmpMessage) (Event, bool) {
 		Reason  string `json:"reason"`
 		Node    string `json:"node-name"`
 		NoSpace bool   `json:"nospace"`
+		Does    string `json:"operation"`
+		Action  string `json:"action"`
 	}
 	if len(m.Data) > 0 && json.Unmarshal(m.Data, &data) == nil {
 		e.Guest, e.NoSpace = data.Guest, data.NoSpace
+		e.Read, e.Stopped = data.Does == "read", data.Action == "stop"
 		e.Reason, e.Node = clean(data.Reason), clean(data.Node)
 	}
 	return e, true

@@ -1,7 +1,7 @@
 // Package keeper holds one running cell: it acquires the resources of the plan,
 // watches the hypervisor, and lets go of everything again.
 //
-// A cell is in one of six states.
+// A cell is in one of seven states.
 //
 //	            up, run                 guest runs
 //	stopped ──────────────▶ starting ──────────────▶ running ◀─┐ reset
@@ -23,6 +23,9 @@
 // running: the guest's own reset stays in this state, in the same process and
 // the same rootfs, and counts against the restart budget, so that a guest that
 // resets in a loop ends in held and not in a spin.
+//
+// paused, out of running and back, is not drawn: the host could not write or read
+// a disk, and QEMU has paused the guest. It is let go on every two seconds.
 //
 // stopping: the ACPI power button was pressed; after stop_timeout the
 // hypervisor is killed.

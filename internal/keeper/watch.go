@@ -23,6 +23,7 @@ func (k *Keeper) watch(ctx context.Context, m provision.Machine) Outcome {
 	stopping := false
 	killed := "" // why we killed it
 	failed := "" // what we could not do for the guest
+	var disks ioPause
 	kill := func(why string) {
 		if killed == "" {
 			killed = why
@@ -54,12 +55,18 @@ func (k *Keeper) watch(ctx context.Context, m provision.Machine) Outcome {
 				continue
 			}
 			k.setState(k.state.State, k.state.Reason)
+		case ev := <-m.IOErrors():
+			disks.failed(k, ev)
+		case <-disks.retry:
+			disks.again(ctx, m)
+		case <-disks.settled:
+			disks.over(k)
 		case o := <-k.commands:
 			switch o.do {
 			case commandStop:
 				if !stopping {
 					stopping, k.stop = true, &o
-					k.setState(store.Stopping, "asked by "+o.who)
+					k.setState(store.Stopping, disks.stopping("asked by "+o.who))
 					if err := m.PowerButton(ctx); err != nil {
 						k.Notify("cannot press the power button: " + err.Error())
 					}
@@ -82,7 +89,11 @@ func (k *Keeper) watch(ctx context.Context, m provision.Machine) Outcome {
 			_ = m.PowerButton(ctx)
 			again = time.After(pressAgain)
 		case <-force:
-			kill(fmt.Sprintf("the guest did not power off within %s", k.Cell.StopTimeout))
+			why := fmt.Sprintf("the guest did not power off within %s", k.Cell.StopTimeout)
+			if disks.reason != "" {
+				why += "; it was paused: " + disks.reason
+			}
+			kill(why)
 		case <-done:
 			done = nil
 			if k.stop == nil {

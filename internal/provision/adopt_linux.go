@@ -30,6 +30,7 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 		accel:   st.Plan.Accel,
 		stderr:  &hypervisor.Stderr{},
 		queue:   make(chan Event, 4),
+		failed:  make(chan hypervisor.Event, 1),
 		exited:  make(chan struct{}),
 		killed:  make(chan struct{}),
 		decided: make(chan struct{}, 1),
@@ -58,7 +59,11 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 		return err
 	}
 	switch status.State {
-	case hypervisor.StateRunning, hypervisor.StatePaused, hypervisor.StateDebug, hypervisor.StateIOError:
+	case hypervisor.StateIOError:
+		m.failed <- m.qmp.LastIOError(ctx)
+		go m.follow()
+		return nil
+	case hypervisor.StateRunning, hypervisor.StatePaused, hypervisor.StateDebug:
 		go m.follow()
 		return nil
 	case hypervisor.StatePrelaunch:

@@ -185,6 +185,10 @@ func (m *bhyveMachine) Record() jail.Record { return m.rec }
 
 func (m *bhyveMachine) Counted() *store.Room { return m.counts }
 
+// IOErrors: bhyve answers the guest with an I/O error and tells nobody else.
+func (m *bhyveMachine) IOErrors() <-chan hypervisor.Event { return nil }
+func (m *bhyveMachine) Resume(context.Context) error      { return errors.ErrUnsupported }
+
 func (m *bhyveMachine) Events() <-chan Event { return m.queue }
 
 // firstClient bounds the wait for whoever wants to see all of the console.

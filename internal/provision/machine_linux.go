@@ -38,7 +38,8 @@ type qemuMachine struct {
 	accel  cell.Accel
 	stderr *hypervisor.Stderr
 	queue  chan Event
-	exited chan struct{} // closed when exit is known
+	failed chan hypervisor.Event // the last that a disk failed the guest; holds one
+	exited chan struct{}         // closed when exit is known
 	exit   jail.Exit
 	killed chan struct{}
 	counts *store.Room
@@ -74,6 +75,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 		name:    t.plan.Name,
 		accel:   t.plan.Accel,
 		queue:   make(chan Event, 4),
+		failed:  make(chan hypervisor.Event, 1),
 		exited:  make(chan struct{}),
 		killed:  make(chan struct{}),
 		decided: make(chan struct{}, 1),
@@ -414,6 +416,10 @@ func (m *qemuMachine) follow() {
 		case ev, ok := <-events:
 			if !ok {
 				events = nil // the connection is gone; so, soon, is the process
+				continue
+			}
+			if ev.Kind == hypervisor.EventIOError {
+				m.ioFailed(ev)
 				continue
 			}
 			seen = append(seen, ev)

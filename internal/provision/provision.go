@@ -56,6 +56,11 @@ type Machine interface {
 	// Events delivers resets, and then one end.
 	Events() <-chan Event
 	PowerButton(ctx context.Context) error
+	// IOErrors delivers the last that a disk has failed the guest; nil where the
+	// hypervisor tells nobody but the guest.
+	IOErrors() <-chan hypervisor.Event
+	// Resume lets a guest go on that such an error has paused.
+	Resume(ctx context.Context) error
 	// Reset starts the guest over after it has reset itself.
 	Reset(ctx context.Context) error
 	// Kill ends the hypervisor at once; the end comes as an event.

@@ -24,6 +24,7 @@ const (
 	Stopped  Phase = "stopped"
 	Starting Phase = "starting"
 	Running  Phase = "running"
+	Paused   Phase = "paused" // a disk failed the guest, which waits
 	Stopping Phase = "stopping"
 	Crashed  Phase = "crashed"
 	OnHold   Phase = "held"

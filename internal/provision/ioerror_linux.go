@@ -1,0 +1,36 @@
+package provision
+
+import (
+	"context"
+	"fmt"
+
+	"skep/internal/hypervisor"
+)
+
+func (m *qemuMachine) IOErrors() <-chan hypervisor.Event { return m.failed }
+
+// ioFailed keeps the last such event: a guest has many requests under way.
+func (m *qemuMachine) ioFailed(ev hypervisor.Event) {
+	select {
+	case <-m.failed:
+	default:
+	}
+	m.failed <- ev // nobody else sends
+}
+
+// Resume lets the guest go on if it is a disk that it waits for, and not a
+// debugger.
+func (m *qemuMachine) Resume(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, quitWait)
+	defer cancel()
+	s, err := m.qmp.QueryStatus(ctx)
+	switch {
+	case err != nil:
+		return err
+	case s.State == hypervisor.StateIOError:
+		return m.qmp.Cont(ctx)
+	case s.State != hypervisor.StateRunning:
+		return fmt.Errorf("the guest is %s", s.State)
+	}
+	return nil
+}
