@@ -262,7 +262,7 @@ func (a *linuxAudit) rights() {
 	a.equal(GroupRights, "no-new-privs", "1", a.status["NoNewPrivs"])
 	a.equal(GroupRights, "seccomp", "2", a.status["Seccomp"])
 	if a.record != nil {
-		a.equal(GroupRights, "seccomp-filters", strconv.Itoa(len(a.record.Filters)), a.status["Seccomp_filters"])
+		a.equal(GroupRights, "seccomp-filters", strconv.Itoa(len(a.record.Filters)+a.record.Inherited), a.status["Seccomp_filters"])
 		var ids []string
 		for _, f := range a.record.Filters {
 			ids = append(ids, fmt.Sprintf("%s %.12s… (%d instructions)", f.Name, f.SHA256, f.Instructions))

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"skep/internal/layer"
+	"skep/internal/process"
 )
 
 // A cloneThread is a thread that has put itself into a cell's v1 groups and into an empty mount namespace, so that the child
@@ -41,6 +43,8 @@ type cloneThread struct {
 	admitted bool // or the child waits for that
 	err      error
 	ended    chan struct{}
+
+	id int // the thread's; 0 where it could not even begin
 }
 
 // newCloneThread returns nil if no dedicated thread is needed. The caller leaves one that it does not use.
@@ -68,6 +72,7 @@ func newCloneThread(spec Spec) (*cloneThread, error) {
 // wait is what the thread does.
 func (c *cloneThread) wait(procs []string, empty *EmptyMounts) {
 	defer unix.Close(c.its)
+	c.id = unix.Gettid()
 	c.joined = true
 	for _, f := range procs {
 		if os.WriteFile(filepath.Join(filepath.Dir(f), "tasks"), []byte("0"), 0) != nil {
@@ -129,16 +134,25 @@ func openProc() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("cannot build the jail: open /proc: %w", err)
 	}
+	// By the child's number in it another process would be mapped, moved and told things.
+	if err := process.OwnProc(fd); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("cannot build the jail: %w", err)
+	}
 	return fd, nil
 }
 
-// leave waits for the thread's end, or its groups could not be removed yet.
+// leave waits for the thread's end, or its groups could not be removed yet. It has ended when the kernel
+// says so: its goroutine is done a moment before that.
 func (c *cloneThread) leave() {
 	if c == nil {
 		return
 	}
 	unix.Close(c.ours)
 	<-c.ended
+	for wait := 10 * time.Microsecond; wait < time.Second && unix.Tgkill(os.Getpid(), c.id, 0) == nil; wait *= 2 {
+		time.Sleep(wait)
+	}
 }
 
 // errnoOf is what a call gave.

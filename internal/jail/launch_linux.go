@@ -13,8 +13,9 @@ import (
 // launch holds the descriptors of one start. The child's are above the numbers the hypervisor gets.
 type launch struct {
 	in      inherited
-	sync    int // the keeper's end
-	reports int // the keeper's end of errors
+	sync    int    // the keeper's end
+	reports int    // the keeper's end of errors
+	began   uint64 // when the child was made, as /proc/PID/stat has it
 	childs  []int
 }
 

@@ -75,7 +75,7 @@ func TestOrdinaryUser(t *testing.T) {
 // runs itself again as nobody, in a mount namespace in which nobody has such a range.
 func TestSubordinateIDs(t *testing.T) {
 	if os.Geteuid() == 0 {
-		asNobody(t, "TestSubordinateIDs")
+		asNobody(t, "TestSubordinateIDs", "true")
 		return
 	}
 	first, ok := subordinate(t, "/etc/subuid")
@@ -121,8 +121,9 @@ func public(t *testing.T) (program, dir string) {
 	return program, dir
 }
 
-// asNobody runs one test as nobody, with a range of subordinate users that only it can see.
-func asNobody(t *testing.T, name string) {
+// asNobody runs one test as nobody, with a range of subordinate users that only it can see; first is done
+// in its mount namespace, by root.
+func asNobody(t *testing.T, name, first string) {
 	t.Helper()
 	for _, tool := range []string{"unshare", "setpriv", "mount", "newuidmap"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -135,6 +136,7 @@ func asNobody(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("unshare", "--mount", "sh", "-ec", `mount --bind "$1" /etc/subuid; mount --bind "$1" /etc/subgid
+		`+first+`
 		exec setpriv --reuid=nobody --regid=nogroup --clear-groups "$2" "-test.run=^$3\$" -test.v`, "sh", ranges, program, name)
 	cmd.Dir = dir
 	cmd.Env = []string{"TMPDIR=/tmp", "USER=nobody", "PATH=" + os.Getenv("PATH")}

@@ -148,9 +148,17 @@ func coreScheduling() layer.Probe {
 
 func landlockProbe() layer.Probe {
 	if abi := landlockABI(); abi > 0 {
-		return layer.Probe{State: layer.Have, Detail: fmt.Sprintf("ABI %d", abi)}
+		return layer.Probe{State: layer.Have, Detail: landlockDetail(abi)}
 	}
 	return layer.Probe{State: layer.Lacking, Detail: "not in this kernel, or not among its security modules"}
+}
+
+// landlockDetail says which rights are applied where the kernel has an ABI.
+func landlockDetail(abi int) string {
+	if last := landlockKnown(); abi > last {
+		return fmt.Sprintf("ABI %d; the kernel has %d, what later ones than %d brought is not applied", last, abi, last)
+	}
+	return fmt.Sprintf("ABI %d", abi)
 }
 
 func seccompAction(action uint32) unix.Errno {

@@ -29,13 +29,9 @@ type Process struct {
 	sealing sync.Mutex
 }
 
-func newProcess(pid, pidfd int, child bool) (*Process, error) {
-	p := &Process{pid: pid, child: child, done: make(chan struct{})}
-	var err error
-	if p.start, err = process.StartTime(pid); err == nil {
-		err = unix.SetNonblock(pidfd, true)
-	}
-	if err != nil {
+func newProcess(pid, pidfd int, start uint64, child bool) (*Process, error) {
+	p := &Process{pid: pid, start: start, child: child, done: make(chan struct{})}
+	if err := unix.SetNonblock(pidfd, true); err != nil {
 		unix.Close(pidfd)
 		return nil, fmt.Errorf("cannot watch process %d: %w", pid, err)
 	}
@@ -56,7 +52,7 @@ func Adopt(pid int, start uint64, record Record) (*Process, error) {
 		unix.Close(pidfd)
 		return nil, fmt.Errorf("cannot adopt process %d: %w", pid, process.ErrGone)
 	}
-	p, err := newProcess(pid, pidfd, false)
+	p, err := newProcess(pid, pidfd, start, false)
 	if err != nil {
 		return nil, err
 	}

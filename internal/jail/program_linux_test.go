@@ -32,7 +32,7 @@ func goldenSpec(m Mapping) Spec {
 	}
 }
 
-var goldenFacts = facts{lastCap: 2, landlockABI: 6}
+var goldenFacts = facts{lastCap: 2, landlockABI: 10}
 
 func TestProgramText(t *testing.T) {
 	for _, m := range []Mapping{ByRoot, ByOwn} {

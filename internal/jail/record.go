@@ -9,6 +9,9 @@ type Record struct {
 	Mapping     Mapping          `json:"mapping"`
 	LandlockABI int              `json:"landlock_abi"`
 	Filters     []FilterRecord   `json:"filters"`
+	// Inherited counts the filters that the keeper has itself, from its unit or container: each of its
+	// children has them, too.
+	Inherited int `json:"inherited_filters,omitempty"`
 	// RunCalls counts the calls that the guest's life may make, NeverCalls those that not even the start
 	// may; Sealed says that the start is over.
 	RunCalls   int  `json:"run_calls"`

@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -21,8 +23,9 @@ func record(spec Spec, program *Program, filters compiled) Record {
 		NeverCalls: spec.Policy.Count(arch, seccomp.Never),
 	}
 	if layer.On(spec.Layers, layer.Landlock) {
-		r.LandlockABI = landlockABI()
+		r.LandlockABI = min(landlockABI(), landlockKnown())
 	}
+	r.Inherited = filterCount()
 	if layer.On(spec.Layers, layer.Seccomp) {
 		r.Filters = append(r.Filters, filterRecord("calls", filters.Filter))
 	}
@@ -46,6 +49,18 @@ func readFacts() facts {
 func flagKnown(flags uintptr) bool {
 	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, 0)
 	return errno == unix.EFAULT
+}
+
+// filterCount is how many seccomp filters this process has.
+func filterCount() int {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "Seccomp_filters:"); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(rest))
+			return n
+		}
+	}
+	return 0
 }
 
 // lastCap is the highest capability that the kernel knows.

@@ -15,6 +15,7 @@ import (
 
 	"skep/internal/jail/seccomp"
 	"skep/internal/layer"
+	"skep/internal/process"
 )
 
 // Start builds the jail, and returns when the hypervisor's first instruction is due. If ctx ends
@@ -149,10 +150,10 @@ func (l *launch) clone(program *loaded, spec Spec, c *cloneThread) (*Process, er
 		}
 	}
 	l.dropChildEnds()
-	p, perr := newProcess(pid, int(*pidfd), true)
+	p, perr := newProcess(pid, int(*pidfd), l.began, true)
 	if perr != nil {
 		_ = unix.Kill(pid, unix.SIGKILL) // our child, not collected yet: the number is still its own
-		return nil, perr
+		return nil, cmp.Or(err, perr)    // the first of the two is the cause
 	}
 	if err != nil {
 		p.abandon()
@@ -187,7 +188,12 @@ func (l *launch) watch(p *Process, program *Program, spec Spec) error {
 }
 
 // admit maps the user, places the process in the cgroups that are left, and lets it go on.
-func (l *launch) admit(proc, pid int, spec Spec, procs []string) error {
+func (l *launch) admit(proc, pid int, spec Spec, procs []string) (err error) {
+	// While it has this user: where /proc shows nobody the processes of others (hidepid), a child that has
+	// changed its user and not yet executed its program is not even there.
+	if l.began, err = process.StartTimeAt(proc, pid); err != nil {
+		return fmt.Errorf("cannot build the jail: %w", err)
+	}
 	if layer.On(spec.Layers, layer.UserNamespace) {
 		if err := mapIDs(proc, pid, spec.Identity); err != nil {
 			return err

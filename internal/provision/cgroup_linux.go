@@ -120,7 +120,8 @@ func killCgroup(path string) {
 		for _, d := range pid {
 			n = n*10 + int(d-'0')
 		}
-		if n > 1 {
+		// A thread of our own, still on its way out of a v1 group, has us in that list.
+		if n > 1 && n != os.Getpid() {
 			_ = unix.Kill(n, unix.SIGKILL)
 		}
 	}
