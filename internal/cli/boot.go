@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -32,11 +33,37 @@ func (a *app) startBoot(ctx context.Context) error {
 		names = append(names, c.Name)
 	}
 	a.warnOfShutdown(ctx, cells)
+	a.awaitQEMU(ctx, len(names))
 	err := a.startAll(names, after, func(name string) error { return a.start(ctx, name, true) })
 	if err == nil && bad != fault.OK {
 		return shownError{bad}
 	}
 	return err
+}
+
+// A host that is booting may be too busy for its QEMU to say its version in
+// time. That passes, and nobody is there to say "up --boot" again.
+const (
+	bootTries = 4
+	bootPause = 20 * time.Second
+)
+
+// awaitQEMU looks again where a QEMU is there and has not answered. What is
+// wrong otherwise is said by each start.
+func (a *app) awaitQEMU(ctx context.Context, cells int) {
+	for try := 1; cells > 0 && try < bootTries; try++ {
+		f, err := a.probe(ctx, false)
+		if err != nil || f.Linux == nil || !f.Linux.QEMULate() {
+			return
+		}
+		a.note("%s; it is asked again in %s", f.Linux.QEMUReason(), bootPause)
+		a.lookAgain()
+		select {
+		case <-time.After(bootPause):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // startAll starts cells in their order, some at once.

@@ -221,6 +221,13 @@ func (a *app) probeWith(ctx context.Context, o host.Options) (host.Facts, error)
 	return f.Clone(), nil
 }
 
+// lookAgain has the next look at this host be a new one.
+func (a *app) lookAgain() {
+	a.probing.Lock()
+	defer a.probing.Unlock()
+	a.probed = nil
+}
+
 // executable is this program, for starting it again as a keeper.
 func executable() (string, error) {
 	p, err := os.Executable()

@@ -109,23 +109,6 @@ func (a *app) held() ([]string, error) {
 	return live, nil
 }
 
-// order tells the keepers of some cells the same thing and waits for each end.
-func (a *app) order(ctx context.Context, args []string, all bool, do, who string) error {
-	names, err := a.namesOf(args, all, a.held)
-	if err != nil {
-		return err
-	}
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-	return a.eachOf(names, len(names), func(arg string) error {
-		name, err := a.nameOf(dirs, arg)
-		if err != nil {
-			return err
-		}
-		a.adoptAll(ctx, dirs, name)
-		return a.end(ctx, dirs, name, do, who)
-	})
-}
-
 // nameOf is the name of the cell that an argument means, for verbs that need
 // no cell file: it may be gone, or broken, while its cell runs.
 func (a *app) nameOf(dirs host.Dirs, arg string) (string, error) {

@@ -8,19 +8,15 @@ import (
 )
 
 // warnOfShutdown says which cell would be cut off by a shutdown of the host
-// that waits less than the cell's stop_timeout.
+// that waits less than the cell's stop_timeout, and those of the cells that stop
+// before it.
 func (a *app) warnOfShutdown(ctx context.Context, cells []*cell.Cell) {
-	var slowest *cell.Cell
-	for _, c := range cells {
-		if slowest == nil || c.StopTimeout > slowest.StopTimeout {
-			slowest = c
-		}
-	}
+	slowest, took := longestStop(cells)
 	if slowest == nil {
 		return
 	}
 	for _, l := range host.ShutdownLimits(ctx) {
-		if w := l.Warning(slowest.Name, slowest.StopTimeout); w != "" {
+		if w := l.Warning(slowest.Name, took); w != "" {
 			a.note("warning: %s", w)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strconv"
+	"time"
 
 	"skep/internal/fault"
 )
@@ -26,6 +27,9 @@ type Options struct {
 	// TryTCG does the same under emulation, each time: it is what the doctor asks
 	// for, to whom an earlier answer is none. KVM is tried anew then, too.
 	TryTCG func(ctx context.Context, f Facts) Trial
+	// AskFor is how long QEMU may take to say a word about itself; 0 is three
+	// minutes.
+	AskFor time.Duration
 	// NoCache neither reads nor writes remembered facts.
 	NoCache bool
 }

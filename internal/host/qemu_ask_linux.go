@@ -20,12 +20,13 @@ type answer struct {
 	out, errs string
 	err       error
 	late      bool
+	within    time.Duration
 }
 
 // ask runs QEMU for a word about itself. It has no input, no environment and
 // nothing to do.
-func ask(ctx context.Context, path string, arg ...string) answer {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+func ask(ctx context.Context, within time.Duration, path string, arg ...string) answer {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, arg...)
 	cmd.Env = []string{}
@@ -34,7 +35,7 @@ func ask(ctx context.Context, path string, arg ...string) answer {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
-	return answer{out.String(), errs.String(), err, ctx.Err() == context.DeadlineExceeded}
+	return answer{out.String(), errs.String(), err, ctx.Err() == context.DeadlineExceeded, within}
 }
 
 // why says what came instead of an answer.
@@ -44,7 +45,7 @@ func (a answer) why(path string, arg ...string) QEMUTried {
 	said := lastLine(a.errs)
 	switch {
 	case a.late:
-		t.Fault, t.Why = QEMUSilent, fmt.Sprintf("%s did not answer within %s", asked, askFor)
+		t.Fault, t.Why = QEMUSilent, fmt.Sprintf("%s did not answer within %s", asked, a.within)
 	case a.err == nil:
 		t.Fault, t.Why = QEMUAlien, asked+" does not answer like QEMU"
 	case said != "":

@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -53,6 +54,12 @@ func (l *Linux) QEMUReason() string {
 		return "there is no " + strings.Join(absent, ", no ")
 	}
 	return orElse(l.QEMUWhy, "qemu-system-x86_64 is not installed")
+}
+
+// QEMULate says whether there is a QEMU that has not answered in time, and no
+// other: asked again, it may.
+func (l *Linux) QEMULate() bool {
+	return l.QEMU == nil && slices.ContainsFunc(l.QEMUTried, func(t QEMUTried) bool { return t.Fault == QEMUSilent })
 }
 
 // mendQEMU is how to come by a QEMU that works: it follows from the first

@@ -2,9 +2,11 @@ package host
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"skep/internal/cell"
 )
@@ -45,13 +47,38 @@ func TestQEMUReasons(t *testing.T) {
 			}
 		})
 	}
-	said := ask(t.Context(), missing, "--version").why(missing, "--version")
+	said := ask(t.Context(), askFor, missing, "--version").why(missing, "--version")
 	if said.Fault != QEMUBroken || said.Library != "libcapstone.so.4" || !strings.Contains(said.Why, "file too short") {
 		t.Errorf("%+v", said)
 	}
 	killed := program(t, "kill -SEGV $$")
-	if said := ask(t.Context(), killed, "--version").why(killed, "--version"); said.Fault != QEMUBroken || !strings.Contains(said.Why, "segmentation fault") {
+	if said := ask(t.Context(), askFor, killed, "--version").why(killed, "--version"); said.Fault != QEMUBroken || !strings.Contains(said.Why, "segmentation fault") {
 		t.Errorf("%+v", said)
+	}
+}
+
+// One that does not answer in time is called neither absent nor broken, and is
+// worth asking again.
+func TestQEMUThatIsLate(t *testing.T) {
+	dir := t.TempDir()
+	sleeper := filepath.Join(dir, "qemu")
+	if err := os.WriteFile(sleeper+".go", []byte("package main\nimport \"time\"\nfunc main() { time.Sleep(time.Minute) }\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-o", sleeper, sleeper+".go").CombinedOutput(); err != nil {
+		t.Skipf("no Go to build a program with: %v: %s", err, out)
+	}
+	o := at(t, map[string]string{EnvQEMU: sleeper})
+	o.AskFor = 200 * time.Millisecond
+	f := probeOK(t, o)
+	if l := f.Linux; !l.QEMULate() || !strings.Contains(l.QEMUReason(), "did not answer within 200ms") {
+		t.Errorf("%+v", l.QEMUTried)
+	}
+	if fix := f.mendQEMU(); !strings.Contains(fix, "this host is busy") {
+		t.Errorf("the fix is %q", fix)
+	}
+	if askFor < 2*time.Minute {
+		t.Errorf("%s: an emulated host that has just been booted needs longer", askFor)
 	}
 }
 
@@ -113,7 +140,7 @@ func TestBrokenLibrary(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, _, tried := examine(t.Context(), path)
+	_, _, tried := examine(t.Context(), askFor, path)
 	if tried == nil || tried.Fault != QEMUBroken || tried.Library != "libpixnam-1.so.0" {
 		t.Fatalf("%+v", tried)
 	}

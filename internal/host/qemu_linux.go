@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"skep/internal/elf"
 	"skep/internal/fault"
@@ -73,9 +74,13 @@ func findQEMU(ctx context.Context, o Options, c cache, l *Linux) error {
 	ovmf, paths := findOVMF(os.DirFS("/"))
 	l.OVMF = ovmf
 	watch = append(watch, paths...)
+	within := o.AskFor
+	if within == 0 {
+		within = askFor
+	}
 	for _, p := range candidates {
 		watch = append(watch, p)
-		q, paths, tried := examine(ctx, p)
+		q, paths, tried := examine(ctx, within, p)
 		if tried != nil {
 			tried.Package = packageOf(tried.Library)
 			l.QEMUTried = append(l.QEMUTried, *tried)
@@ -92,7 +97,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *Linux) error {
 }
 
 // examine finds everything that one QEMU opens, or says why it cannot be used.
-func examine(ctx context.Context, path string) (*QEMU, []string, *QEMUTried) {
+func examine(ctx context.Context, within time.Duration, path string) (*QEMU, []string, *QEMUTried) {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil && os.IsNotExist(err):
@@ -102,7 +107,7 @@ func examine(ctx context.Context, path string) (*QEMU, []string, *QEMUTried) {
 	case !st.Mode().IsRegular() || st.Mode()&0o111 == 0:
 		return nil, nil, &QEMUTried{Path: path, Fault: QEMUNoExec, Why: path + " is not a program"}
 	}
-	q, watch, err := walkQEMU(ctx, path)
+	q, watch, err := walkQEMU(ctx, within, path)
 	var tried *QEMUTried
 	var lack *elf.LibraryError
 	switch {
@@ -120,15 +125,15 @@ func examine(ctx context.Context, path string) (*QEMU, []string, *QEMUTried) {
 }
 
 // walkQEMU reads a QEMU's files and asks it about itself.
-func walkQEMU(ctx context.Context, path string) (*QEMU, []string, error) {
+func walkQEMU(ctx context.Context, within time.Duration, path string) (*QEMU, []string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	version := make(chan answer, 1)
-	go func() { version <- ask(ctx, real, "--version") }()
+	go func() { version <- ask(ctx, within, real, "--version") }()
 	dirs := make(chan answer, 1)
-	go func() { dirs <- ask(ctx, real, "-L", "help") }()
+	go func() { dirs <- ask(ctx, within, real, "-L", "help") }()
 
 	search, watch := ldSearch()
 	q := &QEMU{Path: real, Data: dataDir, Modules: map[string][]File{}}

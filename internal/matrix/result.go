@@ -63,11 +63,11 @@ func complaint(said []string) string {
 		if e := strings.Index(line, "skep: error: "); e >= 0 {
 			return line[e:]
 		}
-		if text == "" || strings.HasPrefix(line, "skep: error: ") {
+		switch {
+		case text == "":
 			text = line
-		}
-		if strings.HasPrefix(line, "skep: error: ") {
-			break
+		case strings.HasSuffix(text, ":"): // what it is about stands below
+			text += " " + line
 		}
 	}
 	return text[:min(len(text), 300)]

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"skep/internal/cell"
+	"skep/internal/host"
+)
+
+// order tells the keepers of some cells the same thing and waits for each end.
+// Stopping goes the way back of starting: one that comes after another is gone
+// before the other's button is pressed. Whoever kills wants no order.
+func (a *app) order(ctx context.Context, args []string, all bool, do, who string) error {
+	names, err := a.namesOf(args, all, a.held)
+	if err != nil {
+		return err
+	}
+	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	end := func(arg string) error {
+		name, err := a.nameOf(dirs, arg)
+		if err != nil {
+			return err
+		}
+		a.adoptAll(ctx, dirs, name)
+		return a.end(ctx, dirs, name, do, who)
+	}
+	if do == "stop" {
+		after := reversed(afterOf(dirs, names))
+		// A cycle is told where cells start; here its members go in any order.
+		names, _ = inOrder(names, after)
+		end = waiting(names, after, end)
+	}
+	return a.eachOf(names, len(names), end)
+}
+
+// reversed turns an order round.
+func reversed(after map[string][]string) map[string][]string {
+	before := map[string][]string{}
+	for name, firsts := range after {
+		for _, first := range firsts {
+			if !slices.Contains(before[first], name) {
+				before[first] = append(before[first], name)
+			}
+		}
+	}
+	return before
+}
+
+// longestStop is how long all of some cells may take to stop, and the cell that
+// is the last then: each waits for those that come after it.
+func longestStop(cells []*cell.Cell) (last *cell.Cell, took time.Duration) {
+	byName := map[string]*cell.Cell{}
+	var names []string
+	after := map[string][]string{}
+	for _, c := range cells {
+		byName[c.Name] = c
+		names = append(names, c.Name)
+		after[c.Name] = slices.Clone(c.After)
+	}
+	before := reversed(after)
+	names, _ = inOrder(names, before)
+	ends := map[string]time.Duration{}
+	for _, name := range names {
+		c := byName[name]
+		for _, dependent := range before[name] {
+			ends[name] = max(ends[name], ends[dependent])
+		}
+		ends[name] += c.StopTimeout
+		if last == nil || ends[name] > took {
+			last, took = c, ends[name]
+		}
+	}
+	return last, took
+}
