@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -26,12 +27,15 @@ const replay = 4096
 
 func (a *app) console() *cobra.Command {
 	var wait time.Duration
+	var raw bool
 	cmd := &cobra.Command{
 		Use:   "console NAME",
 		Short: "Join the serial console of a running cell",
 		Long: `Join the serial console of a running cell, beginning with the last lines of its
-log. ~. at the start of a line leaves it and leaves the guest alone; ~~ types a
-tilde, and ~? lists these. One console can be joined by one person at a time.
+log, which a terminal is shown with escapes in place of what it would obey;
+--raw sends them as they are. ~. at the start of a line leaves it and leaves the
+guest alone; ~~ types a tilde, and ~? lists these. One console can be joined by
+one person at a time. In the end the terminal is as it was.
 
 What is piped in is typed into it. At the end of that the console is left after
 a pause, in which the guest can answer: a second, or what --wait says.`,
@@ -41,9 +45,10 @@ a pause, in which the guest can answer: a second, or what --wait says.`,
 			if wait < 0 {
 				return usage("wait %s", wait)
 			}
-			return a.join(cmd.Context(), args[0], max(wait, 1)) // 0 is for ever to a session
+			return a.join(cmd.Context(), args[0], max(wait, 1), raw) // 0 is for ever to a session
 		},
 	}
+	cmd.Flags().BoolVar(&raw, "raw", false, "begin with the log as the guest wrote it")
 	cmd.Flags().DurationVar(&wait, "wait", time.Second, "how long to stay after the end of what is piped in")
 	return cmd
 }
@@ -54,7 +59,7 @@ const consoleHelp = `~.  leave the console; the guest goes on
 ~?  this list
 `
 
-func (a *app) join(ctx context.Context, arg string, wait time.Duration) error {
+func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool) error {
 	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
 	if err != nil {
@@ -82,9 +87,8 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	defer catchPipe()()
-	if err := a.showLog(st, name, conn); errors.Is(err, syscall.EPIPE) {
-		return nil
-	} else if err != nil {
+	before, live, err := begun(st, name, conn)
+	if err != nil {
 		return err
 	}
 	tty := terminal(a.in)
@@ -103,7 +107,8 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration) error {
 		}
 	}()
 	go a.sayPauses(ctx, st, name)
-	err = console.Session{Conn: conn, In: a.in, Out: a.out, Terminal: tty, Help: consoleHelp, Wait: wait}.Run(ctx)
+	err = console.Session{Conn: after{io.MultiReader(bytes.NewReader(live), conn), conn}, In: a.in, Out: a.out,
+		Terminal: tty, Help: consoleHelp, Wait: wait, Screen: terminal(a.out), Before: before, Raw: raw}.Run(ctx)
 	a.raw.Store(false)
 	switch {
 	case errors.Is(err, syscall.EPIPE), errors.Is(context.Cause(ctx), syscall.EPIPE):
@@ -142,14 +147,15 @@ func (a *app) sayPauses(ctx context.Context, st *store.Store, name string) {
 	}
 }
 
-// showLog begins with the end of the log. The console was connected to before
-// the log is read, so nothing is missed; what came both ways is shown once.
-func (a *app) showLog(st *store.Store, name string, conn net.Conn) error {
+// begun is the end of the log, and what came meanwhile. The console was
+// connected to before the log is read, so nothing is missed; what came both ways
+// is in the first.
+func begun(st *store.Store, name string, conn net.Conn) (before, live []byte, err error) {
 	first := make([]byte, 64<<10)
 	_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	n, err := conn.Read(first)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, io.EOF) {
-		return fault.Wrap(fault.Host, err, "", "read the console of %s", name)
+		return nil, nil, fault.Wrap(fault.Host, err, "", "read the console of %s", name)
 	}
 	_ = conn.SetReadDeadline(time.Time{})
 	first = first[:n]
@@ -157,9 +163,11 @@ func (a *app) showLog(st *store.Store, name string, conn net.Conn) error {
 	if err != nil {
 		tail = nil // a console without its log is still a console
 	}
-	if _, err := a.out.Write(tail); err != nil {
-		return err
-	}
-	_, err = a.out.Write(first[console.Overlap(tail, first):])
-	return err
+	return tail, first[console.Overlap(tail, first):], nil
+}
+
+// after is a connection of which a part was read already.
+type after struct {
+	io.Reader
+	io.Writer
 }

@@ -20,9 +20,9 @@ import (
 
 // logOptions are the flags of log.
 type logOptions struct {
-	follow, hypervisor, last bool
-	tail                     int // -1 is all
-	since                    string
+	follow, hypervisor, last, raw bool
+	tail                          int // -1 is all
+	since                         string
 }
 
 func (a *app) log() *cobra.Command {
@@ -32,7 +32,8 @@ func (a *app) log() *cobra.Command {
 		Short: "Print what a guest said on its serial console",
 		Long: `Print what a guest said on its serial console, as far as the log's size holds it.
 The log stays when the cell is gone. Each start of the cell has a line with its
-time: "[skep: started 2026-11-30T09:13:13Z 5f3a9c1d07e2b466]".
+time: "[skep: started 2026-11-30T09:13:13Z 5f3a9c1d07e2b466]". On a terminal,
+what that would obey is shown as escapes; --raw sends it as it is.
 
 --last begins at the last start. --since takes a duration (10m) or a time
 (2026-11-30T09:13:13Z, or "2026-11-30 09:13" in local time) and begins at the
@@ -51,6 +52,7 @@ hypervisor said of itself; that log has no starts.`,
 	f := cmd.Flags()
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on until the cell ends, or the reader of the output does")
 	f.BoolVar(&o.hypervisor, "hypervisor", false, "the hypervisor's own words")
+	f.BoolVar(&o.raw, "raw", false, "escape nothing on a terminal")
 	f.BoolVar(&o.last, "last", false, "from the last start")
 	f.IntVarP(&o.tail, "tail", "n", -1, "the last `lines` only")
 	f.StringVar(&o.since, "since", "", "from the start that the cell was running from at this `time`, or so long ago")
@@ -85,7 +87,9 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	defer catchPipe()()
-	return a.printLog(ctx, st, name, path, from, o.follow)
+	return console.Show(a.out, terminal(a.out), o.raw, func(w io.Writer) error {
+		return a.printLog(ctx, w, st, name, path, from, o.follow)
+	})
 }
 
 // logFrom is where in a log to begin.
@@ -164,7 +168,7 @@ func timeOf(s string, now time.Time) (time.Time, error) {
 
 // printLog writes a log from an offset, and with follow what comes until the
 // cell ends or nobody reads any more.
-func (a *app) printLog(ctx context.Context, st *store.Store, name, path string, from int64, follow bool) error {
+func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name, path string, from int64, follow bool) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return fault.New(fault.Host, "it has not run yet", "read the log of %s: there is none", name)
@@ -179,7 +183,7 @@ func (a *app) printLog(ctx context.Context, st *store.Store, name, path string, 
 	gone := readerGone(ctx, a.out)
 	for {
 		live := st.Held(name)
-		if _, err := io.Copy(a.out, f); errors.Is(err, syscall.EPIPE) {
+		if _, err := io.Copy(w, f); errors.Is(err, syscall.EPIPE) {
 			return nil
 		} else if err != nil {
 			return err

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -111,12 +110,10 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			}
 			go func() {
 				defer close(left)
-				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: tty, Help: runHelp(c)}.Run(ctx)
+				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: tty, Help: runHelp(c), Screen: terminal(a.out),
+					Leave: func() { stop("~. on the terminal") }}.Run(ctx)
 				a.raw.Store(false)
-				switch {
-				case errors.Is(err, console.ErrLeft):
-					stop("~. on the terminal")
-				case err != nil && ctx.Err() == nil:
+				if err != nil && ctx.Err() == nil {
 					stop("its output, which takes no more: " + err.Error())
 					_, _ = io.Copy(io.Discard, line) // nobody is kept waiting to be read
 				}

@@ -6,9 +6,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // ErrLeft is what Session returns when its user has typed the escape.
@@ -32,21 +31,78 @@ type Session struct {
 	// Wait is how long the session goes on after the end of an input that is no
 	// terminal; 0 is until the guest's side ends.
 	Wait time.Duration
+	// Screen is set where Out is a terminal. It is put right at the end.
+	Screen *os.File
+	// Before is what the guest has said some time ago. A terminal is shown it
+	// escaped, unless Raw; what it answers to that never reaches the guest.
+	Before []byte
+	Raw    bool
+	// Leave, where it is set, is called at ~. in place of ending the session: the
+	// guest's last words are still shown.
+	Leave func()
 }
 
 // Run copies both ways. It returns nil when the guest's side has closed,
 // ErrLeft when the user left, ErrInputEnded when the input has ended and Wait
 // is over, or the context's error.
 func (s Session) Run(ctx context.Context) error {
-	if s.Terminal != nil {
-		old, err := term.MakeRaw(int(s.Terminal.Fd()))
-		if err == nil {
-			defer term.Restore(int(s.Terminal.Fd()), old)
+	done := make(chan struct{})
+	defer close(done)
+	keys := readKeys(s.In, done)
+	tty := newTTY(s.Terminal, s.Screen, keys)
+	tty.raw()
+	defer tty.close()
+	out := &gate{w: s.Out}
+	var screen *Screen
+	if s.Screen != nil {
+		screen = &Screen{W: s.Out, Rows: func() int { _, rows := tty.size(); return rows }}
+		out.w = screen
+		if _, err := io.WriteString(s.Out, Begin); err != nil {
+			return err
 		}
+		defer func() {
+			out.shut()
+			_, _ = io.WriteString(s.Out, screen.Restore())
+			if screen.Queried() {
+				tty.drain(s.Out)
+			}
+		}()
 	}
+	if err := s.replay(screen, out, tty); err != nil {
+		return err
+	}
+	return s.relay(ctx, out, tty, keys)
+}
+
+// replay shows what came before.
+func (s Session) replay(screen *Screen, out io.Writer, tty *tty) error {
+	if len(s.Before) == 0 {
+		return nil
+	}
+	if screen == nil || s.Raw {
+		if _, err := out.Write(s.Before); err != nil {
+			return err
+		}
+		if screen != nil && screen.Queried() {
+			tty.drain(s.Out)
+		}
+		return nil
+	}
+	plain := &Plain{W: crlf{s.Out}}
+	if _, err := plain.Write(s.Before); err != nil {
+		return err
+	}
+	screen.midLine = s.Before[len(s.Before)-1] != '\n'
+	return plain.Close()
+}
+
+// relay copies both ways until one side is done.
+func (s Session) relay(ctx context.Context, out io.Writer, tty *tty, keys <-chan []byte) error {
+	stop := make(chan struct{})
+	defer close(stop)
 	left := make(chan error, 1)
 	go func() {
-		err := s.copyInput()
+		err := s.copyInput(keys, stop, out)
 		if errors.Is(err, ErrInputEnded) {
 			if s.Wait == 0 || s.Terminal != nil {
 				return
@@ -59,33 +115,47 @@ func (s Session) Run(ctx context.Context) error {
 	}()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(s.Out, s.Conn)
+		_, err := io.Copy(out, s.Conn)
 		ended <- err
 	}()
-	select {
-	case err := <-left:
-		return err
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		select {
+		case err := <-left:
+			if s.Leave == nil || !errors.Is(err, ErrLeft) {
+				return err
+			}
+			tty.signals() // a key can still end it at once
+			s.Leave()
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
 // copyInput copies input to the guest, looking for escapes after a newline
 // where a person types. It returns ErrLeft for ~., ErrInputEnded at the end of
-// the input, and nil when the guest takes no more.
-func (s Session) copyInput() error {
+// the input, and nil when the guest takes no more or the session is over.
+func (s Session) copyInput(keys <-chan []byte, stop <-chan struct{}, screen io.Writer) error {
 	e := Escape{}
-	buf := make([]byte, 4096)
 	for {
-		n, err := s.In.Read(buf)
-		out, did := buf[:n], Typed
+		var out []byte
+		select {
+		case <-stop:
+			return nil
+		case typed, more := <-keys:
+			if !more {
+				return ErrInputEnded
+			}
+			out = typed
+		}
+		did := Typed
 		if s.Terminal != nil {
-			out, did = e.Filter(buf[:n])
+			out, did = e.Filter(out)
 		}
 		if len(out) > 0 {
-			if _, werr := s.Conn.Write(out); werr != nil {
+			if _, err := s.Conn.Write(out); err != nil {
 				return nil
 			}
 		}
@@ -93,12 +163,69 @@ func (s Session) copyInput() error {
 		case did == Left:
 			return ErrLeft
 		case did == AskedHelp && s.Help != "":
-			_, _ = io.WriteString(s.Out, "\r\n"+strings.ReplaceAll(s.Help, "\n", "\r\n"))
-		}
-		if err != nil {
-			return ErrInputEnded
+			_, _ = io.WriteString(screen, "\r\n"+strings.ReplaceAll(s.Help, "\n", "\r\n"))
 		}
 	}
+}
+
+// readKeys reads the input in one place, whoever it is for at the time.
+func readKeys(in io.Reader, done <-chan struct{}) <-chan []byte {
+	keys := make(chan []byte)
+	go func() {
+		defer close(keys)
+		for {
+			buf := make([]byte, 4096)
+			n, err := in.Read(buf)
+			if n > 0 {
+				select {
+				case keys <- buf[:n]:
+				case <-done:
+					return
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return keys
+}
+
+// gate lets a stream through until it is shut.
+type gate struct {
+	mu sync.Mutex
+	w  io.Writer
+	no bool
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.no {
+		return len(p), nil
+	}
+	return g.w.Write(p)
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.no = true
+}
+
+// crlf ends lines as a terminal in raw mode needs them.
+type crlf struct{ w io.Writer }
+
+func (c crlf) Write(p []byte) (int, error) {
+	b := make([]byte, 0, len(p)+16)
+	for _, x := range p {
+		if x == '\n' {
+			b = append(b, '\r')
+		}
+		b = append(b, x)
+	}
+	_, err := c.w.Write(b)
+	return len(p), err
 }
 
 // Did is what somebody at a terminal did beside typing.
