@@ -26,7 +26,7 @@ cell "laptop-dev-03" {
   }
 
   # The address is one of the jail's. Without a password_file, everyone on that
-  # network has this screen and keyboard: the audit lists it as a loosening.
+  # network has this screen and keyboard: the audit lists it as a relaxation.
   screen {
     listen = "192.168.1.2:5901"
   }

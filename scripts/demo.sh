@@ -88,7 +88,7 @@ snap before
 # Facts about this host are found out once and remembered; doctor does that here, so that the
 # start below is one like all later ones. It also tries KVM with the built-in guest.
 title "what this host has: skep doctor"
-"$skep" doctor || fail "this host cannot run cells; the lines above say what would mend it"
+"$skep" doctor || fail "this host cannot run cells; the lines above say what would fix it"
 
 title "a guest in a jail: echo q | skep run hello"
 echo q | "$skep" run hello > "$tmp/greeting" || fail "skep run hello: status $?"
@@ -143,7 +143,7 @@ if readlink "$proc/ns/user" >/dev/null 2>&1; then
 		[ "$(readlink "$proc/ns/$ns")" = "$(readlink "/proc/self/ns/$ns")" ] && same="the host's"
 		row "namespace $ns" "$same" private
 	done
-	row "files in reach (/proc/PID/root)" "$(find "$proc/root/" -xdev ! -type d 2>/dev/null | wc -l | tr -d ' ')" 0
+	row "files accessible (/proc/PID/root)" "$(find "$proc/root/" -xdev ! -type d 2>/dev/null | wc -l | tr -d ' ')" 0
 	row "mounts (/proc/PID/mountinfo)" "$(wc -l < "$proc/mountinfo" | tr -d ' ')" 1
 	row "memory writable and executable (/proc/PID/maps)" "$(grep -c '^[^ ]* .wx' "$proc/maps" || :)" 0
 	# An ordinary user's cell with a number of its own shows these to that number only; the audit

@@ -1,12 +1,12 @@
 ; hello.asm - the built-in guest of skep: a boot firmware of one page.
 ;
 ; It greets on the first serial port, then sleeps until a byte arrives there or
-; the ACPI power button is pressed. Bytes are orders:
+; the ACPI power button is pressed. Bytes are commands:
 ;
 ;       q       power off
 ;       r       reset
 ;       t       triple fault
-;       h       hang: sleep for ever, deaf even to the power button
+;       h       hang: sleep for ever; not even the power button is answered
 ;       f       flood the console for ever; only the power button still works
 ;       other   echoed
 ;
@@ -133,7 +133,7 @@ ram:
 
         ; Interrupt on received data only. The FIFOs stay off: switching them on
         ; throws away what has arrived so far, and bhyve even empties the host's
-        ; side [bhyve uart_emul.c, rxfifo_reset]. An order piped in before the
+        ; side [bhyve uart_emul.c, rxfifo_reset]. A command piped in before the
         ; start would be lost. Without them both hypervisors hold input back
         ; until there is room, so nothing is lost however slowly it is read.
         mov     dx, COM1_IER
@@ -147,7 +147,7 @@ ram:
         call    say
         call    hypervisor
         call    say
-        mov     si, orders
+        mov     si, commands
         call    say
 
 ; Sleep, wake, obey. The byte is looked for with interrupts off, and STI takes
@@ -168,15 +168,15 @@ obey:
         mov     dx, COM1
         in      al, dx
         cmp     al, 'q'
-        je      order_power_off
+        je      do_power_off
         cmp     al, 'r'
-        je      order_reset
+        je      do_reset
         cmp     al, 't'
-        je      order_triple_fault
+        je      do_triple_fault
         cmp     al, 'h'
-        je      order_hang
+        je      do_hang
         cmp     al, 'f'
-        je      order_flood
+        je      do_flood
         cmp     al, 13          ; a terminal's return key and a file's line end
         je      .newline        ; both move to the start of a new line
         cmp     al, 10
@@ -189,9 +189,9 @@ obey:
         jmp     idle
 
 ;------------------------------------------------------------------------------
-; Orders
+; Commands
 
-order_power_off:
+do_power_off:
         mov     si, bye_power_off
         call    farewell
 power_off:
@@ -201,7 +201,7 @@ power_off:
         out     dx, ax
         jmp     hang            ; it may take effect a moment later
 
-order_reset:
+do_reset:
         mov     si, bye_reset
         call    farewell
         mov     dx, 0xcf9       ; reset on the 0 to 1 step of bit 2
@@ -211,7 +211,7 @@ order_reset:
         out     dx, al
         jmp     hang
 
-order_triple_fault:
+do_triple_fault:
         mov     si, bye_triple_fault
         call    farewell
         ; With no vectors an exception cannot be delivered, nor can the one that
@@ -224,26 +224,26 @@ order_triple_fault:
         mov     cr0, eax
         int3
 
-order_hang:
-        call    deafen          ; first: once it says so it must be so
+do_hang:
+        call    mask_interrupts          ; first: once it says so it must be so
         mov     si, bye_hang
         call    farewell
 hang:
-        call    deafen
+        call    mask_interrupts
         sti
 .sleep:
         hlt
         jmp     .sleep
 
-; deafen masks every interrupt line. CLI would not do: a processor that halts with
+; mask_interrupts masks every interrupt line. CLI would not do: a processor that halts with
 ; interrupts off has bhyve end the machine [bhyve vmm.c, halt_detection].
-deafen:
+mask_interrupts:
         mov     al, 0xff
         out     PIC1 + 1, al
         out     PIC2 + 1, al
         ret
 
-order_flood:
+do_flood:
         ; Input no longer matters, so the FIFO may go on: one look at the line
         ; status then serves for 16 bytes. With input left unread bhyve would
         ; also interrupt at each touch of the UART.
@@ -462,7 +462,7 @@ on_kvm:         db 'KVM', 13, 10, 0
 on_tcg:         db 'QEMU TCG', 13, 10, 0
 on_bhyve:       db 'bhyve', 13, 10, 0
 on_unknown:     db 'a hypervisor it does not know', 13, 10, 0
-orders:         db 'orders: q power off, r reset, t triple fault, h hang, '
+commands:         db 'commands: q power off, r reset, t triple fault, h hang, '
                 db 'f flood; the rest is echoed', 13, 10, 0
 newline:        db 13, 10, 0
 

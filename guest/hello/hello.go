@@ -2,14 +2,14 @@
 // download, no disk and no network. It runs unchanged on bhyve and on QEMU's q35
 // machine, with KVM or with TCG, and uses no processor time while it waits.
 //
-// It writes its greeting to the first serial port and takes orders there, one
+// It writes its greeting to the first serial port and takes commands there, one
 // letter each:
 //
 //	q  power off, through ACPI
 //	r  reset
 //	t  triple fault
-//	h  hang: sleep for ever, deaf to the console and to the power button
-//	f  flood the console for ever, deaf to the console only
+//	h  hang: sleep for ever, the console and the power button are ignored
+//	f  flood the console for ever; only the console is ignored
 //
 // Every other byte is echoed, a carriage return and a line feed each as both.
 // Except while it hangs it answers the ACPI power button by powering off. What
@@ -35,11 +35,11 @@ const (
 	// everything else the guest does.
 	Greeting = "hello from"
 
-	// Orders begins the second line, the last one before the first order.
-	Orders = "orders: "
+	// Commands begins the second line, the last one before the first command.
+	Commands = "commands: "
 )
 
-// The orders.
+// The commands.
 const (
 	PowerOff    = 'q'
 	Reset       = 'r'

@@ -63,8 +63,8 @@ func TestGreeting(t *testing.T) {
 				if !strings.HasPrefix(first, Greeting) || !strings.HasSuffix(first, want) {
 					t.Errorf("first line %q; want %q … %q", first, Greeting, want)
 				}
-				if !strings.HasPrefix(rest, Orders) {
-					t.Errorf("second line %q; want %q …", rest, Orders)
+				if !strings.HasPrefix(rest, Commands) {
+					t.Errorf("second line %q; want %q …", rest, Commands)
 				}
 				vm.press()
 				vm.ended("guest-shutdown")

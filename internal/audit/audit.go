@@ -35,7 +35,7 @@ const (
 	Recorded Verdict = "recorded" // read back by the launcher before exec
 	Missing  Verdict = "missing"  // wanted, and not so
 	Extra    Verdict = "extra"    // there, and on no list
-	Unknown  Verdict = "unknown"  // cannot be told
+	Unknown  Verdict = "unknown"  // cannot be determined
 )
 
 // Bad says whether a verdict fails the audit.
@@ -51,9 +51,9 @@ type Row struct {
 	Group string `json:"group"`
 }
 
-// Loosening is something that the cell file asked for and that widens the
+// Relaxation is something that the cell file asked for and that widens the
 // jail.
-type Loosening struct {
+type Relaxation struct {
 	Path string `json:"path"`
 	What string `json:"what"`
 	File string `json:"file,omitempty"`
@@ -62,13 +62,13 @@ type Loosening struct {
 
 // Report is an audit of one process.
 type Report struct {
-	Version    int         `json:"version"`
-	OK         bool        `json:"ok"`
-	Name       string      `json:"name,omitempty"`
-	PID        int         `json:"pid"`
-	Time       time.Time   `json:"time"`
-	Rows       []Row       `json:"rows"`
-	Loosenings []Loosening `json:"loosenings,omitempty"`
+	Version     int          `json:"version"`
+	OK          bool         `json:"ok"`
+	Name        string       `json:"name,omitempty"`
+	PID         int          `json:"pid"`
+	Time        time.Time    `json:"time"`
+	Rows        []Row        `json:"rows"`
+	Relaxations []Relaxation `json:"loosenings,omitempty"`
 	// State is set where the guest is paused, and Reason says why.
 	State  string `json:"state,omitempty"`
 	Reason string `json:"reason,omitempty"`
@@ -79,7 +79,7 @@ const (
 	GroupEight    = "the eight protections"
 	GroupIdentity = "identity"
 	GroupRights   = "rights"
-	GroupPlace    = "the room"
+	GroupPlace    = "the rootfs"
 	GroupHandles  = "handles"
 	GroupLimits   = "limits"
 	GroupMemory   = "memory"
@@ -117,15 +117,15 @@ func (j *judge) none(group, id, want string, extra []string) {
 	j.add(group, id, Extra, want, summary(extra))
 }
 
-// told is a row that nobody promised: what is seen is said, and is no failure.
-func (j *judge) told(group, id, seen string) {
+// info is a row that nobody promised: what is seen is said, and is no failure.
+func (j *judge) info(group, id, seen string) {
 	if seen == "" {
-		seen = "cannot be told"
+		seen = "cannot be determined"
 	}
 	j.add(group, id, Seen, "as it was built", seen)
 }
 
-// count is a row for how many of a thing are in reach.
+// count is a row for how many of a thing are accessible.
 func (j *judge) count(id string, want int, got []string) {
 	w := strconv.Itoa(want)
 	switch {
@@ -203,10 +203,10 @@ func (j *judge) report(name string, pid int) Report {
 	return r
 }
 
-// loosened adds what the cell file asked for.
-func (r Report) loosened(all []cell.Loosening) Report {
+// relaxed adds what the cell file asked for.
+func (r Report) relaxed(all []cell.Relaxation) Report {
 	for _, l := range all {
-		r.Loosenings = append(r.Loosenings, Loosening{Path: l.Path, What: l.What, File: l.Pos.File, Line: l.Pos.Line})
+		r.Relaxations = append(r.Relaxations, Relaxation{Path: l.Path, What: l.What, File: l.Pos.File, Line: l.Pos.Line})
 	}
 	return r
 }
@@ -251,9 +251,9 @@ func (r Report) WriteText(w io.Writer, colour bool, clean func(string) string) e
 		}
 		fmt.Fprintln(w, line)
 	}
-	if len(r.Loosenings) > 0 {
-		fmt.Fprintf(w, "\nloosenings, as the cell file asks\n")
-		for _, l := range r.Loosenings {
+	if len(r.Relaxations) > 0 {
+		fmt.Fprintf(w, "\nrelaxations, as the cell file asks\n")
+		for _, l := range r.Relaxations {
 			where := l.File
 			if l.Line > 0 {
 				where = fmt.Sprintf("%s:%d", l.File, l.Line)

@@ -10,18 +10,18 @@ import (
 	"skep/internal/plan"
 )
 
-// devices: the room's /dev as it is listed, what of it is dangerous, and the
+// devices: the rootfs's /dev as it is listed, what of it is dangerous, and the
 // rules that would apply to a node that is made now.
 func (a *bsdAudit) devices() {
 	switch {
 	case a.Proc.JID == 0:
 		a.add(GroupPlace, "nodes", Missing, "0", "all of the host's")
 		return
-	case !a.Room.NodesRead:
+	case !a.Rootfs.NodesRead:
 		a.add(GroupPlace, "nodes", Unknown, "0", "cannot be read")
 		return
 	}
-	nodes := devices(a.Room.Nodes)
+	nodes := devices(a.Rootfs.Nodes)
 	own := a.own()
 	if a.want != nil {
 		a.count("nodes", 0, nodes)
@@ -63,7 +63,7 @@ func (a *bsdAudit) own() map[string]bool {
 		if !ok {
 			continue
 		}
-		for _, n := range a.Room.Nodes {
+		for _, n := range a.Rootfs.Nodes {
 			if strings.HasPrefix(n.Path, "vmm.io/"+vm+".") {
 				own[n.Path] = true
 			}
@@ -81,11 +81,11 @@ func (a *bsdAudit) ruleset() {
 	switch {
 	case err != nil:
 		a.add(GroupPlace, "ruleset", Unknown, want, err.Error())
-	case a.Room.Report == nil:
+	case a.Rootfs.Report == nil:
 		a.add(GroupPlace, "ruleset", Unknown, want, "cannot be read")
-	case a.Room.Ruleset != s.Number:
-		a.add(GroupPlace, "ruleset", Missing, want, fmt.Sprintf("its jail names set %d", a.Room.Ruleset))
-	case reflect.DeepEqual(a.Room.Rules, rules):
+	case a.Rootfs.Ruleset != s.Number:
+		a.add(GroupPlace, "ruleset", Missing, want, fmt.Sprintf("its jail names set %d", a.Rootfs.Ruleset))
+	case reflect.DeepEqual(a.Rootfs.Rules, rules):
 		a.add(GroupPlace, "ruleset", Seen, want, want)
 	default:
 		a.changedRules(want, rules)
@@ -94,19 +94,19 @@ func (a *bsdAudit) ruleset() {
 
 // changedRules names the first rule that is not the plan's.
 func (a *bsdAudit) changedRules(want string, rules []devfs.Rule) {
-	for _, r := range a.Room.Rules {
+	for _, r := range a.Rootfs.Rules {
 		if !slices.ContainsFunc(rules, func(p devfs.Rule) bool { return reflect.DeepEqual(p, r) }) {
 			a.add(GroupPlace, "ruleset", Extra, want, "rule "+r.String())
 			return
 		}
 	}
-	a.add(GroupPlace, "ruleset", Missing, want, fmt.Sprintf("%d of %d rules", len(a.Room.Rules), len(rules)))
+	a.add(GroupPlace, "ruleset", Missing, want, fmt.Sprintf("%d of %d rules", len(a.Rootfs.Rules), len(rules)))
 }
 
 // anyRuleset: what the rules of a jail that skep did not make come to.
 func (a *bsdAudit) anyRuleset() {
 	const want = "a rule set that hides everything and shows exact names"
-	r := a.Room.Report
+	r := a.Rootfs.Report
 	switch {
 	case r == nil:
 		a.add(GroupPlace, "ruleset", Unknown, want, "cannot be read")

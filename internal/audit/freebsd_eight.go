@@ -22,9 +22,9 @@ func (a *bsdAudit) eight() {
 			a.add(GroupEight, id, Unknown, "a readable program", "cannot be read")
 		}
 	} else {
-		a.told(GroupEight, "cfi", "control-flow integrity: "+a.Exe.CFI.String()+fmt.Sprintf("; CET marks: IBT %s, SHSTK %s", a.Exe.IBT, a.Exe.SHSTK))
+		a.info(GroupEight, "cfi", "control-flow integrity: "+a.Exe.CFI.String()+fmt.Sprintf("; CET marks: IBT %s, SHSTK %s", a.Exe.IBT, a.Exe.SHSTK))
 		a.relro()
-		a.told(GroupEight, "safestack", "SafeStack: "+a.Exe.SafeStack.String()+"; stack protector: "+a.Exe.Protector.String())
+		a.info(GroupEight, "safestack", "SafeStack: "+a.Exe.SafeStack.String()+"; stack protector: "+a.Exe.Protector.String())
 	}
 	a.jailed()
 	a.guarded()
@@ -39,7 +39,7 @@ func (a *bsdAudit) aslr() {
 	if a.want == nil {
 		want, so = "a PIE at random addresses", a.Controls.ASLRActive()
 	}
-	pie := Untold
+	pie := Undetermined
 	if a.Exe != nil {
 		pie = a.Exe.PIE
 	}
@@ -47,7 +47,7 @@ func (a *bsdAudit) aslr() {
 	if base, ok := a.base(); ok {
 		seen += fmt.Sprintf("; it lies at %#x", base)
 	}
-	a.yes(GroupEight, "aslr", want, so && pie == Yes, a.Controls.ASLR != nil && pie != Untold, seen)
+	a.yes(GroupEight, "aslr", want, so && pie == Yes, a.Controls.ASLR != nil && pie != Undetermined, seen)
 }
 
 // base is where the program lies: the lowest mapping of its file.
@@ -106,7 +106,7 @@ func (a *bsdAudit) relro() {
 	}
 	base, ok := a.base()
 	if !ok || !p.Same {
-		a.add(GroupEight, "full-relro", Unknown, want, seen+"; where they lie cannot be told")
+		a.add(GroupEight, "full-relro", Unknown, want, seen+"; where they lie cannot be determined")
 		return
 	}
 	from, to := base+p.RelroFrom, base+p.RelroTo
@@ -135,7 +135,7 @@ func (a *bsdAudit) jailed() {
 	case a.want != nil && name != a.want.prison.Name:
 		a.add(GroupEight, "jailed", Missing, "the jail "+a.want.prison.Name, fmt.Sprintf("jid %d, %s", jid, name))
 	default:
-		a.add(GroupEight, "jailed", Seen, want, fmt.Sprintf("jid %d, %s; %d files, %d device nodes in reach of a name", jid, name, len(a.Room.Files), len(devices(a.Room.Nodes))))
+		a.add(GroupEight, "jailed", Seen, want, fmt.Sprintf("jid %d, %s; %d files, %d device nodes accessible by name", jid, name, len(a.Rootfs.Files), len(devices(a.Rootfs.Nodes))))
 	}
 }
 

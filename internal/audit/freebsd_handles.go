@@ -185,9 +185,9 @@ func (a *bsdAudit) fileKind(f kinfo.File) string {
 	for _, m := range w.mounts {
 		switch {
 		case m.Size > 0 || m.Dir:
-		case f.Path == w.inRoom(m.Room) && vars[m.From]:
+		case f.Path == w.inRootfs(m.Inside) && vars[m.From]:
 			return "variables"
-		case f.Path == w.inRoom(m.Room):
+		case f.Path == w.inRootfs(m.Inside):
 			return "disk"
 		}
 	}
@@ -202,13 +202,13 @@ func (a *bsdAudit) fileKind(f kinfo.File) string {
 
 func (a *bsdAudit) directoryKind(f kinfo.File) string {
 	for _, m := range a.want.mounts {
-		if !m.Dir || f.Path != a.want.inRoom(m.Room) {
+		if !m.Dir || f.Path != a.want.inRootfs(m.Inside) {
 			continue
 		}
 		switch {
-		case path.Base(path.Dir(m.Room)) == "share":
+		case path.Base(path.Dir(m.Inside)) == "share":
 			return "share"
-		case strings.HasPrefix(m.Room, "/usr/share/bhyve/"):
+		case strings.HasPrefix(m.Inside, "/usr/share/bhyve/"):
 			return "debugger's files"
 		}
 	}

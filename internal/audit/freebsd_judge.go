@@ -22,7 +22,7 @@ func judgeCell(seen *bsdSeen, st store.State, resolve func(string) string) (Repo
 		return Report{}, err
 	}
 	a := &bsdAudit{bsdSeen: seen, want: w}
-	return a.rows().report(st.Name, seen.Proc.PID).loosened(st.Loosenings), nil
+	return a.rows().report(st.Name, seen.Proc.PID).relaxed(st.Relaxations), nil
 }
 
 // judgeAny judges a process that nobody planned.
@@ -36,14 +36,14 @@ func (a *bsdAudit) rows() *judge {
 	a.identity()
 	a.rights()
 	a.params()
-	a.room()
+	a.rootfs()
 	a.devices()
 	a.handles()
 	a.limit()
 	a.memory()
 	if a.Exe != nil {
 		a.Exe.rows(&a.judge)
-		a.told(GroupProgram, "feature-control", a.Exe.optOuts())
+		a.info(GroupProgram, "feature-control", a.Exe.optOuts())
 		if !a.Exe.Same {
 			a.add(GroupProgram, "program", Unknown, "the file that the process was started from", a.Exe.Path+" is another file by now")
 		}
@@ -68,16 +68,16 @@ func (a *bsdAudit) identity() {
 	case p.UID == 0 && a.VmmCtl:
 		a.add(GroupIdentity, "uid", Missing, "not root", uids)
 	case p.UID == 0:
-		a.told(GroupIdentity, "uid", uids+": vmm(4) lets nobody but root make a VM here")
+		a.info(GroupIdentity, "uid", uids+": vmm(4) lets nobody but root make a VM here")
 	default:
 		a.add(GroupIdentity, "uid", Seen, "not root", uids)
 	}
-	var company []string
-	for _, c := range a.Company {
-		company = append(company, who(c))
+	var others []string
+	for _, c := range a.Others {
+		others = append(others, who(c))
 	}
 	if p.UID != 0 {
-		a.none(GroupIdentity, "uid-company", "no other process has its uid", company)
+		a.none(GroupIdentity, "uid-company", "no other process has its uid", others)
 	}
 	var groups []string
 	for i, g := range p.Groups {
@@ -86,18 +86,18 @@ func (a *bsdAudit) identity() {
 		}
 	}
 	a.none(GroupIdentity, "groups", "no supplementary groups", groups)
-	a.companions()
+	a.othersInJail()
 }
 
 // maxHelpers is system.pwd and system.grp of casper(3): lib9p asks them for the
 // names of users and groups.
 const maxHelpers = 2
 
-// companions: nobody else is in the jail. The keeper enters it for a moment to
+// othersInJail: nobody else is in the jail. The keeper enters it for a moment to
 // make a socket there or to end a VM, as a child of its own. Where bhyve serves
 // a directory it has helpers, which are outside capability mode: forks of it,
 // that init inherits.
-func (a *bsdAudit) companions() {
+func (a *bsdAudit) othersInJail() {
 	var extra, known []string
 	helpers := 0
 	for _, c := range a.Inside {

@@ -21,7 +21,7 @@ func (a *bsdAudit) limit() {
 	if a.want != nil {
 		a.kept(wanted, a.want.limits, a.Limits)
 	} else if got, ok := a.Limits["fsize"]; ok {
-		a.told(GroupLimits, "rlimit-fsize", limitText(got[1]))
+		a.info(GroupLimits, "rlimit-fsize", limitText(got[1]))
 	}
 	a.rules()
 }
@@ -48,7 +48,7 @@ func (a *bsdAudit) rules() {
 		a.yes(GroupLimits, "rctl", "limits of its jail", len(a.Rules) > 0, true, orWords(summary(a.Rules), orNot(!a.Counted, "none")+orNot(a.Counted, "none: kern.racct.enable is 0")))
 		return
 	case len(wanted) == 0 && !a.Counted:
-		a.told(GroupLimits, "rctl", "none: kern.racct.enable is 0, so this kernel counts nothing")
+		a.info(GroupLimits, "rctl", "none: kern.racct.enable is 0, so this kernel counts nothing")
 		return
 	}
 	seen := map[string]string{}

@@ -104,11 +104,11 @@ func (a *bsdAudit) memory() {
 	} else {
 		a.none(GroupMemory, "writable-code", "none", could)
 	}
-	a.told(GroupMemory, "kernel-settings", settings(a.Sysctls))
+	a.info(GroupMemory, "kernel-settings", settings(a.Sysctls))
 	if len(a.Pax) == 0 {
-		a.told(GroupMemory, "pax", "cannot be told: this kernel has no hardening.pax settings, so it is no HardenedBSD")
+		a.info(GroupMemory, "pax", "cannot be determined: this kernel has no hardening.pax settings, so it is no HardenedBSD")
 	} else {
-		a.told(GroupMemory, "pax", settings(a.Pax))
+		a.info(GroupMemory, "pax", settings(a.Pax))
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // Who may be in the jail besides bhyve: the keeper's own, and bhyve's helpers
 // where it serves a directory, two at most, and nobody else.
-func TestBSDCompanions(t *testing.T) {
+func TestBSDOthersInJail(t *testing.T) {
 	share := bsdCell(t, "share \"src\" { path = \"/usr/src\" }")
 	plain := bsdCell(t, "")
 	keepers := kinfo.Proc{PID: 800, Parent: testKeeper, Comm: "skep"}
@@ -50,7 +50,7 @@ func TestBSDCompanions(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := &bsdAudit{bsdSeen: &bsdSeen{Proc: kinfo.Proc{PID: testPID, JID: testJID, Comm: "bhyve"}, Inside: tt.inside}, want: w}
-		a.companions()
+		a.othersInJail()
 		if got := a.judge.rows[0]; got.Verdict != tt.want {
 			t.Errorf("%s: %s, %s", tt.name, got.Verdict, got.Seen)
 		}
@@ -96,8 +96,8 @@ func TestBSDKinds(t *testing.T) {
 		file kinfo.File
 		want string
 	}{
-		{regular(w.inRoom("/disk/a")), "disk"}, {regular("/vm/a.img"), "lock"}, {regular("/vm/b.img"), ""}, {regular(""), ""},
-		{directory(w.inRoom("/share/src")), "share"}, {directory(w.inRoom("/usr/share/bhyve/gdb")), "debugger's files"}, {directory("/usr/src"), ""}, {directory("/"), ""},
+		{regular(w.inRootfs("/disk/a")), "disk"}, {regular("/vm/a.img"), "lock"}, {regular("/vm/b.img"), ""}, {regular(""), ""},
+		{directory(w.inRootfs("/share/src")), "share"}, {directory(w.inRootfs("/usr/share/bhyve/gdb")), "debugger's files"}, {directory("/usr/src"), ""}, {directory("/"), ""},
 		{socket("127.0.0.1:5900"), "screen"}, {socket("127.0.0.1:1234"), "debugger"}, {socket("127.0.0.1:22"), ""},
 		{kinfo.File{Type: kinfo.TypeSocket, Domain: kinfo.AFUnix}, "helper"}, {kinfo.File{Type: kinfo.TypeSocket, Domain: kinfo.AFInet}, ""},
 		{kinfo.File{Type: kinfo.TypeKqueue}, "events"}, {kinfo.File{Type: kinfo.TypePipe}, "pipe"}, {kinfo.File{Type: kinfo.TypeUnknown}, "reserved"},
@@ -130,7 +130,7 @@ func TestBSDRights(t *testing.T) {
 }
 
 // handMade is the jail of the article of 2018 on a FreeBSD 14.2: bhyve is root
-// in it, the whole base system is within reach, and its rule set hides nothing,
+// in it, the whole base system is accessible, and its rule set hides nothing,
 // because the include that it begins with leads to sets that are not followed.
 func handMade() *bsdSeen {
 	nodes := []devfs.Node{{Path: "mem", Type: devfs.Mem}, {Path: "kmem", Type: devfs.Mem}, {Path: "io"}, {Path: "pci"}, {Path: "vtbd0", Type: devfs.Disk},
@@ -158,7 +158,7 @@ func handMade() *bsdSeen {
 		FilesRead: true, Devices: map[int]string{0: "null", 3: "vmm/bhyve-01", 5: "tap0"},
 		Env: []string{"PATH", "HOME"}, EnvRead: true, Limits: map[string][2]uint64{"core": {infinity, infinity}}, RulesRead: true, Counted: true,
 		Areas: []kinfo.Area{{From: 4096, To: 8192, Type: kinfo.AreaGuard}, {From: 8192, To: 1 << 26, Type: kinfo.AreaSwap, Mode: 3, NoDump: true}, {From: 1 << 26, To: 1<<26 + 4096, Type: kinfo.AreaGuard}},
-		Room: bsdRoom{Root: root, MountRead: true, Mounts: []bsdMount{{On: root + "/dev", Kind: "devfs"}}, Files: []string{"/bin/sh", "/bin/ls"}, FilesRead: true,
+		Rootfs: bsdRootfs{Root: root, MountRead: true, Mounts: []bsdMount{{On: root + "/dev", Kind: "devfs"}}, Files: []string{"/bin/sh", "/bin/ls"}, FilesRead: true,
 			Dev: true, Nodes: nodes, NodesRead: true, Ruleset: 25, Report: &report},
 	}
 }
@@ -193,7 +193,7 @@ func TestBSDHandMade(t *testing.T) {
 		}
 	}
 	bare := handMade()
-	bare.Proc.JID, bare.Params, bare.Room = 0, nil, bsdRoom{}
+	bare.Proc.JID, bare.Params, bare.Rootfs = 0, nil, bsdRootfs{}
 	r = judgeAny(bare)
 	for _, id := range []string{"jailed", "company", "jail-parameters", "root", "mounts", "files", "nodes", "rctl"} {
 		if got := verdictOf(r, id); got != Missing {
@@ -253,7 +253,7 @@ func TestBSDRealHosts(t *testing.T) {
 		}
 		r.Seen.Proc.Capability = false
 		r.Seen.Params["allow.raw_sockets"] = "true"
-		r.Seen.Room.Nodes = append(r.Seen.Room.Nodes, devfs.Node{Path: "mem"})
+		r.Seen.Rootfs.Nodes = append(r.Seen.Rootfs.Nodes, devfs.Node{Path: "mem"})
 		rep = mustJudge(t, r.Seen, r.State)
 		for _, id := range []string{"capsicum", "jail-allow.raw_sockets", "nodes", "dangerous-nodes"} {
 			if !verdictOf(rep, id).Bad() {
@@ -294,14 +294,14 @@ func TestControlNote(t *testing.T) {
 }
 
 // A report with what the cell file asks for names file and line.
-func TestBSDLoosenings(t *testing.T) {
+func TestBSDRelaxations(t *testing.T) {
 	st := bsdCell(t, "share \"src\" { path = \"/usr/src\" }")
 	r := mustJudge(t, cleanSeen(t, st), st)
 	var b bytes.Buffer
 	if err := r.WriteText(&b, false, same); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Loosenings) != 1 || !strings.Contains(b.String(), "web.hcl:2  share.src") {
-		t.Errorf("%+v\n%s", r.Loosenings, b.String())
+	if len(r.Relaxations) != 1 || !strings.Contains(b.String(), "web.hcl:2  share.src") {
+		t.Errorf("%+v\n%s", r.Relaxations, b.String())
 	}
 }

@@ -19,9 +19,9 @@ type bsdSeen struct {
 	// Params are all parameters of its jail that the kernel knows, by name.
 	Params map[string]string `json:"params"`
 	Inside []kinfo.Proc      `json:"inside"` // other processes of its jail
-	// Company are processes, wherever they are, with its user, where that is
+	// Others are processes, wherever they are, with its user, where that is
 	// not root.
-	Company []kinfo.Proc `json:"company"`
+	Others []kinfo.Proc `json:"company"`
 
 	Files     []kinfo.File `json:"files"`
 	FilesRead bool         `json:"files_read"`
@@ -36,7 +36,7 @@ type bsdSeen struct {
 	RulesRead bool                 `json:"rules_read"`
 	Counted   bool                 `json:"counted"` // kern.racct.enable
 
-	Room bsdRoom `json:"room"`
+	Rootfs bsdRootfs `json:"room"`
 
 	VmmCtl  bool              `json:"vmmctl"`  // making a VM is not root's alone here
 	Sysctls map[string]string `json:"sysctls"` // of the host
@@ -45,15 +45,15 @@ type bsdSeen struct {
 	Exe *bsdProgram `json:"exe"`
 }
 
-// bsdRoom is what can be reached below the root of its jail.
-type bsdRoom struct {
+// bsdRootfs is what can be reached below the root of its jail.
+type bsdRootfs struct {
 	Root      string     `json:"root"`  // as the host sees it; "" where it is in no jail
 	Flags     uint32     `json:"flags"` // chflags(1) of the root
 	Owner     uint32     `json:"owner"` // its user, and its mode
 	Mode      uint16     `json:"mode"`
 	Mounts    []bsdMount `json:"mounts"`
 	MountRead bool       `json:"mount_read"`
-	Files     []string   `json:"files"` // what is neither directory nor below /dev, as the room names it
+	Files     []string   `json:"files"` // what is neither directory nor below /dev, as the rootfs names it
 	FilesRead bool       `json:"files_read"`
 	// Dev says that a devfs is mounted on /dev; Nodes are what that lists.
 	Dev       bool         `json:"dev"`
@@ -87,7 +87,7 @@ type bsdProgram struct {
 	Program
 	Path string `json:"path"`
 	// Same: it is that file for certain, or has its size where the file is gone
-	// from the room.
+	// from the rootfs.
 	Same bool `json:"same"`
 }
 

@@ -36,7 +36,7 @@ func bsdCell(t *testing.T, body string) store.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return store.State{Name: "web", PID: testPID, KeeperPID: testKeeper, Plan: p, Cell: c, Loosenings: c.Loosenings(),
+	return store.State{Name: "web", PID: testPID, KeeperPID: testKeeper, Plan: p, Cell: c, Relaxations: c.Relaxations(),
 		Jail: &jail.Record{Limits: otherLimits()}}
 }
 
@@ -74,8 +74,8 @@ func cleanSeen(t *testing.T, st store.State) *bsdSeen {
 		Devices:  map[int]string{0: "null", 4: "vmm/web", 6: strings.TrimPrefix(w.modem.Inside, "/dev/")}, FilesRead: true,
 		EnvRead: true, Limits: otherLimits(), RulesRead: true, Counted: true,
 		Sysctls: map[string]string{"kern.elf64.allow_wx": "1"},
-		Exe: &bsdProgram{Path: "/usr/sbin/bhyve", Same: true, Program: Program{PIE: Yes, RELRO: Yes, BindNow: No, NXStack: Yes, Protector: Yes, SafeStack: Untold,
-			CFI: Untold, IBT: No, SHSTK: No, Setuid: No, RelroFrom: 0x60000, RelroTo: 0x62000, Controlled: Yes}},
+		Exe: &bsdProgram{Path: "/usr/sbin/bhyve", Same: true, Program: Program{PIE: Yes, RELRO: Yes, BindNow: No, NXStack: Yes, Protector: Yes, SafeStack: Undetermined,
+			CFI: Undetermined, IBT: No, SHSTK: No, Setuid: No, RelroFrom: 0x60000, RelroTo: 0x62000, Controlled: Yes}},
 	}
 	for _, p := range w.params() {
 		s.Params[p.Name] = p.Value()
@@ -123,12 +123,12 @@ func cleanSeen(t *testing.T, st store.State) *bsdSeen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Room = bsdRoom{Root: w.root(), Flags: immutable, MountRead: true, FilesRead: true, Dev: true, NodesRead: true,
+	s.Rootfs = bsdRootfs{Root: w.root(), Flags: immutable, MountRead: true, FilesRead: true, Dev: true, NodesRead: true,
 		Nodes: []devfs.Node{}, Ruleset: w.set.Number, Rules: rules, Report: &devfs.Report{Number: w.set.Number}}
 	for _, m := range w.mountTable() {
-		s.Room.Mounts = append(s.Room.Mounts, bsdMount{On: m.on, Kind: m.kind, Flags: m.flags})
+		s.Rootfs.Mounts = append(s.Rootfs.Mounts, bsdMount{On: m.on, Kind: m.kind, Flags: m.flags})
 	}
-	s.Room.Files = w.files()
+	s.Rootfs.Files = w.files()
 	return s
 }
 
@@ -169,7 +169,7 @@ func TestBSDClean(t *testing.T) {
 					kinfo.Area{From: ram + 9<<30, To: ram + 9<<30 + 4<<20, Type: kinfo.AreaGuard})
 			}
 			if name == "raised" {
-				s.Room.Flags, s.Room.Owner, s.Room.Mode = 0, plan.NobodyUID, 0o40555
+				s.Rootfs.Flags, s.Rootfs.Owner, s.Rootfs.Mode = 0, plan.NobodyUID, 0o40555
 			}
 			r := mustJudge(t, s, st)
 			for _, row := range r.Bad() {
@@ -244,24 +244,24 @@ func TestBSDTampered(t *testing.T) {
 		{"the parameters cannot be read", "jail-parameters", Unknown, func(s *bsdSeen) { s.Params = nil }, "jailed"},
 		{"another root", "root", Missing, func(s *bsdSeen) { s.Files[2].Path = "/" }, ""},
 		{"another directory", "root", Missing, func(s *bsdSeen) { s.Files[1].Path = "/var" }, ""},
-		{"the root can be written to", "root-flags", Missing, func(s *bsdSeen) { s.Room.Flags = 0 }, ""},
+		{"the root can be written to", "root-flags", Missing, func(s *bsdSeen) { s.Rootfs.Flags = 0 }, ""},
 		{"the root is nobody's and can be written to", "root-flags", Missing, func(s *bsdSeen) {
-			s.Room.Flags, s.Room.Owner, s.Room.Mode = 0, plan.NobodyUID, 0o777
+			s.Rootfs.Flags, s.Rootfs.Owner, s.Rootfs.Mode = 0, plan.NobodyUID, 0o777
 		}, ""},
 		{"a mount", "mounts", Extra, func(s *bsdSeen) {
-			s.Room.Mounts = append(s.Room.Mounts, bsdMount{On: s.Room.Root + "/mnt", Kind: "nullfs", Flags: mntReadOnly})
+			s.Rootfs.Mounts = append(s.Rootfs.Mounts, bsdMount{On: s.Rootfs.Root + "/mnt", Kind: "nullfs", Flags: mntReadOnly})
 		}, ""},
-		{"a second mount in the same place", "mounts", Extra, func(s *bsdSeen) { s.Room.Mounts = append(s.Room.Mounts, s.Room.Mounts[1]) }, ""},
-		{"a mount is gone", "mounts", Missing, func(s *bsdSeen) { s.Room.Mounts = s.Room.Mounts[:1] }, ""},
-		{"a mount has lost a flag", "mount-flags", Extra, func(s *bsdSeen) { s.Room.Mounts[0].Flags &^= mntNoSUID }, ""},
-		{"a file", "files", Extra, func(s *bsdSeen) { s.Room.Files = []string{"/bin/sh"} }, ""},
-		{"a node", "nodes", Extra, func(s *bsdSeen) { s.Room.Nodes = []devfs.Node{{Path: "full"}} }, ""},
-		{"the host's memory", "dangerous-nodes", Extra, func(s *bsdSeen) { s.Room.Nodes = []devfs.Node{{Path: "mem", Type: devfs.Mem}} }, "nodes"},
+		{"a second mount in the same place", "mounts", Extra, func(s *bsdSeen) { s.Rootfs.Mounts = append(s.Rootfs.Mounts, s.Rootfs.Mounts[1]) }, ""},
+		{"a mount is gone", "mounts", Missing, func(s *bsdSeen) { s.Rootfs.Mounts = s.Rootfs.Mounts[:1] }, ""},
+		{"a mount has lost a flag", "mount-flags", Extra, func(s *bsdSeen) { s.Rootfs.Mounts[0].Flags &^= mntNoSUID }, ""},
+		{"a file", "files", Extra, func(s *bsdSeen) { s.Rootfs.Files = []string{"/bin/sh"} }, ""},
+		{"a node", "nodes", Extra, func(s *bsdSeen) { s.Rootfs.Nodes = []devfs.Node{{Path: "full"}} }, ""},
+		{"the host's memory", "dangerous-nodes", Extra, func(s *bsdSeen) { s.Rootfs.Nodes = []devfs.Node{{Path: "mem", Type: devfs.Mem}} }, "nodes"},
 		{"another rule", "ruleset", Extra, func(s *bsdSeen) {
-			s.Room.Rules = append(slices.Clone(s.Room.Rules), devfs.Rule{Number: 900, HasPath: true, Path: "mem", Unhide: true})
+			s.Rootfs.Rules = append(slices.Clone(s.Rootfs.Rules), devfs.Rule{Number: 900, HasPath: true, Path: "mem", Unhide: true})
 		}, ""},
-		{"a rule is gone", "ruleset", Missing, func(s *bsdSeen) { s.Room.Rules = s.Room.Rules[:2] }, ""},
-		{"another rule set", "ruleset", Missing, func(s *bsdSeen) { s.Room.Ruleset = 4 }, ""},
+		{"a rule is gone", "ruleset", Missing, func(s *bsdSeen) { s.Rootfs.Rules = s.Rootfs.Rules[:2] }, ""},
+		{"another rule set", "ruleset", Missing, func(s *bsdSeen) { s.Rootfs.Ruleset = 4 }, ""},
 		{"a variable", "environ", Extra, func(s *bsdSeen) { s.Env = []string{"LD_PRELOAD"} }, ""},
 		{"a file of the host's", "descriptors", Extra, func(s *bsdSeen) {
 			s.Files = append(s.Files, kinfo.File{FD: 9, Type: kinfo.TypeVnode, Vnode: kinfo.Regular, Path: "/etc/passwd"})

@@ -13,12 +13,12 @@ import (
 	"skep/internal/store"
 )
 
-// bsdWant is what a cell's plan promises of its process once the room is
+// bsdWant is what a cell's plan promises of its process once the rootfs is
 // emptied.
 type bsdWant struct {
 	plan   *plan.Plan
 	prison *plan.Prison
-	tree   *plan.Tree
+	tree   *plan.JailRootfs
 	dev    *plan.DevMount
 	set    *plan.Ruleset
 	bhyve  *plan.Bhyve
@@ -56,7 +56,7 @@ func wantOf(st store.State, resolve func(string) string) (*bsdWant, error) {
 	}
 	var errs [6]error
 	w.prison, errs[0] = only[*plan.Prison](st.Plan)
-	w.tree, errs[1] = only[*plan.Tree](st.Plan)
+	w.tree, errs[1] = only[*plan.JailRootfs](st.Plan)
 	w.dev, errs[2] = only[*plan.DevMount](st.Plan)
 	w.set, errs[3] = only[*plan.Ruleset](st.Plan)
 	w.bhyve, errs[4] = only[*plan.Bhyve](st.Plan)
@@ -78,26 +78,26 @@ func wantOf(st store.State, resolve func(string) string) (*bsdWant, error) {
 	return w, nil
 }
 
-// root is the room as the kernel names it.
+// root is the rootfs as the kernel names it.
 func (w *bsdWant) root() string { return w.resolve(w.tree.Path) }
 
-// inRoom is a path of the room, as the kernel names it.
-func (w *bsdWant) inRoom(p string) string { return path.Join(w.root(), p) }
+// inRootfs is a path of the rootfs, as the kernel names it.
+func (w *bsdWant) inRootfs(p string) string { return path.Join(w.root(), p) }
 
-// params are the jail's once the room is emptied: root is root no longer.
+// params are the jail's once the rootfs is emptied: root is root no longer.
 func (w *bsdWant) params() []jailparam.Param {
 	p := *w.prison
 	p.Suser = false
 	return p.Params()
 }
 
-// files are what is left in the room that is neither a directory nor a device,
-// as the room names it: the single files that are mounted there.
+// files are what is left in the rootfs that is neither a directory nor a device,
+// as the rootfs names it: the single files that are mounted there.
 func (w *bsdWant) files() []string {
 	var all []string
 	for _, m := range w.mounts {
 		if !m.Dir && m.Size == 0 {
-			all = append(all, m.Room)
+			all = append(all, m.Inside)
 		}
 	}
 	for _, r := range plan.Specs[*plan.Relay](w.plan) {
@@ -110,21 +110,21 @@ func (w *bsdWant) files() []string {
 	return all
 }
 
-// shown are directories of the host's that the room shows; what is in them is
-// not the room's.
+// shown are directories of the host's that the rootfs shows; what is in them is
+// not the rootfs's.
 func (w *bsdWant) shown(p string) bool {
 	return slices.ContainsFunc(w.mounts, func(m *plan.Mount) bool {
-		return m.Dir && (p == m.Room || strings.HasPrefix(p, m.Room+"/"))
+		return m.Dir && (p == m.Inside || strings.HasPrefix(p, m.Inside+"/"))
 	})
 }
 
-// wantedMount is one mount of the room and the flags that it must have.
+// wantedMount is one mount of the rootfs and the flags that it must have.
 type wantedMount struct {
 	on, kind string
 	flags    uint64
 }
 
-// mountTable is every mount of the room. The root cannot be read-only while
+// mountTable is every mount of the rootfs. The root cannot be read-only while
 // removed files of it are mapped (tmpfs(5)); what is left of it is immutable.
 // A devfs tells nobody its flags (devfs_statfs in sys/fs/devfs/devfs_vfsops.c).
 func (w *bsdWant) mountTable() []wantedMount {
@@ -132,9 +132,9 @@ func (w *bsdWant) mountTable() []wantedMount {
 	if !w.tree.Existing {
 		all = append(all, wantedMount{w.root(), "tmpfs", mntNoSUID})
 	}
-	all = append(all, wantedMount{w.inRoom("/dev"), "devfs", 0})
+	all = append(all, wantedMount{w.inRootfs("/dev"), "devfs", 0})
 	for _, m := range w.mounts {
-		wanted := wantedMount{w.inRoom(m.Room), "nullfs", mntNoSUID | mntNoExec}
+		wanted := wantedMount{w.inRootfs(m.Inside), "nullfs", mntNoSUID | mntNoExec}
 		if m.Size > 0 {
 			wanted.kind = "tmpfs"
 		}

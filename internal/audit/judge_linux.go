@@ -25,7 +25,7 @@ func Cell(st store.State) (Report, error) {
 		return Report{}, err
 	}
 	a := &linuxAudit{observed: o, state: &st, plan: st.Plan, record: st.Jail}
-	return a.rows().report(st.Name, st.PID).loosened(st.Loosenings), nil
+	return a.rows().report(st.Name, st.PID).relaxed(st.Relaxations), nil
 }
 
 // Process audits any process as if it were a cell's: a hypervisor that skep
@@ -56,7 +56,7 @@ func (a *linuxAudit) rows() *judge {
 	a.eight()
 	a.identity()
 	a.rights()
-	a.room()
+	a.rootfs()
 	a.handles()
 	a.limit()
 	a.memory()
@@ -141,13 +141,13 @@ func (a *linuxAudit) eight() {
 		a.add(GroupEight, "strict-wx", v, "no memory writable and executable, now or later", "none of "+strconv.Itoa(a.exec)+" executable mappings is writable, "+how)
 	}
 	if a.exe != nil {
-		a.told(GroupEight, "cfi", "control-flow integrity: "+a.exe.CFI.String()+fmt.Sprintf("; CET marks: IBT %s, SHSTK %s", a.exe.IBT, a.exe.SHSTK))
+		a.info(GroupEight, "cfi", "control-flow integrity: "+a.exe.CFI.String()+fmt.Sprintf("; CET marks: IBT %s, SHSTK %s", a.exe.IBT, a.exe.SHSTK))
 		v := Seen
 		if a.exe.RELRO != Yes || a.exe.BindNow != Yes {
 			v = Missing
 		}
 		a.add(GroupEight, "full-relro", v, "RELRO and BIND_NOW", fmt.Sprintf("RELRO %s, BIND_NOW %s", a.exe.RELRO, a.exe.BindNow))
-		a.told(GroupEight, "safestack", "SafeStack: "+a.exe.SafeStack.String()+"; stack protector: "+a.exe.Protector.String())
+		a.info(GroupEight, "safestack", "SafeStack: "+a.exe.SafeStack.String()+"; stack protector: "+a.exe.Protector.String())
 	} else {
 		for _, id := range []string{"cfi", "full-relro", "safestack"} {
 			a.add(GroupEight, id, Unknown, "a readable program", "cannot be read")
@@ -173,7 +173,7 @@ func (a *linuxAudit) jailed() {
 	case len(shared) > 0:
 		a.add(GroupEight, "jailed", Missing, want, "shares with the host: "+strings.Join(shared, ", "))
 	default:
-		a.add(GroupEight, "jailed", Seen, want, "no namespace of the host's; "+counted(len(a.mounts), "mount")+", "+counted(len(a.files), "file")+", "+counted(len(a.nodes), "device node")+" in reach")
+		a.add(GroupEight, "jailed", Seen, want, "no namespace of the host's; "+counted(len(a.mounts), "mount")+", "+counted(len(a.files), "file")+", "+counted(len(a.nodes), "device node")+" accessible")
 	}
 }
 
@@ -233,10 +233,10 @@ func (a *linuxAudit) identity() {
 		a.none(GroupIdentity, "uid-company", "no other process has its uid", a.sameUID)
 		a.none(GroupIdentity, "gid-company", "no other process has its gid", a.sameGID)
 	} else {
-		a.told(GroupIdentity, "uid-company", "the caller's own uid, without root")
+		a.info(GroupIdentity, "uid-company", "the caller's own uid, without root")
 	}
 	if a.waived(layer.NoGroups) {
-		a.told(GroupIdentity, "groups", orWords(a.status["Groups"], "none")+" (cannot be dropped without root)")
+		a.info(GroupIdentity, "groups", orWords(a.status["Groups"], "none")+" (cannot be dropped without root)")
 	} else if _, read := a.status["Groups"]; !read {
 		a.add(GroupIdentity, "groups", Unknown, "no supplementary groups", "cannot be read")
 	} else {
@@ -309,8 +309,8 @@ func (a *linuxAudit) rights() {
 	a.recorded(GroupRights, layer.Keyring, "a session keyring of its own")
 }
 
-// room: what it can reach.
-func (a *linuxAudit) room() {
+// rootfs: what it can reach.
+func (a *linuxAudit) rootfs() {
 	for _, n := range namespaces {
 		id := "ns-" + n
 		switch {
@@ -320,19 +320,19 @@ func (a *linuxAudit) room() {
 			}
 		case a.ns[n] == a.hostNS[n]:
 			if n == "time" && a.waived(layer.TimeNamespace) {
-				a.told(GroupPlace, id, "the host's")
+				a.info(GroupPlace, id, "the host's")
 				continue
 			}
 			a.add(GroupPlace, id, Missing, "its own", "the host's, "+a.ns[n])
-		case len(a.sharers[n]) > 0:
-			a.add(GroupPlace, id, Extra, "no other process in it", summary(a.sharers[n]))
+		case len(a.inNamespace[n]) > 0:
+			a.add(GroupPlace, id, Extra, "no other process in it", summary(a.inNamespace[n]))
 		default:
 			a.add(GroupPlace, id, Seen, "its own, and no other process in it", a.ns[n])
 		}
 	}
 	files, nodes, mounts := 0, 0, 1
-	if a.state != nil && a.state.Room != nil {
-		files, nodes, mounts = a.state.Room.Files, a.state.Room.Nodes, a.state.Room.Mounts
+	if a.state != nil && a.state.Reach != nil {
+		files, nodes, mounts = a.state.Reach.Files, a.state.Reach.Nodes, a.state.Reach.Mounts
 	}
 	for _, r := range []struct {
 		id   string

@@ -32,7 +32,7 @@ func (a *linuxAudit) limit() {
 	a.groups()
 	want := "500"
 	if a.plan == nil {
-		a.told(GroupLimits, "oom-score", a.oom)
+		a.info(GroupLimits, "oom-score", a.oom)
 	} else {
 		a.equal(GroupLimits, "oom-score", want, a.oom)
 	}
@@ -51,8 +51,8 @@ func (a *linuxAudit) groups() {
 			v, seen := Seen, orWords(path, "none")
 			if path == "" || path == "/" {
 				v = Missing
-			} else if mates := a.mates[tree]; len(mates) > 0 {
-				v, seen = Missing, path+", with "+counted(len(mates), "other")+" in it"
+			} else if inCgroup := a.inCgroup[tree]; len(inCgroup) > 0 {
+				v, seen = Missing, path+", with "+counted(len(inCgroup), "other")+" in it"
 			}
 			a.add(GroupLimits, "cgroup-"+tree, v, "a group of its own", seen)
 		}
@@ -61,7 +61,7 @@ func (a *linuxAudit) groups() {
 	specs := plan.Specs[*plan.Cgroup](a.plan)
 	a.otherGroups(specs)
 	if len(specs) == 0 {
-		a.told(GroupLimits, "cgroups", "none: "+a.whyNot(layer.CgroupMemory))
+		a.info(GroupLimits, "cgroups", "none: "+a.whyNot(layer.CgroupMemory))
 	}
 	for _, g := range specs {
 		id := "cgroup-" + g.Tree
@@ -71,8 +71,8 @@ func (a *linuxAudit) groups() {
 			a.add(GroupLimits, id, Unknown, g.Path, "cannot be read")
 		case !strings.HasSuffix(g.Path, path) || path == "/":
 			a.add(GroupLimits, id, Missing, "in "+g.Path, "in "+path)
-		case len(a.mates[g.Tree]) > 0:
-			a.add(GroupLimits, id, Extra, "nobody else in "+g.Path, summary(a.mates[g.Tree]))
+		case len(a.inCgroup[g.Tree]) > 0:
+			a.add(GroupLimits, id, Extra, "nobody else in "+g.Path, summary(a.inCgroup[g.Tree]))
 		case len(groupsBelow(g.Path)) > 0:
 			a.add(GroupLimits, id, Extra, "no group below "+g.Path, summary(groupsBelow(g.Path)))
 		default:

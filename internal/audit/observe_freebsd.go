@@ -164,7 +164,7 @@ func deviceNames(files []kinfo.File) map[int]string {
 	return names
 }
 
-// others looks through all processes for company: in the jail, with the uid.
+// others looks through all processes for others: in the jail, with the uid.
 func (s *bsdSeen) others() {
 	all, err := process.Processes()
 	if err != nil {
@@ -178,7 +178,7 @@ func (s *bsdSeen) others() {
 			s.Inside = append(s.Inside, p)
 		}
 		if s.Proc.UID != 0 && (p.UID == s.Proc.UID || p.RUID == s.Proc.UID || p.SVUID == s.Proc.UID) {
-			s.Company = append(s.Company, p)
+			s.Others = append(s.Others, p)
 		}
 	}
 }

@@ -54,35 +54,35 @@ type thread struct {
 // observed is one live process as the kernel shows it. It is read once, from
 // outside, and changes nothing.
 type observed struct {
-	pid     int
-	status  map[string]string
-	ns      map[string]string // name -> "type:[inode]"
-	hostNS  map[string]string
-	sharers map[string][]string // namespace -> other processes in it
-	sameUID []string
-	sameGID []string
-	mates   map[string][]string // cgroup tree -> other processes in its group
-	mounts  []mount
-	files   []string
-	nodes   []string
-	unread  []string // below the root, directories that could not be read
-	fds     []Descriptor
-	environ int
-	limits  map[string][2]uint64 // as prlimit(1) names them -> soft, hard
-	cgroups map[string]string    // controller, or "v2" -> path
-	devices []string             // network devices
-	address []string             // network addresses
-	addrs   bool                 // those could be read
-	wx      []string
-	exec    int // executable mappings
-	areas   []area
-	oom     string
-	persona string
-	threads []thread
-	uidMap  string
-	gidMap  string
-	sockets map[uint64]string // inode -> name, from the host's tables
-	exe     *Program
+	pid         int
+	status      map[string]string
+	ns          map[string]string // name -> "type:[inode]"
+	hostNS      map[string]string
+	inNamespace map[string][]string // namespace -> other processes in it
+	sameUID     []string
+	sameGID     []string
+	inCgroup    map[string][]string // cgroup tree -> other processes in its group
+	mounts      []mount
+	files       []string
+	nodes       []string
+	unread      []string // below the root, directories that could not be read
+	fds         []Descriptor
+	environ     int
+	limits      map[string][2]uint64 // as prlimit(1) names them -> soft, hard
+	cgroups     map[string]string    // controller, or "v2" -> path
+	devices     []string             // network devices
+	address     []string             // network addresses
+	addrs       bool                 // those could be read
+	wx          []string
+	exec        int // executable mappings
+	areas       []area
+	oom         string
+	persona     string
+	threads     []thread
+	uidMap      string
+	gidMap      string
+	sockets     map[uint64]string // inode -> name, from the host's tables
+	exe         *Program
 }
 
 // observe reads everything. What cannot be read stays empty, and its row says
@@ -122,7 +122,7 @@ func observe(pid int) (*observed, error) {
 		defer f.Close()
 		if p, err := ReadProgram(f); err == nil {
 			if info, err := f.Stat(); err == nil {
-				p.Setuid = told(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
+				p.Setuid = answer(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
 			}
 			o.exe = &p
 		}
@@ -194,10 +194,10 @@ func readAddresses(dir string) (all []string, read bool) {
 	return all, read && (err == nil || errors.Is(err, fs.ErrNotExist))
 }
 
-// others looks through all processes for company: in a namespace, with the
+// others looks through all processes for others: in a namespace, with the
 // uid, in the control group.
 func (o *observed) others() {
-	o.sharers, o.mates = map[string][]string{}, map[string][]string{}
+	o.inNamespace, o.inCgroup = map[string][]string{}, map[string][]string{}
 	entries, _ := os.ReadDir(proc)
 	uid := strings.SplitN(o.status["Uid"], " ", 2)[0]
 	gid := strings.SplitN(o.status["Gid"], " ", 2)[0]
@@ -235,12 +235,12 @@ func (o *observed) others() {
 		}
 		for n, so := range in {
 			if so {
-				o.sharers[n] = append(o.sharers[n], who)
+				o.inNamespace[n] = append(o.inNamespace[n], who)
 			}
 		}
 		for tree, so := range of {
 			if so {
-				o.mates[tree] = append(o.mates[tree], who)
+				o.inCgroup[tree] = append(o.inCgroup[tree], who)
 			}
 		}
 	}
@@ -262,7 +262,7 @@ func readMounts(path string) []mount {
 }
 
 // maxReachable bounds the walk: a process that reaches more than this is not
-// in a room of ours.
+// in a rootfs of ours.
 const maxReachable = 2000
 
 // reachable lists the regular files and device nodes below a root, and the

@@ -10,39 +10,39 @@ import (
 )
 
 // Program is what a hypervisor's binary says of how it was built. Each field
-// is one of Yes, No and Untold.
+// is one of Yes, No and Undetermined.
 type Program struct {
-	PIE, RELRO, BindNow, NXStack, Protector, SafeStack, CFI, IBT, SHSTK, Setuid Told
+	PIE, RELRO, BindNow, NXStack, Protector, SafeStack, CFI, IBT, SHSTK, Setuid Answer
 	// RelroFrom and RelroTo are where the linker's tables lie that become
 	// read-only, counted from where the program is loaded; whole pages.
 	RelroFrom, RelroTo uint64
 	// Control are the marks by which a program opts out of FreeBSD's protections,
 	// elfctl(1); Controlled says whether it has any place for them.
 	Control    uint32
-	Controlled Told
+	Controlled Answer
 }
 
-// Told keeps "seen", "absent" and "cannot be told" apart.
-type Told int
+// Answer keeps "seen", "absent" and "cannot be determined" apart.
+type Answer int
 
 // The three answers.
 const (
-	Untold Told = iota
+	Undetermined Answer = iota
 	No
 	Yes
 )
 
-func (t Told) String() string {
+func (t Answer) String() string {
 	switch t {
 	case Yes:
 		return "yes"
 	case No:
 		return "absent"
 	}
-	return "cannot be told"
+	return "cannot be determined"
 }
 
-func told(b bool) Told {
+func answer(b bool) Answer {
 	if b {
 		return Yes
 	}
@@ -107,7 +107,7 @@ func ReadProgram(r io.ReaderAt) (Program, error) {
 			}
 		case uint32(elf.PT_GNU_STACK):
 			stackSeen = true
-			p.NXStack = told(ph.Flags&elf.PF_X == 0)
+			p.NXStack = answer(ph.Flags&elf.PF_X == 0)
 		case gnuProp:
 			p.IBT, p.SHSTK = features(ph, f.ByteOrder)
 		}
@@ -118,8 +118,8 @@ func ReadProgram(r io.ReaderAt) (Program, error) {
 	flags, _ := f.DynValue(elf.DT_FLAGS)
 	flags1, _ := f.DynValue(elf.DT_FLAGS_1)
 	now, _ := f.DynValue(elf.DT_BIND_NOW)
-	p.BindNow = told(has(flags, dfBindNow) || has(flags1, df1Now) || len(now) > 0)
-	p.PIE = told(f.Type == elf.ET_DYN && (interp || has(flags1, df1PIE)))
+	p.BindNow = answer(has(flags, dfBindNow) || has(flags1, df1Now) || len(now) > 0)
+	p.PIE = answer(f.Type == elf.ET_DYN && (interp || has(flags1, df1PIE)))
 	p.symbols(f)
 	return p, nil
 }
@@ -158,28 +158,28 @@ func (p *Program) symbols(f *elf.File) {
 	p.SafeStack, p.CFI = mark(safestack, stripped), mark(cfi, stripped)
 }
 
-func mark(found, stripped bool) Told {
+func mark(found, stripped bool) Answer {
 	switch {
 	case found:
 		return Yes
 	case stripped:
-		return Untold
+		return Undetermined
 	}
 	return No
 }
 
 // features reads GNU_PROPERTY_X86_FEATURE_1_AND: the x86-64 psABI, "Program
 // Property".
-func features(ph *elf.Prog, order binary.ByteOrder) (ibt, shstk Told) {
+func features(ph *elf.Prog, order binary.ByteOrder) (ibt, shstk Answer) {
 	b, err := io.ReadAll(io.LimitReader(ph.Open(), maxNote))
 	if err != nil {
-		return Untold, Untold
+		return Undetermined, Undetermined
 	}
 	for len(b) >= 12 {
 		name, desc := int(order.Uint32(b)), int(order.Uint32(b[4:]))
 		at := 12 + (name+3)&^3
 		if name > maxNote || desc > maxNote || at+desc > len(b) {
-			return Untold, Untold
+			return Undetermined, Undetermined
 		}
 		props := b[at : at+desc]
 		for len(props) >= 8 {
@@ -189,7 +189,7 @@ func features(ph *elf.Prog, order binary.ByteOrder) (ibt, shstk Told) {
 			}
 			if kind == x86Feature && size >= 4 {
 				v := order.Uint32(props[8:])
-				return told(v&featureIBT != 0), told(v&featureSS != 0)
+				return answer(v&featureIBT != 0), answer(v&featureSS != 0)
 			}
 			props = props[min(len(props), 8+(size+7)&^7):]
 		}
@@ -231,7 +231,7 @@ func (p Program) optOuts() string {
 		}
 	}
 	switch {
-	case p.Controlled == Untold:
+	case p.Controlled == Undetermined:
 		return ""
 	case p.Controlled == No:
 		return "no mark of elfctl(1)"
@@ -244,14 +244,14 @@ func (p Program) optOuts() string {
 // rows tells how the program was built. Skep promises none of it: the program
 // is the host's.
 func (p Program) rows(j *judge) {
-	j.told(GroupProgram, "pie", p.PIE.String())
-	j.told(GroupProgram, "relro", p.RELRO.String())
-	j.told(GroupProgram, "bind-now", p.BindNow.String())
-	j.told(GroupProgram, "nx-stack", p.NXStack.String())
-	j.told(GroupProgram, "stack-protector", p.Protector.String())
-	j.told(GroupProgram, "safestack", p.SafeStack.String())
-	j.told(GroupProgram, "cfi", p.CFI.String())
-	j.told(GroupProgram, "cet-marks", fmt.Sprintf("IBT %s, SHSTK %s", p.IBT, p.SHSTK))
+	j.info(GroupProgram, "pie", p.PIE.String())
+	j.info(GroupProgram, "relro", p.RELRO.String())
+	j.info(GroupProgram, "bind-now", p.BindNow.String())
+	j.info(GroupProgram, "nx-stack", p.NXStack.String())
+	j.info(GroupProgram, "stack-protector", p.Protector.String())
+	j.info(GroupProgram, "safestack", p.SafeStack.String())
+	j.info(GroupProgram, "cfi", p.CFI.String())
+	j.info(GroupProgram, "cet-marks", fmt.Sprintf("IBT %s, SHSTK %s", p.IBT, p.SHSTK))
 	if p.Setuid == Yes {
 		j.add(GroupProgram, "setuid", Missing, "no setuid, setgid or file capability", "setuid or setgid")
 	} else {

@@ -20,9 +20,9 @@ func programOf(p *plan.Plan) string {
 		return ""
 	}
 	for _, h := range plan.Specs[*plan.Bhyve](p) {
-		for _, t := range plan.Specs[*plan.Tree](p) {
+		for _, t := range plan.Specs[*plan.JailRootfs](p) {
 			for _, f := range t.Files {
-				if f.Room == h.Path {
+				if f.Inside == h.Path {
 					return f.Host
 				}
 			}
@@ -77,7 +77,7 @@ func (s *bsdSeen) program(path string) {
 	if err != nil {
 		return
 	}
-	p.Setuid = told(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
+	p.Setuid = answer(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
 	s.Exe = &bsdProgram{Program: p, Path: path, Same: ok && uint64(info.Size()) == text.Size}
 	if len(s.Pax) > 0 {
 		s.marks(path)

@@ -41,7 +41,7 @@ func TestReadProgram(t *testing.T) {
 	soft := compile(t, "-no-pie", "-fno-pie", "-Wl,-z,norelro,-z,lazy,-z,execstack", "-fno-stack-protector")
 	for _, tt := range []struct {
 		name       string
-		hard, soft Told
+		hard, soft Answer
 	}{
 		{"pie", hard.PIE, soft.PIE}, {"relro", hard.RELRO, soft.RELRO}, {"bind-now", hard.BindNow, soft.BindNow},
 		{"nx-stack", hard.NXStack, soft.NXStack}, {"stack-protector", hard.Protector, soft.Protector},
@@ -53,7 +53,7 @@ func TestReadProgram(t *testing.T) {
 	if hard.SafeStack != No || hard.CFI != No {
 		t.Errorf("with symbols, SafeStack %s and CFI %s", hard.SafeStack, hard.CFI)
 	}
-	if stripped := compile(t, "-s"); stripped.SafeStack != Untold || stripped.CFI != Untold {
+	if stripped := compile(t, "-s"); stripped.SafeStack != Undetermined || stripped.CFI != Undetermined {
 		t.Errorf("stripped, SafeStack %s and CFI %s", stripped.SafeStack, stripped.CFI)
 	}
 	cet := compile(t, "-fcf-protection=full", "-Wl,-z,ibt,-z,shstk")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What is in reach is told by its whole name, and what could not be read is no
+// What is accessible is told by its whole name, and what could not be read is no
 // empty room.
 func TestReachable(t *testing.T) {
 	root := t.TempDir()
@@ -28,9 +28,9 @@ func TestReachable(t *testing.T) {
 	}
 }
 
-func TestUnreadRoomIsUnknown(t *testing.T) {
+func TestUnreadRootfsIsUnknown(t *testing.T) {
 	a := &linuxAudit{observed: &observed{unread: []string{"/"}}}
-	a.room()
+	a.rootfs()
 	unknown := map[string]bool{}
 	for _, r := range a.judge.rows {
 		unknown[r.ID] = r.Verdict == Unknown

@@ -18,8 +18,8 @@ const (
 	goalList      = 50 * time.Millisecond
 	goalFlat      = 0.8 // of the rate at rateOf
 	rateOf        = 10
-	// roomMiB is what a cell of the built-in guest takes at most, under TCG.
-	roomMiB = 40
+	// cellMiB is what a cell of the built-in guest takes at most, under TCG.
+	cellMiB = 40
 )
 
 // crowds prints what many cells cost at once.
@@ -32,8 +32,8 @@ func (b *bencher) crowds(sizes string) error {
 		if err != nil || n < 1 {
 			return fmt.Errorf("no number of cells: %q", f)
 		}
-		if have := availableMiB(); have < n*roomMiB {
-			fmt.Printf("%5d  cannot be measured here: %d MiB of memory are free, %d cells may take %d\n", n, have, n, n*roomMiB)
+		if have := availableMiB(); have < n*cellMiB {
+			fmt.Printf("%5d  cannot be measured here: %d MiB of memory are free, %d cells may take %d\n", n, have, n, n*cellMiB)
 			continue
 		}
 		c, err := b.crowd(n)

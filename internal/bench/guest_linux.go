@@ -161,7 +161,7 @@ func (i *inside) bareGuest(ctx context.Context) (l lap, err error) {
 			return errors.New("the plan has no console")
 		}
 		argv := alone(s.Spec.Argv)
-		for n, arg := range argv { // the kernel has another name outside the room
+		for n, arg := range argv { // the kernel has another name outside the rootfs
 			for _, c := range s.Spec.Root.Copies {
 				if arg == string(c.Inside) {
 					argv[n] = c.From.Name()

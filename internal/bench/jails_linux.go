@@ -24,8 +24,8 @@ import (
 	"skep/internal/store"
 )
 
-// The jail alone is measured with true(1) in the hypervisor's place: the room, the user, the filter
-// and the groups are those of the built-in guest's cell, and QEMU's files are all in the room. It is
+// The jail alone is measured with true(1) in the hypervisor's place: the rootfs, the user, the filter
+// and the groups are those of the built-in guest's cell, and QEMU's files are all in the rootfs. It is
 // done in processes that are what a keeper is, each with a mount namespace of its own, so that more
 // mounts can be made there than the host has.
 
@@ -98,7 +98,7 @@ func inner(mounts int, dir string) error {
 	answer := json.NewEncoder(os.Stdout)
 	err := more(mounts, filepath.Join(dir, fmt.Sprintf("mounts-%d", os.Getpid())))
 	if err == nil {
-		err = rehearse(fmt.Sprintf("bench-%d", os.Getpid()), func(ctx context.Context, s provision.Fixture) error {
+		err = dryRun(fmt.Sprintf("bench-%d", os.Getpid()), func(ctx context.Context, s provision.Fixture) error {
 			if err := answer.Encode(built{}); err != nil {
 				return err
 			}
@@ -146,8 +146,8 @@ func more(mounts int, dir string) error {
 	return nil
 }
 
-// rehearse takes the resources of a cell like the built-in guest's, with true(1) as its hypervisor.
-func rehearse(name string, act func(context.Context, provision.Fixture) error) error {
+// dryRun takes the resources of a cell like the built-in guest's, with true(1) as its hypervisor.
+func dryRun(name string, act func(context.Context, provision.Fixture) error) error {
 	facts, err := host.Probe(context.Background(), host.Options{})
 	if err != nil {
 		return err
@@ -165,20 +165,20 @@ func rehearse(name string, act func(context.Context, provision.Fixture) error) e
 	if err != nil {
 		return err
 	}
-	cast := func(p *plan.Plan) {
+	substitute := func(p *plan.Plan) {
 		for _, h := range plan.Specs[*plan.Hypervisor](p) {
 			h.Argv = []string{"true"}
-			for _, room := range plan.Specs[*plan.Room](p) {
-				for i := range room.Files {
-					if room.Files[i].Room == h.Path {
-						room.Files[i].Host = program
+			for _, rootfs := range plan.Specs[*plan.Rootfs](p) {
+				for i := range rootfs.Files {
+					if rootfs.Files[i].Inside == h.Path {
+						rootfs.Files[i].Host = program
 					}
 				}
 			}
 		}
 	}
 	k := keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true})
-	return k.DryRun(context.Background(), cast, act)
+	return k.DryRun(context.Background(), substitute, act)
 }
 
 // one is a jail, from the plan to the exec and to the end of what runs in it.

@@ -40,7 +40,7 @@ func (i *importer) params() {
 				i.cell.StopTimeout = time.Duration(n) * time.Second
 			}
 		case name == "path":
-			i.warn(JailSet, where, "%s is not used: the cell's root holds the hypervisor and what it needs, nothing else; jail { root = %q } would take the old tree, which is a loosening", value, value)
+			i.warn(JailSet, where, "%s is not used: the cell's root holds the hypervisor and what it needs, nothing else; jail { root = %q } would take the old tree, which is a relaxation", value, value)
 		case name == "children.max" || name == "securelevel" || name == "enforce_statfs":
 			i.stricter(name, value, where)
 		case strings.HasPrefix(name, "allow."):

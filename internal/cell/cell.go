@@ -86,7 +86,7 @@ type Loader struct {
 	Env []string `json:"env,omitempty"` // name=value, as -e takes it
 	OS  string   `json:"os,omitempty"`  // another userboot.so, as -l takes it
 	// HostPath is a directory of the host that the loader sees as host:, as -h
-	// takes it: a loosening.
+	// takes it: a relaxation.
 	HostPath string `json:"host_path,omitempty"`
 }
 
@@ -108,7 +108,7 @@ type Disk struct {
 	Format   DiskFormat `json:"format,omitempty"` // of File; raw unless said
 	Zvol     string     `json:"zvol,omitempty"`   // dataset name, without /dev/zvol
 	ISO      string     `json:"iso,omitempty"`
-	Device   string     `json:"device,omitempty"`   // a raw device node of the host, by path: a loosening
+	Device   string     `json:"device,omitempty"`   // a raw device node of the host, by path: a relaxation
 	Size     Size       `json:"size,omitempty"`     // create it with this size when it is missing
 	Reserved bool       `json:"reserved,omitempty"` // zvol created with its space reserved
 	ReadOnly bool       `json:"read_only,omitempty"`
@@ -142,7 +142,7 @@ type Bridge struct {
 }
 
 // Share is a directory of the host shown to the guest over 9P (FreeBSD; a
-// loosening).
+// relaxation).
 type Share struct {
 	Label    string `json:"label"`
 	Path     string `json:"path"`
@@ -150,7 +150,7 @@ type Share struct {
 }
 
 // Passthru hands a PCI device of the host to the guest (FreeBSD; a
-// loosening).
+// relaxation).
 type Passthru struct {
 	Label string `json:"label"`
 	PCI   string `json:"pci"` // "bus/slot/function"
@@ -172,7 +172,7 @@ type Console struct {
 	Device  string `json:"device,omitempty"` // FreeBSD: the guest's side of a null modem, /dev/nmdm…A
 }
 
-// GDB is a debug stub of the hypervisor (a loosening).
+// GDB is a debug stub of the hypervisor (a relaxation).
 type GDB struct {
 	Listen string `json:"listen"` // "host:port"
 	Wait   bool   `json:"wait,omitempty"`
@@ -183,7 +183,7 @@ type Jail struct {
 	Network Network  `json:"network"`
 	IP4     []string `json:"ip4,omitempty"`
 	IP6     []string `json:"ip6,omitempty"`
-	Root    string   `json:"root,omitempty"` // FreeBSD: an existing tree instead of our own root: a loosening
+	Root    string   `json:"root,omitempty"` // FreeBSD: an existing tree instead of our own root: a relaxation
 	Limits  Limits   `json:"limits"`
 	// AllowMissing names layers of the jail that may be absent on this host.
 	AllowMissing []string `json:"allow_missing,omitempty"`
@@ -238,7 +238,7 @@ type RestartMax struct {
 	Within time.Duration `json:"within"` // nanoseconds in JSON
 }
 
-// Hypervisor passes what skep does not model. Each use is a loosening.
+// Hypervisor passes what skep does not model. Each use is a relaxation.
 type Hypervisor struct {
 	Args []string `json:"args,omitempty"`
 }

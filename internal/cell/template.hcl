@@ -99,7 +99,7 @@ cell "NAME" {
   #  }
   #}
 
-  # Loosenings: each widens the jail, and the audit shows it by name.
+  # Relaxations: each widens the jail, and the audit shows it by name.
   #jail {
   #  root          = "/usr/jails/NAME"
   #  allow_missing = []

@@ -97,7 +97,7 @@ func (a *app) showMatrix(m drill.Matrix, asProgram bool) error {
 		return err
 	}
 	if silent := m.Silent(); len(silent) > 0 {
-		return fault.New(fault.Jail, "", "vouch for every layer: %s stops nothing", silent[0])
+		return fault.Fail(fault.Jail, "", "layer %s stops no attempt", silent[0])
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 		return audit.Report{}, fault.New(fault.Host, "skep up "+name+" starts it", "audit %s: it is not running", name)
 	}
 	if st.State == store.Starting {
-		return audit.Report{}, fault.New(fault.Host, "skep ps shows when it runs", "audit %s: it is starting, and its room not closed yet", name)
+		return audit.Report{}, fault.New(fault.Host, "skep ps shows when it runs", "audit %s: it is starting, and its rootfs not closed yet", name)
 	}
 	r, err := audit.Cell(st)
 	if st.State == store.Paused {
@@ -182,7 +182,7 @@ func (a *app) showAudit(r audit.Report, asProgram bool) error {
 	if who == "" {
 		who = "that process"
 	}
-	return fault.New(fault.Jail, "", "vouch for %s: %d of %d rows fail; %s", who, len(bad), len(r.Rows), what)
+	return fault.Fail(fault.Jail, "", "audit of %s failed: %d of %d checks; %s", who, len(bad), len(r.Rows), what)
 }
 
 // watchAudit looks again and again and says what has changed, one line a row.

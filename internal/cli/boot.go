@@ -14,7 +14,7 @@ import (
 
 // startBoot starts every cell whose file says start = "boot". One that is
 // wrong keeps none of the others down, and one that runs already is left alone,
-// so that it may be said again once the wrong one is mended.
+// so that it may be said again once the wrong one is fixed.
 func (a *app) startBoot(ctx context.Context) error {
 	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 	if err := trustedDir(dirs); err != nil {
@@ -68,9 +68,9 @@ func (a *app) awaitQEMU(ctx context.Context, cells int) {
 
 // startAll starts cells in their order, some at once.
 func (a *app) startAll(names []string, after map[string][]string, start func(string) error) error {
-	names, circles := inOrder(names, after)
-	for _, circle := range circles {
-		a.note("warning: %s: each is to start after the other; they start in any order", strings.Join(circle, ", "))
+	names, cycles := inOrder(names, after)
+	for _, cycle := range cycles {
+		a.note("warning: %s: each is to start after the other; they start in any order", strings.Join(cycle, ", "))
 	}
 	return a.each(names, waiting(names, after, start))
 }
@@ -138,8 +138,8 @@ func waiting(names []string, after map[string][]string, do func(string) error) f
 
 // inOrder puts each name behind those that it comes after, so that the few
 // that are started at once never wait for one that has no turn yet. What leads
-// round in a circle is taken out of after and returned.
-func inOrder(names []string, after map[string][]string) (order []string, circles [][]string) {
+// round in a cycle is taken out of after and returned.
+func inOrder(names []string, after map[string][]string) (order []string, cycles [][]string) {
 	const walking, walked = 1, 2
 	state := map[string]int{}
 	for _, n := range names {
@@ -156,7 +156,7 @@ func inOrder(names []string, after map[string][]string) (order []string, circles
 			switch {
 			case !among:
 			case s == walking:
-				circles = append(circles, slices.Clone(path[slices.Index(path, first):]))
+				cycles = append(cycles, slices.Clone(path[slices.Index(path, first):]))
 			default:
 				kept = append(kept, first)
 				if s == 0 {
@@ -174,5 +174,5 @@ func inOrder(names []string, after map[string][]string) (order []string, circles
 			visit(n)
 		}
 	}
-	return order, circles
+	return order, cycles
 }

@@ -46,10 +46,10 @@ func TestBootCommandLine(t *testing.T) {
 
 func TestInOrder(t *testing.T) {
 	for _, tc := range []struct {
-		names   string
-		after   map[string][]string
-		want    string
-		circles int
+		names  string
+		after  map[string][]string
+		want   string
+		cycles int
 	}{
 		{"a b c", nil, "a b c", 0},
 		{"a b c", map[string][]string{"a": {"c"}, "b": {"a"}}, "c a b", 0},
@@ -62,11 +62,11 @@ func TestInOrder(t *testing.T) {
 		for k, v := range tc.after {
 			after[k] = v
 		}
-		got, circles := inOrder(strings.Fields(tc.names), after)
-		if strings.Join(got, " ") != tc.want || len(circles) != tc.circles {
-			t.Errorf("%v: %v, circles %v", tc.after, got, circles)
+		got, cycles := inOrder(strings.Fields(tc.names), after)
+		if strings.Join(got, " ") != tc.want || len(cycles) != tc.cycles {
+			t.Errorf("%v: %v, cycles %v", tc.after, got, cycles)
 		}
-		// The rest of it is no circle any more: nothing waits for ever.
+		// The rest of it is no cycle any more: nothing waits for ever.
 		var mu sync.Mutex
 		var did []string
 		a := &app{ui: &ui{err: new(strings.Builder)}}
@@ -115,8 +115,8 @@ func TestOrderOfManyLayers(t *testing.T) {
 		}
 		before = these
 	}
-	got, circles := inOrder(names, after)
-	if len(got) != 200 || len(circles) > 0 || !slices.IsSortedFunc(got, func(a, b string) int { return len(a) - len(b) }) {
-		t.Errorf("%d names, circles %v", len(got), circles)
+	got, cycles := inOrder(names, after)
+	if len(got) != 200 || len(cycles) > 0 || !slices.IsSortedFunc(got, func(a, b string) int { return len(a) - len(b) }) {
+		t.Errorf("%d names, cycles %v", len(got), cycles)
 	}
 }

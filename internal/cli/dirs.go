@@ -71,7 +71,7 @@ func trustedDir(dirs host.Dirs) error {
 func (a *app) trustRows() (rows []host.Row) {
 	dirs := a.dirs
 	add := func(s host.Status, topic, fact, consequence, fix string) {
-		rows = append(rows, host.Row{Status: s, Topic: topic, Fact: fact, Consequence: consequence, Mend: fix})
+		rows = append(rows, host.Row{Status: s, Topic: topic, Fact: fact, Consequence: consequence, Fix: fix})
 	}
 	for _, n := range a.unused {
 		add(host.Warn, "directories", n, "what was started where it is used is not seen here", "")

@@ -179,17 +179,17 @@ func (a *app) release(ctx context.Context, dirs host.Dirs, name, do, who string,
 		}
 		before, _, _ := st.ReadState(name)
 		err := a.tell(ctx, st, name, do, who)
-		var deaf *deafError
+		var unresponsive *unresponsiveError
 		switch {
 		case err == nil:
 			return nil
-		case errors.As(err, &deaf):
+		case errors.As(err, &unresponsive):
 		case errors.Is(err, errAgain) && try < lastTry:
 			// It is starting, or its last moment, or it died in the middle; all of them pass.
 			time.Sleep(betweenTries)
 			continue
 		case errors.Is(err, errAgain):
-			deaf = &deafError{before.KeeperPID} // it listens nowhere
+			unresponsive = &unresponsiveError{before.KeeperPID} // it listens nowhere
 		default:
 			return err
 		}
@@ -199,7 +199,7 @@ func (a *app) release(ctx context.Context, dirs host.Dirs, name, do, who string,
 		if killed++; killed > maxKilled {
 			return fault.New(fault.Host, "", "kill %s: one keeper after the other does not answer", name)
 		}
-		if err := a.killKeeper(st, name, deaf.pid); err != nil {
+		if err := a.killKeeper(st, name, unresponsive.pid); err != nil {
 			return err
 		}
 		try = 0 // what is left of the cell is swept
@@ -217,10 +217,10 @@ const (
 // errAgain: the keeper cannot be reached, or went away in the middle.
 var errAgain = errors.New("its keeper is not there")
 
-// A deafError is a keeper that takes a connection and does not answer.
-type deafError struct{ pid int } // 0 where it is not known
+// A unresponsiveError is a keeper that takes a connection and does not answer.
+type unresponsiveError struct{ pid int } // 0 where it is not known
 
-func (e *deafError) Error() string { return "its keeper does not answer" }
+func (e *unresponsiveError) Error() string { return "its keeper does not answer" }
 
 // tell gives one order and waits for the cell's end.
 func (a *app) tell(ctx context.Context, st *store.Store, name, do, who string) error {
@@ -239,7 +239,7 @@ func (a *app) tell(ctx context.Context, st *store.Store, name, do, who string) e
 	switch {
 	case err == nil:
 	case answer.Err() == context.DeadlineExceeded && ctx.Err() == nil:
-		return &deafError{cl.PID}
+		return &unresponsiveError{cl.PID}
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), !st.Held(name):
 		return fmt.Errorf("%w: %w", errAgain, err)
 	default:
@@ -257,10 +257,10 @@ func (a *app) tell(ctx context.Context, st *store.Store, name, do, who string) e
 // killKeeper ends a keeper that hears nothing: a stopped one, say. That is who
 // holds the cell's lock, and nobody else than who did not answer, if that is
 // known: by now a sweep may hold it, or the keeper's successor.
-func (a *app) killKeeper(st *store.Store, name string, deaf int) error {
+func (a *app) killKeeper(st *store.Store, name string, unresponsive int) error {
 	pid, held := st.Holder(name)
 	switch {
-	case !held || deaf != 0 && pid > 0 && pid != deaf:
+	case !held || unresponsive != 0 && pid > 0 && pid != unresponsive:
 		return nil
 	case pid <= 1 || pid == os.Getpid():
 		return fault.New(fault.Host, "fuser "+st.LockPath(name)+" shows who it is", "end the keeper of %s: who it is cannot be told", name)

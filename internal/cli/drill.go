@@ -87,5 +87,5 @@ func (a *app) drillCell(ctx context.Context, find source, asProgram bool) error 
 		return shownError{fault.Jail}
 	}
 	first := r.Escapes()[0]
-	return fault.New(fault.Jail, "", "vouch for %s: %d of %d attempts got out; first %s: %s", c.Name, r.Escaped, r.Attempts, first.ID, first.How)
+	return fault.Fail(fault.Jail, "", "drill of %s failed: %d of %d attempts got out; first %s: %s", c.Name, r.Escaped, r.Attempts, first.ID, first.How)
 }

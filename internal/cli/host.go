@@ -35,9 +35,9 @@ func (a *app) doctor() *cobra.Command {
 	var asProgram bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Say what this host has, what follows, and what would mend it",
+		Short: "Say what this host has, what follows, and what would fix it",
 		Long: `Look at this host: each fact, what follows from it and, where something is
-missing, the command that mends it. The status is 1 when no cell could run.
+missing, the command that fixes it. The status is 1 when no cell could run.
 --json writes the facts that plan --host reads.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,8 +72,8 @@ func (a *app) printRows(rows []host.Row) error {
 			line += ": " + cell.Printable(r.Consequence)
 		}
 		fmt.Fprintln(w, line)
-		if r.Mend != "" {
-			fmt.Fprintf(w, "\t\tmend: %s\n", cell.Printable(r.Mend))
+		if r.Fix != "" {
+			fmt.Fprintf(w, "\t\tfix: %s\n", cell.Printable(r.Fix))
 		}
 	}
 	return w.Flush()

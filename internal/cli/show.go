@@ -18,11 +18,11 @@ import (
 type showJSON struct {
 	Version int `json:"version"`
 	cellJSON
-	Room       *store.Room      `json:"room"`
-	Jail       *jail.Record     `json:"jail"`
-	Plan       *plan.Plan       `json:"plan"`
-	Loosenings []cell.Loosening `json:"loosenings"`
-	ConsoleLog string           `json:"console_log"`
+	Reach       *store.Reach      `json:"room"`
+	Jail        *jail.Record      `json:"jail"`
+	Plan        *plan.Plan        `json:"plan"`
+	Relaxations []cell.Relaxation `json:"loosenings"`
+	ConsoleLog  string            `json:"console_log"`
 	// Of a cell that crashed or is held.
 	LastConsole []string `json:"last_console,omitempty"`
 	LastWords   []string `json:"last_words,omitempty"`
@@ -33,7 +33,7 @@ func (a *app) show() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show NAME",
 		Short:             "Show one cell with all it holds",
-		Long:              "Show one cell: its state, every resource it holds, each layer of its jail, and what its file loosens.",
+		Long:              "Show one cell: its state, every resource it holds, each layer of its jail, and what its file relaxes.",
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +50,7 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return fault.Wrap(fault.Host, err, "", "read the state of %s", name)
 			}
-			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Room: s.Room, Jail: s.Jail, Plan: s.Plan,
+			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Reach: s.Reach, Jail: s.Jail, Plan: s.Plan,
 				ConsoleLog: st.StateDir(name) + "/console.log"}
 			if now := liveLayers(s); now != nil && s.Jail != nil {
 				seen := *s.Jail
@@ -58,7 +58,7 @@ func (a *app) show() *cobra.Command {
 				out.Jail = &seen
 			}
 			// The file may have changed since; what the cell holds is in its state.
-			out.Loosenings = append([]cell.Loosening{}, s.Loosenings...)
+			out.Relaxations = append([]cell.Relaxation{}, s.Relaxations...)
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
 			if asProgram {
 				return a.json(out)
@@ -92,8 +92,8 @@ func (a *app) showText(s showJSON) error {
 		row("screen", "%s", s.Screen)
 	}
 	row("console log", "%s", s.ConsoleLog)
-	if r := s.Room; r != nil {
-		row("in reach", "%s", r)
+	if r := s.Reach; r != nil {
+		row("accessible", "%s", r)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -131,9 +131,9 @@ func (a *app) showText(s showJSON) error {
 			return err
 		}
 	}
-	if len(s.Loosenings) > 0 {
-		a.printf("\nloosenings\n")
-		for _, l := range s.Loosenings {
+	if len(s.Relaxations) > 0 {
+		a.printf("\nrelaxations\n")
+		for _, l := range s.Relaxations {
 			fmt.Fprintf(w, "  %s:%d\t%s\t%s\n", cell.Printable(l.Pos.File), l.Pos.Line, l.Path, cell.Printable(l.What))
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +20,7 @@ import (
 //
 //   - What was asked for goes to standard output; everything else, to standard
 //     error, each line beginning with "skep: ".
-//   - "skep: error: cannot …" says what, "skep: hint: …" says what to do, and
+//   - "skep: error: …" says what failed, "skep: hint: …" says what to do, and
 //     nothing else comes after them.
 //   - Nothing that a guest, a file or a hypervisor wrote reaches a terminal
 //     unescaped, except on the console, which is the guest's.
@@ -60,6 +59,9 @@ func (u *ui) fail(err error) int {
 	if errors.As(err, &shown) {
 		return int(shown.code)
 	}
+	if known := new(fault.Error); !errors.As(err, &known) {
+		err = fault.New(fault.Host, "", "%s", err) // the library's words: "write /x: no space left on device"
+	}
 	u.explain(fault.First(err), fault.HintOf(err))
 	for i, one := range fault.ListOf(err) {
 		if i > 0 {
@@ -71,9 +73,6 @@ func (u *ui) fail(err error) int {
 
 // explain writes one error and its hint.
 func (u *ui) explain(text, hint string) {
-	if !strings.HasPrefix(text, "cannot ") {
-		text = "cannot " + text
-	}
 	fmt.Fprintf(u.err, "skep: error: %s\n", cell.Printable(text))
 	if hint != "" {
 		fmt.Fprintf(u.err, "skep: hint: %s\n", cell.Printable(hint))

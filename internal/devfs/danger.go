@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// dangers says, worst first, which nodes let a jail out of its room or into
+// dangers says, worst first, which nodes let a jail out of its rootfs or into
 // somebody else's. A pattern is a rule's pattern; one that ends in "/**" takes
 // everything below a directory. The first row that matches gives the reason.
 var dangers = []struct {
@@ -53,7 +53,7 @@ var dangers = []struct {
 	{"dtrace dtrace/** ksyms", "traces the kernel or lists its symbols"},
 	{"audit auditpipe*", "reads or writes the host's audit trail"},
 	{"hv_* hyperv* xen xen/** vmci vmware* pvpanic* virtio* vtcon* ttyV*", "speaks to the hypervisor that the host itself runs on"},
-	{"sndstat dsp* mixer* audio* midistat umidi* sequencer* music", "plays, and records, in the room where the host stands"},
+	{"sndstat dsp* mixer* audio* midistat umidi* sequencer* music", "plays, and records, in the rootfs where the host stands"},
 	{"devstat dumpdev watchdog hpet[0-9]* ptp* kvm vboxdrv* sev*", "shows or steers what the whole host does"},
 }
 

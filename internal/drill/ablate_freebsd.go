@@ -21,7 +21,7 @@ import (
 
 // Ablate measures which layers stop which attempt: every attempt is made with one layer missing, and with
 // that and capability mode missing, which alone stops most of them. The attacker always has a jail or a
-// room: this host is no throwaway host.
+// rootfs: this host is no throwaway host.
 func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
 	began := time.Now()
 	d := &drill{Config: cfg, measuring: true}
@@ -72,7 +72,7 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 		}
 		var err error
 		var s seen
-		others := company[l.ID]
+		others := prerequisites[l.ID]
 		for _, o := range []struct {
 			to   *outcomes
 			gone missing
@@ -106,8 +106,8 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 	return nil
 }
 
-// seen is what came of the attempts with a layer missing: only that; that and its company, or just the
-// company; and the same two with capability mode missing.
+// seen is what came of the attempts with a layer missing: only that; that and its prerequisites, or just the
+// prerequisites; and the same two with capability mode missing.
 type seen struct{ alone, more, base, both, bare outcomes }
 
 // stops: without the layer the attempt succeeded, where with it and all else the same it did not.
@@ -130,18 +130,18 @@ func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
 // measure makes every attempt with these layers missing.
 func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all outcomes, err error) {
 	defer dropTaps(taps())
-	cast := func(p *plan.Plan) {
-		d.cast(p)
+	substitute := func(p *plan.Plan) {
+		d.substitute(p)
 		d.leaveOut(p, gone)
 	}
-	err = d.rehearse(ctx, c, cast, func(ctx context.Context) error {
-		d.stage.Missing = lacking(d.stage.Plan, gone)
+	err = d.dryRun(ctx, c, substitute, func(ctx context.Context) error {
+		d.harness.Missing = lacking(d.harness.Plan, gone)
 		var err error
-		all, err = measured(ctx, func(ctx context.Context) (*Scene, error) { return d.appear(ctx, phaseRun) })
+		all, err = measured(ctx, func(ctx context.Context) (*Fixture, error) { return d.appear(ctx, phaseRun) })
 		if !d.bait.stands() { // or what is tried on a process of the host would look stopped
 			err = errors.Join(err, errors.New("the bystander has ended"))
 		}
-		return errors.Join(err, d.stage.Refill())
+		return errors.Join(err, d.harness.Refill())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("without %s: %w", list(gone), err)
@@ -172,7 +172,7 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 	}
 	for _, s := range plan.Specs[*plan.Bhyve](p) {
 		if gone.has(privateRoot) {
-			s.Path = d.bait.program // there is no room that it lies in
+			s.Path = d.bait.program // there is no rootfs that it lies in
 		}
 		if gone.has(rlimits) {
 			s.Rlimits = nil
@@ -183,10 +183,10 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 // lacking is what of them is done without when the attacker enters.
 func lacking(p *plan.Plan, gone missing) provision.Missing {
 	m := provision.Missing{
-		Launch:    jail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
-		EmptyRoom: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
+		Launch:      jail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
+		EmptyRootfs: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
 	}
-	for _, tree := range plan.Specs[*plan.Tree](p) {
+	for _, tree := range plan.Specs[*plan.JailRootfs](p) {
 		if gone.has(jailLayer) {
 			m.Launch.Root = tree.Path
 		}

@@ -31,7 +31,7 @@ func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
 }
 
 func (d *drill) ablate(ctx context.Context, m *Matrix) error {
-	full := d.stage.Spec.Layers
+	full := d.harness.Spec.Layers
 	measured := map[string]outcomes{}
 	with := func(ids []layer.ID) (outcomes, error) {
 		key := fmt.Sprint(ids)
@@ -62,10 +62,10 @@ func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 		if d.Progress != nil {
 			d.Progress(Row{ID: string(l.ID)})
 		}
-		base, err := with(company[l.ID])
+		base, err := with(prerequisites[l.ID])
 		var alone outcomes
 		if err == nil {
-			alone, err = with(append(slices.Clone(company[l.ID]), l.ID))
+			alone, err = with(append(slices.Clone(prerequisites[l.ID]), l.ID))
 		}
 		if err != nil {
 			m.Unbuilt[l.ID] = "alone: " + err.Error()
@@ -126,11 +126,11 @@ func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
 		return nil, err
 	}
 	s.leave()
-	return measured(ctx, func(ctx context.Context) (*Scene, error) { return d.arriveAgain(ctx, spec) })
+	return measured(ctx, func(ctx context.Context) (*Fixture, error) { return d.arriveAgain(ctx, spec) })
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.
-func (d *drill) arriveAgain(ctx context.Context, spec jail.Spec) (s *Scene, err error) {
+func (d *drill) arriveAgain(ctx context.Context, spec jail.Spec) (s *Fixture, err error) {
 	for range 100 {
 		if s, err = d.arrive(ctx, spec, phaseRun); !errors.Is(err, unix.EAGAIN) {
 			break
@@ -142,7 +142,7 @@ func (d *drill) arriveAgain(ctx context.Context, spec jail.Spec) (s *Scene, err 
 
 // only is the spec with just these layers. undo puts limits of control groups back.
 func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
-	spec = d.stage.Spec
+	spec = d.harness.Spec
 	for _, l := range layer.Table {
 		if !slices.Contains(ids, l.ID) {
 			spec.Layers = layer.Without(spec.Layers, l.ID)
@@ -153,7 +153,7 @@ func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
 		return spec, nil, fmt.Errorf("a private root without a mount namespace would be the host's own root")
 	}
 	if !on(layer.PrivateRoot) {
-		// There is no room: the program lies where the host has it.
+		// There is no rootfs: the program lies where the host has it.
 		spec.Root.Files = slices.Clone(spec.Root.Files)
 		for i, f := range spec.Root.Files {
 			if f.Inside == spec.Path {
@@ -165,7 +165,7 @@ func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
 	if on(layer.RLimits) {
 		// The attacker needs no more of it in the start, and the caller may not set it later where the
 		// cell has no user namespace.
-		spec.Limits = append(slices.Clone(spec.Limits), d.stage.Bound)
+		spec.Limits = append(slices.Clone(spec.Limits), d.harness.Bound)
 	}
 	if !on(layer.WXSeccomp) {
 		spec.Policy.Rows = append(slices.Clone(spec.Policy.Rows),
@@ -181,7 +181,7 @@ func (d *drill) ungroup(spec *jail.Spec, on func(layer.ID) bool) (undo func(), e
 	layers := map[string]layer.ID{"memory": layer.CgroupMemory, "pids": layer.CgroupPids, "cpu": layer.CgroupCPU}
 	var undos []func()
 	spec.Cgroups.V1Procs = nil
-	for _, g := range plan.Specs[*plan.Cgroup](d.stage.Plan) {
+	for _, g := range plan.Specs[*plan.Cgroup](d.harness.Plan) {
 		if g.Tree != "v2" {
 			if on(layers[g.Tree]) {
 				spec.Cgroups.V1Procs = append(spec.Cgroups.V1Procs, g.Path+"/cgroup.procs")

@@ -28,7 +28,7 @@ type Attempt struct {
 	// Fresh: whatever came of it, the next attempt needs another attacker.
 	Fresh bool
 	// Needs leaves the attempt out where it is false, and says why.
-	Needs func(*Scene) (why string, ok bool)
+	Needs func(*Fixture) (why string, ok bool)
 	Do    doer
 }
 
@@ -99,11 +99,11 @@ const (
 )
 
 // A doer makes an attempt: a single call (see try), or code where it takes several.
-type doer interface{ do(*Scene) Outcome }
+type doer interface{ do(*Fixture) Outcome }
 
-type code func(*Scene) Outcome
+type code func(*Fixture) Outcome
 
-func (c code) do(s *Scene) Outcome { return c(s) }
+func (c code) do(s *Fixture) Outcome { return c(s) }
 
 // A group is the rows under one heading.
 type group struct {

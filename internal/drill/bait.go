@@ -127,7 +127,7 @@ func (b *Bait) sockets() (err error) {
 	return os.Chmod(path, 0o666)
 }
 
-// bystander is a process to attack: the attacker's own program, waiting for orders that never come.
+// bystander is a process to attack: the attacker's own program, waiting for commands that never come.
 func (b *Bait) bystander() error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -86,8 +86,8 @@ func (b *Bait) terminalPair() error {
 	return nil
 }
 
-// bystanderCommand starts the attacker's own program with orders that never come.
-func bystanderCommand(program string, orders *os.File) *exec.Cmd {
-	return &exec.Cmd{Path: program, Args: []string{"skep-drill-bystander"}, Env: []string{}, Stdin: orders,
+// bystanderCommand starts the attacker's own program with commands that never come.
+func bystanderCommand(program string, commands *os.File) *exec.Cmd {
+	return &exec.Cmd{Path: program, Args: []string{"skep-drill-bystander"}, Env: []string{}, Stdin: commands,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 }

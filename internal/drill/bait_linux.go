@@ -66,9 +66,9 @@ func (b *Bait) system() (err error) {
 	return nil
 }
 
-// bystanderCommand starts the attacker's own program with orders that never come.
-func bystanderCommand(program string, orders *os.File) *exec.Cmd {
-	return &exec.Cmd{Path: program, Args: []string{"+skep-drill-bystander", "", ""}, Env: []string{}, ExtraFiles: []*os.File{orders},
+// bystanderCommand starts the attacker's own program with commands that never come.
+func bystanderCommand(program string, commands *os.File) *exec.Cmd {
+	return &exec.Cmd{Path: program, Args: []string{"+skep-drill-bystander", "", ""}, Env: []string{}, ExtraFiles: []*os.File{commands},
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 }
 

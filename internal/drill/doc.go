@@ -2,7 +2,7 @@
 // reach.
 //
 // It takes the same list that the keeper takes: the plan of a cell, with a program of ours where the
-// plan has the hypervisor. The room, the user, the descriptors, the limits and the filter are those
+// plan has the hypervisor. The rootfs, the user, the descriptors, the limits and the filter are those
 // that the hypervisor would have; the filter is not widened by a single call.
 //
 //	plan ──▶ keeper.Rehearse ──▶ the jail ──▶ attacker (attacker_linux.asm, attacker_freebsd.asm)
@@ -11,7 +11,7 @@
 //
 // A program in Go or C needs calls that a hypervisor does not have, so it could not run there. The
 // attacker is therefore half a kilobyte of code that makes the calls it is ordered to and says what
-// came of each; it takes its orders where the keeper would speak with QEMU, by the one socket that
+// came of each; it takes its commands where the keeper would speak with QEMU, by the one socket that
 // is there for that. All that makes it an attacker is outside, in the tables of attempts.
 //
 // Every attempt would succeed somewhere: that is tried as well, without any jail (see Ablate), since

@@ -28,7 +28,7 @@ func TestAttackerIsBuiltFromSource(t *testing.T) {
 	}
 }
 
-// TestAttackerIsHarmlessOutside: where nobody gives it orders on the descriptor that it looks at, it
+// TestAttackerIsHarmlessOutside: where nobody gives it commands on the descriptor that it looks at, it
 // ends, whatever that descriptor is.
 func TestAttackerIsHarmlessOutside(t *testing.T) {
 	if _, ok := attackers[runtime.GOARCH]; !ok {

@@ -4,8 +4,8 @@ package drill
 
 import "context"
 
-// Scene is a place to attack from. There is none on this system yet.
-type Scene struct{}
+// Fixture is a place to attack from. There is none on this system yet.
+type Fixture struct{}
 
 // attempts is the table. This system has none yet.
 func attempts() []Attempt { return nil }

@@ -32,7 +32,7 @@ const (
 type machine struct{ kvm, vm, vcpu uint64 }
 
 // openKVM opens them as a hypervisor does, in its start.
-func (s *Scene) openKVM() *machine {
+func (s *Fixture) openKVM() *machine {
 	if s.Plan.Accel != cell.AccelKVM || s.sealed {
 		return nil
 	}
@@ -43,8 +43,8 @@ func (s *Scene) openKVM() *machine {
 		args []any
 	}{
 		{&m.kvm, unix.SYS_OPENAT, []any{atCWD, "/dev/kvm", unix.O_RDWR | unix.O_CLOEXEC, 0}},
-		{&m.vm, unix.SYS_IOCTL, []any{late(func(*Scene) any { return m.kvm }), kvmCreateVM, 0}},
-		{&m.vcpu, unix.SYS_IOCTL, []any{late(func(*Scene) any { return m.vm }), kvmCreateVCPU, 0}},
+		{&m.vm, unix.SYS_IOCTL, []any{late(func(*Fixture) any { return m.kvm }), kvmCreateVM, 0}},
+		{&m.vcpu, unix.SYS_IOCTL, []any{late(func(*Fixture) any { return m.vm }), kvmCreateVCPU, 0}},
 	} {
 		for i, a := range step.args {
 			if f, ok := a.(late); ok {
@@ -61,13 +61,13 @@ func (s *Scene) openKVM() *machine {
 }
 
 // needKVM leaves attempts on KVM to cells that have it.
-func needKVM(s *Scene) (string, bool) {
+func needKVM(s *Fixture) (string, bool) {
 	return "the cell has no KVM (it is emulated, or KVM gave it no machine)", s.KVM != nil
 }
 
 // request is an ioctl(2) on one of them.
 func request(fd func(*machine) uint64, number uint64, arg any) attempt {
-	return try(unix.SYS_IOCTL, late(func(s *Scene) any { return fd(s.KVM) }), number, arg)
+	return try(unix.SYS_IOCTL, late(func(s *Fixture) any { return fd(s.KVM) }), number, arg)
 }
 
 func kvmFD(m *machine) uint64  { return m.kvm }

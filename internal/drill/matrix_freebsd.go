@@ -45,8 +45,8 @@ var goes = map[layer.ID][]layer.ID{
 	jailLayer:   {noSuser, securelevel, rctlLayer},
 }
 
-// company are the layers that a layer is measured without: with them, another stops the same.
-var company = map[layer.ID][]layer.ID{
+// prerequisites are the layers that a layer is measured without: with them, another stops the same.
+var prerequisites = map[layer.ID][]layer.ID{
 	securelevel: {noSuser},   // root without rights may write no setting whatever the level
 	closedFDs:   {jailLayer}, // a process with an open directory may not enter one
 }

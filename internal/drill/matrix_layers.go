@@ -39,11 +39,11 @@ func (r *MatrixRow) settle() {
 	r.Alone = slices.DeleteFunc(r.Alone, func(id layer.ID) bool { return !slices.Contains(gone, id) })
 }
 
-// company are the layers without which one cannot be built, or without which it has nothing to do:
+// prerequisites are the layers without which one cannot be built, or without which it has nothing to do:
 // what it stops is measured against them.
-var company = map[layer.ID][]layer.ID{
+var prerequisites = map[layer.ID][]layer.ID{
 	layer.PrivateRoot: {layer.MountNamespace},
-	layer.EmptyRoom:   {layer.MountNamespace, layer.PrivateRoot},
+	layer.EmptyRootfs: {layer.MountNamespace, layer.PrivateRoot},
 	layer.NoGroups:    {layer.OwnUID},
 	layer.NoNewPrivs:  {layer.OwnUID},
 	layer.OneExec:     {layer.Seccomp, layer.ClosedFDs},
@@ -58,15 +58,15 @@ var company = map[layer.ID][]layer.ID{
 func dependents(id layer.ID) []layer.ID {
 	var ids []layer.ID
 	for _, l := range layer.Table {
-		if slices.Contains(company[l.ID], id) && hard[l.ID] {
+		if slices.Contains(prerequisites[l.ID], id) && hard[l.ID] {
 			ids = append(ids, l.ID)
 		}
 	}
 	return ids
 }
 
-// hard marks company that is a matter of building.
-var hard = map[layer.ID]bool{layer.PrivateRoot: true, layer.EmptyRoom: true, layer.OneExec: true, layer.TwoPhases: true,
+// hard marks prerequisites that is a matter of building.
+var hard = map[layer.ID]bool{layer.PrivateRoot: true, layer.EmptyRootfs: true, layer.OneExec: true, layer.TwoPhases: true,
 	layer.WXSeccomp: true, layer.Landlock: true}
 
 // Quiet are the layers that stop no attempt of the table, alone or with others, and why they are

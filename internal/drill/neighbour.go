@@ -55,7 +55,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 	var err error
 	select {
 	case n.console = <-consoles:
-		if err = n.expect(hello.Orders); err == nil {
+		if err = n.expect(hello.Commands); err == nil {
 			err = n.know()
 		}
 		if err == nil {

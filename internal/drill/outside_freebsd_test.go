@@ -31,7 +31,7 @@ func TestOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "orders"), os.NewFile(uintptr(pair[1]), "orders")
+	ours, theirs := os.NewFile(uintptr(pair[0]), "commands"), os.NewFile(uintptr(pair[1]), "commands")
 	conn, err := net.FileConn(ours)
 	ours.Close()
 	if err != nil {
@@ -43,11 +43,11 @@ func TestOutside(t *testing.T) {
 	}
 	theirs.Close()
 	defer func() { conn.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	s := &Scene{Bait: b}
+	s := &Fixture{Bait: b}
 	if s.session, err = meet(conn); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.deafen(); err != nil {
+	if err := s.ignoreSignals(); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]Attempt{}

@@ -19,12 +19,12 @@ import (
 	"skep/internal/jail"
 )
 
-// A peer is an attacker in somebody else's sandbox. It takes its orders on its standard output, which
+// A peer is an attacker in somebody else's sandbox. It takes its commands on its standard output, which
 // most sandboxes hand on: a listening socket, its descriptor 1, as it has one argument. Where standard
 // streams are copied it is 3, and it has three.
 type peer struct {
 	subject subject
-	room    peerRoom
+	rootfs  peerRootfs
 	cmd     *exec.Cmd
 	socket  string
 	said    *os.File // what the sandbox said
@@ -34,34 +34,34 @@ type peer struct {
 }
 
 // start runs the subject's command.
-func (s subject) start(ctx context.Context, room peerRoom) (*peer, error) {
-	dir, err := os.MkdirTemp(room.runs(), "")
+func (s subject) start(ctx context.Context, rootfs peerRootfs) (*peer, error) {
+	dir, err := os.MkdirTemp(rootfs.runs(), "")
 	if err != nil {
 		return nil, err
 	}
-	p := &peer{subject: s, room: room, socket: filepath.Join(dir, "socket"), done: make(chan struct{})}
+	p := &peer{subject: s, rootfs: rootfs, socket: filepath.Join(dir, "socket"), done: make(chan struct{})}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: p.socket})
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
 	l.SetUnlinkOnClose(false)
-	orders, err := l.File()
+	commands, err := l.File()
 	if err != nil {
 		return nil, err
 	}
-	defer orders.Close()
+	defer commands.Close()
 	if p.said, err = os.Create(filepath.Join(dir, "said")); err != nil {
 		return nil, err
 	}
-	words := s.words(room)
+	words := s.words(rootfs)
 	p.cmd = exec.CommandContext(ctx, words[0], words[1:]...)
-	p.cmd.Dir = room.dir
+	p.cmd.Dir = rootfs.dir
 	p.cmd.Stderr = p.said
-	if s.orders == 1 {
-		p.cmd.Stdout = orders
+	if s.commands == 1 {
+		p.cmd.Stdout = commands
 	} else {
-		p.cmd.ExtraFiles = []*os.File{orders}
+		p.cmd.ExtraFiles = []*os.File{commands}
 	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Env = os.Environ()
@@ -110,7 +110,7 @@ func (p *peer) find() error {
 // own, so that no other program has its device and number.
 func (p *peer) attackers() (pids []int) {
 	mine := map[[2]uint64]bool{}
-	for _, path := range []string{p.room.program, p.room.inRoot()} {
+	for _, path := range []string{p.rootfs.program, p.rootfs.inRoot()} {
 		var st unix.Stat_t
 		if unix.Stat(path, &st) == nil {
 			mine[[2]uint64{st.Dev, st.Ino}] = true
@@ -166,7 +166,7 @@ func (p *peer) Kill() error {
 	}
 	err := unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
 	if p.subject.clean != nil {
-		p.subject.clean(p.room)
+		p.subject.clean(p.rootfs)
 	}
 	return err
 }

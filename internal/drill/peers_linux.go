@@ -25,24 +25,24 @@ type subject struct {
 	release []string // arguments that print what it is
 	user    bool     // started as an ordinary user; else as root
 	// words is the command, where prepare has made what it needs.
-	words func(room peerRoom) []string
+	words func(rootfs peerRootfs) []string
 	// inside is where the attacker lies as it sees it; "" where the host has it.
 	inside string
-	// orders is the descriptor on which the attacker takes them, and so how many arguments it has.
-	orders  int
-	prepare func(room peerRoom) error
-	clean   func(room peerRoom)
+	// commands is the descriptor on which the attacker takes them, and so how many arguments it has.
+	commands int
+	prepare  func(rootfs peerRootfs) error
+	clean    func(rootfs peerRootfs)
 }
 
-// peerRoom is what a subject is given to work with: a directory of the drill's and the attacker in it.
-type peerRoom struct {
+// peerRootfs is what a subject is given to work with: a directory of the drill's and the attacker in it.
+type peerRootfs struct {
 	dir     string
 	program string
 }
 
-func (r peerRoom) root() string   { return filepath.Join(r.dir, "rootfs") }
-func (r peerRoom) runs() string   { return filepath.Join(r.dir, "runs") }
-func (r peerRoom) inRoot() string { return filepath.Join(r.root(), attackerInside) }
+func (r peerRootfs) root() string   { return filepath.Join(r.dir, "rootfs") }
+func (r peerRootfs) runs() string   { return filepath.Join(r.dir, "runs") }
+func (r peerRootfs) inRoot() string { return filepath.Join(r.root(), attackerInside) }
 
 // attackerInside is the attacker's name in a root that was made for it.
 const attackerInside = "/attacker"
@@ -62,7 +62,7 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c Comparison, err e
 			}
 		}
 		note("skep")
-		results, err := d.contest(ctx, func(ctx context.Context) (*Scene, error) { return d.arrive(ctx, d.stage.Spec, phaseRun) })
+		results, err := d.contest(ctx, func(ctx context.Context) (*Fixture, error) { return d.arrive(ctx, d.harness.Spec, phaseRun) })
 		if err != nil {
 			return fmt.Errorf("a cell: %w", err)
 		}
@@ -84,15 +84,15 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c Comparison, err e
 
 // peer makes the attempts in one subject. One that cannot be started here is listed with the reason.
 func (d *drill) peer(ctx context.Context, c *Comparison, s subject) error {
-	room := peerRoom{dir: filepath.Join(d.bait.dir, "peer-"+s.name)}
-	room.program = filepath.Join(room.dir, "attacker")
-	who := Contender{Name: s.name, Command: s.shown(room)}
-	err := s.furnish(room)
+	rootfs := peerRootfs{dir: filepath.Join(d.bait.dir, "peer-"+s.name)}
+	rootfs.program = filepath.Join(rootfs.dir, "attacker")
+	who := Contender{Name: s.name, Command: s.shown(rootfs)}
+	err := s.furnish(rootfs)
 	var results map[string]Result
 	if err == nil {
 		who.Release = s.version()
 		d.stacks = nil
-		results, err = d.contest(ctx, func(ctx context.Context) (*Scene, error) { return d.visit(ctx, s, room) })
+		results, err = d.contest(ctx, func(ctx context.Context) (*Fixture, error) { return d.visit(ctx, s, rootfs) })
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -105,14 +105,14 @@ func (d *drill) peer(ctx context.Context, c *Comparison, s subject) error {
 }
 
 // contest makes every attempt, in as many attackers as that takes.
-func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Scene, error)) (map[string]Result, error) {
+func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixture, error)) (map[string]Result, error) {
 	all := map[string]Result{}
 	s, err := enter(ctx) // one before the others, whose addresses they can be compared with
 	if err != nil {
 		return nil, err
 	}
 	s.leave()
-	again := func(ctx context.Context) (s *Scene, err error) {
+	again := func(ctx context.Context) (s *Fixture, err error) {
 		for try := 0; ; try++ {
 			if s, err = enter(ctx); err == nil || ctx.Err() != nil || try == 5 {
 				return s, err
@@ -124,16 +124,16 @@ func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Scene
 }
 
 // furnish makes what a subject needs, or says why that is not to be had.
-func (s subject) furnish(room peerRoom) error {
+func (s subject) furnish(rootfs peerRootfs) error {
 	if s.program != "" {
 		if _, err := exec.LookPath(s.program); err != nil {
 			return errors.New("it is not installed; scripts/deps peers installs it")
 		}
 	}
 	// A program of its own for each, so that its processes can be told from all others.
-	err := errors.Join(os.MkdirAll(room.runs(), 0o755), os.WriteFile(room.program, attackers[runtime.GOARCH], 0o755), os.Chmod(room.program, 0o755))
+	err := errors.Join(os.MkdirAll(rootfs.runs(), 0o755), os.WriteFile(rootfs.program, attackers[runtime.GOARCH], 0o755), os.Chmod(rootfs.program, 0o755))
 	if err == nil && s.prepare != nil {
-		err = s.prepare(room)
+		err = s.prepare(rootfs)
 	}
 	return err
 }
@@ -152,28 +152,28 @@ func (s subject) version() string {
 }
 
 // shown is the command less the paths of the drill.
-func (s subject) shown(room peerRoom) string {
-	text := strings.Join(s.words(room), " ")
-	for path, name := range map[string]string{room.root(): "ROOT", room.runs(): "RUNS", room.program: "PROGRAM"} {
+func (s subject) shown(rootfs peerRootfs) string {
+	text := strings.Join(s.words(rootfs), " ")
+	for path, name := range map[string]string{rootfs.root(): "ROOT", rootfs.runs(): "RUNS", rootfs.program: "PROGRAM"} {
 		text = strings.ReplaceAll(text, path, name)
 	}
-	return strings.ReplaceAll(text, room.dir, "DIR")
+	return strings.ReplaceAll(text, rootfs.dir, "DIR")
 }
 
 // visit starts an attacker in a subject and meets it.
-func (d *drill) visit(ctx context.Context, sub subject, room peerRoom) (*Scene, error) {
+func (d *drill) visit(ctx context.Context, sub subject, rootfs peerRootfs) (*Fixture, error) {
 	inside := sub.inside
 	if inside == "" {
-		inside = room.program
+		inside = rootfs.program
 	}
-	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, stacks: &d.stacks, measuring: true,
-		Spec: jail.Spec{Path: jail.RootfsPath(inside), Argv: make([]string, sub.orders), Policy: seccomp.Policy{}}}
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, stacks: &d.stacks, measuring: true,
+		Spec: jail.Spec{Path: jail.RootfsPath(inside), Argv: make([]string, sub.commands), Policy: seccomp.Policy{}}}
 	if !sub.user {
 		s.Spec.Identity.UID = 0
 	} else {
 		s.Spec.Identity.UID = peerUID
 	}
-	p, err := careless(d.bait, func() (*peer, error) { return sub.start(ctx, room) })
+	p, err := careless(d.bait, func() (*peer, error) { return sub.start(ctx, rootfs) })
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // possessions are what bhyve has once its guest runs, as numbers of descriptors. The attacker opens
-// them by their names in the room, as bhyve does.
+// them by their names in the rootfs, as bhyve does.
 type possessions struct {
 	vmm     uint64
 	console uint64
@@ -46,8 +46,8 @@ const (
 // prepare does what bhyve does between its start and its guest's: it makes the VM, opens what the plan
 // gives it, keeps the rights that it needs on each descriptor and no others, and enters capability
 // mode (usr.sbin/bhyve and lib/libvmmapi of FreeBSD 14.2).
-func (s *Scene) prepare() error {
-	p := preparing{Scene: s}
+func (s *Fixture) prepare() error {
+	p := preparing{Fixture: s}
 	name := p.vm()
 	p.do("make the VM", unix.SYS___SYSCTLBYNAME, "hw.vmm.create", len("hw.vmm.create"), 0, 0, name, len(name))
 	s.own.vmm = p.do("open the VM", unix.SYS_OPENAT, atCWD, "/dev/vmm/"+name, unix.O_RDWR, 0)
@@ -61,7 +61,7 @@ func (s *Scene) prepare() error {
 	for fd := range uint64(2) {
 		p.limit(fd+1, capFcntl|capFstat|capSeek|capWrite, capIoctl, unix.TIOCGETA, unix.TIOCGWINSZ, fiodtype)
 	}
-	if !s.stage.Missing.Capsicum {
+	if !s.harness.Missing.Capsicum {
 		p.do("enter capability mode", unix.SYS_CAP_ENTER)
 	}
 	return p.err
@@ -69,7 +69,7 @@ func (s *Scene) prepare() error {
 
 // preparing stops at the first thing that goes wrong.
 type preparing struct {
-	*Scene
+	*Fixture
 	err error
 }
 
@@ -109,14 +109,14 @@ func (p *preparing) segments() {
 
 func (p *preparing) disks() {
 	for _, m := range plan.Specs[*plan.Mount](p.Plan) {
-		if path.Base(path.Dir(m.Room)) != "disk" {
+		if path.Base(path.Dir(m.Inside)) != "disk" {
 			continue
 		}
 		mode, rights := unix.O_RDWR, uint64(capFsync|capRead|capSeek|capWrite|capFstat|capFpathconf)
 		if m.ReadOnly {
 			mode, rights = unix.O_RDONLY, rights&^uint64(capFsync|capWrite)|capRead
 		}
-		fd := p.do("open "+m.Room, unix.SYS_OPENAT, atCWD, m.Room, mode, 0)
+		fd := p.do("open "+m.Inside, unix.SYS_OPENAT, atCWD, m.Inside, mode, 0)
 		p.limit(fd, rights, capEvent|capIoctl, diocgflush, diocgmediasize)
 		p.own.disks = append(p.own.disks, fd)
 	}
@@ -124,7 +124,7 @@ func (p *preparing) disks() {
 
 // limit leaves a descriptor these rights and these requests.
 func (p *preparing) limit(fd, first, second uint64, requests ...uint64) {
-	if p.stage.Missing.Capsicum {
+	if p.harness.Missing.Capsicum {
 		return
 	}
 	p.do("keep some rights", unix.SYS_CAP_RIGHTS_LIMIT, fd, words(1<<57|first, 1<<58|second))

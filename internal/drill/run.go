@@ -20,7 +20,7 @@ type drill struct {
 	Config
 	bait      *Bait
 	neighbour *neighbour
-	stage     provision.Fixture
+	harness   provision.Fixture
 	notes     []string
 	stacks    []uint64 // where the stacks of all attackers so far were
 	measuring bool     // layers are missing on purpose
@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg Config) (r Report, err error) {
 // set lays the bait, starts the neighbour, takes the twin's resources, and clears it all away again
 // when act is over.
 func (d *drill) set(ctx context.Context, act func(context.Context) error) error {
-	return d.lay(ctx, func(c *cell.Cell) error { return d.rehearse(ctx, c, d.cast, act) })
+	return d.lay(ctx, func(c *cell.Cell) error { return d.dryRun(ctx, c, d.substitute, act) })
 }
 
 // lay lays the bait and starts the neighbour, and clears both away again when act is over. act is given
@@ -73,11 +73,11 @@ func (d *drill) lay(ctx context.Context, act func(*cell.Cell) error) (err error)
 	return act(c)
 }
 
-// rehearse takes the twin's resources, and releases them when act is over.
-func (d *drill) rehearse(ctx context.Context, c *cell.Cell, cast func(*plan.Plan), act func(context.Context) error) error {
+// dryRun takes the twin's resources, and releases them when act is over.
+func (d *drill) dryRun(ctx context.Context, c *cell.Cell, substitute func(*plan.Plan), act func(context.Context) error) error {
 	k := keeper.New(keeper.Config{Cell: c, Facts: d.Facts, Store: d.Store, Foreground: true})
-	return k.DryRun(ctx, cast, func(ctx context.Context, s provision.Fixture) error {
-		d.stage = s
+	return k.DryRun(ctx, substitute, func(ctx context.Context, s provision.Fixture) error {
+		d.harness = s
 		return act(ctx)
 	})
 }
@@ -86,7 +86,7 @@ func (d *drill) rehearse(ctx context.Context, c *cell.Cell, cast func(*plan.Plan
 // another, all of them.
 func (d *drill) all(ctx context.Context, r *Report) error {
 	for _, phase := range []string{phaseStart, phaseRun} {
-		var s *Scene
+		var s *Fixture
 		for _, a := range attempts() {
 			if phase == phaseStart && !a.Start {
 				continue
@@ -124,7 +124,7 @@ func (d *drill) all(ctx context.Context, r *Report) error {
 type outcomes map[string]Outcome
 
 // measured makes every attempt in the guest's phase and says what came of it.
-func measured(ctx context.Context, next func(context.Context) (*Scene, error)) (outcomes, error) {
+func measured(ctx context.Context, next func(context.Context) (*Fixture, error)) (outcomes, error) {
 	all := outcomes{}
 	err := attempted(ctx, next, func(a Attempt, v Verdict, how string) {
 		if v != Skipped {
@@ -136,8 +136,8 @@ func measured(ctx context.Context, next func(context.Context) (*Scene, error)) (
 
 // attempted makes every attempt in one attacker after another: next brings the one that follows where one
 // was lost.
-func attempted(ctx context.Context, next func(context.Context) (*Scene, error), tell func(a Attempt, v Verdict, how string)) error {
-	var s *Scene
+func attempted(ctx context.Context, next func(context.Context) (*Fixture, error), tell func(a Attempt, v Verdict, how string)) error {
+	var s *Fixture
 	defer func() {
 		if s != nil {
 			s.leave()
@@ -164,7 +164,7 @@ func attempted(ctx context.Context, next func(context.Context) (*Scene, error), 
 }
 
 // make makes one attempt.
-func (s *Scene) make(a Attempt) (Verdict, string) {
+func (s *Fixture) make(a Attempt) (Verdict, string) {
 	if a.Needs != nil {
 		if why, ok := a.Needs(s); !ok {
 			return Skipped, why

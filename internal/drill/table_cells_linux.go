@@ -15,38 +15,38 @@ var cellAttempts = []Attempt{
 		By: "private-root own-uid seccomp", Want: "EPERM", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, socketOf("console"), unix.EAGAIN)},
 	{ID: "cell-monitor", Tries: "connect to a neighbour's monitor",
 		By: "private-root own-uid seccomp", Want: "EPERM", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, socketOf("qmp"), unix.EAGAIN)},
-	{ID: "cell-control", Tries: "give orders to a neighbour's keeper",
+	{ID: "cell-control", Tries: "give commands to a neighbour's keeper",
 		By: "private-root own-uid seccomp", Want: "EPERM", Needs: needNeighbour, Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, socketOf("control"), unix.EAGAIN)},
 	{ID: "cell-log", Tries: "read what a neighbour's guest said",
 		By: "private-root own-uid two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(logOf), unix.O_RDONLY)},
 	{ID: "cell-state", Tries: "read a neighbour's state",
-		By: "private-root own-uid two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return s.Neighbour.store.RunDir(s.Neighbour.name) + "/state.json" }), unix.O_RDONLY)},
+		By: "private-root own-uid two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Fixture) any { return s.Neighbour.store.RunDir(s.Neighbour.name) + "/state.json" }), unix.O_RDONLY)},
 	{ID: "cell-signal", Tries: "signal a neighbour's hypervisor",
 		By: "user-namespace pid-namespace own-uid landlock seccomp", Want: "EPERM", Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
 	{ID: "cell-wake", Tries: "signal one of its threads",
 		By: "user-namespace pid-namespace own-uid landlock", Want: "ESRCH | EPERM", Needs: needNeighbour, Do: try(unix.SYS_TGKILL, late(neighbourPID), late(neighbourPID), 0)},
 	{ID: "cell-memory", Tries: "read a neighbour's memory",
-		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "mem") }), unix.O_RDONLY)},
-	{ID: "cell-room", Tries: "walk into a neighbour's room",
-		By: "user-namespace private-root own-uid landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Scene) any { return procFile(neighbourPID(s).(int), "root/.") }), unix.O_RDONLY)},
+		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Fixture) any { return procFile(neighbourPID(s).(int), "mem") }), unix.O_RDONLY)},
+	{ID: "cell-room", Tries: "walk into a neighbour's rootfs",
+		By: "user-namespace private-root own-uid landlock two-phases", Want: "ENOSYS", Needs: needNeighbour, Do: open(late(func(s *Fixture) any { return procFile(neighbourPID(s).(int), "root/.") }), unix.O_RDONLY)},
 	{ID: "cell-group", Tries: "move itself into a neighbour's control group",
 		By: "private-root own-uid landlock two-phases", Want: "ENOSYS", Needs: needNeighbourGroup, Do: open(late(groupOf), unix.O_WRONLY)},
 	{ID: "shared-memory", Tries: "attach shared memory of the host",
 		By: "ipc-namespace seccomp", Want: "EPERM", Needs: needShared, Do: code(attachShared)},
 }
 
-func needNeighbour(s *Scene) (string, bool) {
+func needNeighbour(s *Fixture) (string, bool) {
 	return "there is no neighbour", s.Neighbour != nil
 }
 
-func neighbourPID(s *Scene) any { return s.Neighbour.pid }
+func neighbourPID(s *Fixture) any { return s.Neighbour.pid }
 
-func neighbourPlan[T plan.Spec](s *Scene) []T {
+func neighbourPlan[T plan.Spec](s *Fixture) []T {
 	return plan.Specs[T](&plan.Plan{Resources: s.Neighbour.plan})
 }
 
-func socketOf(name string) func(*Scene) []byte {
-	return func(s *Scene) []byte {
+func socketOf(name string) func(*Fixture) []byte {
+	return func(s *Fixture) []byte {
 		for _, sock := range neighbourPlan[*plan.Socket](s) {
 			if sock.Name == name {
 				return local(sock.Path)
@@ -56,7 +56,7 @@ func socketOf(name string) func(*Scene) []byte {
 	}
 }
 
-func logOf(s *Scene) any {
+func logOf(s *Fixture) any {
 	for _, l := range neighbourPlan[*plan.Log](s) {
 		if l.Name == "console-log" {
 			return l.Path
@@ -65,17 +65,17 @@ func logOf(s *Scene) any {
 	return "/none"
 }
 
-func needNeighbourGroup(s *Scene) (string, bool) {
+func needNeighbourGroup(s *Fixture) (string, bool) {
 	return "the neighbour has no control group", s.Neighbour != nil && len(neighbourPlan[*plan.Cgroup](s)) > 0
 }
 
-func groupOf(s *Scene) any { return neighbourPlan[*plan.Cgroup](s)[0].Path + "/cgroup.procs" }
+func groupOf(s *Fixture) any { return neighbourPlan[*plan.Cgroup](s)[0].Path + "/cgroup.procs" }
 
-func needShared(s *Scene) (string, bool) {
+func needShared(s *Fixture) (string, bool) {
 	return "this kernel has no System V shared memory", s.Bait.own.shm >= 0
 }
 
-func attachShared(s *Scene) Outcome {
+func attachShared(s *Fixture) Outcome {
 	const readOnly = 0o10000
 	r := s.call(unix.SYS_SHMAT, s.Bait.own.shm, 0, readOnly)
 	if o, failed := r.failed(); failed {

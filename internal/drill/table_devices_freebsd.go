@@ -26,13 +26,13 @@ var deviceAttempts = []Attempt{
 	device("cuse", "make a device of its own (/dev/cuse)"),
 	{ID: "other-vmm", Tries: "open a neighbour's VM by name",
 		By: "devfs-rules jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,
-		Do: open(late(func(s *Scene) any { return "/dev/vmm/" + neighbourVM(s) }), unix.O_RDWR)},
+		Do: open(late(func(s *Fixture) any { return "/dev/vmm/" + neighbourVM(s) }), unix.O_RDWR)},
 	{ID: "other-vmm-memory", Tries: "open a neighbour's guest memory by name",
 		By: "devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,
-		Do: open(late(func(s *Scene) any { return "/dev/vmm.io/" + neighbourVM(s) + ".bootrom" }), unix.O_RDWR)},
+		Do: open(late(func(s *Fixture) any { return "/dev/vmm.io/" + neighbourVM(s) + ".bootrom" }), unix.O_RDWR)},
 	{ID: "other-console", Tries: "open a neighbour's console by name",
 		By: "devfs-rules jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,
-		Do: open(late(func(s *Scene) any { return "/dev/nmdm-" + s.Neighbour.name + "A" }), unix.O_RDWR|unix.O_NONBLOCK)},
+		Do: open(late(func(s *Fixture) any { return "/dev/nmdm-" + s.Neighbour.name + "A" }), unix.O_RDWR|unix.O_NONBLOCK)},
 	{ID: "mknod", Tries: "make a node of the null device in the root",
 		By: "private-root jail capsicum", Want: "EROFS | EPERM | ECAPMODE", Start: true, Do: made(try(unix.SYS_MKNODAT, atCWD, madeInRoot, unix.S_IFCHR|0o600, 0), 0)},
 	{ID: "mknod-dev", Tries: "make a hidden node visible again in /dev",
@@ -47,12 +47,12 @@ func device(name, tries string) Attempt {
 		Do: open("/dev/"+name, unix.O_RDONLY|unix.O_NONBLOCK)}
 }
 
-func needNeighbour(s *Scene) (string, bool) { return "there is no neighbour", s.Neighbour != nil }
+func needNeighbour(s *Fixture) (string, bool) { return "there is no neighbour", s.Neighbour != nil }
 
-func neighbourPID(s *Scene) any { return s.Neighbour.pid }
+func neighbourPID(s *Fixture) any { return s.Neighbour.pid }
 
 // neighbourVM is the name of its VM, as its journal has it.
-func neighbourVM(s *Scene) string {
+func neighbourVM(s *Fixture) string {
 	for _, v := range plan.Specs[*plan.VM](&plan.Plan{Resources: s.Neighbour.plan}) {
 		return v.Name
 	}

@@ -28,17 +28,17 @@ var exhaustionAttempts = []Attempt{
 	{ID: "processor", Tries: "use more of the processor than it may",
 		By: "cgroup-cpu", Want: "throttled", Single: "nothing else counts time", Needs: granted(layer.CgroupCPU), Do: well(processor)},
 	{ID: "console-log", Tries: "fill the host's disk by way of the console's log",
-		By: "rlimits", Want: "EFBIG | cut", Needs: needHanded("console-log"), Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Scene) uint64 { return uint64(handed("console-log")(s).(int)) }))},
+		By: "rlimits", Want: "EFBIG | cut", Needs: needHanded("console-log"), Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Fixture) uint64 { return uint64(handed("console-log")(s).(int)) }))},
 	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words",
-		By: "", Want: "cut | EAGAIN", Needs: needHanded("console-log"), NoControl: "the keeper, which is no layer, drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Scene) uint64 { return 2 }))},
+		By: "", Want: "cut | EAGAIN", Needs: needHanded("console-log"), NoControl: "the keeper, which is no layer, drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Fixture) uint64 { return 2 }))},
 	{ID: "disk", Tries: "let a disk of its own grow",
 		By: "rlimits", Want: "EFBIG", Single: "the image is its own; only its size is bounded", Needs: needDisk, Do: well(growDisk)},
 }
 
 // granted leaves an attempt out where this host gives the caller none of the layers that would bound
 // it: that is told at each start, and is no escape.
-func granted(any ...layer.ID) func(*Scene) (string, bool) {
-	return func(s *Scene) (string, bool) {
+func granted(any ...layer.ID) func(*Fixture) (string, bool) {
+	return func(s *Fixture) (string, bool) {
 		for _, id := range any {
 			if s.on(id) || s.measuring {
 				return "", true
@@ -48,13 +48,13 @@ func granted(any ...layer.ID) func(*Scene) (string, bool) {
 	}
 }
 
-func (s *Scene) jailPlan() *plan.Jail { return plan.Specs[*plan.Jail](s.Plan)[0] }
+func (s *Fixture) jailPlan() *plan.Jail { return plan.Specs[*plan.Jail](s.Plan)[0] }
 
 // wide are the numbers that a peer has to stop at: it may bound what it runs less closely than a cell,
 // as its programs are of every kind, and what is tried is whether it bounds it at all.
 var wide = map[string]int{"nproc": 1024, "nofile": 4096}
 
-func (s *Scene) limit(name string) int {
+func (s *Fixture) limit(name string) int {
 	if s.jailed == nil {
 		return wide[name]
 	}
@@ -70,22 +70,22 @@ func (s *Scene) limit(name string) int {
 // PARENT_SETTID|CHILD_CLEARTID.
 const threadFlags = 0x3d0f00
 
-func threads(s *Scene) Outcome {
+func threads(s *Fixture) Outcome {
 	most := s.limit("nproc")
 	id := s.put(make([]byte, 16))
 	return s.until(most, func() result { return s.via(thenStay, unix.SYS_CLONE, threadFlags, 0, id, id, 0) })
 }
 
-func processes(s *Scene) Outcome {
+func processes(s *Fixture) Outcome {
 	return s.until(s.limit("nproc"), func() result { return s.via(thenStay, unix.SYS_CLONE, uint64(unix.SIGCHLD), 0, 0, 0, 0) })
 }
 
-func descriptors(s *Scene) Outcome {
+func descriptors(s *Fixture) Outcome {
 	return s.until(s.limit("nofile"), func() result { return s.call(unix.SYS_EVENTFD2, 0, 0) })
 }
 
 // useMemory goes over the bound of the control group by a quarter of it.
-func useMemory(s *Scene) Outcome {
+func useMemory(s *Fixture) Outcome {
 	const chunk = 8 << 20
 	bound := int(twinMemory + twinOverhead)
 	return s.until(bound*5/4/chunk, func() result {
@@ -94,7 +94,7 @@ func useMemory(s *Scene) Outcome {
 }
 
 // processor has the kernel work for a while and looks at the time it used.
-func processor(s *Scene) Outcome {
+func processor(s *Fixture) Outcome {
 	const (
 		chunk = scratchSize
 		span  = 700 * time.Millisecond
@@ -130,8 +130,8 @@ func processorTime(pid int) time.Duration {
 }
 
 // flood writes to a log as fast as it can and looks at how large that gets.
-func flood(name string, fd func(*Scene) uint64) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func flood(name string, fd func(*Fixture) uint64) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		const (
 			chunk = 256 << 10
 			burst = 128 << 20 // written between two cuts where files may be large, as a disk is
@@ -170,7 +170,7 @@ func flood(name string, fd func(*Scene) uint64) func(*Scene) Outcome {
 	}
 }
 
-func diskFD(s *Scene) (int, bool) {
+func diskFD(s *Fixture) (int, bool) {
 	for i, fd := range s.Spec.FDs {
 		if strings.HasPrefix(fd.Name, "disk:") {
 			return jail.FDNumber(i), true
@@ -179,12 +179,12 @@ func diskFD(s *Scene) (int, bool) {
 	return 0, false
 }
 
-func needDisk(s *Scene) (string, bool) {
+func needDisk(s *Fixture) (string, bool) {
 	_, ok := diskFD(s)
 	return "the cell has no disk", ok
 }
 
-func growDisk(s *Scene) Outcome {
+func growDisk(s *Fixture) Outcome {
 	fd, _ := diskFD(s)
 	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(twinDisk)+4096))
 }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileAttempts reach for files of the host. Before capability mode it is the room that has none of
+// fileAttempts reach for files of the host. Before capability mode it is the rootfs that has none of
 // them; afterwards no name is looked up at all.
 var fileAttempts = []Attempt{
 	{ID: "open-passwd", Tries: "read /etc/passwd",
@@ -18,11 +18,11 @@ var fileAttempts = []Attempt{
 	{ID: "old-open", Tries: "the same by the old open(2)",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: try(unix.SYS_OPEN, baitFile, unix.O_RDONLY, 0).opening()},
 	{ID: "open-secret", Tries: "read a file that only root may read",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Scene) any { return s.Bait.secret }), unix.O_RDONLY)},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return s.Bait.secret }), unix.O_RDONLY)},
 	{ID: "climb", Tries: "climb out of the root with ..",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Scene) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
 	{ID: "climb-relative", Tries: "climb out of the working directory with ..",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Scene) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
 	{ID: "dev-fd", Tries: "open a descriptor anew through /dev/fd",
 		By: "devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open("/dev/fd/0", unix.O_RDONLY)},
 	{ID: "leaked-descriptors", Tries: "use a descriptor that the caller forgot to close",
@@ -65,10 +65,10 @@ var fileAttempts = []Attempt{
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: try(unix.SYS_LINKAT, atCWD, baitFile, atCWD, inPublic("hard"), 0)},
 	{ID: "rename", Tries: "rename a file of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true,
-		Do: try(unix.SYS_RENAMEAT, atCWD, late(func(s *Scene) any { return s.Bait.victim("rename") }), atCWD, inPublic("renamed"))},
+		Do: try(unix.SYS_RENAMEAT, atCWD, late(func(s *Fixture) any { return s.Bait.victim("rename") }), atCWD, inPublic("renamed"))},
 	{ID: "unlink", Tries: "remove a file of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true,
-		Do: try(unix.SYS_UNLINKAT, atCWD, late(func(s *Scene) any { return s.Bait.victim("unlink") }), 0)},
+		Do: try(unix.SYS_UNLINKAT, atCWD, late(func(s *Fixture) any { return s.Bait.victim("unlink") }), 0)},
 	{ID: "truncate", Tries: "truncate a file of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: try(unix.SYS_TRUNCATE, baitFile, 18)},
 	{ID: "chmod", Tries: "change the mode of a file of the host",
@@ -86,7 +86,7 @@ const madeInRoot, removeDir = "/skep-drill", 0x800
 // made takes away again what an attempt has made in the root: that is the host's where a layer is
 // missing on purpose.
 func made(a attempt, flags int) code {
-	return func(s *Scene) Outcome {
+	return func(s *Fixture) Outcome {
 		o := a.do(s)
 		if !o.Stopped {
 			s.call(unix.SYS_UNLINKAT, atCWD, madeInRoot, flags)
@@ -95,10 +95,10 @@ func made(a attempt, flags int) code {
 	}
 }
 
-func leakedRoot(s *Scene) any { return s.Bait.leaks[2] }
+func leakedRoot(s *Fixture) any { return s.Bait.leaks[2] }
 
 // held are the descriptors that the attacker has by right: its three first and what it has opened.
-func (s *Scene) held() map[int]bool {
+func (s *Fixture) held() map[int]bool {
 	m := map[int]bool{0: true, 1: true, 2: true, int(s.own.vmm): true, int(s.own.console): true}
 	for _, fd := range s.own.disks {
 		m[int(fd)] = true
@@ -108,7 +108,7 @@ func (s *Scene) held() map[int]bool {
 
 // leakedDescriptors asks for the flags of every number that is not held. One without the right to ask
 // (ENOTCAPABLE) is open, too.
-func leakedDescriptors(s *Scene) Outcome {
+func leakedDescriptors(s *Fixture) Outcome {
 	held := s.held()
 	for fd := range 256 {
 		if held[fd] {
@@ -125,7 +125,7 @@ func leakedDescriptors(s *Scene) Outcome {
 	return stopped(absent)
 }
 
-func belowPlanned(s *Scene) Outcome {
+func belowPlanned(s *Fixture) Outcome {
 	last := stopped(absent)
 	for fd := range s.held() {
 		r := s.call(unix.SYS_OPENAT, fd, "..", unix.O_RDONLY, 0)

@@ -8,7 +8,7 @@ import (
 )
 
 // fileAttempts reach for files of the host. The first of them are tried in the start as well, where
-// the hypervisor still may open files: there it is the room that has none.
+// the hypervisor still may open files: there it is the rootfs that has none.
 var fileAttempts = []Attempt{
 	{ID: "open-passwd", Tries: "read /etc/passwd",
 		By: "private-root two-phases", Want: "ENOENT | ENOSYS", Start: true, Do: open("/etc/passwd", unix.O_RDONLY)},
@@ -18,16 +18,16 @@ var fileAttempts = []Attempt{
 		By: "private-root landlock two-phases", Want: "ENOENT | ENOSYS", Start: true, Do: open(baitFile, unix.O_WRONLY)},
 	{ID: "open-secret", Tries: "read a file that only its owner may read",
 		By: "private-root own-uid two-phases", Want: "ENOENT | ENOSYS", Start: true,
-		Do: open(late(func(s *Scene) any { return s.Bait.secret }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return s.Bait.secret }), unix.O_RDONLY)},
 	{ID: "open-group", Tries: "read a file that is for a group of the caller's",
 		By: "user-namespace private-root no-groups capabilities two-phases", Want: "ENOSYS", Start: true, Needs: needGroup,
-		Do: open(late(func(s *Scene) any { return s.Bait.own.group }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return s.Bait.own.group }), unix.O_RDONLY)},
 	{ID: "climb", Tries: "climb out of the root with ..",
 		By: "private-root two-phases", Want: "ENOENT | ENOSYS", Start: true,
-		Do: open(late(func(s *Scene) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
 	{ID: "climb-relative", Tries: "climb out of the working directory with ..",
 		By: "private-root two-phases", Want: "ENOENT | ENOSYS", Start: true,
-		Do: open(late(func(s *Scene) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
 	{ID: "openat2", Tries: "the same by openat2(2)",
 		By: "private-root seccomp", Want: "EPERM", Start: true,
 		Do: try(unix.SYS_OPENAT2, atCWD, baitFile, words(unix.O_RDONLY, 0, 0), 24).opening()},
@@ -35,7 +35,7 @@ var fileAttempts = []Attempt{
 		By: "private-root seccomp", Want: "EPERM", Start: true, Do: try(sysOpen, baitFile, unix.O_RDONLY, 0).opening()},
 	{ID: "magic-root", Tries: "walk through the root of a process of the host's",
 		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOENT | ENOSYS", Start: true,
-		Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "root") + s.Bait.file }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return procFile(s.Bait.pid(), "root") + s.Bait.file }), unix.O_RDONLY)},
 	{ID: "magic-cwd", Tries: "walk through /proc/self/cwd",
 		By: "private-root landlock two-phases", Want: "ENOENT | ENOSYS", Start: true, Do: open("/proc/self/cwd/.", unix.O_RDONLY)},
 	{ID: "magic-exe", Tries: "open its own program, to write to it for the next who runs it",
@@ -48,7 +48,7 @@ var fileAttempts = []Attempt{
 		By: "closed-fds", Want: "absent", Single: singleOpen, Start: true, Do: code(leakedDescriptors)},
 	{ID: "leaked-directory", Tries: "open a path below a directory that the caller left open",
 		By: "closed-fds", Want: "EBADF | ENOSYS", Single: singleOpen,
-		Start: true, Do: try(unix.SYS_OPENAT, late(func(s *Scene) any { return s.Bait.leaks[2] }), "etc/passwd", unix.O_RDONLY, 0).opening()},
+		Start: true, Do: try(unix.SYS_OPENAT, late(func(s *Fixture) any { return s.Bait.leaks[2] }), "etc/passwd", unix.O_RDONLY, 0).opening()},
 	{ID: "planned-as-directory", Tries: "open a path below each descriptor that the plan hands in",
 		By: "", Want: "ENOTDIR | ENOSYS", Start: true, NoControl: "none of them is a directory", Do: code(belowPlanned)},
 	{ID: "open-by-handle", Tries: "open a file of the host by its handle",
@@ -94,7 +94,7 @@ var fileAttempts = []Attempt{
 	{ID: "chdir", Tries: "go to a directory of the host",
 		By: "private-root seccomp", Want: "EPERM", Do: try(unix.SYS_CHDIR, baitPublic), Fresh: true},
 	{ID: "fchdir", Tries: "go through a leaked descriptor to the host's root",
-		By: "closed-fds seccomp", Want: "EPERM", Do: try(unix.SYS_FCHDIR, late(func(s *Scene) any { return s.Bait.leaks[2] })), Fresh: true},
+		By: "closed-fds seccomp", Want: "EPERM", Do: try(unix.SYS_FCHDIR, late(func(s *Fixture) any { return s.Bait.leaks[2] })), Fresh: true},
 	{ID: "chroot", Tries: "change the root, to climb out of it afterwards",
 		By: "user-namespace private-root own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_CHROOT, baitPublic), Fresh: true},
 	{ID: "watch", Tries: "watch a directory of the host (inotify)",
@@ -103,12 +103,12 @@ var fileAttempts = []Attempt{
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_FANOTIFY_INIT, 0, 0).opening()},
 }
 
-func needGroup(s *Scene) (string, bool) {
+func needGroup(s *Fixture) (string, bool) {
 	return "the caller has no supplementary group", s.Bait.own.group != ""
 }
 
 // leakedDescriptors asks for the mode of every number that is not planned.
-func leakedDescriptors(s *Scene) Outcome {
+func leakedDescriptors(s *Fixture) Outcome {
 	planned := s.planned()
 	for fd := range 256 {
 		if _, ok := planned[fd]; ok {
@@ -126,7 +126,7 @@ func leakedDescriptors(s *Scene) Outcome {
 	return stopped(absent)
 }
 
-func belowPlanned(s *Scene) Outcome {
+func belowPlanned(s *Fixture) Outcome {
 	last := stopped(absent)
 	for fd := range s.planned() {
 		r := s.call(unix.SYS_OPENAT, fd, "..", unix.O_RDONLY, 0)
@@ -138,7 +138,7 @@ func belowPlanned(s *Scene) Outcome {
 }
 
 // openByHandle goes by way of a descriptor that lies on the host's file system: the console's log.
-func openByHandle(s *Scene) Outcome {
+func openByHandle(s *Fixture) Outcome {
 	if s.Bait.own.handle == nil {
 		return stopped("no handles on this file system")
 	}
@@ -159,7 +159,7 @@ func openByHandle(s *Scene) Outcome {
 	return last
 }
 
-func createInRoot(s *Scene) Outcome {
+func createInRoot(s *Fixture) Outcome {
 	name := fmt.Sprintf("/skep-drill-%d", s.Bait.pid())
 	r := s.call(unix.SYS_OPENAT, atCWD, name, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if r.errno == 0 && !r.gone {
@@ -169,16 +169,16 @@ func createInRoot(s *Scene) Outcome {
 	return attempt{}.judge(r)
 }
 
-func renameBait(s *Scene) Outcome {
+func renameBait(s *Fixture) Outcome {
 	old, new := s.Bait.victim("rename"), s.Bait.public+"/renamed"
 	return attempt{}.judge(s.call(unix.SYS_RENAMEAT2, atCWD, old, atCWD, new, 0))
 }
 
-func unlinkBait(s *Scene) Outcome {
+func unlinkBait(s *Fixture) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_UNLINKAT, atCWD, s.Bait.victim("unlink"), 0))
 }
 
-func watch(s *Scene) Outcome {
+func watch(s *Fixture) Outcome {
 	r := s.call(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC)
 	if o, failed := r.failed(); failed {
 		return o

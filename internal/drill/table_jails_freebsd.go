@@ -10,12 +10,12 @@ var jailAttempts = []Attempt{
 	{ID: "jail-attach", Tries: "enter another jail",
 		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_JAIL_ATTACH, late(baitPrison))},
 	{ID: "jail-get", Tries: "see another jail",
-		By: "jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: code(func(s *Scene) Outcome {
+		By: "jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
 			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)))
 			return attempt{}.judge(s.call(unix.SYS_JAIL_GET, v, n, 0))
 		})},
 	{ID: "jail-child", Tries: "make a jail in its jail, with other parameters",
-		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: code(func(s *Scene) Outcome {
+		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
 			v, n := s.vector("name", "skep-drill-child", "path", "/", "persist", nil)
 			r := s.call(unix.SYS_JAIL_SET, v, n, jailCreate)
 			if r.errno == 0 && !r.gone {
@@ -24,12 +24,12 @@ var jailAttempts = []Attempt{
 			return attempt{}.judge(r)
 		})},
 	{ID: "jail-change", Tries: "change its own jail: allow mounts",
-		By: "jail no-suser capsicum", Want: "ENOENT | EPERM | ECAPMODE", Start: true, Do: code(func(s *Scene) Outcome {
-			v, n := s.vector("jid", words32(uint32(s.stage.JID)), "allow.mount", nil)
+		By: "jail no-suser capsicum", Want: "ENOENT | EPERM | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
+			v, n := s.vector("jid", words32(uint32(s.harness.JID)), "allow.mount", nil)
 			return attempt{}.judge(s.call(unix.SYS_JAIL_SET, v, n, jailUpdate))
 		})},
 	{ID: "jail-change-other", Tries: "change another jail",
-		By: "jail no-suser capsicum", Want: "ENOENT | EPERM | ECAPMODE", Start: true, Do: code(func(s *Scene) Outcome {
+		By: "jail no-suser capsicum", Want: "ENOENT | EPERM | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
 			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)), "allow.mount", nil)
 			return attempt{}.judge(s.call(unix.SYS_JAIL_SET, v, n, jailUpdate))
 		})},
@@ -37,4 +37,4 @@ var jailAttempts = []Attempt{
 		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Do: try(unix.SYS_JAIL_REMOVE, late(baitPrison))},
 }
 
-func baitPrison(s *Scene) any { return s.Bait.own.prison }
+func baitPrison(s *Fixture) any { return s.Bait.own.prison }

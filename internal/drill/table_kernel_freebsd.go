@@ -37,14 +37,14 @@ var kernelAttempts = []Attempt{
 	{ID: "hostname", Tries: "rename its jail's host", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("kern.hostname"))},
 	{ID: "see-others", Tries: "have users see each other's processes", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("security.bsd.see_other_uids"))},
 	{ID: "jail-sysctl", Tries: "allow jails what they may not", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(same("security.jail.enforce_statfs"))},
-	{ID: "msgbuf", Tries: "read the kernel's messages", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(func(s *Scene) Outcome {
+	{ID: "msgbuf", Tries: "read the kernel's messages", By: "jail no-suser capsicum", Want: "EPERM", Start: true, Do: code(func(s *Fixture) Outcome {
 		return attempt{past: []unix.Errno{unix.ENOMEM}}.judge(s.call(unix.SYS___SYSCTLBYNAME, "kern.msgbuf", len("kern.msgbuf"), space(4096), words(4096), 0, 0))
 	})},
 }
 
 // same writes what a setting of the host's is already, so that nothing is to be put back.
-func same(name string) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func same(name string) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		value, err := unix.SysctlRaw(name)
 		if err != nil {
 			return stopped(absent)

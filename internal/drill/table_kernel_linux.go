@@ -41,7 +41,7 @@ var kernelAttempts = []Attempt{
 	{ID: "userfaultfd", Tries: "stop the kernel in the middle of a copy",
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_USERFAULTFD, unix.O_CLOEXEC).opening()},
 	{ID: "key-read", Tries: "read a key of the caller's",
-		By: "keyring seccomp", Want: "EPERM", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Scene) any { return s.Bait.own.key }), space(64), 64)},
+		By: "keyring seccomp", Want: "EPERM", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Fixture) any { return s.Bait.own.key }), space(64), 64)},
 	{ID: "key-add", Tries: "add a key",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: code(addKey)},
 	{ID: "key-request", Tries: "have the kernel start its helper for keys",
@@ -65,7 +65,7 @@ var kernelAttempts = []Attempt{
 }
 
 // renameHost gives the host the name it has, or another one where it is only a throwaway host.
-func renameHost(s *Scene) Outcome {
+func renameHost(s *Fixture) Outcome {
 	was, err := os.Hostname()
 	if err != nil {
 		return stopped(err.Error())
@@ -82,7 +82,7 @@ func renameHost(s *Scene) Outcome {
 	return o
 }
 
-func loadBPF(s *Scene) Outcome {
+func loadBPF(s *Fixture) Outcome {
 	const (
 		progLoad     = 5
 		socketFilter = 1
@@ -97,23 +97,23 @@ func loadBPF(s *Scene) Outcome {
 	return attempt{}.judge(r)
 }
 
-func needKeys(s *Scene) (string, bool) {
+func needKeys(s *Fixture) (string, bool) {
 	return "this kernel keeps no keys for the caller", s.Bait.own.key > 0
 }
 
 // addKey puts one where nobody else looks, the process's own keyring.
-func addKey(s *Scene) Outcome {
+func addKey(s *Fixture) Outcome {
 	const processKeyring = ^uint64(1)
 	return attempt{}.judge(s.call(unix.SYS_ADD_KEY, "user", "skep-drill", "x", 1, processKeyring))
 }
 
-func ownFilter(s *Scene) Outcome {
+func ownFilter(s *Fixture) Outcome {
 	allow := s.put([]byte{0x06, 0, 0, 0, 0, 0, 0xff, 0x7f})
 	program := s.put(words(1, allow))
 	return attempt{past: []unix.Errno{unix.EBUSY}}.judge(s.call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, program))
 }
 
-func makeQueue(s *Scene) Outcome {
+func makeQueue(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MQ_OPEN, "skep-drill", unix.O_RDWR|unix.O_CREAT, 0o600, 0)
 	if r.errno == 0 && !r.gone {
 		s.call(unix.SYS_MQ_UNLINK, "skep-drill")

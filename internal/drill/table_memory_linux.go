@@ -20,7 +20,7 @@ var memoryAttempts = []Attempt{
 	{ID: "gain-x-pkey", Tries: "the same by pkey_mprotect(2)",
 		By: "wx-mdwe seccomp", Want: "EPERM", Do: code(gainByKey)},
 	{ID: "stack-x", Tries: "make the stack executable",
-		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_MPROTECT, late(func(s *Scene) any { return s.stack &^ 4095 }), 4096, wx)},
+		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_MPROTECT, late(func(s *Fixture) any { return s.stack &^ 4095 }), 4096, wx)},
 	{ID: "code-w", Tries: "make its own code writable",
 		By: "wx-mdwe wx-seccomp", Want: "EPERM", Start: true, Do: code(writeCode)},
 	{ID: "map-x", Tries: "map executable memory",
@@ -38,17 +38,17 @@ var memoryAttempts = []Attempt{
 	{ID: "modify-ldt", Tries: "make a segment of its own",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(sysModifyLDT, 1, words32(0, 0, 0, 0x28), 16)},
 	{ID: "mlock", Tries: "lock memory, so that the host has to swap its own",
-		By: "rlimits seccomp", Want: "EPERM", Do: try(unix.SYS_MLOCK, late(func(s *Scene) any { return s.scratch }), 64<<10)},
+		By: "rlimits seccomp", Want: "EPERM", Do: try(unix.SYS_MLOCK, late(func(s *Fixture) any { return s.scratch }), 64<<10)},
 	{ID: "mlockall", Tries: "lock all its memory, now and later",
 		By: "rlimits seccomp", Want: "EPERM", Fresh: true, Do: try(unix.SYS_MLOCKALL, 2)},
 	{ID: "merge", Tries: "have pages merged with a neighbour's, to tell by timing what is in them",
 		By: "seccomp", Want: "EPERM", Single: singleCall,
-		Do: try(unix.SYS_MADVISE, late(func(s *Scene) any { return s.scratch }), 4096, unix.MADV_MERGEABLE)},
+		Do: try(unix.SYS_MADVISE, late(func(s *Fixture) any { return s.scratch }), 4096, unix.MADV_MERGEABLE)},
 	{ID: "merge-all", Tries: "the same for all its memory",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_PRCTL, unix.PR_SET_MEMORY_MERGE, 1, 0, 0, 0)},
 }
 
-func gainX(s *Scene) Outcome {
+func gainX(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MMAP, 0, 4096, rw, anonymous, none, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -57,7 +57,7 @@ func gainX(s *Scene) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_MPROTECT, r.value, 4096, rx))
 }
 
-func gainByKey(s *Scene) Outcome {
+func gainByKey(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MMAP, 0, 4096, rw, anonymous, none, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -67,7 +67,7 @@ func gainByKey(s *Scene) Outcome {
 }
 
 // writeCode is undone at once where it succeeds. The page stays executable meanwhile.
-func writeCode(s *Scene) Outcome {
+func writeCode(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MPROTECT, s.code, 4096, wx)
 	if r.errno == 0 && !r.gone {
 		s.call(unix.SYS_MPROTECT, s.code, 4096, rx)
@@ -75,7 +75,7 @@ func writeCode(s *Scene) Outcome {
 	return attempt{}.judge(r)
 }
 
-func mapTwice(s *Scene) Outcome {
+func mapTwice(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MEMFD_CREATE, "drill", 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -89,7 +89,7 @@ func mapTwice(s *Scene) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_SHARED, r.value, 0))
 }
 
-func sharedX(s *Scene) Outcome {
+func sharedX(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SHMGET, unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o700)
 	if o, failed := r.failed(); failed {
 		return o
@@ -99,7 +99,7 @@ func sharedX(s *Scene) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_SHMAT, r.value, 0, shmExec))
 }
 
-func impliedX(s *Scene) Outcome {
+func impliedX(s *Fixture) Outcome {
 	const readImpliesExec = 0x0400000
 	r := s.call(unix.SYS_PERSONALITY, readImpliesExec)
 	if o, failed := r.failed(); failed {

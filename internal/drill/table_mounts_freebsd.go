@@ -7,12 +7,14 @@ var mountAttempts = []Attempt{
 	mounting("tmpfs"), mounting("devfs"), mounting("fdescfs"), mounting("procfs"),
 	{ID: "mount-nullfs", Tries: "mount a directory of the host over the root (nullfs)",
 		By: "private-root jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true,
-		Do: code(func(s *Scene) Outcome { return mount(s, "fstype", "nullfs", "fspath", "/dev", "target", s.Bait.public) })},
+		Do: code(func(s *Fixture) Outcome {
+			return mount(s, "fstype", "nullfs", "fspath", "/dev", "target", s.Bait.public)
+		})},
 	{ID: "unmount", Tries: "unmount something",
 		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_UNMOUNT, "/skep-drill-none", 0).pastGate(unix.ENOENT, unix.EINVAL)},
 	{ID: "remount", Tries: "make the root writable",
 		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Fresh: true,
-		Do: code(func(s *Scene) Outcome { return mountFlags(s, 0x10000, "fstype", "tmpfs", "fspath", "/") })},
+		Do: code(func(s *Fixture) Outcome { return mountFlags(s, 0x10000, "fstype", "tmpfs", "fspath", "/") })},
 	{ID: "quota", Tries: "change quotas",
 		By: "capsicum jail", Want: "EPERM | ECAPMODE", Do: try(unix.SYS_QUOTACTL, "/", 0x80000700, 0, space(64)).pastGate(unix.EOPNOTSUPP)},
 }
@@ -20,10 +22,10 @@ var mountAttempts = []Attempt{
 func mounting(kind string) Attempt {
 	return Attempt{ID: "mount-" + kind, Tries: "mount a " + kind + " of its own",
 		By: "jail no-suser capsicum", Want: "EPERM | ENODEV | ECAPMODE", Start: true,
-		Do: code(func(s *Scene) Outcome { return mount(s, "fstype", kind, "fspath", "/dev") })}
+		Do: code(func(s *Fixture) Outcome { return mount(s, "fstype", kind, "fspath", "/dev") })}
 }
 
-func mount(s *Scene, options ...string) Outcome {
+func mount(s *Fixture, options ...string) Outcome {
 	o := mountFlags(s, 0, options...)
 	if !o.Stopped {
 		s.call(unix.SYS_UNMOUNT, options[3], 0)
@@ -31,7 +33,7 @@ func mount(s *Scene, options ...string) Outcome {
 	return o
 }
 
-func mountFlags(s *Scene, flags int, options ...string) Outcome {
+func mountFlags(s *Fixture, flags int, options ...string) Outcome {
 	var values []any
 	for _, o := range options {
 		values = append(values, o)
@@ -41,7 +43,7 @@ func mountFlags(s *Scene, flags int, options ...string) Outcome {
 }
 
 // vector is a struct iovec for each value: nmount(2) and jail_set(2) take names and values so.
-func (s *Scene) vector(values ...any) (address uint64, n int) {
+func (s *Fixture) vector(values ...any) (address uint64, n int) {
 	var v []uint64
 	for _, value := range values {
 		switch x := value.(type) {

@@ -40,7 +40,7 @@ var processAttempts = []Attempt{
 }
 
 // trace begins to trace the bystander, and lets it go again: it would end with who traces it.
-func trace(s *Scene) Outcome {
+func trace(s *Fixture) Outcome {
 	r := s.call(unix.SYS_PTRACE, unix.PT_ATTACH, s.Bait.pid(), 0, 0)
 	if r.errno == 0 && !r.gone {
 		s.call(unix.SYS_WAIT4, s.Bait.pid(), 0, 0, 0) // until it has stopped
@@ -50,8 +50,8 @@ func trace(s *Scene) Outcome {
 }
 
 // listed asks sysctl kern.proc of the bystander; which is KERN_PROC_PID and the like.
-func listed(which uint32) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func listed(which uint32) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		length := s.put(words(16384))
 		r := s.call(unix.SYS___SYSCTL, words32(1, 14, which, uint32(s.Bait.pid())), 4, space(16384), length, 0, 0)
 		if o, failed := r.failed(); failed {

@@ -12,7 +12,7 @@ var processAttempts = []Attempt{
 	{ID: "kill", Tries: "signal a process of the host",
 		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Start: true, Do: try(unix.SYS_KILL, baitPID, 0)},
 	{ID: "kill-group", Tries: "signal a group of processes of the host",
-		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: try(unix.SYS_KILL, late(func(s *Scene) any { return -s.Bait.pid() }), 0)},
+		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: try(unix.SYS_KILL, late(func(s *Fixture) any { return -s.Bait.pid() }), 0)},
 	{ID: "tgkill", Tries: "signal it by thread, with the call that virtual processors are woken with",
 		By: "pid-namespace own-uid landlock", Want: "ESRCH | EPERM", Start: true, Do: try(unix.SYS_TGKILL, baitPID, baitPID, 0)},
 	{ID: "tkill", Tries: "the same by the old tkill(2)",
@@ -30,9 +30,9 @@ var processAttempts = []Attempt{
 	{ID: "vm-writev", Tries: "write to its memory",
 		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: code(foreignMemory(unix.SYS_PROCESS_VM_WRITEV))},
 	{ID: "proc-mem", Tries: "open its memory as a file",
-		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "mem") }), unix.O_RDONLY)},
+		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOSYS", Do: open(late(func(s *Fixture) any { return procFile(s.Bait.pid(), "mem") }), unix.O_RDONLY)},
 	{ID: "proc-environ", Tries: "read its environment",
-		By: "user-namespace private-root own-uid capabilities two-phases", Want: "ENOSYS", Do: open(late(func(s *Scene) any { return procFile(s.Bait.pid(), "environ") }), unix.O_RDONLY)},
+		By: "user-namespace private-root own-uid capabilities two-phases", Want: "ENOSYS", Do: open(late(func(s *Fixture) any { return procFile(s.Bait.pid(), "environ") }), unix.O_RDONLY)},
 	{ID: "move-pages", Tries: "see where its memory lies",
 		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: try(unix.SYS_MOVE_PAGES, baitPID, 0, 0, 0, 0, 0)},
 	{ID: "kcmp", Tries: "compare its kernel objects with another's",
@@ -47,7 +47,7 @@ var processAttempts = []Attempt{
 		By: "pid-namespace own-uid landlock seccomp", Want: "EPERM", Do: code(signalParent)},
 }
 
-func takeDescriptor(s *Scene) Outcome {
+func takeDescriptor(s *Fixture) Outcome {
 	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.pid(), 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -60,7 +60,7 @@ func takeDescriptor(s *Scene) Outcome {
 	return attempt{}.judge(got)
 }
 
-func trace(s *Scene) Outcome {
+func trace(s *Fixture) Outcome {
 	r := s.call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, s.Bait.pid(), 0, 0)
 	if r.errno == 0 && !r.gone {
 		s.call(unix.SYS_PTRACE, unix.PTRACE_INTERRUPT, s.Bait.pid(), 0, 0)
@@ -71,8 +71,8 @@ func trace(s *Scene) Outcome {
 }
 
 // foreignMemory moves no byte: the right to is asked for first.
-func foreignMemory(call uint64) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func foreignMemory(call uint64) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		local := s.put(words(s.put(make([]byte, 8)), 8))
 		remote := s.put(words(8, 8))
 		return attempt{past: []unix.Errno{unix.EFAULT}}.judge(s.call(call, s.Bait.pid(), local, 1, remote, 1, 0))
@@ -80,7 +80,7 @@ func foreignMemory(call uint64) func(*Scene) Outcome {
 }
 
 // signalParent: a process whose parent is in another namespace is told 0.
-func signalParent(s *Scene) Outcome {
+func signalParent(s *Fixture) Outcome {
 	r := s.call(unix.SYS_GETPPID)
 	if o, failed := r.failed(); failed {
 		return o
@@ -95,15 +95,15 @@ func signalParent(s *Scene) Outcome {
 // of a success.
 var programAttempts = []Attempt{
 	{ID: "exec-host", Tries: "execute a program of the host",
-		By: "private-root one-exec", Want: "ENOSYS", Fresh: true, Do: code(execPath(func(s *Scene) string { return s.Bait.program }))},
+		By: "private-root one-exec", Want: "ENOSYS", Fresh: true, Do: code(execPath(func(s *Fixture) string { return s.Bait.program }))},
 	{ID: "exec-own", Tries: "execute the hypervisor again",
-		By: "empty-room one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execPath(func(s *Scene) string { return string(s.Spec.Path) }))},
+		By: "empty-room one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execPath(func(s *Fixture) string { return string(s.Spec.Path) }))},
 	{ID: "exec-self", Tries: "execute itself through /proc/self/exe",
-		By: "private-root one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execPath(func(*Scene) string { return "/proc/self/exe" }))},
+		By: "private-root one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execPath(func(*Fixture) string { return "/proc/self/exe" }))},
 	{ID: "exec-shell", Tries: "execute a shell",
 		By: "private-root one-exec", Want: "ENOSYS", Start: true, Fresh: true, Do: code(execShell)},
 	{ID: "exec-setuid", Tries: "execute a set-user-ID program, to become its owner",
-		By: "no-new-privs", Want: "ENOSYS", Single: "a set-user-ID program would have to be in the room, where mounts ignore the bit", Fresh: true, Needs: needSetuid, Do: code(execSetuid)},
+		By: "no-new-privs", Want: "ENOSYS", Single: "a set-user-ID program would have to be in the rootfs, where mounts ignore the bit", Fresh: true, Needs: needSetuid, Do: code(execSetuid)},
 	{ID: "execveat", Tries: "execute by execveat(2)",
 		By: "private-root seccomp", Want: "EPERM", Fresh: true, Do: code(execAt)},
 	{ID: "exec-memfd", Tries: "execute a program that exists in memory only",
@@ -115,7 +115,7 @@ var programAttempts = []Attempt{
 }
 
 // arguments are those with which the attacker keeps its connection, and so can say who it is.
-func (s *Scene) arguments() uint64 {
+func (s *Fixture) arguments() uint64 {
 	plus, nothing := s.put([]byte("+\x00")), s.put([]byte("\x00"))
 	argv := []uint64{plus}
 	for len(argv) < s.fd {
@@ -124,14 +124,14 @@ func (s *Scene) arguments() uint64 {
 	return s.pointers(argv...)
 }
 
-func execPath(path func(*Scene) string) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func execPath(path func(*Fixture) string) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		return attempt{}.judge(s.call(unix.SYS_EXECVE, path(s), s.arguments(), 0))
 	}
 }
 
 // execShell: a shell does not introduce itself, so how it ends is what tells.
-func execShell(s *Scene) Outcome {
+func execShell(s *Fixture) Outcome {
 	const told = 42
 	argv := s.pointers(s.put([]byte("sh\x00")), s.put([]byte("-c\x00")), s.put([]byte("exit 42\x00")))
 	r := s.call(unix.SYS_EXECVE, "/bin/sh", argv, 0)
@@ -145,11 +145,11 @@ func execShell(s *Scene) Outcome {
 	return attempt{}.judge(r)
 }
 
-func execAt(s *Scene) Outcome {
+func execAt(s *Fixture) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, none, s.Bait.program, s.arguments(), 0, 0))
 }
 
-func execMemory(s *Scene) Outcome {
+func execMemory(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MEMFD_CREATE, "drill", 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -160,7 +160,7 @@ func execMemory(s *Scene) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, r.value, "", s.arguments(), 0, unix.AT_EMPTY_PATH))
 }
 
-func needSetuid(s *Scene) (string, bool) {
+func needSetuid(s *Fixture) (string, bool) {
 	return "a set-user-ID program is laid out only where no other user of the host could run it", s.Bait.setuid != ""
 }
 
@@ -168,7 +168,7 @@ func needSetuid(s *Scene) (string, bool) {
 const atEUID = 12
 
 // execSetuid looks at the auxiliary vector for who it has become.
-func execSetuid(s *Scene) Outcome {
+func execSetuid(s *Fixture) Outcome {
 	before := s.auxiliary(atEUID)
 	r := s.call(unix.SYS_EXECVE, s.Bait.setuid, s.arguments(), 0)
 	if !r.reborn {

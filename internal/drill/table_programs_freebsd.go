@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 // with no more rights than it has; that is not tried.
 var programAttempts = []Attempt{
 	{ID: "exec-host", Tries: "run a program of the host",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: execute(late(func(s *Scene) any { return s.Bait.program }))},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: execute(late(func(s *Fixture) any { return s.Bait.program }))},
 	{ID: "exec-shell", Tries: "run a shell",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: noShell, Do: execute("/bin/sh")},
 	{ID: "exec-self", Tries: "run its own program again",
@@ -23,25 +23,25 @@ type executing struct{ path any }
 
 func execute(path any) executing { return executing{path} }
 
-func (e executing) do(s *Scene) Outcome {
+func (e executing) do(s *Fixture) Outcome {
 	path := e.path
 	if f, ok := path.(late); ok {
 		path = f(s)
 	}
 	name := s.value(path)
 	r := s.call(unix.SYS_EXECVE, name, s.pointers(name), s.pointers())
-	if r.gone { // whoever runs now does not know our orders, or died as it was to begin: it was let in
+	if r.gone { // whoever runs now does not know our commands, or died as it was to begin: it was let in
 		return escaped("another program runs, or has run")
 	}
 	return attempt{}.judge(r)
 }
 
-// noShell: a guest with ACPI tables has one in the room until capability mode.
-func noShell(s *Scene) (string, bool) {
-	return "this plan has a shell in the room until capability mode", !s.planned("/bin/sh")
+// noShell: a guest with ACPI tables has one in the rootfs until capability mode.
+func noShell(s *Fixture) (string, bool) {
+	return "this plan has a shell in the rootfs until capability mode", !s.planned("/bin/sh")
 }
 
-func execMemory(s *Scene) Outcome {
+func execMemory(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SHM_OPEN, 1, unix.O_RDWR, 0o700) // SHM_ANON
 	if o, failed := r.failed(); failed {
 		return o
@@ -53,11 +53,11 @@ func execMemory(s *Scene) Outcome {
 	return attempt{}.judge(s.call(unix.SYS_FEXECVE, r.value, s.pointers(s.put([]byte("x\x00"))), s.pointers()))
 }
 
-func execHeld(s *Scene) Outcome {
+func execHeld(s *Fixture) Outcome {
 	last := stopped(absent)
 	for fd := range s.held() {
 		if fd == 0 {
-			continue // the orders come from there
+			continue // the commands come from there
 		}
 		r := s.call(unix.SYS_FEXECVE, fd, s.pointers(s.put([]byte("x\x00"))), s.pointers())
 		if last = (attempt{}).judge(r); !last.Stopped || r.gone {

@@ -25,7 +25,7 @@ var rightsAttempts = []Attempt{
 	{ID: "rctl-remove", Tries: "remove rules of limits", By: "jail no-suser capsicum", Want: "EPERM | ENOSYS | ECAPMODE", Start: true, Do: try(unix.SYS_RCTL_REMOVE_RULE, "bad", 4, 0, 0).pastGate(unix.EINVAL)},
 }
 
-func ownPID(s *Scene) any { return s.pid() }
+func ownPID(s *Fixture) any { return s.pid() }
 
 // control asks procctl(2) for something that concerns itself.
 func control(command int, value uint32) attempt {

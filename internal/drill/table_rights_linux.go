@@ -45,15 +45,15 @@ var rightsAttempts = []Attempt{
 		By: "private-root landlock two-phases", Want: "ENOSYS", Do: open("/proc/self/oom_score_adj", unix.O_WRONLY)},
 }
 
-func neighbourUID(s *Scene) any { return s.Neighbour.uid }
+func neighbourUID(s *Fixture) any { return s.Neighbour.uid }
 
-func needOtherUID(s *Scene) (string, bool) {
+func needOtherUID(s *Fixture) (string, bool) {
 	return "the cells of an ordinary user are all his", s.Neighbour != nil && s.Spec.Identity.UID != s.Neighbour.uid
 }
 
 // raise asks for no more than the caller of the launcher has himself.
-func raise(resource int) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func raise(resource int) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		var l unix.Rlimit
 		if err := unix.Prlimit(0, resource, nil, &l); err != nil {
 			return stopped(err.Error())
@@ -62,7 +62,7 @@ func raise(resource int) func(*Scene) Outcome {
 	}
 }
 
-func needCore(*Scene) (string, bool) {
+func needCore(*Fixture) (string, bool) {
 	var l unix.Rlimit
 	err := unix.Prlimit(0, unix.RLIMIT_CORE, nil, &l)
 	return "the caller may leave no core files either", err == nil && l.Max > 0

@@ -30,7 +30,7 @@ var secretAttempts = []Attempt{
 		By: "oom-score", Want: "chosen first", Single: "a preference, for when the bounds of memory were set too high", Do: code(lastToDie)},
 }
 
-func environment(s *Scene) Outcome {
+func environment(s *Fixture) Outcome {
 	// argc, argv, NULL, then the environment, NULL, and the auxiliary vector.
 	from := s.stack + 8*uint64(len(s.Spec.Argv)+2)
 	if first := binary.LittleEndian.Uint64(s.get(from, 8)); first == 0 {
@@ -42,7 +42,7 @@ func environment(s *Scene) Outcome {
 }
 
 // auxiliary reads one value of the auxiliary vector.
-func (s *Scene) auxiliary(key uint64) uint64 {
+func (s *Fixture) auxiliary(key uint64) uint64 {
 	at := s.stack + 8
 	for zeros := 0; zeros < 2; at += 8 {
 		if binary.LittleEndian.Uint64(s.get(at, 8)) == 0 {
@@ -62,7 +62,7 @@ func (s *Scene) auxiliary(key uint64) uint64 {
 	return 0
 }
 
-func sameAddresses(s *Scene) Outcome {
+func sameAddresses(s *Fixture) Outcome {
 	n := len(*s.stacks)
 	if n > 1 && slices.Contains((*s.stacks)[:n-1], s.stack) {
 		return escaped(fmt.Sprintf("its stack is at %#x again", s.stack))
@@ -70,7 +70,7 @@ func sameAddresses(s *Scene) Outcome {
 	return stopped("elsewhere")
 }
 
-func learnName(s *Scene) Outcome {
+func learnName(s *Fixture) Outcome {
 	buf := s.put(make([]byte, 390))
 	if o, failed := s.call(unix.SYS_UNAME, buf).failed(); failed {
 		return o
@@ -82,7 +82,7 @@ func learnName(s *Scene) Outcome {
 	return escaped("it is called " + name)
 }
 
-func learnGroups(s *Scene) Outcome {
+func learnGroups(s *Fixture) Outcome {
 	r := s.call(unix.SYS_OPENAT, atCWD, "/proc/self/cgroup", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -101,7 +101,7 @@ func learnGroups(s *Scene) Outcome {
 	return stopped("a root of its own")
 }
 
-func learnPID(s *Scene) Outcome {
+func learnPID(s *Fixture) Outcome {
 	r := s.call(unix.SYS_GETPID)
 	if o, failed := r.failed(); failed {
 		return o
@@ -113,7 +113,7 @@ func learnPID(s *Scene) Outcome {
 }
 
 // lastToDie asks the kernel whom it would choose.
-func lastToDie(s *Scene) Outcome {
+func lastToDie(s *Fixture) Outcome {
 	score := func(pid string) (n int) {
 		b, _ := os.ReadFile("/proc/" + pid + "/oom_score")
 		_, _ = fmt.Sscan(string(b), &n)

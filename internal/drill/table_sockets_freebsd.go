@@ -16,17 +16,17 @@ var socketAttempts = []Attempt{
 	{ID: "send-to", Tries: "send to it without a connection",
 		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | ENETUNREACH", Start: true, Do: code(sendTo)},
 	{ID: "tcp6", Tries: "connect to a TCP port by IPv6",
-		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | ENETUNREACH | EADDRNOTAVAIL", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_INET6, unix.SOCK_STREAM, func(*Scene) []byte {
+		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | ENETUNREACH | EADDRNOTAVAIL", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_INET6, unix.SOCK_STREAM, func(*Fixture) []byte {
 			b := make([]byte, 28)
 			b[0], b[1], b[3], b[23] = 28, unix.AF_INET6, 9, 1
 			return b
 		})},
 	{ID: "metadata", Tries: "ask for a cloud's credentials (169.254.169.254)",
-		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | ENETUNREACH", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Scene) []byte { return inet(net.IPv4(169, 254, 169, 254), 80) }, unix.EINPROGRESS)},
+		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | ENETUNREACH", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Fixture) []byte { return inet(net.IPv4(169, 254, 169, 254), 80) }, unix.EINPROGRESS)},
 	{ID: "bind", Tries: "listen where others can connect",
-		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | EADDRNOTAVAIL", Needs: needNoNetwork, Start: true, Do: speaking(unix.SYS_BIND, unix.AF_INET, unix.SOCK_STREAM, func(*Scene) []byte { return inet(net.IPv4zero, 0) })},
+		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | EADDRNOTAVAIL", Needs: needNoNetwork, Start: true, Do: speaking(unix.SYS_BIND, unix.AF_INET, unix.SOCK_STREAM, func(*Fixture) []byte { return inet(net.IPv4zero, 0) })},
 	{ID: "unix", Tries: "connect to a UNIX socket of the host",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte {
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte {
 			return append([]byte{106, unix.AF_UNIX}, append([]byte(s.Bait.dir+"/socket"), make([]byte, 104)...)[:104]...)
 		})},
 	{ID: "raw", Tries: "send packets of any form (raw socket)",
@@ -47,12 +47,15 @@ func inet(ip net.IP, port int) []byte {
 	return append([]byte{16, unix.AF_INET, byte(port >> 8), byte(port)}, append([]byte(ip.To4()), make([]byte, 8)...)...)
 }
 
-func tcpBait(s *Scene) []byte { a := s.Bait.tcp.Addr().(*net.TCPAddr); return inet(a.IP, a.Port) }
-func udpBait(s *Scene) []byte { a := s.Bait.udp.LocalAddr().(*net.UDPAddr); return inet(a.IP, a.Port) }
+func tcpBait(s *Fixture) []byte { a := s.Bait.tcp.Addr().(*net.TCPAddr); return inet(a.IP, a.Port) }
+func udpBait(s *Fixture) []byte {
+	a := s.Bait.udp.LocalAddr().(*net.UDPAddr)
+	return inet(a.IP, a.Port)
+}
 
 // speaking makes a socket and connects or binds it.
-func speaking(number uint64, family, kind int, address func(*Scene) []byte, past ...unix.Errno) code {
-	return func(s *Scene) Outcome {
+func speaking(number uint64, family, kind int, address func(*Fixture) []byte, past ...unix.Errno) code {
+	return func(s *Fixture) Outcome {
 		r := s.call(unix.SYS_SOCKET, family, kind, 0)
 		if o, failed := r.failed(); failed {
 			return o
@@ -63,7 +66,7 @@ func speaking(number uint64, family, kind int, address func(*Scene) []byte, past
 	}
 }
 
-func sendTo(s *Scene) Outcome {
+func sendTo(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if o, failed := r.failed(); failed {
 		return o

@@ -13,19 +13,19 @@ import (
 // network without a device.
 var socketAttempts = []Attempt{
 	{ID: "tcp", Tries: "connect to a service of the host by TCP",
-		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Scene) []byte { return inet(s.Bait.tcp.Addr()) })},
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Fixture) []byte { return inet(s.Bait.tcp.Addr()) })},
 	{ID: "udp", Tries: "send to a service of the host by UDP",
 		By: "network-namespace seccomp", Want: "EPERM", Do: code(sendUDP)},
 	{ID: "metadata", Tries: "ask the cloud's metadata address, 169.254.169.254",
 		By: "network-namespace landlock seccomp", Want: "EPERM",
-		Do: connecting(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Scene) []byte { return inet(&net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}) },
+		Do: connecting(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, func(*Fixture) []byte { return inet(&net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}) },
 			unix.EINPROGRESS, unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ETIMEDOUT)},
 	{ID: "listen", Tries: "offer a service of its own by TCP",
 		By: "landlock seccomp", Want: "EPERM", Do: code(listen)},
 	{ID: "unix-path", Tries: "connect to a socket in the host's file system",
-		By: "private-root seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.socket.Addr().String()) })},
+		By: "private-root seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte { return local(s.Bait.socket.Addr().String()) })},
 	{ID: "unix-abstract", Tries: "connect to an abstract socket of the host",
-		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Scene) []byte { return local(s.Bait.own.abstract.Addr().String()) })},
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte { return local(s.Bait.own.abstract.Addr().String()) })},
 	{ID: "raw", Tries: "send packets as it likes (a raw socket)",
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP).opening()},
 	{ID: "packet", Tries: "listen to all packets of the host",
@@ -41,14 +41,14 @@ var socketAttempts = []Attempt{
 	{ID: "socketpair", Tries: "make sockets to stuff with descriptors",
 		By: "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_SOCKETPAIR, unix.AF_UNIX, unix.SOCK_STREAM, 0, space(8))},
 	{ID: "rebind", Tries: "give the socket that it listens on another address",
-		By: "", Want: "EPERM", Needs: needHanded(orderSocket), NoControl: "no kernel gives a socket a second name", Do: code(rebind)},
+		By: "", Want: "EPERM", Needs: needHanded(commandSocket), NoControl: "no kernel gives a socket a second name", Do: code(rebind)},
 	{ID: "forged-credentials", Tries: "say that it is another process of another user",
 		By: "user-namespace pid-namespace own-uid capabilities", Want: "EINVAL", Do: code(forge)},
 }
 
 // connecting makes a socket and connects it.
-func connecting(family, kind int, address func(*Scene) []byte, past ...unix.Errno) code {
-	return func(s *Scene) Outcome {
+func connecting(family, kind int, address func(*Fixture) []byte, past ...unix.Errno) code {
+	return func(s *Fixture) Outcome {
 		r := s.call(unix.SYS_SOCKET, family, kind|unix.SOCK_CLOEXEC, 0)
 		if o, failed := r.failed(); failed {
 			return o
@@ -61,7 +61,7 @@ func connecting(family, kind int, address func(*Scene) []byte, past ...unix.Errn
 
 // sendUDP sends and looks whether it arrives: to name an address is no more than that, and a network of
 // its own has one by the same name.
-func sendUDP(s *Scene) Outcome {
+func sendUDP(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -102,7 +102,7 @@ func local(name string) []byte {
 	return append(b, 0)
 }
 
-func listen(s *Scene) Outcome {
+func listen(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -116,7 +116,7 @@ func listen(s *Scene) Outcome {
 }
 
 // netlink asks for addresses.
-func netlink(s *Scene) Outcome {
+func netlink(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SOCKET, unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -164,7 +164,7 @@ func hostAddress(seen []net.IP) Outcome {
 }
 
 // addresses is SIOCGIFCONF: those of devices that are up.
-func addresses(s *Scene) Outcome {
+func addresses(s *Fixture) Outcome {
 	r := s.call(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if o, failed := r.failed(); failed {
 		return o
@@ -184,14 +184,14 @@ func addresses(s *Scene) Outcome {
 	return hostAddress(seen)
 }
 
-func rebind(s *Scene) Outcome {
+func rebind(s *Fixture) Outcome {
 	name := local("@skep-drill-rebound")
-	return attempt{}.judge(s.call(unix.SYS_BIND, handed(orderSocket)(s), name, len(name)))
+	return attempt{}.judge(s.call(unix.SYS_BIND, handed(commandSocket)(s), name, len(name)))
 }
 
 // forge sends no byte, so that its own connection goes on; who it claims to be is looked at all the
 // same. sendmsg(2) is a call that hypervisors have.
-func forge(s *Scene) Outcome {
+func forge(s *Fixture) Outcome {
 	control := make([]byte, 32)
 	binary.LittleEndian.PutUint64(control, 28)
 	binary.LittleEndian.PutUint32(control[8:], unix.SOL_SOCKET)

@@ -5,7 +5,7 @@ import "golang.org/x/sys/unix"
 // vmmAttempts go beyond the one VM, and beyond the requests that bhyve keeps on its descriptors. What
 // it keeps on the VM's (VM_RUN, VM_ALLOC_MEMSEG and so on) it can use: that is its work.
 var vmmAttempts = []Attempt{
-	{ID: "new-vm", Tries: "make another VM", By: "no-suser capsicum", Want: "EPERM", Do: code(func(s *Scene) Outcome {
+	{ID: "new-vm", Tries: "make another VM", By: "no-suser capsicum", Want: "EPERM", Do: code(func(s *Fixture) Outcome {
 		o := vmm(s, "hw.vmm.create", "skep-drill-2")
 		if !o.Stopped {
 			vmm(s, "hw.vmm.destroy", "skep-drill-2")
@@ -13,9 +13,9 @@ var vmmAttempts = []Attempt{
 		return o
 	})},
 	{ID: "destroy-other", Tries: "destroy a neighbour's VM", By: "jail no-suser capsicum", Want: "EINVAL | EPERM", Start: true, Needs: needNeighbour,
-		Do: code(func(s *Scene) Outcome { return vmm(s, "hw.vmm.destroy", neighbourVM(s)) })},
+		Do: code(func(s *Fixture) Outcome { return vmm(s, "hw.vmm.destroy", neighbourVM(s)) })},
 	{ID: "destroy-own", Tries: "destroy its own VM behind the keeper's back", By: "no-suser capsicum", Want: "EPERM",
-		Do: code(func(s *Scene) Outcome { return vmm(s, "hw.vmm.destroy", (&preparing{Scene: s}).vm()) }), Fresh: true},
+		Do: code(func(s *Fixture) Outcome { return vmm(s, "hw.vmm.destroy", (&preparing{Fixture: s}).vm()) }), Fresh: true},
 	{ID: "vm-snapshot", Tries: "take a snapshot of the VM", By: "capsicum", Want: "ENOTCAPABLE", Single: singleNode,
 		Do: try(unix.SYS_IOCTL, late(ownVMM), uint64(0xc0787600|113), space(256)).pastGate(unix.ENOTTY)},
 	{ID: "vm-unknown", Tries: "make a request of the VM that bhyve has no use for", By: "capsicum", Want: "ENOTCAPABLE", Single: singleNode,
@@ -27,11 +27,11 @@ var vmmAttempts = []Attempt{
 	{ID: "vm-more-requests", Tries: "take back requests on it", By: "capsicum", Want: "ENOTCAPABLE", Single: singleNode,
 		Do: try(unix.SYS_CAP_IOCTLS_LIMIT, late(ownVMM), words(0x200076ff), 1)},
 	{ID: "type", Tries: "type into the terminal at the other end (TIOCSTI)", By: "jail capsicum", Want: "ENOTCAPABLE",
-		Do: try(unix.SYS_IOCTL, late(func(s *Scene) any { return s.own.console }), uint64(0x80017472), "x")},
+		Do: try(unix.SYS_IOCTL, late(func(s *Fixture) any { return s.own.console }), uint64(0x80017472), "x")},
 	{ID: "console-stat", Tries: "look at the console's node", By: "capsicum", Want: "ENOTCAPABLE", Single: singleNode,
-		Do: try(unix.SYS_FSTAT, late(func(s *Scene) any { return s.own.console }), space(512))},
+		Do: try(unix.SYS_FSTAT, late(func(s *Fixture) any { return s.own.console }), space(512))},
 }
 
-func ownVMM(s *Scene) any { return s.own.vmm }
+func ownVMM(s *Fixture) any { return s.own.vmm }
 
-func vmm(s *Scene, what, name string) Outcome { return setting(what, append([]byte(name), 0)).do(s) }
+func vmm(s *Fixture, what, name string) Outcome { return setting(what, append([]byte(name), 0)).do(s) }

@@ -18,8 +18,8 @@ type attempt struct {
 	opens  bool
 }
 
-// late is an argument that is known only once there is a scene.
-type late func(*Scene) any
+// late is an argument that is known only once there is a fixture.
+type late func(*Fixture) any
 
 // try is a call that has escaped if it succeeds.
 func try(number uint64, args ...any) attempt { return attempt{number: number, args: args} }
@@ -34,7 +34,7 @@ func (a attempt) pastGate(errnos ...unix.Errno) attempt { a.past = errnos; retur
 // opening: what it gives is a descriptor, to be closed again.
 func (a attempt) opening() attempt { a.opens = true; return a }
 
-func (a attempt) do(s *Scene) Outcome {
+func (a attempt) do(s *Fixture) Outcome {
 	args := make([]any, len(a.args))
 	for i, arg := range a.args {
 		if f, ok := arg.(late); ok {
@@ -84,22 +84,22 @@ const (
 
 // The bait, as late arguments.
 var (
-	baitFile    = late(func(s *Scene) any { return s.Bait.file })
-	baitDir     = late(func(s *Scene) any { return s.Bait.dir })
-	baitPublic  = late(func(s *Scene) any { return s.Bait.public })
+	baitFile    = late(func(s *Fixture) any { return s.Bait.file })
+	baitDir     = late(func(s *Fixture) any { return s.Bait.dir })
+	baitPublic  = late(func(s *Fixture) any { return s.Bait.public })
 	baitNew     = inPublic("new")
-	baitProgram = late(func(s *Scene) any { return s.Bait.program })
-	baitPID     = late(func(s *Scene) any { return s.Bait.pid() })
+	baitProgram = late(func(s *Fixture) any { return s.Bait.program })
+	baitPID     = late(func(s *Fixture) any { return s.Bait.pid() })
 )
 
 // inPublic is a new name in the directory of the host's that is everybody's: a second attempt in
 // another jail does not find the first one's.
 func inPublic(name string) late {
-	return func(s *Scene) any { return fmt.Sprintf("%s/%s-%d", s.Bait.public, name, s.pid()) }
+	return func(s *Fixture) any { return fmt.Sprintf("%s/%s-%d", s.Bait.public, name, s.pid()) }
 }
 
 // until makes a call until it fails, or succeeds once too often.
-func (s *Scene) until(most int, call func() result) Outcome {
+func (s *Fixture) until(most int, call func() result) Outcome {
 	for range most + 1 {
 		r := call()
 		if r.gone || r.errno != 0 {
@@ -110,8 +110,8 @@ func (s *Scene) until(most int, call func() result) Outcome {
 }
 
 // well is an attempt after which the host and the neighbour are looked at.
-func well(try func(*Scene) Outcome) code {
-	return func(s *Scene) Outcome {
+func well(try func(*Fixture) Outcome) code {
+	return func(s *Fixture) Outcome {
 		o := try(s)
 		if s.Neighbour == nil || !o.Stopped {
 			return o

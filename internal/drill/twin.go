@@ -63,28 +63,28 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 	return t, notes, nil
 }
 
-// cast puts the attacker where the plan has the hypervisor, and changes nothing else: its file is in
-// the hypervisor's place in the room, and it has its descriptors. How many arguments it has is the
-// number of the descriptor where orders come in.
-func cast(p *plan.Plan, program string) {
+// substitute puts the attacker where the plan has the hypervisor, and changes nothing else: its file is in
+// the hypervisor's place in the rootfs, and it has its descriptors. How many arguments it has is the
+// number of the descriptor where commands come in.
+func substitute(p *plan.Plan, program string) {
 	for _, h := range plan.Specs[*plan.Hypervisor](p) {
-		orders := 0
+		commands := 0
 		for _, d := range h.Descriptors {
-			if d.Name == orderSocket {
-				orders = d.Number
+			if d.Name == commandSocket {
+				commands = d.Number
 			}
 		}
-		h.Argv = make([]string, max(1, orders))
+		h.Argv = make([]string, max(1, commands))
 		h.Argv[0] = Name
-		for _, room := range plan.Specs[*plan.Room](p) {
-			for i := range room.Files {
-				if room.Files[i].Room == h.Path {
-					room.Files[i].Host = program
+		for _, rootfs := range plan.Specs[*plan.Rootfs](p) {
+			for i := range rootfs.Files {
+				if rootfs.Files[i].Inside == h.Path {
+					rootfs.Files[i].Host = program
 				}
 			}
 		}
 	}
 }
 
-// orderSocket is the descriptor on which the keeper would speak with the hypervisor.
-const orderSocket = "qmp"
+// commandSocket is the descriptor on which the keeper would speak with the hypervisor.
+const commandSocket = "qmp"

@@ -139,10 +139,10 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 		t.Errorf("skep show does not see it\n%s", r)
 	}
 	must(t, "jail", "-m", "name="+name, "allow.noraw_sockets")
-	// A reset is another bhyve in the same room, and as good.
+	// A reset is another bhyve in the same rootfs, and as good.
 	v := l.console("a")
 	v.send("r")
-	eventually(t, slow, "a reset", func() bool { n := l.show("a"); return n.Resets == 1 && n.PID != s.PID && n.Room != nil })
+	eventually(t, slow, "a reset", func() bool { n := l.show("a"); return n.Resets == 1 && n.PID != s.PID && n.Reach != nil })
 	l.audit(0, "a")
 	l.must(0, "down", "a")
 }
@@ -189,7 +189,7 @@ func TestAuditOfCells(t *testing.T) {
 }
 
 // handMade is a jail as the article of 2018 builds it, with a bhyve in it: the
-// base system within reach, and a rule set that begins with an include of the
+// base system accessible, and a rule set that begins with an include of the
 // stock one.
 func handMade(t *testing.T) (name string, pid int) {
 	t.Helper()

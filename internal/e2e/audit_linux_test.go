@@ -38,14 +38,14 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 		{"how large a file may become is lowered", "rlimit-fsize", "missing", func(t *testing.T) func() { return setLimit(t, pid, unix.RLIMIT_FSIZE, 4096) }},
 		{"a limit that no plan names is lowered", "rlimits", "missing", func(t *testing.T) func() { return setLimit(t, pid, unix.RLIMIT_AS, 1<<40) }},
 		{"a limit of its group is raised", "pids.max", "missing", func(t *testing.T) func() { return setGroupLimit(t, pid, "pids.max", "4000") }},
-		{"a process in its network namespace", "ns-net", "extra", func(t *testing.T) func() { return company(t, "nsenter", "-t", strconv.Itoa(pid), "-n") }},
-		{"a process in its uts namespace", "ns-uts", "extra", func(t *testing.T) func() { return company(t, "nsenter", "-t", strconv.Itoa(pid), "-u") }},
+		{"a process in its network namespace", "ns-net", "extra", func(t *testing.T) func() { return startOther(t, "nsenter", "-t", strconv.Itoa(pid), "-n") }},
+		{"a process in its uts namespace", "ns-uts", "extra", func(t *testing.T) func() { return startOther(t, "nsenter", "-t", strconv.Itoa(pid), "-u") }},
 		{"a process with its uid", "uid-company", "extra", func(t *testing.T) func() {
-			return company(t, "setpriv", "--reuid", strconv.Itoa(uid), "--regid", strconv.Itoa(uid), "--clear-groups")
+			return startOther(t, "setpriv", "--reuid", strconv.Itoa(uid), "--regid", strconv.Itoa(uid), "--clear-groups")
 		}},
 		{"a thread of another process in its network namespace", "ns-net", "extra", func(t *testing.T) func() { return threadIn(t, pid) }},
 		{"a process with its gid", "gid-company", "extra", func(t *testing.T) func() {
-			return company(t, "setpriv", "--regid", strconv.Itoa(uid), "--clear-groups")
+			return startOther(t, "setpriv", "--regid", strconv.Itoa(uid), "--clear-groups")
 		}},
 		{"somebody traces it", "tracers", "extra", func(t *testing.T) func() { return trace(t, pid) }},
 		{"a group below its own", "cgroup-pids", "extra", func(t *testing.T) func() {
@@ -253,8 +253,8 @@ func setGroupLimit(t *testing.T, pid int, file, value string) func() {
 	return func() { mustWrite(t, path, string(old)) }
 }
 
-// company starts a process that waits, by way of a command.
-func company(t *testing.T, how ...string) func() {
+// startOther starts a process that waits, by way of a command.
+func startOther(t *testing.T, how ...string) func() {
 	t.Helper()
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
@@ -270,7 +270,7 @@ func company(t *testing.T, how ...string) func() {
 
 func joinGroup(t *testing.T, pid int) func() {
 	dir := groupDir(t, pid, "pids.max")
-	end := company(t, "env")
+	end := startOther(t, "env")
 	children, _ := exec.Command("pgrep", "-P", strconv.Itoa(os.Getpid()), "sleep").Output()
 	for _, c := range strings.Fields(string(children)) {
 		mustWrite(t, dir+"/cgroup.procs", c)

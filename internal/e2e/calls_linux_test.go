@@ -251,7 +251,7 @@ func (l *lab) judge(trace string, pid int, rows []*rowUse) {
 		byPID[n] = calls(l.t, f)
 	}
 	// The hypervisor's threads, and the moment at which its start was over: the child that empties the
-	// room enters the namespaces right after that.
+	// rootfs enters the namespaces right after that.
 	others := elsewhere(byPID, pid)
 	threads, sealed := []int{}, 0.0
 	for n := range byPID {

@@ -114,7 +114,7 @@ func TestCellFates(t *testing.T) {
 			t.Errorf("order %q: want %d\n%s", c.order, c.code, r)
 		}
 		if !strings.Contains(r.err, "0 files, 0 device nodes") {
-			t.Errorf("the room was not empty: %s", r.err)
+			t.Errorf("the rootfs was not empty: %s", r.err)
 		}
 	}
 }
@@ -150,11 +150,11 @@ func bareEnds(t *testing.T, order string) bool {
 	}
 }
 
-// TestCellResets: a reset is another bhyve in the same jail, with the room as
+// TestCellResets: a reset is another bhyve in the same jail, with the rootfs as
 // it was; too many hold the cell.
 func TestCellResets(t *testing.T) {
 	l := clean(t)
-	// What the guest keeps: none of it may be touched when the room is made again.
+	// What the guest keeps: none of it may be touched when the rootfs is made again.
 	kept := map[string][]byte{}
 	for _, name := range []string{"a.img", "b.iso", "share/file"} {
 		kept[name] = bytes.Repeat([]byte(name+" is what the guest keeps\n"), 32<<10)[:512<<10]
@@ -174,13 +174,13 @@ share "s" { path = "`+l.path("share")+`" }`)
 	l.must(0, "up", "again")
 	first := l.show("again")
 	v := l.console("again")
-	v.expect(slow, hello.Orders)
+	v.expect(slow, hello.Commands)
 	for n := 1; n <= 2; n++ {
 		v.send("r")
 		eventually(t, slow, "a reset", func() bool { s := l.show("again"); return s.Resets == n && s.PID != first.PID })
 		v.expect(slow, hello.Greeting)
-		if s := l.show("again"); s.Room == nil || s.Room.Files != 3 || s.Room.Nodes != 0 {
-			t.Errorf("after reset %d the room holds %+v: %s, %s", n, s.Room, s.State, s.Reason)
+		if s := l.show("again"); s.Reach == nil || s.Reach.Files != 3 || s.Reach.Nodes != 0 {
+			t.Errorf("after reset %d the rootfs holds %+v: %s, %s", n, s.Reach, s.State, s.Reason)
 		}
 	}
 	v.send("r")
@@ -209,7 +209,7 @@ disk "a" { file = "`+l.path("a.img")+`" }
 share "s" { path = "`+l.path("given")+`" }`)
 	first := l.must(0, "up", "treed")
 	v := l.console("treed")
-	v.expect(slow, hello.Orders)
+	v.expect(slow, hello.Commands)
 	if text, err := os.ReadFile(tree + "/.skep/share/s/file"); err != nil || string(text) != "the host's" {
 		t.Errorf("the share: %q, %v\n%s", text, err, first)
 	}
@@ -647,7 +647,7 @@ disk "a" { file = "`+l.path("disk")+`" }`)
 	v := l.console("fbsd")
 	v.expect(slow, "The Regents of the University of California")
 	if file(l.path("run/cells/fbsd/root/host/given.txt")) {
-		t.Error("what was the loader's stays in the room")
+		t.Error("what was the loader's stays in the rootfs")
 	}
 	l.audit(0, "fbsd")
 	l.must(0, "kill", "fbsd")
@@ -675,7 +675,7 @@ disk "a" {
 	v := l.console("inst")
 	v.expect(slow, "The Regents of the University of California")
 	if mounts, err := exec.Command("mount").Output(); err != nil || strings.Contains(string(mounts), "boot-disk") {
-		t.Errorf("the copy is still shown in the room: %v\n%s", err, mounts)
+		t.Errorf("the copy is still shown in the rootfs: %v\n%s", err, mounts)
 	}
 	l.audit(0, "inst")
 	v.expect(slow, "Trying to mount root from cd9660:/dev/cd0")
@@ -715,8 +715,8 @@ func TestCellFirmware(t *testing.T) {
 	l.cell("fw", "boot = \""+l.path("fw.fd")+"\"")
 	l.cell("odd", "boot = \""+l.path("odd.fd")+"\"")
 	l.must(0, "up", "fw")
-	if r := l.show("fw").Room; r == nil || r.Files != 0 || r.Nodes != 0 {
-		t.Errorf("the room holds %+v", r)
+	if r := l.show("fw").Reach; r == nil || r.Files != 0 || r.Nodes != 0 {
+		t.Errorf("the rootfs holds %+v", r)
 	}
 	l.must(0, "down", "fw")
 	l.must(2, "up", "odd")

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
 )
 
 // A hypervisor that is killed ends run with 4, and a cell of up as crashed.
@@ -15,7 +17,7 @@ func TestKilledHypervisorIsACrash(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	v := l.live("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	_ = unix.Kill(l.show("hello").PID, unix.SIGKILL)
 	v.ends(slow, 4)
 	if s := v.errs.String(); !strings.Contains(s, "SIGKILL") || !strings.Contains(s, "skep: hint: ") {
@@ -122,7 +124,7 @@ restart_limit {
 		})
 		if try == 0 {
 			v := l.live("console", "weak") // the guest's own death
-			v.expect(slow, "orders: ")
+			v.expect(slow, hello.Commands)
 			v.send("t")
 			v.ends(slow, 0)
 		} else {
@@ -147,7 +149,7 @@ restart_limit {
 	l.cell("always", `restart = "always"`)
 	l.must(0, "up", "always")
 	v := l.live("console", "always")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	v.send("q")
 	v.ends(slow, 0)
 	eventually(t, slow, "it runs again", func() bool { c := l.show("always"); return c.State == "running" && c.Restarts == 1 })
@@ -166,7 +168,7 @@ func TestRunEndsAResetLoop(t *testing.T) {
 }`)
 	v := l.live("run", "loop")
 	for range 4 {
-		v.expect(slow, "orders: ")
+		v.expect(slow, hello.Commands)
 		v.send("r")
 	}
 	v.ends(slow, 3)

@@ -44,13 +44,13 @@ func TestProgressOfDown(t *testing.T) {
 	needCells(t)
 	t.Parallel()
 	l := newLab(t)
-	l.cell("deaf", `stop_timeout = "3s"`)
-	l.must(0, "up", "deaf")
-	if r := l.typed("h", "console", "deaf"); r.code != 0 { // hangs, and hears no power button
+	l.cell("unresponsive", `stop_timeout = "3s"`)
+	l.must(0, "up", "unresponsive")
+	if r := l.typed("h", "console", "unresponsive"); r.code != 0 { // hangs, and hears no power button
 		t.Fatal(r)
 	}
-	r := l.must(0, "down", "deaf")
-	if !strings.Contains(r.err, "skep: waiting for deaf to power off: in 2s it is killed\n") {
+	r := l.must(0, "down", "unresponsive")
+	if !strings.Contains(r.err, "skep: waiting for unresponsive to power off: in 2s it is killed\n") {
 		t.Errorf("%s", r)
 	}
 	l.nothingLeft()

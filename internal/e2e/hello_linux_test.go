@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"skep/guest/hello"
 )
 
 // slow is how long anything may take on a busy host.
@@ -44,11 +46,11 @@ func TestResetGreetsAgainAndCounts(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	v := l.live("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	before := l.show("hello")
 	v.send("r")
 	v.expect(slow, "hello from")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	eventually(t, slow, "a reset is counted", func() bool { return l.show("hello").Resets == 1 })
 	after := l.show("hello")
 	if before.PID == 0 || before.PID != after.PID || after.State != "running" {

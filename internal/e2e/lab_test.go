@@ -199,7 +199,7 @@ type cellState struct {
 	Restarts  int
 	Resets    int
 	Screen    string
-	Room      *struct{ Files, Nodes, Mounts, Syscalls int }
+	Reach     *struct{ Files, Nodes, Mounts, Syscalls int } `json:"room"`
 	Jail      *struct {
 		Layers []struct{ ID, Verdict, Detail, By string }
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
 )
 
 // The end of what is piped in is no order: the guest goes on, and its output
@@ -19,7 +21,7 @@ func TestRunAndItsSignals(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	v := l.live("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	v.in.Close()
 	time.Sleep(300 * time.Millisecond)
 	if s := l.show("hello").State; s != "running" {
@@ -32,10 +34,10 @@ func TestRunAndItsSignals(t *testing.T) {
 		t.Errorf("run does not say who stopped it: %s", v.errs)
 	}
 
-	// A guest that is deaf to its power button ends at the second signal, but not
+	// A guest that is unresponsive to its power button ends at the second signal, but not
 	// at the echo of the first that timeout(1) and a closed terminal send.
 	v = l.live("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	v.send("h")
 	v.expect(slow, "\nhang")
 	_ = v.cmd.Process.Signal(unix.SIGHUP)
@@ -86,7 +88,7 @@ func TestRunOnATerminal(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	v := l.onTerminal("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	if v.cooked() {
 		t.Error("the terminal is not in raw mode")
 	}
@@ -111,7 +113,7 @@ func TestTerminalGone(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	v := l.onTerminal("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	v.tty.Close()
 	v.in.Close()
 	v.ends(slow, 6)
@@ -130,7 +132,7 @@ func TestConsoleComesAndGoes(t *testing.T) {
 	l.must(0, "up", "hello")
 	v := l.onTerminal("console", "hello")
 	v.expect(slow, "hello from")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	v.send("xyz")
 	v.expect(slow, "xyz")
 	if r := l.must(1, "console", "hello"); !strings.Contains(r.err, "somebody else is there") || !strings.Contains(r.err, "skep log -f hello") {
@@ -194,7 +196,7 @@ func TestFloodIsBounded(t *testing.T) {
 	l := newLab(t)
 	l.cell("flood", `console { log_size = "16K" }`)
 	v := l.live("run", "flood")
-	v.expect(slow, "orders: ")
+	v.expect(slow, hello.Commands)
 	v.send("f")
 	log := l.path("state/cells/flood/console.log")
 	cut, most := false, int64(0)
@@ -209,7 +211,7 @@ func TestFloodIsBounded(t *testing.T) {
 		t.Errorf("cut: %v, at most %d bytes", cut, most)
 	}
 	_ = v.cmd.Process.Signal(unix.SIGTERM)
-	v.ends(slow, 6) // the flood is deaf to the console only
+	v.ends(slow, 6) // the flood is unresponsive to the console only
 	info, err := os.Stat(log)
 	if err != nil || info.Size() > 16<<10 {
 		t.Errorf("the log that stays has %d bytes, of 16384 (%v)", info.Size(), err)
@@ -217,23 +219,23 @@ func TestFloodIsBounded(t *testing.T) {
 	l.nothingLeft()
 }
 
-// A guest that is deaf is killed after its stop_timeout, and down says so.
+// A guest that is unresponsive is killed after its stop_timeout, and down says so.
 func TestStopTimeout(t *testing.T) {
 	needCells(t)
 	t.Parallel()
 	l := newLab(t)
-	l.cell("deaf", `stop_timeout = "1s"`)
-	l.must(0, "up", "deaf")
-	v := l.live("console", "deaf")
-	v.expect(slow, "orders: ")
+	l.cell("unresponsive", `stop_timeout = "1s"`)
+	l.must(0, "up", "unresponsive")
+	v := l.live("console", "unresponsive")
+	v.expect(slow, hello.Commands)
 	v.send("h")
 	v.expect(slow, "\nhang")
 	start := time.Now()
-	l.must(0, "down", "deaf")
+	l.must(0, "down", "unresponsive")
 	if d := time.Since(start); d < time.Second || d > 10*time.Second {
 		t.Errorf("down took %s", d)
 	}
-	if r := l.show("deaf").Reason; !strings.Contains(r, "did not power off within 1s") {
+	if r := l.show("unresponsive").Reason; !strings.Contains(r, "did not power off within 1s") {
 		t.Errorf("the reason: %s", r)
 	}
 	l.nothingLeft()

@@ -136,8 +136,8 @@ func (l *lab) sound(name, accel string) {
 	if c.State != "running" || accel != "" && c.Accel != accel {
 		l.t.Fatalf("%s is %s under %s: %s", name, c.State, c.Accel, c.Reason)
 	}
-	if c.Room == nil || c.Room.Syscalls > 40 || c.Room.Files != 0 || c.Room.Nodes != 0 {
-		l.t.Errorf("its room: %+v", c.Room)
+	if c.Reach == nil || c.Reach.Syscalls > 40 || c.Reach.Files != 0 || c.Reach.Nodes != 0 {
+		l.t.Errorf("its rootfs: %+v", c.Reach)
 	}
 	if r := l.skep("audit", name); r.code != 0 {
 		l.t.Fatalf("its audit fails:\n%s", failing(r.out))

@@ -31,7 +31,7 @@ func TestSeenFromOutside(t *testing.T) {
 			}
 			seenStatus(t, c)
 			seenAlone(t, c)
-			seenRoom(t, l, c)
+			seenRootfs(t, l, c)
 			seenDescriptors(t, l, c)
 			l.must(0, "down", "seen")
 			l.nothingLeft()
@@ -111,9 +111,9 @@ func seenAlone(t *testing.T, c cellState) {
 	}
 }
 
-// seenRoom: once the guest runs, nothing is in reach; no memory can be written
+// seenRootfs: once the guest runs, nothing is accessible; no memory can be written
 // and executed; the environment is empty.
-func seenRoom(t *testing.T, l *lab, c cellState) {
+func seenRootfs(t *testing.T, l *lab, c cellState) {
 	entries, err := os.ReadDir(procOf(c.PID, "root"))
 	if err != nil || len(entries) > 0 {
 		t.Errorf("its root holds %v (%v)", entries, err)

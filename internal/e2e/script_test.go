@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		RequireUniqueNames: true,
 		ContinueOnError:    true,
-		UpdateScripts:      os.Getenv("SKEP_UPDATE") != "",
+		UpdateScripts:      *update,
 	})
 }
 

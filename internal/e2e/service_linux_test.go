@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"skep/guest/hello"
 )
 
 const unit = "../../systemd/skep.service"
@@ -147,20 +149,20 @@ func TestStopIsAtOnce(t *testing.T) {
 	needCells(t)
 	l := newLabOf(t, 16)
 	for i := range 12 { // more than are started at once
-		l.cell("deaf"+strconv.Itoa(i), "accel = \"tcg\"\nmemory = \"16M\"\nstop_timeout = \"3s\"\nstart = \"boot\"")
+		l.cell("unresponsive"+strconv.Itoa(i), "accel = \"tcg\"\nmemory = \"16M\"\nstop_timeout = \"3s\"\nstart = \"boot\"")
 	}
 	l.must(0, "up", "--boot")
 	for i := range 12 { // a guest that hangs hears no button
-		c := l.live("console", "deaf"+strconv.Itoa(i))
-		c.expect(20*time.Second, "orders: ")
+		c := l.live("console", "unresponsive"+strconv.Itoa(i))
+		c.expect(20*time.Second, hello.Commands)
 		c.send("h")
 	}
 	begin := time.Now()
 	l.must(0, "down", "--all")
 	if took := time.Since(begin); took < 2500*time.Millisecond || took > 12*time.Second {
-		t.Errorf("twelve deaf guests with a stop_timeout of 3 s took %s", took)
+		t.Errorf("twelve unresponsive guests with a stop_timeout of 3 s took %s", took)
 	}
-	if s := l.show("deaf11"); !strings.Contains(s.Reason, "did not power off within 3s") {
+	if s := l.show("unresponsive11"); !strings.Contains(s.Reason, "did not power off within 3s") {
 		t.Errorf("%s: %s", s.State, s.Reason)
 	}
 	l.nothingLeft()

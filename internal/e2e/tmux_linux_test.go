@@ -118,7 +118,7 @@ func (p *pane) shell(command, before string) {
 // hostile is what a guest could leave in its log: a title, questions, and all
 // that changes a terminal for good.
 const hostile = "\x1b]2;EVIL\x07\x1b[6n\x1b[c\x1bP$qm\x1b\\\x1b]52;c;?\x07\x1b]11;?\x07\x05\x1b[?7l\x1b[?25l\x1b[?1049h" +
-	"\x1b[?1003h\x1b[?1006h\x1b[?1h\x1b=\x1b[4h\x1b[3;9r\x1b[?6h\x1b(0\x0e\x1b[31;44;7mend of it\r\n\x1b[6n"
+	"\x1b[?1003h\x1b[?1006h\x1b[?1h\x1b=\x1b[4h\x1b[3;9r\x1b[?6h\x1b(0\x0e\x1b[31;44;7m" + "end of it\r\n\x1b[6n"
 
 // A log is no program for the terminal of whoever reads it.
 func TestLogOfAHostileGuest(t *testing.T) {

@@ -43,7 +43,7 @@ func TestOrdinaryUser(t *testing.T) {
 				}
 			}
 			seenSpaces(t, c)
-			seenRoom(t, l, c)
+			seenRootfs(t, l, c)
 			own := strings.Fields(s["Uid"])[0] == strconv.Itoa(uid)
 			if own == subids {
 				t.Errorf("the hypervisor's uids are %q, the user is %d", s["Uid"], uid)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"skep/guest/hello"
 )
 
 // TestVmrunOnAHost: vmrun.sh's own command line runs a guest, in a jail; its
@@ -30,7 +32,7 @@ func TestVmrunOnAHost(t *testing.T) {
 
 	v := l.live("vmrun", "-c", "2", "-m", "128m", "-t", tap, "-C", "/dev/nmdm-"+name+"-A", "-d", disk, "-I", iso, "-E", "-f", rom, name)
 	v.expect(limit, "hello from")
-	v.expect(limit, "orders: ")
+	v.expect(limit, hello.Commands)
 	jail := must(t, "jls", "-j", "skep-"+name, "-n", "allow.vmm", "allow.mount", "children.max", "securelevel")
 	if !strings.Contains(jail, "allow.vmm allow.nomount children.max=0 securelevel=3") {
 		t.Errorf("the jail: %s", jail)

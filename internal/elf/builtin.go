@@ -12,7 +12,7 @@ var fallbackDirs = []string{"/lib64", "/usr/lib64", "/lib", "/usr/lib"}
 
 // builtinDirs reads the directories that are compiled into an interpreter.
 // They differ from one distribution to the next (Debian's have a triplet in
-// them, Fedora's a 64), and a library put elsewhere is not found in a room
+// them, Fedora's a 64), and a library put elsewhere is not found in a rootfs
 // that has no ld.so.cache.
 //
 // glibc keeps them as one run of C strings, each ending in a slash:

@@ -10,10 +10,10 @@ import (
 
 // File is one file of a closure.
 type File struct {
-	Host string // the real file, symbolic links resolved
-	Room string // where a dynamic linker without any configuration finds it
-	Seen string // the path by which it was found, links and all
-	Name string // the DT_NEEDED name; "" for a root or an interpreter
+	Host   string // the real file, symbolic links resolved
+	Inside string // where a dynamic linker without any configuration finds it
+	Seen   string // the path by which it was found, links and all
+	Name   string // the DT_NEEDED name; "" for a root or an interpreter
 }
 
 // Search says where a dynamic linker looks.
@@ -21,7 +21,7 @@ type Search struct {
 	// Configured are the directories of ld.so.conf(5) or of ld-elf.so.hints.
 	Configured []string
 	// Default are the linker's built-in directories. They come after the
-	// configured ones, and they are the only ones that an empty room has.
+	// configured ones, and they are the only ones that an empty rootfs has.
 	// nil: read them out of the interpreter.
 	Default []string
 }
@@ -48,11 +48,11 @@ func (e *LibraryError) Unwrap() error { return e.Err }
 // which is the order in which the dynamic linker loads them.
 //
 // Not followed: LD_LIBRARY_PATH and LD_PRELOAD (a cell has no environment),
-// /etc/ld.so.preload (it is not in the room), and the glibc-hwcaps
+// /etc/ld.so.preload (it is not in the rootfs), and the glibc-hwcaps
 // subdirectories (a library there always has a baseline twin beside it, and
 // that one works on every processor).
 func Closure(s Search, roots ...string) ([]File, error) {
-	w := walk{search: s, byName: map[string]int{}, byRoom: map[string]bool{}}
+	w := walk{search: s, byName: map[string]int{}, byInside: map[string]bool{}}
 	for _, root := range roots {
 		real, err := filepath.EvalSymlinks(root)
 		if err != nil {
@@ -64,7 +64,7 @@ func Closure(s Search, roots ...string) ([]File, error) {
 		}
 		// The kernel tells a program its resolved name and $ORIGIN is taken
 		// from that; so a program goes where its real file is.
-		if !w.add(File{Host: real, Room: real, Seen: root}, o, nil) {
+		if !w.add(File{Host: real, Inside: real, Seen: root}, o, nil) {
 			continue
 		}
 		if o.Interp != "" {
@@ -98,19 +98,19 @@ type node struct {
 }
 
 type walk struct {
-	search Search
-	nodes  []node
-	byName map[string]int
-	byRoom map[string]bool
+	search   Search
+	nodes    []node
+	byName   map[string]int
+	byInside map[string]bool
 }
 
-// add appends a file unless the room already has one of that path. Pointers
+// add appends a file unless the rootfs already has one of that path. Pointers
 // into nodes stay valid only until the next add, so loader is copied.
 func (w *walk) add(f File, o Object, loader *node) bool {
-	if w.byRoom[f.Room] {
+	if w.byInside[f.Inside] {
 		return false
 	}
-	w.byRoom[f.Room] = true
+	w.byInside[f.Inside] = true
 	if loader != nil {
 		c := *loader
 		loader = &c
@@ -136,7 +136,7 @@ func (w *walk) interpreter(path string) error {
 	}
 	// The kernel opens the interpreter by the very name in PT_INTERP. A library
 	// may also name it in DT_NEEDED; the linker knows itself by its base name.
-	w.add(File{Host: real, Room: filepath.Clean(path), Seen: path, Name: filepath.Base(path)}, o, nil)
+	w.add(File{Host: real, Inside: filepath.Clean(path), Seen: path, Name: filepath.Base(path)}, o, nil)
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (w *walk) need(n *node, name string) error {
 		if err != nil {
 			return fmt.Errorf("%s needs %s: %w", from.file.Seen, name, err)
 		}
-		w.add(File{Host: real, Room: filepath.Clean(name), Seen: name, Name: name}, o, &from)
+		w.add(File{Host: real, Inside: filepath.Clean(name), Seen: name, Name: name}, o, &from)
 		return nil
 	}
 	lack := &LibraryError{By: from.file.Seen, Library: name, Err: ErrNotFound}
@@ -165,11 +165,11 @@ func (w *walk) need(n *node, name string) error {
 			}
 			continue
 		}
-		room := filepath.Join(w.search.Default[0], name)
-		if d.room != "" {
-			room = filepath.Join(d.room, name)
+		inside := filepath.Join(w.search.Default[0], name)
+		if d.inside != "" {
+			inside = filepath.Join(d.inside, name)
 		}
-		w.add(File{Host: real, Room: room, Seen: seen, Name: name}, o, &from)
+		w.add(File{Host: real, Inside: inside, Seen: seen, Name: name}, o, &from)
 		return nil
 	}
 	return lack

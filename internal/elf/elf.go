@@ -2,7 +2,7 @@
 // instruction: its interpreter and its libraries, as the dynamic linker would
 // resolve them.
 //
-// The room of a hypervisor holds these files and nothing else, so a file too
+// The rootfs of a hypervisor holds these files and nothing else, so a file too
 // few is a cell that does not start and a file too many is a gift to whoever
 // breaks out. ldd(1) would give the same list, but it runs the program's own
 // interpreter to get it; reading the headers runs nothing.

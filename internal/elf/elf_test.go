@@ -124,7 +124,7 @@ func compile(t *testing.T, out, source string, arg ...string) {
 
 func names(files []File) (out []string) {
 	for _, f := range files {
-		out = append(out, filepath.Base(f.Room))
+		out = append(out, filepath.Base(f.Inside))
 	}
 	return out
 }
@@ -146,8 +146,8 @@ func TestRunpath(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		if strings.HasPrefix(f.Host, d) && f.Room != f.Host {
-			t.Errorf("%s would be looked for at its place, and is put to %s", f.Host, f.Room)
+		if strings.HasPrefix(f.Host, d) && f.Inside != f.Host {
+			t.Errorf("%s would be looked for at its place, and is put to %s", f.Host, f.Inside)
 		}
 	}
 	if got := names(files); !slices.Contains(got, "libdeep.so") {
@@ -172,7 +172,7 @@ func TestRunpath(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(files, func(f File) bool { return f.Host == deep })
-	if i < 0 || files[i].Room == deep || filepath.Base(files[i].Room) != "libdeep.so" {
-		t.Error("room of a configured library:", files)
+	if i < 0 || files[i].Inside == deep || filepath.Base(files[i].Inside) != "libdeep.so" {
+		t.Error("rootfs of a configured library:", files)
 	}
 }

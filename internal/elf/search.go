@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// dir is a directory to search. room is where a linker in an empty room would
+// dir is a directory to search. inside is where a linker in an empty rootfs would
 // look for the same thing, or "" if it would not look there at all.
-type dir struct{ host, room string }
+type dir struct{ host, inside string }
 
 // dirs is the search order of ld.so(8) and rtld(1) for what n needs.
 func (w *walk) dirs(n *node) []dir {
@@ -27,11 +27,11 @@ func (w *walk) dirs(n *node) []dir {
 	}
 	out = append(out, expand(n, n.object.RunPath)...)
 	for _, d := range w.search.Configured {
-		room := ""
+		inside := ""
 		if slices.Contains(w.search.Default, d) {
-			room = d
+			inside = d
 		}
-		out = append(out, dir{d, room})
+		out = append(out, dir{d, inside})
 	}
 	for _, d := range w.search.Default {
 		out = append(out, dir{d, d})
@@ -39,7 +39,7 @@ func (w *walk) dirs(n *node) []dir {
 	return out
 }
 
-// expand replaces $ORIGIN, which in the room is the directory the object has
+// expand replaces $ORIGIN, which in the rootfs is the directory the object has
 // there. $LIB and $PLATFORM are not expanded: such an entry finds nothing.
 func expand(n *node, entries []string) []dir {
 	var out []dir
@@ -48,9 +48,9 @@ func expand(n *node, entries []string) []dir {
 			o := filepath.Dir(path)
 			return filepath.Clean(strings.NewReplacer("${ORIGIN}", o, "$ORIGIN", o).Replace(e))
 		}
-		out = append(out, dir{at(n.file.Seen), at(n.file.Room)})
+		out = append(out, dir{at(n.file.Seen), at(n.file.Inside)})
 		if real := at(n.file.Host); real != at(n.file.Seen) {
-			out = append(out, dir{real, at(n.file.Room)})
+			out = append(out, dir{real, at(n.file.Inside)})
 		}
 	}
 	return out

@@ -42,17 +42,22 @@ var Codes = []struct {
 	{Busy, "busy", "not now, later perhaps: the cell that was to run runs already, or the host is short of slots, memory, processes or files"},
 }
 
-// Error is an error for a person. What reads as the rest of a sentence that
-// begins with "cannot": "open disk /x: permission denied".
+// Error is an error for a person.
 type Error struct {
 	Code Code
-	What string
-	Hint string // what to do; may be empty
-	Err  error  // the cause; may be nil
+	// What could not be done, as the rest of a sentence that begins with "cannot": "open disk /x". With
+	// Plain it is a sentence of its own instead: "2 of 5 cells failed".
+	What  string
+	Plain bool
+	Hint  string // what to do; may be empty
+	Err   error  // the cause; may be nil
 }
 
 func (e *Error) Error() string {
-	s := "cannot " + e.What
+	s := e.What
+	if !e.Plain {
+		s = "cannot " + s
+	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
@@ -64,6 +69,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // New makes an Error without a cause.
 func New(code Code, hint, format string, args ...any) *Error {
 	return &Error{Code: code, Hint: hint, What: fmt.Sprintf(format, args...)}
+}
+
+// Fail makes an Error that states a failure or a rule in a sentence of its own.
+func Fail(code Code, hint, format string, args ...any) *Error {
+	return &Error{Code: code, Hint: hint, What: fmt.Sprintf(format, args...), Plain: true}
 }
 
 // Wrap makes an Error with a cause. A cause that already is an Error keeps its

@@ -4,7 +4,7 @@ import "strconv"
 
 // Around is what this process was started in, as far as it stands in the way of
 // a jail. What a shell, a container or an image for the network has set up is
-// no fault of the kernel's, and no other kernel mends it.
+// no fault of the kernel's, and no other kernel fixes it.
 type Around struct {
 	// Chroot: the root is not that of the mount namespace. The kernel then makes
 	// no user namespace.

@@ -128,7 +128,7 @@ func acpiFiles(have []File, iasl string) (more []File, watch []string) {
 func seen(files []elf.File, watch *[]string) []File {
 	var out []File
 	for _, f := range files {
-		out = append(out, File{f.Host, f.Room})
+		out = append(out, File{f.Host, f.Inside})
 		*watch = append(*watch, f.Seen)
 	}
 	return out

@@ -41,8 +41,8 @@ func (c cache) load(name string, v any) error {
 	if c.dir == "" {
 		return os.ErrNotExist
 	}
-	// What is remembered decides which files become the room of every cell and
-	// whether KVM is trusted. Root would build rooms out of a list that an
+	// What is remembered decides which files become the rootfs of every cell and
+	// whether KVM is trusted. Root would build rootfs directories out of a list that an
 	// ordinary user wrote if it took any file at this place. So the directory
 	// is opened once, looked at, and the file opened below that very directory.
 	dir, err := unix.Open(c.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)

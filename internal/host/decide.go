@@ -39,10 +39,10 @@ func ChooseAccel(c *cell.Cell, f Facts) (Accelerator, error) {
 			{`the cell file says accel = "tcg"`, "the guest is emulated"}}}, nil
 	}
 	k := f.Linux.KVM
-	no, mend := kvmObstacle(f)
+	no, fix := kvmObstacle(f)
 	if c.Accel == cell.AccelKVM {
 		if no != "" {
-			return Accelerator{}, fault.New(fault.Host, mend, `use accel = "kvm" as the cell file says: %s`, no)
+			return Accelerator{}, fault.New(fault.Host, fix, `use accel = "kvm" as the cell file says: %s`, no)
 		}
 		a := Accelerator{Accel: cell.AccelKVM, CPU: k.CPU, Untried: !k.Tried, Why: []Reason{
 			{`the cell file says accel = "kvm"`, "KVM runs the guest"}}}
@@ -74,8 +74,8 @@ func ChooseAccel(c *cell.Cell, f Facts) (Accelerator, error) {
 // refusesBoot says whether what this cell boots is on the list of failures.
 func (k KVM) refusesBoot() bool { return k.Boot != "" && slices.Contains(k.Refused, k.Boot) }
 
-// kvmObstacle says what stands between this caller and KVM, and how to mend it.
-func kvmObstacle(f Facts) (no, mend string) {
+// kvmObstacle says what stands between this caller and KVM, and how to fix it.
+func kvmObstacle(f Facts) (no, fix string) {
 	k := f.Linux.KVM
 	switch {
 	case f.Arch != "amd64":

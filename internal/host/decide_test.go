@@ -239,12 +239,12 @@ func TestReference(t *testing.T) {
 			t.Error(err)
 		}
 		for _, files := range referenceFiles(f) {
-			rooms := map[string]bool{}
+			inside := map[string]bool{}
 			for _, x := range files {
-				if rooms[x.Room] {
-					t.Errorf("%s: %s twice", os, x.Room)
+				if inside[x.Inside] {
+					t.Errorf("%s: %s twice", os, x.Inside)
 				}
-				rooms[x.Room] = true
+				inside[x.Inside] = true
 			}
 		}
 	}
@@ -277,7 +277,7 @@ func TestDoctor(t *testing.T) {
 		if i < 0 || rows[i].Status == OK || rows[i].Fact == "" || rows[i].Consequence == "" {
 			t.Error(topic, "is not told:", rows)
 		}
-		if i >= 0 && rows[i].Mend == "" && topic != "layers" {
+		if i >= 0 && rows[i].Fix == "" && topic != "layers" {
 			t.Error(topic, "has no cure")
 		}
 	}

@@ -22,7 +22,7 @@ type Row struct {
 	Topic       string `json:"topic"`
 	Fact        string `json:"fact"`
 	Consequence string `json:"consequence"`
-	Mend        string `json:"mend,omitempty"` // the command or setting that mends it
+	Fix         string `json:"mend,omitempty"` // the command or setting that fixes it
 }
 
 // Doctor examines the facts. Pure: what another machine wrote with `skep
@@ -66,16 +66,16 @@ func Worst(rows []Row) Status {
 
 type report struct{ rows []Row }
 
-func (d *report) add(s Status, topic, fact, consequence, mend string) {
-	d.rows = append(d.rows, Row{s, topic, fact, consequence, mend})
+func (d *report) add(s Status, topic, fact, consequence, fix string) {
+	d.rows = append(d.rows, Row{s, topic, fact, consequence, fix})
 }
 
 // either adds one of two rows.
-func (d *report) either(good bool, topic, yes, soYes string, s Status, no, soNo, mend string) {
+func (d *report) either(good bool, topic, yes, soYes string, s Status, no, soNo, fix string) {
 	if good {
 		d.add(OK, topic, yes, soYes, "")
 	} else {
-		d.add(s, topic, no, soNo, mend)
+		d.add(s, topic, no, soNo, fix)
 	}
 }
 

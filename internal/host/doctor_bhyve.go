@@ -26,7 +26,7 @@ func (d *report) freebsd(f Facts) {
 	d.either(b.NMDM, "nmdm", "nmdm.ko is loaded", "consoles are null modems", Fail, "nmdm.ko is not loaded", "cells have no console", `kldload nmdm; sysrc kld_list+="nmdm"`)
 	d.either(b.TunTap, "tap", "if_tuntap is there", "nics work", Warn, "if_tuntap is not loaded", "cells have no nics", "kldload if_tuntap")
 	d.either(b.VmmCtl, "vmmctl", "/dev/vmmctl is there", "bhyve has a uid of its own in the jail of a cell that opens devices only",
-		Warn, "there is no /dev/vmmctl", "bhyve is uid 0 in its jail until its room is closed: up to 14.x making a VM is root's", "FreeBSD 15 has it")
+		Warn, "there is no /dev/vmmctl", "bhyve is uid 0 in its jail until its rootfs is closed: up to 14.x making a VM is root's", "FreeBSD 15 has it")
 	d.either(len(b.Firmware) > 0, "uefi", strings.Join(b.Firmware, ", "), `boot = "uefi" works`,
 		Warn, "no UEFI firmware", `boot = "uefi" does not work; hello, loader and firmware files do`, f.install("ovmf"))
 	d.either(b.ZFS, "zfs", "ZFS is there", "disks can be zvols", Warn, "no ZFS", "disks are files", "kldload zfs")
@@ -47,9 +47,9 @@ func (d *report) bhyve(b *FreeBSD) {
 		return
 	}
 	d.add(OK, "bhyve", fmt.Sprintf("%s with %d files and libraries", b.Bhyve.Path, len(b.Bhyve.Files)), "cells run", "")
-	d.either(b.BasicACPI, "acpi", "bhyve writes its ACPI tables itself", "the room needs no shell",
+	d.either(b.BasicACPI, "acpi", "bhyve writes its ACPI tables itself", "the rootfs needs no shell",
 		OK, fmt.Sprintf("bhyve runs iasl through sh for ACPI tables: %d more files", len(b.Bhyve.ACPIFiles)),
-		"guests that need ACPI have a shell in their room until it is emptied", "")
+		"guests that need ACPI have a shell in their rootfs until it is emptied", "")
 	d.either(b.VNCUnix, "screen", "bhyve serves VNC on a UNIX socket", "no network sees a screen unless the cell file says so",
 		OK, "bhyve serves VNC on TCP only", "a screen gets a vnet jail with nothing but lo0, and a relay", "")
 	d.either(b.MonitorMode, "monitor", "bhyve has monitor mode (-M)", "a VM goes with its bhyve",

@@ -47,7 +47,7 @@ func (d *report) qemu(f Facts) {
 	defer d.qemuTried(l)
 	q := l.QEMU
 	if q == nil {
-		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.mendQEMU())
+		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.fixQEMU())
 		return
 	}
 	found := fmt.Sprintf("%s, version %s, %d files and libraries", q.Path, q.Version, len(q.Files))
@@ -69,8 +69,8 @@ func (d *report) kvm(f Facts) {
 		d.add(Warn, "kvm", "no cell runs here, so nothing is known of it", "", "")
 		return
 	}
-	if no, mend := kvmObstacle(f); no != "" {
-		d.add(Warn, "kvm", no, "guests are emulated (TCG), and slower", mend)
+	if no, fix := kvmObstacle(f); no != "" {
+		d.add(Warn, "kvm", no, "guests are emulated (TCG), and slower", fix)
 		return
 	}
 	if !k.Tried {
@@ -106,9 +106,9 @@ func (d *report) who(f Facts) {
 	switch {
 	case l.userNSForbidden(f.EUID) && f.EUID != 0:
 		d.add(Fail, "user namespaces", orElse(l.UserNSOff, "kernel.apparmor_restrict_unprivileged_userns=1"),
-			"an ordinary user's cells cannot be jailed", userNSMend(l))
+			"an ordinary user's cells cannot be jailed", userNSFix(l))
 	case l.userNSForbidden(f.EUID):
-		d.add(Fail, "user namespaces", l.UserNSOff, "no cell can be jailed", userNSMend(l))
+		d.add(Fail, "user namespaces", l.UserNSOff, "no cell can be jailed", userNSFix(l))
 	default:
 		d.add(OK, "user namespaces", "can be made", "what a cell's root may do, it may do in its own room only", "")
 	}
@@ -134,9 +134,9 @@ func (d *report) cgroup(g Cgroup, euid int) {
 		d.add(OK, "cgroups", fmt.Sprintf("%s, with %s", g.Mode, strings.Join(g.Controllers, ", ")), "limits hold from the first instruction", "")
 		return
 	}
-	mend := cgroupFix(g, euid)
+	fix := cgroupFix(g, euid)
 	d.add(Warn, "cgroups", fmt.Sprintf("%s, without %s: %s", g.Mode, strings.Join(missing, ", "), orElse(g.Why, "they are not there")),
-		"these limits are not set; rlimits are", mend)
+		"these limits are not set; rlimits are", fix)
 }
 
 // layers adds one row for the layers that are there and one for each that is

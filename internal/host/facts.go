@@ -89,7 +89,7 @@ type QEMU struct {
 	Path    string `json:"path"`
 	Version string `json:"version"` // "7.2.22"
 	// Files is the ELF closure: the binary, its interpreter and the libraries,
-	// each where the room must have it.
+	// each where the rootfs must have it.
 	Files []File `json:"files"`
 	// TCG is what emulation adds to Files: the module that QEMU opens late for
 	// -accel tcg, with its libraries. Empty where TCG is built in.
@@ -97,7 +97,7 @@ type QEMU struct {
 	// Modules are what a device adds to Files, by module name: a
 	// "hw-display-virtio-vga" with the modules and libraries that it pulls in.
 	Modules map[string][]File `json:"modules,omitempty"`
-	// Data is the directory of ROM images that -L names in the room.
+	// Data is the directory of ROM images that -L names in the rootfs.
 	Data string `json:"data"`
 	// ROMs are the ROM images of the host that a PC may ask for. Their Room is
 	// Data and the name by which QEMU asks.
@@ -108,17 +108,17 @@ type QEMU struct {
 // directory in it ("keymaps/en-us").
 func (q *QEMU) ROM(name string) (File, bool) {
 	for _, f := range q.ROMs {
-		if f.Room == q.Data+"/"+name {
+		if f.Inside == q.Data+"/"+name {
 			return f, true
 		}
 	}
 	return File{}, false
 }
 
-// File is a file of the host and the place where the room has it.
+// File is a file of the host and the place where the rootfs has it.
 type File struct {
-	Host string `json:"host"`
-	Room string `json:"room"`
+	Host   string `json:"host"`
+	Inside string `json:"room"`
 }
 
 // KVM says whether /dev/kvm can be had and whether it was seen to run a guest.

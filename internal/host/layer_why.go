@@ -58,7 +58,7 @@ func (f Facts) whyNoNamespace(p layer.Probe) (why, fix string) {
 	l := f.Linux
 	switch {
 	case l.UserNSRestricted && f.EUID != 0, l.UserNSOff != "":
-		return refusal(p) + ": " + orElse(l.UserNSOff, "kernel.apparmor_restrict_unprivileged_userns=1"), userNSMend(l)
+		return refusal(p) + ": " + orElse(l.UserNSOff, "kernel.apparmor_restrict_unprivileged_userns=1"), userNSFix(l)
 	case l.Around.Chroot && p.Errno == "EPERM":
 		return refusal(p) + ": this is a chroot, in which the kernel makes no user namespace",
 			"enter it with pivot_root(8) in place of chroot(8), as systemd-nspawn and containers do, or run skep outside"

@@ -68,7 +68,7 @@ func TestDoctorGroupsReasons(t *testing.T) {
 	for _, r := range Doctor(f) {
 		if r.Status == Fail && strings.Contains(r.Fact, "chroot") {
 			rows++
-			if !strings.Contains(r.Fact, "user-namespace, mount-namespace") || !strings.Contains(r.Mend, "pivot_root") {
+			if !strings.Contains(r.Fact, "user-namespace, mount-namespace") || !strings.Contains(r.Fix, "pivot_root") {
 				t.Errorf("%+v", r)
 			}
 		}

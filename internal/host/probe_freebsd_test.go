@@ -40,7 +40,7 @@ func TestProbe(t *testing.T) {
 	}
 	t.Logf("%s", b)
 	for _, r := range Doctor(f) {
-		t.Logf("%-4s %-10s %s: %s (%s)", r.Status, r.Topic, r.Fact, r.Consequence, r.Mend)
+		t.Logf("%-4s %-10s %s: %s (%s)", r.Status, r.Topic, r.Fact, r.Consequence, r.Fix)
 	}
 	if f.OS != "freebsd" || f.FreeBSD == nil || f.Memory < 1<<20 || f.Kernel == "" {
 		t.Fatalf("%+v", f)
@@ -109,7 +109,7 @@ func TestRoom(t *testing.T) {
 		out, _ := cmd.CombinedOutput() // usage exits 1 or 0, as each likes
 		cancel()
 		if !strings.Contains(strings.ToLower(string(out)), tt.text) {
-			t.Errorf("%s in the room of %d files says %q", tt.run, len(tt.files), out)
+			t.Errorf("%s in the rootfs of %d files says %q", tt.run, len(tt.files), out)
 		}
 	}
 	if len(b.ACPIFiles) > 0 {
@@ -119,7 +119,7 @@ func TestRoom(t *testing.T) {
 		cmd.Dir, cmd.Env = "/", []string{}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("iasl through sh in the room: %v\n%s", err, out)
+			t.Errorf("iasl through sh in the rootfs: %v\n%s", err, out)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestCacheTolerated(t *testing.T) {
 	}
 }
 
-// Who can write to a remembered list decides what root puts into rooms.
+// Who can write to a remembered list decides what root puts into rootfs directories.
 func TestCacheDistrust(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to make files of others")

@@ -62,9 +62,9 @@ func (l *Linux) QEMULate() bool {
 	return l.QEMU == nil && slices.ContainsFunc(l.QEMUTried, func(t QEMUTried) bool { return t.Fault == QEMUSilent })
 }
 
-// mendQEMU is how to come by a QEMU that works: it follows from the first
+// fixQEMU is how to come by a QEMU that works: it follows from the first
 // reason that is more than absence.
-func (f Facts) mendQEMU() string {
+func (f Facts) fixQEMU() string {
 	if f.Linux == nil {
 		return f.install("qemu")
 	}
@@ -72,7 +72,7 @@ func (f Facts) mendQEMU() string {
 		switch t.Fault {
 		case QEMUAbsent:
 		case QEMUBroken:
-			return f.mendLibrary(t)
+			return f.fixLibrary(t)
 		case QEMUSilent:
 			return fmt.Sprintf("run %s --version: if it answers after a while, this host is busy; try again then", t.Path)
 		case QEMUOld:
@@ -90,8 +90,8 @@ func (f Facts) mendQEMU() string {
 	return f.install("qemu")
 }
 
-// mendLibrary brings back a file that a QEMU needs.
-func (f Facts) mendLibrary(t QEMUTried) string {
+// fixLibrary brings back a file that a QEMU needs.
+func (f Facts) fixLibrary(t QEMUTried) string {
 	switch {
 	case t.Package != "":
 		return f.reinstallCommand() + t.Package

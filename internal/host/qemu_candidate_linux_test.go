@@ -42,7 +42,7 @@ func TestQEMUReasons(t *testing.T) {
 			if err := Ready(cell.Hello(), f); err == nil || !strings.Contains(err.Error(), tt.why) {
 				t.Errorf("%v", err)
 			}
-			if fix := f.mendQEMU(); !strings.Contains(fix, tt.fix) {
+			if fix := f.fixQEMU(); !strings.Contains(fix, tt.fix) {
 				t.Errorf("the fix is %q", fix)
 			}
 		})
@@ -74,7 +74,7 @@ func TestQEMUThatIsLate(t *testing.T) {
 	if l := f.Linux; !l.QEMULate() || !strings.Contains(l.QEMUReason(), "did not answer within 200ms") {
 		t.Errorf("%+v", l.QEMUTried)
 	}
-	if fix := f.mendQEMU(); !strings.Contains(fix, "this host is busy") {
+	if fix := f.fixQEMU(); !strings.Contains(fix, "this host is busy") {
 		t.Errorf("the fix is %q", fix)
 	}
 	if askFor < 2*time.Minute {
@@ -104,7 +104,7 @@ func TestQEMUFix(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.why) {
 				t.Errorf("%v", err)
 			}
-			if fix := f.mendQEMU(); !strings.Contains(fix, tt.fix) {
+			if fix := f.fixQEMU(); !strings.Contains(fix, tt.fix) {
 				t.Errorf("the fix is %q", fix)
 			}
 			rows := Doctor(f)

@@ -21,7 +21,7 @@ var qemuPaths = []string{
 	"/usr/libexec/qemu-kvm", // RHEL
 }
 
-// dataDir is where the room has the ROM images, whatever the host calls the
+// dataDir is where the rootfs has the ROM images, whatever the host calls the
 // three or four directories that it keeps them in.
 const dataDir = "/usr/share/qemu"
 
@@ -147,7 +147,7 @@ func walkQEMU(ctx context.Context, within time.Duration, path string) (*QEMU, []
 		return nil, nil, err
 	}
 	for _, f := range files {
-		q.Files = append(q.Files, File{f.Host, f.Room})
+		q.Files = append(q.Files, File{f.Host, f.Inside})
 		watch = append(watch, f.Seen)
 	}
 	// more is what modules add to Files.
@@ -167,7 +167,7 @@ func walkQEMU(ctx context.Context, within time.Duration, path string) (*QEMU, []
 		var out []File
 		for _, f := range files {
 			watch = append(watch, f.Seen)
-			if file := (File{f.Host, f.Room}); !slices.Contains(q.Files, file) {
+			if file := (File{f.Host, f.Inside}); !slices.Contains(q.Files, file) {
 				out = append(out, file)
 			}
 		}

@@ -6,7 +6,7 @@ import (
 )
 
 // Ready says whether this host can run the cell at all: the first thing that
-// is missing, with the command that mends it. Layers of the jail and the
+// is missing, with the command that fixes it. Layers of the jail and the
 // accelerator are decided elsewhere; their absence may be allowed.
 func Ready(c *cell.Cell, f Facts) error {
 	switch {
@@ -21,7 +21,7 @@ func Ready(c *cell.Cell, f Facts) error {
 func readyLinux(c *cell.Cell, f Facts) error {
 	l := f.Linux
 	if l.QEMU == nil {
-		return fault.New(fault.Host, f.mendQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, l.QEMUReason())
+		return fault.New(fault.Host, f.fixQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, l.QEMUReason())
 	}
 	if why, fix := f.standsInTheWay(); why != "" {
 		return fault.New(fault.Jail, fix, "start %s: %s", c.Name, why)
@@ -35,7 +35,7 @@ func readyLinux(c *cell.Cell, f Facts) error {
 		}
 	}
 	if f.EUID != 0 && l.userNSForbidden(f.EUID) {
-		return fault.New(fault.Host, userNSMend(l), "start %s: this host lets ordinary users have no user namespace of use", c.Name)
+		return fault.New(fault.Host, userNSFix(l), "start %s: this host lets ordinary users have no user namespace of use", c.Name)
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (l *Linux) userNSForbidden(euid int) bool {
 	return l.UserNSOff != "" || euid != 0 && l.UserNSRestricted
 }
 
-func userNSMend(l *Linux) string {
+func userNSFix(l *Linux) string {
 	switch {
 	case l.UserNSRestricted:
 		return "Ubuntu's AppArmor policy takes the capabilities of unprivileged user namespaces away: run skep as root, install its AppArmor profile, or sysctl kernel.apparmor_restrict_unprivileged_userns=0"

@@ -9,8 +9,8 @@ import (
 )
 
 // BhyveInput is what a bhyve command line needs besides the cell: what this
-// host's bhyve can do, and where the room has things. Every path in it is a
-// path of the room.
+// host's bhyve can do, and where the rootfs has things. Every path in it is a
+// path of the rootfs.
 type BhyveInput struct {
 	// ACPI asks for ACPI tables. A bhyve that makes them itself always does
 	// (TablesAlways); an older one needs iasl, sh and a /tmp for them.
@@ -18,11 +18,11 @@ type BhyveInput struct {
 	TablesAlways bool
 	MonitorMode  bool // -M: the VM goes with its bhyve
 	VNCUnix      bool // fbuf takes rfb=unix:PATH
-	Random       bool // the room has /dev/random, which virtio-rnd opens
+	Random       bool // the rootfs has /dev/random, which virtio-rnd opens
 
-	LoaderOS   string // where the room has another loader, "" without one
-	LoaderHost string // where the room has what the loader sees as host:
-	LoaderDisk string // where the room has a copy of the first disk, where that may not be written to
+	LoaderOS   string // where the rootfs has another loader, "" without one
+	LoaderHost string // where the rootfs has what the loader sees as host:
+	LoaderDisk string // where the rootfs has a copy of the first disk, where that may not be written to
 	Firmware   string // the boot ROM; "" with boot = "loader"
 	FirmwareRW string // this cell's own UEFI variables, "" where the firmware has none
 	// ConfigFile is for -k and holds what must not be on a command line; ""
@@ -81,7 +81,7 @@ func bhyveMachine(c *cell.Cell, in BhyveInput) []Option {
 		{Flag: "-m", Value: bhyveMemory(c.Memory), Why: "the guest's memory", Source: "memory"},
 		{Flag: "-H", Why: "an idle processor of the guest's gives the host's back"},
 		{Flag: "-P", Why: "a waiting one too"},
-		{Flag: "-u", Why: "the clock is UTC: the room has no /etc/localtime"},
+		{Flag: "-u", Why: "the clock is UTC: the rootfs has no /etc/localtime"},
 	}
 	switch {
 	case in.TablesAlways:

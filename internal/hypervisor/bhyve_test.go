@@ -64,7 +64,7 @@ func TestBhyveGolden(t *testing.T) {
 
 // The name comes last, whatever the cell file adds.
 func TestBhyveNameIsLast(t *testing.T) {
-	c := testCells()["loosened"]
+	c := testCells()["relaxed"]
 	args := hypervisor.BhyveArgs(c, bhyveInput(c))
 	if args[len(args)-1] != c.Name {
 		t.Errorf("%q", args)

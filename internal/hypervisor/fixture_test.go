@@ -58,7 +58,7 @@ func testCells() map[string]*cell.Cell {
 			c.Boot = cell.Boot{Kind: cell.BootFirmware, Path: "/srv/bios.bin"}
 			c.Screen = &cell.Screen{Width: 640, Height: 480}
 		}),
-		"loosened": base("loosened", func(c *cell.Cell) {
+		"relaxed": base("relaxed", func(c *cell.Cell) {
 			c.GDB = &cell.GDB{Listen: "127.0.0.1:1234"}
 			c.Hypervisor.Args = []string{"-rtc", "base=localtime"}
 		}),

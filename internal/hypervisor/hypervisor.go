@@ -2,7 +2,7 @@
 // for, how to talk to a live hypervisor, and what its end means.
 //
 // Command lines are pure functions of a cell and of the places where the
-// room has things; they are made and tested on any system. They come as
+// rootfs has things; they are made and tested on any system. They come as
 // Options, each with the reason it is there and the line of the cell file that
 // asked for it, so that `skep explain` has nothing to guess.
 //

@@ -8,12 +8,12 @@ import (
 )
 
 // QEMUInput is what a QEMU command line needs besides the cell. Every path in
-// it is a path of the room.
+// it is a path of the rootfs.
 type QEMUInput struct {
 	Accel   cell.Accel     // AccelKVM or AccelTCG: by now the choice is made
 	FD      map[string]int // of QEMUDescriptors, by name
 	DataDir string         // holds the ROM images of QEMUDataFiles
-	// KernelPath and InitrdPath are files of the room: QEMU takes neither by
+	// KernelPath and InitrdPath are files of the rootfs: QEMU takes neither by
 	// descriptor.
 	KernelPath string
 	InitrdPath string
@@ -73,12 +73,12 @@ func qemuProcess(c *cell.Cell, in QEMUInput) []Option {
 		{Flag: "-name", Value: in.named(c.Name), Why: "a name that ps(1) can show"},
 		{Flag: "-no-user-config", Why: "no file of the host decides what the guest gets"},
 		{Flag: "-nodefaults", Why: "no device that is not listed here"},
-		{Flag: "-S", Why: "the guest waits until the room is closed behind it"},
+		{Flag: "-S", Why: "the guest waits until the rootfs is closed behind it"},
 		// A guest that resets or powers off is paused with its state intact. The
 		// keeper reads why from QMP and says what follows: quit, or a reset in
 		// the same process. See Reset in qmp_commands.go.
 		{Flag: "-action", Value: "reboot=shutdown,shutdown=pause,panic=pause,watchdog=none", Why: "the end of a guest is the keeper's to judge"},
-		{Flag: "-L", Value: in.DataDir, Why: "ROM images come from the room"},
+		{Flag: "-L", Value: in.DataDir, Why: "ROM images come from the rootfs"},
 	}
 	if in.Accel == cell.AccelTCG {
 		// QMP calls a triple fault "guest-reset". Under TCG QEMU's log tells them

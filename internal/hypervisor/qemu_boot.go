@@ -22,7 +22,7 @@ func qemuBoot(c *cell.Cell, in QEMUInput) []Option {
 			"this cell's own UEFI variables"))
 	}
 	if k := c.Kernel; c.Boot.Kind == cell.BootKernel && k != nil {
-		opts = append(opts, Option{Flag: "-kernel", Value: in.KernelPath, Why: "the kernel, a file of the room until it empties", Source: "kernel.image"})
+		opts = append(opts, Option{Flag: "-kernel", Value: in.KernelPath, Why: "the kernel, a file of the rootfs until it empties", Source: "kernel.image"})
 		if k.Initrd != "" {
 			opts = append(opts, Option{Flag: "-initrd", Value: in.InitrdPath, Why: "its initial file system", Source: "kernel.initrd"})
 		}

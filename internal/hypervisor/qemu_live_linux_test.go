@@ -63,7 +63,7 @@ func hostData(t *testing.T) string {
 	return ""
 }
 
-// dataDir holds exactly the files that QEMUDataFiles lists, as a room would.
+// dataDir holds exactly the files that QEMUDataFiles lists, as a rootfs would.
 // QEMU falls back to its built-in directories; TestDataFiles sees to that.
 func dataDir(t *testing.T, c *cell.Cell) string {
 	t.Helper()

@@ -68,7 +68,7 @@ func decodeQMP(line []byte) (qmpMessage, error) {
 	return m, nil
 }
 
-// depth is how deep the brackets of a JSON text nest, without parsing it.
+// depth is how deeply the brackets of a JSON text are nested, without parsing it.
 func depth(text []byte) int {
 	var now, most int
 	inString, escaped := false, false

@@ -202,7 +202,7 @@ func TestSealEndsTheStart(t *testing.T) {
 
 // Both ways to empty a rootfs do the same: from a thread of root's, and by a child as an ordinary user's
 // keeper has to.
-func TestEmptyRoom(t *testing.T) {
+func TestEmptyRootfs(t *testing.T) {
 	needRoot(t)
 	for _, way := range []struct {
 		name  string

@@ -23,7 +23,7 @@ func ProbeLayers(id Identity) (map[layer.ID]layer.Probe, error) {
 	}
 	probeNamespaces(probes)
 	probes[layer.PrivateRoot] = mountCalls()
-	probes[layer.EmptyRoom] = probes[layer.PrivateRoot]
+	probes[layer.EmptyRootfs] = probes[layer.PrivateRoot]
 	probes[layer.ClosedFDs] = asking("close_range(2)", tried(knows(unix.SYS_CLOSE_RANGE, ^uintptr(0), 0, 0)))
 	probes[layer.Keyring] = asking("keyctl(2)", tried(knows(unix.SYS_KEYCTL, ^uintptr(0), 0, 0)))
 	probes[layer.WXMDWE] = asking("prctl(PR_GET_MDWE)", tried(prctl(unix.PR_GET_MDWE, 0, 0, 0, 0)))

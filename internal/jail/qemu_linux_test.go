@@ -241,7 +241,7 @@ func (q *qemu) use(t *testing.T, m *monitor) *monitor {
 	t.Helper()
 	deadline := time.Now().Add(6 * time.Second)
 	for time.Now().Before(deadline) {
-		if log, _ := os.ReadFile(q.logs); len(log) > 200 || strings.Contains(string(log), hello.Orders) {
+		if log, _ := os.ReadFile(q.logs); len(log) > 200 || strings.Contains(string(log), hello.Commands) {
 			break
 		}
 		time.Sleep(50 * time.Millisecond)

@@ -40,7 +40,7 @@ func (b *builder) surroundings() {
 		step(layer.UTSNamespace, "hostname", sysSethostname, "the host's name is not told",
 			str(name), number(len(name))),
 		step("", "own-session", sysSetsid, "a terminal's ^C and hang-up are not for the hypervisor"),
-		step(layer.Keyring, "own-keyring", sysKeyctl, "the caller's keys are not in reach",
+		step(layer.Keyring, "own-keyring", sysKeyctl, "the caller's keys are not accessible",
 			named("KEYCTL_JOIN_SESSION_KEYRING", unix.KEYCTL_JOIN_SESSION_KEYRING), null()),
 		step(layer.ASLR, "plain-personality", sysPersonality,
 			"neither fixed addresses nor READ_IMPLIES_EXEC are inherited", named("PER_LINUX", 0)),

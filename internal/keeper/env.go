@@ -20,7 +20,7 @@ func (e env) Screen(address string)               { e.k.state.Screen = address }
 func (e env) Process(m provision.Machine) {
 	e.k.state.PID, e.k.state.PIDStart = m.Process()
 	rec := m.Record()
-	e.k.state.Jail, e.k.state.Room = &rec, m.Counted()
+	e.k.state.Jail, e.k.state.Reach = &rec, m.Counted()
 }
 
 func (e env) StopAsked() (string, bool) {

@@ -251,7 +251,7 @@ func (k *Keeper) wait(ctx context.Context, pause time.Duration, out Outcome) boo
 		return true
 	}
 	// Nothing is held meanwhile, and ps is not to show a process that is gone.
-	k.state.PID, k.state.PIDStart, k.state.UID, k.state.GID, k.state.Room, k.state.Screen = 0, 0, -1, -1, nil, ""
+	k.state.PID, k.state.PIDStart, k.state.UID, k.state.GID, k.state.Reach, k.state.Screen = 0, 0, -1, -1, nil, ""
 	k.setState(store.Crashed, out.Reason+fmt.Sprintf("; starting again in %s", pause))
 	t := time.NewTimer(pause)
 	defer t.Stop()

@@ -70,10 +70,10 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 		}
 	}
 	m := k.provisioner.Machine()
-	k.state.Plan, k.state.Cell, k.state.Loosenings = p, k.Cell, k.Cell.Loosenings()
+	k.state.Plan, k.state.Cell, k.state.Relaxations = p, k.Cell, k.Cell.Relaxations()
 	k.state.PID, k.state.PIDStart = m.Process()
 	rec := m.Record()
-	k.state.Jail, k.state.Room = &rec, m.Counted()
+	k.state.Jail, k.state.Reach = &rec, m.Counted()
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {

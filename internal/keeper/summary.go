@@ -17,7 +17,7 @@ func (k *Keeper) Summary() string {
 	if st.Accel != "" {
 		fmt.Fprintf(&b, " (%s)", st.Accel)
 	}
-	if r := st.Room; r != nil {
+	if r := st.Reach; r != nil {
 		fmt.Fprintf(&b, "; accessible: %s", r)
 	}
 	if st.Jail != nil {

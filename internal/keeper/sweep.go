@@ -95,7 +95,7 @@ func remember(s *store.Store, st store.State, lived, sameBoot bool) {
 // ended is what is left of a state once nothing runs.
 func ended(last store.State, p store.Phase, reason, stateDir string) store.State {
 	last.State, last.Reason, last.Since = p, reason, time.Now().UTC()
-	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Room, last.Screen = 0, 0, 0, -1, -1, nil, ""
+	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Reach, last.Screen = 0, 0, 0, -1, -1, nil, ""
 	last.Plan, last.Cell = nil, nil
 	if p == store.Crashed || p == store.OnHold {
 		last.LastConsole, last.LastWords = lastLines(stateDir)

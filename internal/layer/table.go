@@ -11,7 +11,7 @@ const (
 	CgroupNamespace  ID = "cgroup-namespace"
 	TimeNamespace    ID = "time-namespace"
 	PrivateRoot      ID = "private-root"
-	EmptyRoom        ID = "empty-room"
+	EmptyRootfs      ID = "empty-room"
 	ClosedFDs        ID = "closed-fds"
 	EmptyEnv         ID = "empty-env"
 	Keyring          ID = "keyring"
@@ -52,9 +52,9 @@ var Table = []Layer{
 	{ID: PIDNamespace, Kernel: "3.8", Seen: "/proc/PID/ns/pid",
 		Does: "no process of the host can be named, so none can be signalled or traced"},
 	{ID: NetworkNamespace, Kernel: "3.8", Seen: "/proc/PID/ns/net",
-		Does: "no network device, address or abstract socket of the host is in reach"},
+		Does: "no network device, address or abstract socket of the host is accessible"},
 	{ID: IPCNamespace, Kernel: "3.8", Seen: "/proc/PID/ns/ipc",
-		Does: "no System V or POSIX queue or shared memory of the host is in reach"},
+		Does: "no System V or POSIX queue or shared memory of the host is accessible"},
 	{ID: UTSNamespace, Kernel: "3.8", Seen: "/proc/PID/ns/uts",
 		Does: "the host's name is not told"},
 	{ID: CgroupNamespace, Kernel: "4.6", Seen: "/proc/PID/ns/cgroup",
@@ -63,14 +63,14 @@ var Table = []Layer{
 		Does: "no namespace at all is shared with the host, not even the one of its clocks"},
 	{ID: PrivateRoot, Kernel: "5.12", Seen: "/proc/PID/mountinfo",
 		Does: "the root is a small read-only tmpfs that holds the planned files and no others"},
-	{ID: EmptyRoom, Kernel: "5.12", Seen: "/proc/PID/root",
+	{ID: EmptyRootfs, Kernel: "5.12", Seen: "/proc/PID/root",
 		Does: "once the guest is prepared, not even the planned files are left"},
 	{ID: ClosedFDs, Kernel: "5.9", Seen: "/proc/PID/fd",
 		Does: "no descriptor is open but the planned ones"},
 	{ID: EmptyEnv, Kernel: "2.6", Seen: "/proc/PID/environ",
 		Does: "no variable of the caller's reaches the hypervisor"},
 	{ID: Keyring, Kernel: "2.6.10", Seen: "recorded",
-		Does: "a session keyring of its own; the caller's keys are not in reach"},
+		Does: "a session keyring of its own; the caller's keys are not accessible"},
 	{ID: OwnUID, Kernel: "3.8", Privilege: rootOrSub, Seen: "/proc/PID/status Uid, Gid",
 		Does: "a user and a group that are no one else's: no file or process of the host or of another cell belongs to them"},
 	{ID: NoGroups, Kernel: "3.8", Privilege: rootOrSub, Seen: "/proc/PID/status Groups",

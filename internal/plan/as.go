@@ -18,7 +18,7 @@ var Forms = []string{"jail.conf", "devfs.rules", "rc.conf", "bhyve"}
 // rules and interfaces at boot, then the jail, then bhyve in it.
 //
 // What has no place in any of them is said in comments: they are fixed texts,
-// and the room of a cell empties itself while its guest runs.
+// and the rootfs of a cell empties itself while its guest runs.
 func As(form string, c *cell.Cell, p *Plan) (string, error) {
 	if !slices.Contains(Forms, form) {
 		return "", fault.New(fault.Input, "there are: "+strings.Join(Forms, ", "), "print a plan as %q", form)
@@ -48,7 +48,7 @@ type parts struct {
 	plan   *Plan
 	prison *Prison
 	rules  *Ruleset
-	tree   *Tree
+	tree   *JailRootfs
 	bhyve  *Bhyve
 }
 
@@ -60,7 +60,7 @@ func partsOf(c *cell.Cell, p *Plan) (parts, error) {
 			f.prison = s
 		case *Ruleset:
 			f.rules = s
-		case *Tree:
+		case *JailRootfs:
 			f.tree = s
 		case *Bhyve:
 			f.bhyve = s

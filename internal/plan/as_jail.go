@@ -68,7 +68,7 @@ func (f parts) prepare() []string {
 			cmds = append(cmds, take[:len(take)-1]...) // without the lock, which skep holds
 		}
 	}
-	for _, d := range Specs[*Double](f.plan) {
+	for _, d := range Specs[*ScratchCopy](f.plan) {
 		cmds = append(cmds, d.Take()...)
 	}
 	for _, v := range Specs[*Vars](f.plan) {
@@ -121,10 +121,10 @@ func (f parts) furnish() []string {
 		files = append(files, command)
 	}
 	for _, file := range t.Files {
-		put(file.Room, command("install", "-m", "0555", file.Host, t.Path+file.Room))
+		put(file.Inside, command("install", "-m", "0555", file.Host, t.Path+file.Inside))
 	}
 	for _, c := range t.Copies {
-		put(c.Room, f.copies(c))
+		put(c.Inside, f.copies(c))
 	}
 	for _, p := range t.Points {
 		put(p, command("install", "-m", "0444", "/dev/null", t.Path+p))
@@ -136,9 +136,9 @@ func (f parts) furnish() []string {
 	return append(cmds, files...)
 }
 
-// copies is the command that makes one file of the room.
+// copies is the command that makes one file of the rootfs.
 func (f parts) copies(c Copy) string {
-	to := f.tree.Path + c.Room
+	to := f.tree.Path + c.Inside
 	switch c.From {
 	case BuiltinHello:
 		return "skep hello-rom > " + quote(to)
@@ -185,7 +185,7 @@ func (f parts) release() []string {
 	for _, m := range slices.Backward(Specs[*Mount](f.plan)) {
 		cmds = append(cmds, patient(m.Release())...)
 	}
-	for _, d := range Specs[*Double](f.plan) {
+	for _, d := range Specs[*ScratchCopy](f.plan) {
 		cmds = append(cmds, d.Release()...)
 	}
 	return append(cmds, patient(f.tree.Release())...)

@@ -16,7 +16,7 @@ import (
 	"skep/internal/jailconf"
 )
 
-var updateForms = flag.Bool("update-forms", false, "write testdata/as anew")
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // asCells are cells that an administrator could run without skep.
 var asCells = map[string]string{
@@ -85,7 +85,7 @@ func TestAsGolden(t *testing.T) {
 				t.Fatalf("%s as %s: %v", name, form, err)
 			}
 			file := filepath.Join("testdata/as", name+"."+form)
-			if *updateForms {
+			if *update {
 				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 					t.Fatal(err)
 				}

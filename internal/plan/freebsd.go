@@ -13,19 +13,19 @@ import (
 	"skep/internal/hypervisor"
 )
 
-// Places in the room of a FreeBSD host; see bsd.in.
+// Places in the rootfs of a FreeBSD host; see bsd.in.
 const (
-	roomFirmware = "/firmware.fd"
-	roomVars     = "/vars.fd"
-	roomConfig   = "/bhyve.conf"
-	roomDisks    = "/disk"
-	roomShares   = "/share"
-	roomTmp      = "/tmp"
-	roomSockets  = "/run"
+	insideFirmware = "/firmware.fd"
+	insideVars     = "/vars.fd"
+	insideConfig   = "/bhyve.conf"
+	insideDisks    = "/disk"
+	insideShares   = "/share"
+	insideTmp      = "/tmp"
+	insideSockets  = "/run"
 
-	// roomOurs is where they are in an existing tree: a name that is ours alone,
+	// insideOurs is where they are in an existing tree: a name that is ours alone,
 	// so that nothing of the tree is written over, and all of ours can go again.
-	roomOurs = "/.skep"
+	insideOurs = "/.skep"
 )
 
 // insideScreen and insideDebug are where bhyve listens in a network stack of
@@ -45,7 +45,7 @@ type bsd struct {
 	facts *host.FreeBSD
 	root  string // the room, as the host sees it
 	input hypervisor.BhyveInput
-	tree  *Tree
+	tree  *JailRootfs
 	uid   int // bhyve's; 0 where this bhyve must be root to make its VM
 }
 
@@ -79,13 +79,13 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	if b.loadsReadOnly() {
 		d := DiskOf(b.cell.Disks[0])
 		b.add("double:"+d.Label, "disk."+d.Label, "a copy for bhyveload, which opens for writing what it reads; it goes with the cell",
-			&Double{From: d.Path, Dir: filepath.Join(StateDir(b.host, b.cell.Name), "loader")})
+			&ScratchCopy{From: d.Path, Dir: filepath.Join(StateDir(b.host, b.cell.Name), "loader")})
 	}
 	if err := b.firmware(); err != nil {
 		return nil, err
 	}
 	b.sockets()
-	b.room()
+	b.rootfs()
 	b.surround()
 	// Who watches is let in first: a bhyve that waits for a viewer starts nothing
 	// before there is one.
@@ -121,7 +121,7 @@ func (b *bsd) identity() {
 	}
 }
 
-// opensFiles says whether bhyve opens something by a name in its room that is no
+// opensFiles says whether bhyve opens something by a name in its rootfs that is no
 // device, other than to read what everybody may.
 func (b *bsd) opensFiles() bool {
 	c := b.cell
@@ -147,21 +147,21 @@ func (b *bsd) firmware() error {
 	switch b.cell.Boot.Kind {
 	case cell.BootHello:
 		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
-		b.input.Firmware = b.in(roomFirmware)
+		b.input.Firmware = b.in(insideFirmware)
 	case cell.BootFirmware:
 		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
-		b.input.Firmware = b.in(roomFirmware)
+		b.input.Firmware = b.in(insideFirmware)
 	case cell.BootUEFI:
 		code, vars := b.uefi()
 		if code == "" {
 			return fault.New(fault.Host, "pkg install edk2-bhyve", "start %s: no UEFI firmware for bhyve is installed", b.cell.Name)
 		}
 		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: code})
-		b.input.Firmware = b.in(roomFirmware)
+		b.input.Firmware = b.in(insideFirmware)
 		if vars != "" {
 			b.add("vars", "boot", "the cell's own UEFI variables; they stay",
 				&Vars{Path: filepath.Join(StateDir(b.host, b.cell.Name), "uefi-vars.fd"), From: vars})
-			b.input.FirmwareRW = b.in(roomVars)
+			b.input.FirmwareRW = b.in(insideVars)
 		}
 	}
 	return nil

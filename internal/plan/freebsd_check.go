@@ -74,11 +74,11 @@ func (b *bsd) addresses() (wrong []error) {
 	return wrong
 }
 
-// paths refuses a room whose mounts have longer paths than tools take.
+// paths refuses a rootfs whose mounts have longer paths than tools take.
 func (b *bsd) paths() error {
 	if p := filepath.Join(b.root, "dev"); len(p) > maxMountPath {
 		return fault.New(fault.Input, "SKEP_RUN_DIR or --run-dir names a shorter directory",
-			"mount the room on %s: the path has %d characters, and a jail's mounts take %d", p, len(p), maxMountPath)
+			"mount the rootfs on %s: the path has %d characters, and a jail's mounts take %d", p, len(p), maxMountPath)
 	}
 	return nil
 }

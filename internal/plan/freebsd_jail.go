@@ -108,7 +108,7 @@ func (b *bsd) hypervisor() {
 	switch {
 	case c.Screen == nil:
 	case b.unixScreen():
-		b.input.ScreenSocket = b.in(roomSockets) + "/screen.sock"
+		b.input.ScreenSocket = b.in(insideSockets) + "/screen.sock"
 	case b.inside():
 		b.input.ScreenAddress = insideScreen
 	default:
@@ -133,7 +133,7 @@ func (b *bsd) hypervisor() {
 	if c.Boot.Kind == cell.BootLoader {
 		h.Loader = append([]string{"/usr/sbin/bhyveload"}, hypervisor.BhyveloadArgs(c, b.input)...)
 	}
-	b.add("hypervisor", "", "bhyve, entered into its jail; seen to be in capability mode before its room is emptied", h)
+	b.add("hypervisor", "", "bhyve, entered into its jail; seen to be in capability mode before its rootfs is emptied", h)
 }
 
 // inside says whether bhyve listens in a network stack of its own: where
@@ -147,7 +147,7 @@ func (b *bsd) inside() bool {
 }
 
 // unixScreen says whether the frame buffer is served on a UNIX socket in the
-// room.
+// rootfs.
 func (b *bsd) unixScreen() bool {
 	c := b.cell
 	return c.Screen != nil && b.facts.VNCUnix && c.Jail.Network != cell.NetworkShared
@@ -164,7 +164,7 @@ func (b *bsd) screens() {
 		} else {
 			r := &Relay{Name: "screen", Listen: s.Listen, Jail: JailName(c.Name), Inside: insideScreen}
 			if b.unixScreen() {
-				r.Inside = "unix:" + filepath.Join(b.root, b.in(roomSockets), "screen.sock")
+				r.Inside = "unix:" + filepath.Join(b.root, b.in(insideSockets), "screen.sock")
 			}
 			why := "viewers connect here; bhyve listens where nobody else can"
 			if r.Listen == "" {

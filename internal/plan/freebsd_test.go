@@ -2,7 +2,6 @@ package plan
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,8 +14,6 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 )
-
-var updateFreeBSD = flag.Bool("update-freebsd", false, "write testdata/freebsd anew")
 
 // freebsdCells are one cell for each thing that a plan for FreeBSD can hold.
 var freebsdCells = map[string]string{
@@ -72,7 +69,7 @@ func TestFreeBSDGolden(t *testing.T) {
 			}
 		}
 		path := filepath.Join("testdata", "freebsd", name+".txt")
-		if *updateFreeBSD {
+		if *update {
 			_ = os.MkdirAll(filepath.Dir(path), 0o755)
 			if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
 				t.Fatal(err)
@@ -83,7 +80,7 @@ func TestFreeBSDGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), b.String()); diff != "" {
-			t.Errorf("%s (go test -update-freebsd writes it anew):\n%s", name, diff)
+			t.Errorf("%s (go test -update writes it anew):\n%s", name, diff)
 		}
 	}
 }
@@ -135,20 +132,20 @@ func TestFreeBSDNodes(t *testing.T) {
 }
 
 // TestFreeBSDLoaderCopy: what bhyveload boots it opens for writing, so of what nobody may write to it gets a
-// copy, which is in the room no longer once bhyve runs.
+// copy, which is in the rootfs no longer once bhyve runs.
 func TestFreeBSDLoaderCopy(t *testing.T) {
 	p, err := planFreeBSD(t, "x", "boot = \"loader\"\n disk \"cd\" { iso = \"/a.iso\" }\n disk \"a\" { file = \"/a.img\" }", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	doubles, bhyve := Specs[*Double](p), Specs[*Bhyve](p)[0]
-	if len(doubles) != 1 || doubles[0].From != "/a.iso" {
-		t.Fatalf("%+v", doubles)
+	copies, bhyve := Specs[*ScratchCopy](p), Specs[*Bhyve](p)[0]
+	if len(copies) != 1 || copies[0].From != "/a.iso" {
+		t.Fatalf("%+v", copies)
 	}
-	shown := func(m *Mount) bool { return m.From == doubles[0].Dir }
+	shown := func(m *Mount) bool { return m.From == copies[0].Dir }
 	mounts := Specs[*Mount](p)
 	i := slices.IndexFunc(mounts, shown)
-	if i < 0 || !mounts[i].Passing || mounts[i].ReadOnly || mounts[i].Room != roomDouble {
+	if i < 0 || !mounts[i].Passing || mounts[i].ReadOnly || mounts[i].Inside != insideScratchCopy {
 		t.Errorf("it is shown as %+v", mounts)
 	}
 	if got := strings.Join(bhyve.Loader, " "); !strings.Contains(got, " -d /boot-disk/image -d /disk/a ") {
@@ -157,7 +154,7 @@ func TestFreeBSDLoaderCopy(t *testing.T) {
 	if got := strings.Join(bhyve.Argv, " "); !strings.Contains(got, "/disk/cd,ro") && !strings.Contains(got, "ahci-cd,/disk/cd") {
 		t.Errorf("the guest has %s", got)
 	}
-	if p, err = planFreeBSD(t, "x", "boot = \"loader\"\n disk \"a\" { file = \"/a.img\" }", nil); err != nil || len(Specs[*Double](p)) > 0 {
+	if p, err = planFreeBSD(t, "x", "boot = \"loader\"\n disk \"a\" { file = \"/a.img\" }", nil); err != nil || len(Specs[*ScratchCopy](p)) > 0 {
 		t.Errorf("a disk of its own is copied: %v", err)
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"skep/internal/layer"
 )
 
-// Places in the room.
+// Places in the rootfs.
 const (
-	roomKernel = "/kernel"
-	roomInitrd = "/initrd"
-	kvmNode    = "/dev/kvm"
+	insideKernel = "/kernel"
+	insideInitrd = "/initrd"
+	kvmNode      = "/dev/kvm"
 )
 
 // linux plans a cell on a Linux host: QEMU in namespaces.
@@ -56,7 +56,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 		return nil, err
 	}
 	b.sockets()
-	b.room(choice.Accel)
+	b.rootfs(choice.Accel)
 	b.jail(who, cgroups, decisions)
 	b.hypervisor(choice.CPU)
 	b.screen()
@@ -69,7 +69,7 @@ func linuxOnly(c *cell.Cell) (wrong []error) {
 		wrong = append(wrong, refusal(c, r))
 	}
 	if c.Jail.Root != "" {
-		wrong = append(wrong, Located(c, "jail.root", fault.New(fault.Input, "the room is always made new on Linux", "use jail.root on a Linux host")))
+		wrong = append(wrong, Located(c, "jail.root", fault.New(fault.Input, "the rootfs is always made new on Linux", "use jail.root on a Linux host")))
 	}
 	return wrong
 }
@@ -198,10 +198,10 @@ func (b *builder) sockets() {
 	}
 }
 
-// room adds the root.
-func (b *builder) room(accel cell.Accel) {
+// rootfs adds the root.
+func (b *builder) rootfs(accel cell.Accel) {
 	q := b.host.Linux.QEMU
-	r := &Room{Files: append([]host.File(nil), q.Files...)}
+	r := &Rootfs{Files: append([]host.File(nil), q.Files...)}
 	if accel == cell.AccelTCG {
 		r.Files = addFiles(r.Files, q.TCG)
 	}
@@ -211,9 +211,9 @@ func (b *builder) room(accel cell.Accel) {
 		}
 	}
 	if k := b.cell.Kernel; k != nil {
-		r.Copies = append(r.Copies, Copy{From: k.Image, Room: roomKernel})
+		r.Copies = append(r.Copies, Copy{From: k.Image, Inside: insideKernel})
 		if k.Initrd != "" {
-			r.Copies = append(r.Copies, Copy{From: k.Initrd, Room: roomInitrd})
+			r.Copies = append(r.Copies, Copy{From: k.Initrd, Inside: insideInitrd})
 		}
 	}
 	if accel == cell.AccelKVM {
@@ -228,10 +228,10 @@ func (b *builder) room(accel cell.Accel) {
 func addFiles(have, more []host.File) []host.File {
 	at := map[string]bool{}
 	for _, f := range have {
-		at[f.Room] = true
+		at[f.Inside] = true
 	}
 	for _, f := range more {
-		if !at[f.Room] {
+		if !at[f.Inside] {
 			have = append(have, f)
 		}
 	}
@@ -312,21 +312,21 @@ func (b *builder) hypervisor(cpu string) {
 	list := hypervisor.QEMUDescriptors(b.cell)
 	fds := hypervisor.Number(list)
 	argv := hypervisor.QEMUArgs(b.cell, hypervisor.QEMUInput{
-		Accel: b.plan.Accel, CPU: cpu, FD: fds, DataDir: q.Data, KernelPath: roomKernel, InitrdPath: roomInitrd,
+		Accel: b.plan.Accel, CPU: cpu, FD: fds, DataDir: q.Data, KernelPath: insideKernel, InitrdPath: insideInitrd,
 		Version: q.Version,
 	})
-	h := &Hypervisor{Path: roomOf(q), Argv: append([]string{path.Base(q.Path)}, argv...)}
+	h := &Hypervisor{Path: insideOf(q), Argv: append([]string{path.Base(q.Path)}, argv...)}
 	for _, d := range list {
 		h.Descriptors = append(h.Descriptors, Descriptor{Number: fds[d.Name], Name: d.Name, Use: string(d.Use)})
 	}
-	b.add("hypervisor", "", "QEMU, waiting until the room is closed behind it", h)
+	b.add("hypervisor", "", "QEMU, waiting until the rootfs is closed behind it", h)
 }
 
-// roomOf is where the room has the binary of QEMU.
-func roomOf(q *host.QEMU) string {
+// insideOf is where the rootfs has the binary of QEMU.
+func insideOf(q *host.QEMU) string {
 	for _, f := range q.Files {
 		if f.Host == q.Path {
-			return f.Room
+			return f.Inside
 		}
 	}
 	return q.Path

@@ -12,7 +12,7 @@ import (
 	"skep/internal/host"
 )
 
-// Node is one device node of the room, named exactly.
+// Node is one device node of the rootfs, named exactly.
 type Node struct {
 	Path string `json:"path"` // below /dev: "vmm/web"
 	UID  int    `json:"uid"`  // whose it becomes, mode 0600; -1 leaves owner and mode
@@ -49,9 +49,9 @@ func (r *Ruleset) Release() []string {
 	return []string{command("devfs", "rule", "-s", strconv.Itoa(r.Number), "delset")}
 }
 
-// Tree is the root of a cell's jail: a tmpfs(5) of its own, or an existing tree
+// JailRootfs is the root of a cell's jail: a tmpfs(5) of its own, or an existing tree
 // of the admin's, which is used as it is.
-type Tree struct {
+type JailRootfs struct {
 	Path     string      `json:"path"`
 	Size     int64       `json:"size,omitempty"` // bound of the tmpfs, bytes
 	Files    []host.File `json:"files,omitempty"`
@@ -62,20 +62,20 @@ type Tree struct {
 }
 
 // Kind implements Spec.
-func (*Tree) Kind() Kind { return KindTree }
+func (*JailRootfs) Kind() Kind { return KindJailRootfs }
 
 // Take implements Spec.
-func (t *Tree) Take() []string {
+func (t *JailRootfs) Take() []string {
 	var lines []string
 	if !t.Existing {
 		lines = append(lines, command("mkdir", "-m", "0755", t.Path),
 			command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,nosuid", t.Size), "tmpfs", t.Path))
 		for _, f := range t.Files {
-			lines = append(lines, command("install", "-D", "-m", "0555", f.Host, t.Path+f.Room))
+			lines = append(lines, command("install", "-D", "-m", "0555", f.Host, t.Path+f.Inside))
 		}
 	}
 	for _, c := range t.Copies {
-		lines = append(lines, command("install", "-D", "-m", "0444", c.From, t.Path+c.Room))
+		lines = append(lines, command("install", "-D", "-m", "0444", c.From, t.Path+c.Inside))
 	}
 	for _, d := range t.Dirs {
 		lines = append(lines, command("mkdir", "-p", t.Path+d))
@@ -90,7 +90,7 @@ func (t *Tree) Take() []string {
 }
 
 // Release implements Spec.
-func (t *Tree) Release() []string {
+func (t *JailRootfs) Release() []string {
 	var lines []string
 	if t.Existing {
 		ours, dirs := t.Ours()
@@ -107,16 +107,16 @@ func (t *Tree) Release() []string {
 
 // Ours are the files and the directories that an existing tree holds because of
 // us, each directory after what is in it.
-func (t *Tree) Ours() (files, dirs []string) {
+func (t *JailRootfs) Ours() (files, dirs []string) {
 	below := map[string]bool{}
 	add := func(p string) {
-		for ; strings.HasPrefix(p, roomOurs); p = path.Dir(p) {
+		for ; strings.HasPrefix(p, insideOurs); p = path.Dir(p) {
 			below[p] = true
 		}
 	}
 	for _, c := range t.Copies {
-		files = append(files, c.Room)
-		add(path.Dir(c.Room))
+		files = append(files, c.Inside)
+		add(path.Dir(c.Inside))
 	}
 	for _, p := range t.Points {
 		files = append(files, p)
@@ -130,35 +130,35 @@ func (t *Tree) Ours() (files, dirs []string) {
 	return files, dirs
 }
 
-// Double is a copy of an image, alone in a directory of its own, for a program that insists on opening for
+// ScratchCopy is a copy of an image, alone in a directory of its own, for a program that insists on opening for
 // writing what it only reads.
-type Double struct {
+type ScratchCopy struct {
 	From string `json:"from"`
 	Dir  string `json:"dir"`
 }
 
-// doubleName is the copy's name in its directory.
-const doubleName = "image"
+// scratchName is the copy's name in its directory.
+const scratchName = "image"
 
 // Kind implements Spec.
-func (*Double) Kind() Kind { return KindDouble }
+func (*ScratchCopy) Kind() Kind { return KindScratchCopy }
 
 // Path is the copy.
-func (d *Double) Path() string { return path.Join(d.Dir, doubleName) }
+func (d *ScratchCopy) Path() string { return path.Join(d.Dir, scratchName) }
 
 // Take implements Spec.
-func (d *Double) Take() []string {
+func (d *ScratchCopy) Take() []string {
 	return []string{command("mkdir", "-p", "-m", "0700", d.Dir), command("cp", d.From, d.Path())}
 }
 
 // Release implements Spec.
-func (d *Double) Release() []string { return []string{command("rm", "-r", d.Dir)} }
+func (d *ScratchCopy) Release() []string { return []string{command("rm", "-r", d.Dir)} }
 
-// Mount is one file or directory of the host's shown in the room, or a small
+// Mount is one file or directory of the host's shown in the rootfs, or a small
 // tmpfs there.
 type Mount struct {
 	From     string `json:"from,omitempty"` // on the host; "" for a tmpfs
-	Room     string `json:"room"`           // where the room has it
+	Inside   string `json:"room"`           // where the rootfs has it
 	Path     string `json:"path"`           // the same, as the host sees it
 	ReadOnly bool   `json:"read_only,omitempty"`
 	Dir      bool   `json:"dir,omitempty"`
@@ -184,7 +184,7 @@ func (m *Mount) Take() []string {
 // Release implements Spec.
 func (m *Mount) Release() []string { return []string{command("umount", m.Path)} }
 
-// DevMount is the room's /dev.
+// DevMount is the rootfs's /dev.
 type DevMount struct {
 	Path    string `json:"path"`
 	Ruleset int    `json:"ruleset"`

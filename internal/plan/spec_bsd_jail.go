@@ -19,7 +19,7 @@ type Prison struct {
 	Network     cell.Network `json:"network"`
 	IP4         []string     `json:"ip4,omitempty"`
 	IP6         []string     `json:"ip6,omitempty"`
-	Suser       bool         `json:"suser"` // root is root in it, until its room is empty
+	Suser       bool         `json:"suser"` // root is root in it, until its rootfs is empty
 	SecureLevel int          `json:"securelevel"`
 }
 
@@ -148,7 +148,7 @@ func (v *VM) Release() []string { return []string{command("bhyvectl", "--vm="+v.
 type Bhyve struct {
 	Jail    string   `json:"jail"`
 	VM      string   `json:"vm"`
-	Path    string   `json:"path"` // in the room
+	Path    string   `json:"path"` // in the rootfs
 	Argv    []string `json:"argv"`
 	Loader  []string `json:"loader,omitempty"` // bhyveload with its path, run before each start
 	UID     int      `json:"uid"`
@@ -229,6 +229,6 @@ func (r *Relay) Release() []string {
 	return nil
 }
 
-// NobodyUID is the user and the group to whom a room's directories go on a host with a securelevel of
+// NobodyUID is the user and the group to whom a rootfs's directories go on a host with a securelevel of
 // its own: nobody(5), whom no hypervisor runs as.
 const NobodyUID = 65534

@@ -9,16 +9,16 @@ import (
 	"skep/internal/host"
 )
 
-// Copy is a file of the room whose bytes are copied in, so that the room does
+// Copy is a file of the rootfs whose bytes are copied in, so that the rootfs does
 // not depend on who may walk to the original.
 type Copy struct {
-	From string `json:"from"` // path on the host, or "builtin:hello"
-	Room string `json:"room"`
+	From   string `json:"from"` // path on the host, or "builtin:hello"
+	Inside string `json:"room"`
 }
 
-// Room is the root of a cell: a private file system that holds the
+// Rootfs is the root of a cell: a private file system that holds the
 // hypervisor, what it needs to start, and nothing else.
-type Room struct {
+type Rootfs struct {
 	Files   []host.File `json:"files"`             // programs and libraries, shown read-only, one by one
 	Data    []host.File `json:"data,omitempty"`    // the same, and never executed
 	Copies  []Copy      `json:"copies,omitempty"`  // copied in
@@ -27,21 +27,21 @@ type Room struct {
 }
 
 // Kind implements Spec.
-func (*Room) Kind() Kind { return KindRoom }
+func (*Rootfs) Kind() Kind { return KindRootfs }
 
 // Take implements Spec.
-func (r *Room) Take() []string {
-	lines := []string{fmt.Sprintf("mount -t tmpfs -o size=%d,mode=0755,nosuid,nodev room /mnt", r.Size)}
+func (r *Rootfs) Take() []string {
+	lines := []string{fmt.Sprintf("mount -t tmpfs -o size=%d,mode=0755,nosuid,nodev rootfs /mnt", r.Size)}
 	for _, f := range r.Files {
-		lines = append(lines, "install -D /dev/null "+quote("/mnt"+f.Room)+" && "+
-			command("mount", "-o", "bind,ro,nosuid,nodev", f.Host, "/mnt"+f.Room))
+		lines = append(lines, "install -D /dev/null "+quote("/mnt"+f.Inside)+" && "+
+			command("mount", "-o", "bind,ro,nosuid,nodev", f.Host, "/mnt"+f.Inside))
 	}
 	for _, f := range r.Data {
-		lines = append(lines, "install -D /dev/null "+quote("/mnt"+f.Room)+" && "+
-			command("mount", "-o", "bind,ro,nosuid,nodev,noexec", f.Host, "/mnt"+f.Room))
+		lines = append(lines, "install -D /dev/null "+quote("/mnt"+f.Inside)+" && "+
+			command("mount", "-o", "bind,ro,nosuid,nodev,noexec", f.Host, "/mnt"+f.Inside))
 	}
 	for _, c := range r.Copies {
-		lines = append(lines, command("install", "-D", "-m", "0444", c.From, "/mnt"+c.Room))
+		lines = append(lines, command("install", "-D", "-m", "0444", c.From, "/mnt"+c.Inside))
 	}
 	for _, d := range r.Devices {
 		lines = append(lines, "install -D /dev/null "+quote("/mnt"+d)+" && "+command("mount", "--bind", d, "/mnt"+d))
@@ -49,9 +49,9 @@ func (r *Room) Take() []string {
 	return append(lines, "mount -o remount,ro /mnt && cd /mnt && pivot_root . . && umount -l .")
 }
 
-// Release implements Spec. The room lives in the jail's own mount namespace
+// Release implements Spec. The rootfs lives in the jail's own mount namespace
 // and goes with its last process.
-func (*Room) Release() []string { return nil }
+func (*Rootfs) Release() []string { return nil }
 
 // Rlimit is one resource limit of setrlimit(2), soft and hard alike.
 type Rlimit struct {
@@ -111,7 +111,7 @@ type Descriptor struct {
 
 // Hypervisor is the process that runs the guest.
 type Hypervisor struct {
-	Path        string       `json:"path"` // in the room
+	Path        string       `json:"path"` // in the rootfs
 	Argv        []string     `json:"argv"`
 	Descriptors []Descriptor `json:"descriptors,omitempty"`
 }

@@ -14,14 +14,14 @@ import (
 // whoever watches, parent or not. What the guest said meanwhile is lost but for
 // what the null modem holds.
 func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st store.State) error {
-	m := &bhyveMachine{provisioner: t, queue: make(chan Event, 4), emptied: true, counts: st.Room}
+	m := &bhyveMachine{provisioner: t, queue: make(chan Event, 4), emptied: true, counts: st.Reach}
 	if st.Jail != nil {
 		m.rec = *st.Jail
 	}
 	var errs [6]error
 	m.spec, errs[0] = one[*plan.Bhyve](t.plan)
 	m.prison, errs[1] = one[*plan.Prison](t.plan)
-	m.tree, errs[2] = one[*plan.Tree](t.plan)
+	m.tree, errs[2] = one[*plan.JailRootfs](t.plan)
 	m.dev, errs[3] = one[*plan.DevMount](t.plan)
 	m.modem, errs[4] = one[*plan.Modem](t.plan)
 	m.stderr, errs[5] = openStderr(t.plan)

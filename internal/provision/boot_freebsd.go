@@ -17,7 +17,7 @@ func RememberRefused(*cell.Cell, host.Facts) error { return nil }
 func Bare(s *store.Store, name string) []plan.Resource {
 	root, j := filepath.Join(s.RunDir(name), "root"), plan.JailName(name)
 	return []plan.Resource{
-		{ID: "root", Spec: &plan.Tree{Path: root}},
+		{ID: "root", Spec: &plan.JailRootfs{Path: root}},
 		{ID: "dev", Spec: &plan.DevMount{Path: filepath.Join(root, "dev")}},
 		{ID: "jail", Spec: &plan.Prison{Name: j, Path: root}},
 		{ID: VMID, Spec: &plan.VM{Name: name}},

@@ -58,8 +58,8 @@ func (m *bhyveMachine) clear(nodes bool) error {
 }
 
 // count is what can still be reached by a name in the rootfs.
-func (m *bhyveMachine) count() *store.Room {
-	r := &store.Room{Mounts: 2}
+func (m *bhyveMachine) count() *store.Reach {
+	r := &store.Reach{Mounts: 2}
 	if m.tree.Existing {
 		r.Files = -1 // all of the tree that the cell file names
 	}

@@ -27,11 +27,11 @@ type Fixture struct {
 // Missing names what is left out of a fixture on purpose, beside what its plan leaves out. A cell never
 // lacks any.
 type Missing struct {
-	Launch     jail.Lack
-	EmptyRoom  bool // its files and nodes stay
-	DevfsRules bool // its /dev shows every node of the host
-	NoSuser    bool // root stays root in its jail
-	Capsicum   bool // the actor does not enter capability mode
+	Launch      jail.Lack
+	EmptyRootfs bool // its files and nodes stay
+	DevfsRules  bool // its /dev shows every node of the host
+	NoSuser     bool // root stays root in its jail
+	Capsicum    bool // the actor does not enter capability mode
 }
 
 // Fixture has what is around bhyve made as for bhyve itself.
@@ -94,7 +94,7 @@ func (s Fixture) Empty(ctx context.Context, c *jail.Child) error {
 
 // closeSome closes what of the rootfs is not to stay open.
 func (s Fixture) closeSome() error {
-	if !s.Missing.EmptyRoom {
+	if !s.Missing.EmptyRootfs {
 		if err := s.machine.clear(!s.Missing.DevfsRules); err != nil {
 			return err
 		}

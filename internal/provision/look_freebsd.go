@@ -23,7 +23,7 @@ func (t *bsdProvisioner) Look(r plan.Resource, disks map[string]*os.File) []erro
 		err = lookAtDisk(s, t.files, disks)
 	case *plan.Firmware:
 		err = checkFirmware(s)
-	case *plan.Tree:
+	case *plan.JailRootfs:
 		if s.Existing {
 			err = existingTree(s)
 		}

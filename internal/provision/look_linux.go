@@ -29,7 +29,7 @@ func (t *linuxProvisioner) Look(r plan.Resource, disks map[string]*os.File) []er
 		if f, err = openFirmware(s); err == nil {
 			f.Close()
 		}
-	case *plan.Room:
+	case *plan.Rootfs:
 		return t.lookAtCopies(s)
 	case *plan.Socket:
 		if s.Listen != "" {
@@ -60,7 +60,7 @@ func (t *linuxProvisioner) Look(r plan.Resource, disks map[string]*os.File) []er
 }
 
 // lookAtCopies looks at the kernel and its initrd.
-func (t *linuxProvisioner) lookAtCopies(rootfs *plan.Room) (errs []error) {
+func (t *linuxProvisioner) lookAtCopies(rootfs *plan.Rootfs) (errs []error) {
 	for _, c := range rootfs.Copies {
 		f, err := openCopy(c)
 		if err != nil {

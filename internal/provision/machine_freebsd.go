@@ -30,13 +30,13 @@ type bhyveMachine struct {
 	provisioner *bsdProvisioner
 	spec        *plan.Bhyve
 	prison      *plan.Prison
-	tree        *plan.Tree
+	tree        *plan.JailRootfs
 	dev         *plan.DevMount
 	modem       *plan.Modem
 	console     *console.Server
 	stderr      *stderrFile
 	queue       chan Event
-	counts      *store.Room
+	counts      *store.Reach
 	rec         jail.Record
 	emptied     bool
 
@@ -78,7 +78,7 @@ func (t *bsdProvisioner) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
 	m := &bhyveMachine{provisioner: t, spec: s, queue: make(chan Event, 4)}
 	var errs [4]error
 	m.prison, errs[0] = one[*plan.Prison](t.plan)
-	m.tree, errs[1] = one[*plan.Tree](t.plan)
+	m.tree, errs[1] = one[*plan.JailRootfs](t.plan)
 	m.dev, errs[2] = one[*plan.DevMount](t.plan)
 	m.modem, errs[3] = one[*plan.Modem](t.plan)
 	if err := errors.Join(errs[:]...); err != nil {
@@ -183,7 +183,7 @@ func (m *bhyveMachine) Process() (int, uint64) {
 
 func (m *bhyveMachine) Record() jail.Record { return m.rec }
 
-func (m *bhyveMachine) Counted() *store.Room { return m.counts }
+func (m *bhyveMachine) Counted() *store.Reach { return m.counts }
 
 // IOErrors: bhyve answers the guest with an I/O error and tells nobody else.
 func (m *bhyveMachine) IOErrors() <-chan hypervisor.Event { return nil }

@@ -42,7 +42,7 @@ type qemuMachine struct {
 	exited chan struct{}         // closed when exit is known
 	exit   jail.Exit
 	killed chan struct{}
-	counts *store.Room
+	counts *store.Reach
 	root   jail.Root
 	waits  bool // for a debugger to let the guest run
 	groups map[string]string
@@ -140,7 +140,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 // jailSpec turns the plan's rootfs, jail and hypervisor into what the launcher
 // takes.
 func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
-	rooms, jails := plan.Specs[*plan.Room](t.plan), plan.Specs[*plan.Jail](t.plan)
+	rooms, jails := plan.Specs[*plan.Rootfs](t.plan), plan.Specs[*plan.Jail](t.plan)
 	if len(rooms) != 1 || len(jails) != 1 {
 		return spec, errors.New("the plan has no rootfs or no jail")
 	}
@@ -156,10 +156,10 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err err
 		EmptyMounts: emptyMounts(),
 	}
 	for _, f := range rootfs.Files {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Room), Host: jail.HostPath(f.Host), Exec: true})
+		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host), Exec: true})
 	}
 	for _, f := range rootfs.Data {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Room), Host: jail.HostPath(f.Host)})
+		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host)})
 	}
 	const page = 4096
 	spec.Root.Size = rootfs.Size
@@ -179,7 +179,7 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err err
 		if err != nil {
 			return spec, err
 		}
-		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Inside: jail.RootfsPath(c.Room), From: f, Size: info.Size()})
+		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Inside: jail.RootfsPath(c.Inside), From: f, Size: info.Size()})
 		spec.Root.Size += info.Size() + page
 	}
 	for _, d := range rootfs.Devices {
@@ -216,7 +216,7 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err err
 }
 
 // whatOf says what a copy in the rootfs is: kernel or initrd.
-func whatOf(c plan.Copy) string { return strings.TrimPrefix(c.Room, "/") }
+func whatOf(c plan.Copy) string { return strings.TrimPrefix(c.Inside, "/") }
 
 // openCopy opens what is copied into the rootfs.
 func openCopy(c plan.Copy) (*os.File, error) {
@@ -286,20 +286,20 @@ func (m *qemuMachine) sealRootfs(ctx context.Context, layers []layer.Decision) e
 	if err := m.proc.Seal(); err != nil {
 		return err
 	}
-	if layer.On(layers, layer.EmptyRoom) {
+	if layer.On(layers, layer.EmptyRootfs) {
 		if err := m.proc.Empty(ctx); err != nil {
 			return err
 		}
-		m.counts = &store.Room{Mounts: 1}
+		m.counts = &store.Reach{Mounts: 1}
 	} else {
-		m.counts = &store.Room{Files: len(m.root.Files) + len(m.root.Copies), Nodes: len(m.root.Nodes), Mounts: 1 + len(m.root.Files) + len(m.root.Nodes)}
+		m.counts = &store.Reach{Files: len(m.root.Files) + len(m.root.Copies), Nodes: len(m.root.Nodes), Mounts: 1 + len(m.root.Files) + len(m.root.Nodes)}
 	}
 	m.counts.Syscalls = m.proc.Record().RunCalls
 	return nil
 }
 
 func (m *qemuMachine) Process() (int, uint64) { return m.proc.Pid(), m.proc.StartTime() }
-func (m *qemuMachine) Counted() *store.Room   { return m.counts }
+func (m *qemuMachine) Counted() *store.Reach  { return m.counts }
 func (m *qemuMachine) Events() <-chan Event   { return m.queue }
 
 // Run lets the guest run, unless a debugger is to do that.
@@ -358,7 +358,7 @@ const biosResets = 5 * time.Second
 
 // throughBIOS: a kernel that is booted directly is fetched by SeaBIOS.
 func throughBIOS(p *plan.Plan) bool {
-	for _, r := range plan.Specs[*plan.Room](p) {
+	for _, r := range plan.Specs[*plan.Rootfs](p) {
 		if len(r.Copies) > 0 {
 			return true
 		}

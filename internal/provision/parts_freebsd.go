@@ -47,7 +47,7 @@ func acquireTap(s *plan.Tap) error {
 }
 
 // acquireScratchCopy copies an image; one that an interrupted start has left is made anew.
-func acquireScratchCopy(ctx context.Context, d *plan.Double) error {
+func acquireScratchCopy(ctx context.Context, d *plan.ScratchCopy) error {
 	cannot := func(err error) error {
 		return fault.Wrap(fault.Host, err, "df "+filepath.Dir(d.Dir)+" shows how much room there is", "copy %s for bhyveload", d.From)
 	}

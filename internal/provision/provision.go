@@ -50,7 +50,7 @@ type Machine interface {
 	// Record is what the launcher did of the jail.
 	Record() jail.Record
 	// Counted says what it can still access.
-	Counted() *store.Room
+	Counted() *store.Reach
 	// Run lets the guest execute its first instruction.
 	Run(ctx context.Context) error
 	// Events delivers resets, and then one end.

@@ -59,7 +59,7 @@ func (t *bsdProvisioner) Acquire(ctx context.Context, r plan.Resource) (h store.
 		var f *os.File
 		f, h.Made, err = openDisk(s, t.files)
 		t.hold("disk:"+s.Label, f)
-	case *plan.Double:
+	case *plan.ScratchCopy:
 		err = acquireScratchCopy(ctx, s)
 	case *plan.Vars:
 		err = t.acquireVars(s)
@@ -69,7 +69,7 @@ func (t *bsdProvisioner) Acquire(ctx context.Context, r plan.Resource) (h store.
 		err = t.acquireLog(s)
 	case *plan.Socket:
 		err = t.acquireSocket(s)
-	case *plan.Tree:
+	case *plan.JailRootfs:
 		err = t.acquireTree(s)
 	case *plan.Mount:
 		if err = checkMount(r.For, s); err == nil {
@@ -121,7 +121,7 @@ func (t *bsdProvisioner) Release(ctx context.Context, r plan.Resource, h store.H
 	case *plan.Disk:
 		t.drop("disk:" + s.Label)
 		return nil
-	case *plan.Double:
+	case *plan.ScratchCopy:
 		return os.RemoveAll(s.Dir)
 	case *plan.Vars:
 		t.drop("vars")
@@ -137,7 +137,7 @@ func (t *bsdProvisioner) Release(ctx context.Context, r plan.Resource, h store.H
 			l.Close()
 		}
 		return removeFile(s.Path)
-	case *plan.Tree:
+	case *plan.JailRootfs:
 		return releaseTree(s)
 	case *plan.Mount:
 		return jail.Unmount(s.Path)

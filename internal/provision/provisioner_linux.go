@@ -90,7 +90,7 @@ func (t *linuxProvisioner) Acquire(ctx context.Context, r plan.Resource) (h stor
 		err = t.acquireLog(s)
 	case *plan.Socket:
 		err = t.acquireSocket(s)
-	case *plan.Room:
+	case *plan.Rootfs:
 		// It and the jail are made with the hypervisor's process, in one program.
 		err = fault.Join(t.lookAtCopies(s)...)
 	case *plan.Jail:
@@ -145,7 +145,7 @@ func (t *linuxProvisioner) Release(ctx context.Context, r plan.Resource, h store
 			return nil
 		}
 		return removeFile(s.Path)
-	case *plan.Room, *plan.Jail:
+	case *plan.Rootfs, *plan.Jail:
 		return nil
 	case *plan.Hypervisor:
 		return t.releaseHypervisor(ctx, h)

@@ -18,7 +18,7 @@ import (
 )
 
 // acquireTree makes the root of the jail and fills it.
-func (t *bsdProvisioner) acquireTree(s *plan.Tree) error {
+func (t *bsdProvisioner) acquireTree(s *plan.JailRootfs) error {
 	if s.Existing {
 		if err := existingTree(s); err != nil {
 			return err
@@ -38,7 +38,7 @@ func (t *bsdProvisioner) acquireTree(s *plan.Tree) error {
 }
 
 // existingTree refuses what cannot be a jail's root.
-func existingTree(s *plan.Tree) error {
+func existingTree(s *plan.JailRootfs) error {
 	info, err := os.Lstat(s.Path)
 	if err != nil || !info.IsDir() {
 		return fault.New(fault.Input, "jail.root names a directory with a system in it", "use %s as the jail's root: it is no directory", s.Path)
@@ -51,7 +51,7 @@ func existingTree(s *plan.Tree) error {
 
 // furnish fills the rootfs, for a start or for a reset, and closes it for
 // writing.
-func (t *bsdProvisioner) furnish(s *plan.Tree) error {
+func (t *bsdProvisioner) furnish(s *plan.JailRootfs) error {
 	if err := t.fill(s); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (t *bsdProvisioner) furnish(s *plan.Tree) error {
 }
 
 // readOnly closes the rootfs for writing, or opens it.
-func readOnly(s *plan.Tree, on bool) error {
+func readOnly(s *plan.JailRootfs, on bool) error {
 	how := "rw" // left out, the kernel would keep the "ro" of before
 	if on {
 		how = "ro"
@@ -73,14 +73,14 @@ func readOnly(s *plan.Tree, on bool) error {
 	return jail.Mount("tmpfs", s.Path, jail.Option("update"), jail.Option("nosuid"), jail.Option(how))
 }
 
-func (t *bsdProvisioner) fill(s *plan.Tree) error {
+func (t *bsdProvisioner) fill(s *plan.JailRootfs) error {
 	root, err := os.OpenRoot(s.Path)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	for _, f := range s.Files {
-		if err := copyIn(root, f.Host, f.Room, 0o555); err != nil {
+		if err := copyIn(root, f.Host, f.Inside, 0o555); err != nil {
 			return fault.Wrap(fault.Host, err, "", "put %s into the rootfs", f.Host)
 		}
 	}
@@ -126,15 +126,15 @@ func below(rootfs string) string { return strings.TrimPrefix(filepath.Clean(root
 func (t *bsdProvisioner) copyNamed(root *os.Root, c plan.Copy) error {
 	switch c.From {
 	case plan.BuiltinHello:
-		return write(root, c.Room, strings.NewReader(string(hello.ROM())), 0o444)
+		return write(root, c.Inside, strings.NewReader(string(hello.ROM())), 0o444)
 	case plan.ConfigFile:
 		text, err := t.screenConfig()
 		if err != nil {
 			return err
 		}
-		return write(root, c.Room, strings.NewReader(text), 0o400)
+		return write(root, c.Inside, strings.NewReader(text), 0o400)
 	}
-	if err := copyIn(root, c.From, c.Room, 0o444); err != nil {
+	if err := copyIn(root, c.From, c.Inside, 0o444); err != nil {
 		return fault.Wrap(fault.Input, err, "", "read %s", c.From)
 	}
 	return nil
@@ -177,7 +177,7 @@ func write(root *os.Root, rootfs string, from io.Reader, mode fs.FileMode) error
 	return err
 }
 
-func releaseTree(s *plan.Tree) error {
+func releaseTree(s *plan.JailRootfs) error {
 	if s.Existing {
 		return releaseOurs(s)
 	}
@@ -189,7 +189,7 @@ func releaseTree(s *plan.Tree) error {
 
 // releaseOurs takes out of an existing tree what we put into it. Its mounts are
 // gone by then; a directory that something else was put into stays.
-func releaseOurs(s *plan.Tree) error {
+func releaseOurs(s *plan.JailRootfs) error {
 	root, err := os.OpenRoot(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -236,7 +236,7 @@ func acquireMount(m *plan.Mount) error {
 	if m.Size > 0 {
 		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)}, [2]string{"mode", "0700"})
 		if err := jail.Mount("tmpfs", m.Path, options...); err != nil {
-			return fault.Wrap(fault.Jail, err, "", "make %s in the rootfs", m.Room)
+			return fault.Wrap(fault.Jail, err, "", "make %s in the rootfs", m.Inside)
 		}
 		return nil
 	}

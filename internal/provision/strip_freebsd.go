@@ -18,7 +18,7 @@ import (
 // It cannot be made read-only again: tmpfs(5) refuses that as long as a removed
 // file is mapped, and bhyve is. So what is left of it, empty directories, is
 // sealed.
-func strip(s *plan.Tree) error {
+func strip(s *plan.JailRootfs) error {
 	if s.Existing {
 		return nil
 	}
@@ -42,10 +42,10 @@ func strip(s *plan.Tree) error {
 		}
 	}
 	for _, f := range s.Files {
-		remove(f.Room)
+		remove(f.Inside)
 	}
 	for _, c := range s.Copies {
-		remove(c.Room)
+		remove(c.Inside)
 	}
 	level, err := unix.SysctlUint32("kern.securelevel")
 	raised := err == nil && int32(level) > 0
@@ -106,13 +106,13 @@ func unseal(dir string) error {
 }
 
 // unlock makes the directories of the rootfs writable for us again.
-func unlock(s *plan.Tree) error {
+func unlock(s *plan.JailRootfs) error {
 	if s.Existing {
 		return nil
 	}
 	dirs := map[string]bool{".": true}
 	for _, f := range s.Files {
-		for d := filepath.Dir(below(f.Room)); d != "."; d = filepath.Dir(d) {
+		for d := filepath.Dir(below(f.Inside)); d != "."; d = filepath.Dir(d) {
 			dirs[d] = true
 		}
 	}

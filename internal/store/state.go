@@ -58,16 +58,16 @@ type State struct {
 	Plan *plan.Plan `json:"plan,omitempty"`
 	// Cell is what is kept, for whoever takes it up after its keeper's death.
 	Cell *cell.Cell `json:"cell,omitempty"`
-	// Loosenings are what the cell file asked for that widens the jail.
-	Loosenings []cell.Loosening `json:"loosenings,omitempty"`
+	// Relaxations are what the cell file asked for that widens the jail.
+	Relaxations []cell.Relaxation `json:"loosenings,omitempty"`
 	// Jail is what the launcher recorded of each layer.
 	Jail *jail.Record `json:"jail,omitempty"`
-	// Room is what is reachable and callable in the running cell.
-	Room *Room `json:"room,omitempty"`
+	// Reach is what is reachable and callable in the running cell.
+	Reach *Reach `json:"room,omitempty"`
 }
 
-// Room counts what a running hypervisor can still reach.
-type Room struct {
+// Reach counts what a running hypervisor can still reach.
+type Reach struct {
 	Files    int `json:"files"`
 	Nodes    int `json:"nodes"`
 	Mounts   int `json:"mounts"`
@@ -75,7 +75,7 @@ type Room struct {
 }
 
 // String is the count for people.
-func (r *Room) String() string {
+func (r *Reach) String() string {
 	many := func(n int, what string) string {
 		if n != 1 {
 			what += "s"
@@ -96,21 +96,21 @@ func (r *Room) String() string {
 // detail is the large part of a state. It is written once in a life and read
 // only by who asks for one cell, so that a list of hundreds is quick.
 type detail struct {
-	Plan       *plan.Plan       `json:"plan,omitempty"`
-	Cell       *cell.Cell       `json:"cell,omitempty"`
-	Loosenings []cell.Loosening `json:"loosenings,omitempty"`
-	Jail       *jail.Record     `json:"jail,omitempty"`
+	Plan        *plan.Plan        `json:"plan,omitempty"`
+	Cell        *cell.Cell        `json:"cell,omitempty"`
+	Relaxations []cell.Relaxation `json:"loosenings,omitempty"`
+	Jail        *jail.Record      `json:"jail,omitempty"`
 }
 
 // WriteState replaces the state of a running cell, but for its large part.
 func (s *Store) WriteState(st State) error {
-	st.Plan, st.Cell, st.Loosenings, st.Jail = nil, nil, nil, nil
+	st.Plan, st.Cell, st.Relaxations, st.Jail = nil, nil, nil, nil
 	return writeJSON(filepath.Join(s.RunDir(st.Name), "state.json"), st, false)
 }
 
 // WriteDetail replaces the large part of the state: plan, cell, jail.
 func (s *Store) WriteDetail(st State) error {
-	return writeJSON(filepath.Join(s.RunDir(st.Name), "detail.json"), detail{st.Plan, st.Cell, st.Loosenings, st.Jail}, false)
+	return writeJSON(filepath.Join(s.RunDir(st.Name), "detail.json"), detail{st.Plan, st.Cell, st.Relaxations, st.Jail}, false)
 }
 
 // WriteLast replaces what is remembered of a cell that does not run.
@@ -152,7 +152,7 @@ func (s *Store) ReadDetail(name string) (State, bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, held, nil
 	}
-	st.Plan, st.Cell, st.Loosenings = d.Plan, d.Cell, d.Loosenings
+	st.Plan, st.Cell, st.Relaxations = d.Plan, d.Cell, d.Relaxations
 	if d.Jail != nil {
 		st.Jail = d.Jail
 	}

@@ -229,7 +229,7 @@ func (s *Store) RemoveRunDir(name string) error {
 		}
 	}
 	// FreeBSD's rc.d/cleanvar takes the files of /var/run at a start of the host,
-	// the journal with them, and leaves directories: the room's is one. What is
+	// the journal with them, and leaves directories: the rootfs's is one. What is
 	// mounted on, or not empty, stays.
 	for _, d := range []string{filepath.Join(dir, "root"), dir} {
 		if err := os.Remove(d); err != nil && !errors.Is(err, fs.ErrNotExist) {

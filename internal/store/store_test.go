@@ -257,7 +257,7 @@ func TestJournalWithADamagedLine(t *testing.T) {
 }
 
 // A host that was restarted may have taken the files and left directories: the
-// room's goes, and anything that is in it keeps both.
+// rootfs's goes, and anything that is in it keeps both.
 func TestRunDirAfterARestartOfTheHost(t *testing.T) {
 	s := lab(t)
 	room := filepath.Join(s.RunDir("a"), "root")
@@ -274,7 +274,7 @@ func TestRunDirAfterARestartOfTheHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.RemoveRunDir("a"); err == nil {
-		t.Error("a room with something in it is said to be gone")
+		t.Error("a rootfs with something in it is said to be gone")
 	}
 	if _, err := os.Lstat(filepath.Join(room, "file")); err != nil {
 		t.Error(err)

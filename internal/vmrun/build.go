@@ -48,7 +48,7 @@ func (r *request) boot(c *cell.Cell) {
 			r.note("-%c means nothing without -E", f)
 		}
 		if r.hostBase != "" {
-			r.note("-H %s: the loader, which reads what the guest wrote, sees this directory of the host, which is a loosening", r.hostBase)
+			r.note("-H %s: the loader, which reads what the guest wrote, sees this directory of the host, which is a relaxation", r.hostBase)
 		}
 		return
 	}
@@ -93,7 +93,7 @@ func (r *request) addDisks(c *cell.Cell) {
 			made.Zvol = zvol
 		} else if strings.HasPrefix(d.path, "/dev/") {
 			made.Device = d.path
-			r.note("-d %s: a raw device of the host is a loosening", d.path)
+			r.note("-d %s: a raw device of the host is a relaxation", d.path)
 		} else {
 			made.File, made.Format = d.path, cell.FormatRaw
 			if !d.readOnly {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLoosenings(t *testing.T) {
+func TestRelaxations(t *testing.T) {
 	c, diags := in(`boot = "loader"
 loader {
   os = "/l.so"
@@ -31,7 +31,7 @@ hypervisor { args = ["-S", "-x"] }`)
 		t.Fatal(diags)
 	}
 	var got []string
-	for _, l := range c.Loosenings() {
+	for _, l := range c.Relaxations() {
 		got = append(got, l.Pos.String()+" "+l.Path+": "+l.What)
 	}
 	want := []string{
@@ -53,8 +53,8 @@ hypervisor { args = ["-S", "-x"] }`)
 	}
 }
 
-// TestNoLoosening is about what looks like one and is none.
-func TestNoLoosening(t *testing.T) {
+// TestNoRelaxation is about what looks like one and is none.
+func TestNoRelaxation(t *testing.T) {
 	for _, body := range []string{
 		``,
 		`screen {}`,
@@ -69,12 +69,12 @@ func TestNoLoosening(t *testing.T) {
 		if diags != nil {
 			t.Fatal(diags)
 		}
-		if l := c.Loosenings(); len(l) != 0 {
+		if l := c.Relaxations(); len(l) != 0 {
 			t.Errorf("%s: %v", body, l)
 		}
 	}
 	c, _ := in("jail {\nnetwork = \"shared\"\nip4 = [\"192.0.2.1\"]\n}")
-	if l := c.Loosenings(); len(l) != 1 || l[0].What != "the screen, and on FreeBSD all of the hypervisor, can use the network as 192.0.2.1" {
+	if l := c.Relaxations(); len(l) != 1 || l[0].What != "the screen, and on FreeBSD all of the hypervisor, can use the network as 192.0.2.1" {
 		t.Error(l)
 	}
 }

@@ -11,15 +11,15 @@ import (
 // fit says whether this host can be drilled at all.
 func fit(host.Facts) error { return nil }
 
-func (d *drill) cast(p *plan.Plan) { cast(p, d.bait.program) }
+func (d *drill) substitute(p *plan.Plan) { substitute(p, d.bait.program) }
 
 // appear puts an attacker into the jail that the plan has.
-func (d *drill) appear(ctx context.Context, phase string) (*Scene, error) {
-	return d.arrive(ctx, d.stage.Spec, phase)
+func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
+	return d.arrive(ctx, d.harness.Spec, phase)
 }
 
 // arrive is enter, and prepare if the phase is the guest's.
-func (d *drill) arrive(ctx context.Context, spec jail.Spec, phase string) (*Scene, error) {
+func (d *drill) arrive(ctx context.Context, spec jail.Spec, phase string) (*Fixture, error) {
 	s, err := d.enter(ctx, spec)
 	if err == nil && phase == phaseRun {
 		if err = s.prepare(ctx); err != nil {

@@ -16,14 +16,14 @@ func fit(f host.Facts) error {
 	return nil
 }
 
-// cast puts the attacker where the plan has bhyve, and changes nothing else: its file is in bhyve's
-// place in the room, among the libraries that bhyve would need.
-func (d *drill) cast(p *plan.Plan) {
+// substitute puts the attacker where the plan has bhyve, and changes nothing else: its file is in bhyve's
+// place in the rootfs, among the libraries that bhyve would need.
+func (d *drill) substitute(p *plan.Plan) {
 	for _, b := range plan.Specs[*plan.Bhyve](p) {
 		b.Argv, b.Loader = []string{Name}, nil
-		for _, tree := range plan.Specs[*plan.Tree](p) {
+		for _, tree := range plan.Specs[*plan.JailRootfs](p) {
 			for i := range tree.Files {
-				if tree.Files[i].Room == b.Path {
+				if tree.Files[i].Inside == b.Path {
 					tree.Files[i].Host = d.bait.program
 				}
 			}

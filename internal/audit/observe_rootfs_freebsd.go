@@ -25,7 +25,7 @@ func (s *bsdSeen) prison() {
 	}
 	s.Rules, s.Counted, err = jail.Limits("jail:" + s.Params["name"])
 	s.RulesRead = err == nil
-	r := &s.Room
+	r := &s.Rootfs
 	if r.Root = s.Params["path"]; r.Root == "" {
 		return
 	}
@@ -49,7 +49,7 @@ func (s *bsdSeen) own() []string {
 }
 
 // readMounts lists what is mounted on the root and below it.
-func (r *bsdRoom) readMounts() {
+func (r *bsdRootfs) readMounts() {
 	n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
 	if err != nil {
 		return
@@ -78,12 +78,12 @@ func (r *bsdRoom) readMounts() {
 	}
 }
 
-// maxReach bounds the walk: what reaches more than this is in no room of ours.
+// maxReach bounds the walk: what reaches more than this is in no rootfs of ours.
 const maxReach = 2000
 
 // walk lists what is below the root that is no directory, and nothing of /dev:
 // to stat(2) the name of a device can make it.
-func (r *bsdRoom) walk() {
+func (r *bsdRootfs) walk() {
 	dev := filepath.Join(r.Root, "dev")
 	count := 0
 	err := filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
@@ -108,7 +108,7 @@ func (r *bsdRoom) walk() {
 }
 
 // readDev lists the devfs on /dev, if there is one.
-func (r *bsdRoom) readDev() {
+func (r *bsdRootfs) readDev() {
 	dev := filepath.Join(r.Root, "dev")
 	kind, err := jail.MountedOn(dev)
 	if err != nil {
@@ -124,7 +124,7 @@ func (r *bsdRoom) readDev() {
 }
 
 // readRules reads the rules of its set and what they come to.
-func (r *bsdRoom) readRules(own []string) {
+func (r *bsdRootfs) readRules(own []string) {
 	m, err := devfs.Open("/dev")
 	if err != nil {
 		return

@@ -35,8 +35,8 @@ var deviceAttempts = []Attempt{
 		By: "", Want: "EPERM", NoControl: "the kernel of this machine has no such call", Do: try(sysIOPerm, 0x80, 1, 1)},
 }
 
-func mknod(path string) func(*Scene) Outcome {
-	return func(s *Scene) Outcome {
+func mknod(path string) func(*Fixture) Outcome {
+	return func(s *Fixture) Outcome {
 		r := s.call(unix.SYS_MKNODAT, atCWD, path, unix.S_IFCHR|0o666, 0x103)
 		if r.errno == 0 && !r.gone {
 			s.call(unix.SYS_UNLINKAT, atCWD, path, 0)
@@ -86,7 +86,7 @@ func without(node string) func() string {
 	}
 }
 
-func mountTmpfs(s *Scene) Outcome {
+func mountTmpfs(s *Fixture) Outcome {
 	r := s.call(unix.SYS_MOUNT, "skep-drill", s.Bait.public, "tmpfs", 0, 0)
 	if r.errno == 0 && !r.gone {
 		s.call(unix.SYS_UMOUNT2, s.Bait.public, unix.MNT_DETACH)
@@ -119,7 +119,7 @@ var namespaceAttempts = []Attempt{
 		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Fresh: true, Do: code(setns)},
 }
 
-func setns(s *Scene) Outcome {
+func setns(s *Fixture) Outcome {
 	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.pid(), 0)
 	if o, failed := r.failed(); failed {
 		return o

@@ -27,8 +27,8 @@ type body interface {
 	Release() error
 }
 
-// A Scene is one attacker in one jail.
-type Scene struct {
+// A Fixture is one attacker in one jail.
+type Fixture struct {
 	*session
 	Bait      *Bait
 	Neighbour *neighbour // nil where there is none
@@ -45,25 +45,25 @@ type Scene struct {
 }
 
 // pid is the attacker's number on the host.
-func (s *Scene) pid() int { return s.Proc.Pid() }
+func (s *Fixture) pid() int { return s.Proc.Pid() }
 
-// on reports whether a layer is applied in this scene.
-func (s *Scene) on(id layer.ID) bool { return layer.On(s.Spec.Layers, id) }
+// on reports whether a layer is applied in this fixture.
+func (s *Fixture) on(id layer.ID) bool { return layer.On(s.Spec.Layers, id) }
 
 // enter starts an attacker and meets it. It is then where a hypervisor is before its guest is
 // prepared; prepare takes it on.
-func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Scene, error) {
-	socket, ok := d.stage.Plan.Find("socket:" + orderSocket)
+func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Fixture, error) {
+	socket, ok := d.harness.Plan.Find("socket:" + commandSocket)
 	if !ok {
-		return nil, errors.New("the plan has no socket for orders")
+		return nil, errors.New("the plan has no socket for commands")
 	}
-	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, bound: d.stage.Bound}
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, bound: d.harness.Bound}
 	proc, err := careless(d.bait, func() (*jail.Process, error) { return jail.Start(ctx, spec) })
 	if err != nil {
 		return nil, err
 	}
 	s.Proc, s.jailed = proc, proc
-	if err = d.stage.Started(proc); err == nil {
+	if err = d.harness.Started(proc); err == nil {
 		conn, derr := unixsock.Dial(socket.Spec.(*plan.Socket).Path)
 		if err = derr; err == nil {
 			if s.session, err = meet(conn); err != nil {
@@ -93,11 +93,11 @@ func careless[T any](b *Bait, start func() (T, error)) (T, error) {
 	return start()
 }
 
-// prepare does what the keeper does once the guest is prepared: the start is over, the room is
+// prepare does what the keeper does once the guest is prepared: the start is over, the rootfs is
 // emptied.
-func (s *Scene) prepare(ctx context.Context) error {
+func (s *Fixture) prepare(ctx context.Context) error {
 	if s.jailed == nil {
-		return nil // nobody else has a start to end or a room to empty
+		return nil // nobody else has a start to end or a rootfs to empty
 	}
 	s.KVM = s.openKVM()
 	if err := s.jailed.Seal(); err != nil {
@@ -109,7 +109,7 @@ func (s *Scene) prepare(ctx context.Context) error {
 	} else if err := s.jailed.Limit(s.bound); err != nil {
 		return err
 	}
-	if s.on(layer.EmptyRoom) && s.on(layer.PrivateRoot) {
+	if s.on(layer.EmptyRootfs) && s.on(layer.PrivateRoot) {
 		if err := s.jailed.Empty(ctx); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (s *Scene) prepare(ctx context.Context) error {
 }
 
 // leave ends the attacker.
-func (s *Scene) leave() {
+func (s *Fixture) leave() {
 	s.session.close()
 	_ = s.Proc.Kill()
 	select {
@@ -130,8 +130,8 @@ func (s *Scene) leave() {
 }
 
 // planned are the numbers of the descriptors that the plan hands in, and of the connection.
-func (s *Scene) planned() map[int]string {
-	fds := map[int]string{0: "stdin", 1: "stdout", 2: "stderr", s.fd: "orders"}
+func (s *Fixture) planned() map[int]string {
+	fds := map[int]string{0: "stdin", 1: "stdout", 2: "stderr", s.fd: "commands"}
 	for i, fd := range s.Spec.FDs {
 		fds[jail.FDNumber(i)] = fd.Name
 	}
@@ -144,8 +144,8 @@ func (s *Scene) planned() map[int]string {
 }
 
 // needHanded leaves an attempt to those who are handed that descriptor: a peer is not.
-func needHanded(name string) func(*Scene) (string, bool) {
-	return func(s *Scene) (string, bool) {
+func needHanded(name string) func(*Fixture) (string, bool) {
+	return func(s *Fixture) (string, bool) {
 		for _, fd := range s.Spec.FDs {
 			if fd.Name == name {
 				return "", true
@@ -157,7 +157,7 @@ func needHanded(name string) func(*Scene) (string, bool) {
 
 // handed is the number of one of them.
 func handed(name string) late {
-	return func(s *Scene) any {
+	return func(s *Fixture) any {
 		for i, fd := range s.Spec.FDs {
 			if fd.Name == name {
 				return jail.FDNumber(i)
@@ -169,7 +169,7 @@ func handed(name string) late {
 
 // reap ends what is left in the control group: without a namespace of their own, children live on.
 // One by one, as a group that was killed as a whole takes no new process on some kernels.
-func (s *Scene) reap() {
+func (s *Fixture) reap() {
 	group := s.Spec.Cgroups.V2
 	if group == nil {
 		return

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// Loosening is something in a cell file that makes the jail wider than it would
+// Relaxation is something in a cell file that makes the jail wider than it would
 // be without it, or gives the guest something of the host's. Each is legitimate
 // now and then, and none of them goes without saying.
-type Loosening struct {
+type Relaxation struct {
 	Path string `json:"path"` // as in Cell.Sources
 	What string `json:"what"`
 	Pos  Pos    `json:"pos"` // the zero Pos in a cell without a file
 }
 
-// Loosenings lists what the cell file loosens, in a fixed order.
-func (c *Cell) Loosenings() []Loosening {
-	var all []Loosening
+// Relaxations lists what the cell file relaxes, in a fixed order.
+func (c *Cell) Relaxations() []Relaxation {
+	var all []Relaxation
 	add := func(path, format string, args ...any) {
 		pos, _ := c.Where(path)
-		all = append(all, Loosening{Path: path, What: fmt.Sprintf(format, args...), Pos: pos})
+		all = append(all, Relaxation{Path: path, What: fmt.Sprintf(format, args...), Pos: pos})
 	}
 	if l := c.Boot.Loader; l != nil {
 		if l.OS != "" {

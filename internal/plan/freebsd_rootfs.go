@@ -8,9 +8,9 @@ import (
 	"skep/internal/devfs"
 )
 
-// treeSize bounds a room: bhyve and its libraries are 20 MiB, a firmware 16 at
+// rootfsSize bounds a rootfs: bhyve and its libraries are 20 MiB, a firmware 16 at
 // most, and with iasl and sh there is still half of it left.
-const treeSize = 96 << 20
+const rootfsSize = 96 << 20
 
 // tmpSize bounds the /tmp in which iasl compiles tables of some kilobytes.
 const tmpSize = 4 << 20
@@ -19,13 +19,13 @@ const tmpSize = 4 << 20
 // not be on bhyve's command line. The keeper writes it; it is on no disk.
 const ConfigFile = "builtin:bhyve.conf"
 
-// room adds the root, its /dev and what is mounted in it.
-func (b *bsd) room() {
+// rootfs adds the root, its /dev and what is mounted in it.
+func (b *bsd) rootfs() {
 	f := b.facts.Bhyve
 	b.input.Random = b.cell.Boot.Kind != cell.BootHello
 	b.input.MonitorMode, b.input.VNCUnix, b.input.TablesAlways = b.facts.MonitorMode, b.facts.VNCUnix, b.facts.BasicACPI
 	b.input.ACPI = b.cell.Boot.Kind != cell.BootHello
-	b.tree = &Tree{Path: b.root, Size: treeSize, Existing: b.cell.Jail.Root != "", Dirs: []string{"/dev"}}
+	b.tree = &JailRootfs{Path: b.root, Size: rootfsSize, Existing: b.cell.Jail.Root != "", Dirs: []string{"/dev"}}
 	if !b.tree.Existing {
 		b.tree.Files = append(b.tree.Files, f.Files...)
 		if b.compiles() {
@@ -37,23 +37,23 @@ func (b *bsd) room() {
 	}
 	if l := b.cell.Boot.Loader; l != nil {
 		if l.OS != "" {
-			b.input.LoaderOS = b.in(roomLoader)
-			b.tree.Copies = append(b.tree.Copies, Copy{From: l.OS, Room: b.input.LoaderOS})
+			b.input.LoaderOS = b.in(insideLoader)
+			b.tree.Copies = append(b.tree.Copies, Copy{From: l.OS, Inside: b.input.LoaderOS})
 		}
 		if l.HostPath != "" {
-			b.input.LoaderHost = b.in(roomHost)
+			b.input.LoaderHost = b.in(insideHost)
 		}
 	}
 	for _, fw := range Specs[*Firmware](b.plan) {
-		b.tree.Copies = append(b.tree.Copies, Copy{From: fw.From, Room: b.in(roomFirmware)})
+		b.tree.Copies = append(b.tree.Copies, Copy{From: fw.From, Inside: b.in(insideFirmware)})
 	}
 	if s := b.cell.Screen; s != nil && s.PasswordFile != "" {
-		b.tree.Copies = append(b.tree.Copies, Copy{From: ConfigFile, Room: b.in(roomConfig)})
-		b.input.ConfigFile = b.in(roomConfig)
+		b.tree.Copies = append(b.tree.Copies, Copy{From: ConfigFile, Inside: b.in(insideConfig)})
+		b.input.ConfigFile = b.in(insideConfig)
 	}
 	mounts := b.mounts()
 	for _, m := range mounts {
-		p := m.Room
+		p := m.Inside
 		if m.Dir || m.Size > 0 {
 			b.tree.Dirs = append(b.tree.Dirs, p)
 		} else {
@@ -67,22 +67,22 @@ func (b *bsd) room() {
 	}
 	b.add("root", asked, why, b.tree)
 	for _, m := range mounts {
-		m.Path = filepath.Join(b.root, m.Room)
+		m.Path = filepath.Join(b.root, m.Inside)
 		asked, why := m.asked, m.why
-		b.add("mount:"+path.Clean(m.Room), asked, why, m.Mount)
+		b.add("mount:"+path.Clean(m.Inside), asked, why, m.Mount)
 	}
 	nodes := b.nodes()
 	set := &Ruleset{Number: b.host.Slots.RulesetBase + b.plan.Slot, Nodes: nodes}
 	b.add("ruleset", "", "hides every device node and shows these, by their exact names", set)
-	b.add("dev", "", "the room's /dev, listed and compared before bhyve starts",
+	b.add("dev", "", "the rootfs's /dev, listed and compared before bhyve starts",
 		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: nodes})
 }
 
-// in is where the room has one of our places: at its root, or in an existing
+// in is where the rootfs has one of our places: at its root, or in an existing
 // tree below a directory of ours.
 func (b *bsd) in(place string) string {
 	if b.cell.Jail.Root != "" {
-		return roomOurs + place
+		return insideOurs + place
 	}
 	return place
 }
@@ -90,48 +90,48 @@ func (b *bsd) in(place string) string {
 // compiles says whether this bhyve has iasl compile its tables.
 func (b *bsd) compiles() bool { return b.input.ACPI && !b.input.TablesAlways }
 
-// roomMount is a mount of the plan and why it is there.
-type roomMount struct {
+// insideMount is a mount of the plan and why it is there.
+type insideMount struct {
 	*Mount
 	asked, why string
 }
 
 // mounts lists what is mounted below the root besides /dev.
-func (b *bsd) mounts() []roomMount {
-	var all []roomMount
+func (b *bsd) mounts() []insideMount {
+	var all []insideMount
 	b.input.Disks, b.input.Shares = map[string]string{}, map[string]string{}
 	for _, d := range Specs[*Disk](b.plan) {
 		if d.Type == DiskZvol || d.Type == DiskDevice {
 			b.input.Disks[d.Label] = d.Path
 			continue
 		}
-		p := path.Join(b.in(roomDisks), d.Label)
+		p := path.Join(b.in(insideDisks), d.Label)
 		b.input.Disks[d.Label] = p
-		all = append(all, roomMount{&Mount{From: d.Path, Room: p, ReadOnly: d.ReadOnly}, "disk." + d.Label, "one file of the host's: the image of disk " + d.Label})
+		all = append(all, insideMount{&Mount{From: d.Path, Inside: p, ReadOnly: d.ReadOnly}, "disk." + d.Label, "one file of the host's: the image of disk " + d.Label})
 	}
 	for _, v := range Specs[*Vars](b.plan) {
-		all = append(all, roomMount{&Mount{From: v.Path, Room: b.in(roomVars)}, "boot", "one file of the host's: this cell's UEFI variables"})
+		all = append(all, insideMount{&Mount{From: v.Path, Inside: b.in(insideVars)}, "boot", "one file of the host's: this cell's UEFI variables"})
 	}
 	for _, s := range b.cell.Shares {
-		p := path.Join(b.in(roomShares), s.Label)
+		p := path.Join(b.in(insideShares), s.Label)
 		b.input.Shares[s.Label] = p
-		all = append(all, roomMount{&Mount{From: s.Path, Room: p, ReadOnly: s.ReadOnly, Dir: true}, "share." + s.Label, "a directory of the host's that the guest sees"})
+		all = append(all, insideMount{&Mount{From: s.Path, Inside: p, ReadOnly: s.ReadOnly, Dir: true}, "share." + s.Label, "a directory of the host's that the guest sees"})
 	}
 	if b.cell.GDB != nil && b.facts.GDBFiles {
-		all = append(all, roomMount{&Mount{From: gdbFiles, Room: gdbFiles, ReadOnly: true, Dir: true}, "gdb", "how the debug stub describes the processor; bhyve will not start it without"})
+		all = append(all, insideMount{&Mount{From: gdbFiles, Inside: gdbFiles, ReadOnly: true, Dir: true}, "gdb", "how the debug stub describes the processor; bhyve will not start it without"})
 	}
 	if l := b.cell.Boot.Loader; l != nil && l.HostPath != "" {
-		all = append(all, roomMount{&Mount{From: l.HostPath, Room: b.in(roomHost), ReadOnly: true, Dir: true, Passing: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
+		all = append(all, insideMount{&Mount{From: l.HostPath, Inside: b.in(insideHost), ReadOnly: true, Dir: true, Passing: true}, "loader.host_path", "a directory of the host's that the loader sees as host:"})
 	}
-	for _, d := range Specs[*Double](b.plan) {
-		b.input.LoaderDisk = path.Join(b.in(roomDouble), doubleName)
-		all = append(all, roomMount{&Mount{From: d.Dir, Room: b.in(roomDouble), Dir: true, Passing: true}, "disk." + b.cell.Disks[0].Label, "the copy that bhyveload boots, alone in its directory"})
+	for _, d := range Specs[*ScratchCopy](b.plan) {
+		b.input.LoaderDisk = path.Join(b.in(insideScratchCopy), scratchName)
+		all = append(all, insideMount{&Mount{From: d.Dir, Inside: b.in(insideScratchCopy), Dir: true, Passing: true}, "disk." + b.cell.Disks[0].Label, "the copy that bhyveload boots, alone in its directory"})
 	}
 	if b.compiles() {
-		all = append(all, roomMount{&Mount{Room: roomTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
+		all = append(all, insideMount{&Mount{Inside: insideTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
 	}
 	if b.cell.Screen != nil && b.unixScreen() {
-		all = append(all, roomMount{&Mount{Room: b.in(roomSockets), Size: 64 << 10}, "screen", "holds the socket of the frame buffer"})
+		all = append(all, insideMount{&Mount{Inside: b.in(insideSockets), Size: 64 << 10}, "screen", "holds the socket of the frame buffer"})
 	}
 	return all
 }
@@ -139,16 +139,16 @@ func (b *bsd) mounts() []roomMount {
 // gdbFiles is _PATH_GDB_XML of usr.sbin/bhyve/gdb.c, FreeBSD 14.1 and later.
 const gdbFiles = "/usr/share/bhyve/gdb"
 
-// roomHost is where bhyveload's host: is.
-const roomHost = "/host"
+// insideHost is where bhyveload's host: is.
+const insideHost = "/host"
 
-// roomDouble is where the copy of an image is that bhyveload boots.
-const roomDouble = "/boot-disk"
+// insideScratchCopy is where the copy of an image is that bhyveload boots.
+const insideScratchCopy = "/boot-disk"
 
-// roomLoader is where another loader than the host's own is.
-const roomLoader = "/userboot.so"
+// insideLoader is where another loader than the host's own is.
+const insideLoader = "/userboot.so"
 
-// nodes lists the device nodes of the room.
+// nodes lists the device nodes of the rootfs.
 func (b *bsd) nodes() []Node {
 	var all []Node
 	add := func(path string) {

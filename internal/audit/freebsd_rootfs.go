@@ -10,8 +10,8 @@ import (
 	"skep/internal/plan"
 )
 
-// room: what it can reach by a name.
-func (a *bsdAudit) room() {
+// rootfs: what it can reach by a name.
+func (a *bsdAudit) rootfs() {
 	a.roots()
 	a.mounts()
 	a.reach()
@@ -25,7 +25,7 @@ func (a *bsdAudit) room() {
 	}
 }
 
-// roots: root and jail are the room, and so is where it stands.
+// roots: root and jail are the rootfs, and so is where it stands.
 func (a *bsdAudit) roots() {
 	if !a.FilesRead {
 		a.add(GroupPlace, "root", Unknown, "a root of its own", "cannot be read")
@@ -34,7 +34,7 @@ func (a *bsdAudit) roots() {
 	root, jailed := a.special(kinfo.Root)
 	at, _ := a.special(kinfo.Jail)
 	cwd, _ := a.special(kinfo.CWD)
-	want := a.Room.Root
+	want := a.Rootfs.Root
 	if a.want != nil {
 		want = a.want.root()
 	}
@@ -44,9 +44,9 @@ func (a *bsdAudit) roots() {
 	a.yes(GroupPlace, "root", orWords(want, "a root of its own"), so, true, seen)
 	if a.want != nil && !a.want.tree.Existing {
 		// The second is how a host closes it that has a securelevel of its own.
-		nobodys := a.Room.Owner == plan.NobodyUID && a.Room.Mode&0o222 == 0
-		so := a.Room.Flags&immutable != 0 || nobodys
-		a.yes(GroupPlace, "root-flags", "nobody can make anything in the root", so, a.Room.MountRead,
+		nobodys := a.Rootfs.Owner == plan.NobodyUID && a.Rootfs.Mode&0o222 == 0
+		so := a.Rootfs.Flags&immutable != 0 || nobodys
+		a.yes(GroupPlace, "root-flags", "nobody can make anything in the root", so, a.Rootfs.MountRead,
 			orNot(so, "it is not immutable (schg)"))
 	}
 }
@@ -55,10 +55,10 @@ func (a *bsdAudit) roots() {
 func (a *bsdAudit) mounts() {
 	switch {
 	case a.Proc.JID == 0:
-		a.add(GroupPlace, "mounts", Missing, "those of a room", "all of the host's")
+		a.add(GroupPlace, "mounts", Missing, "those of a rootfs", "all of the host's")
 		return
-	case !a.Room.MountRead:
-		a.add(GroupPlace, "mounts", Unknown, "those of a room", "cannot be read")
+	case !a.Rootfs.MountRead:
+		a.add(GroupPlace, "mounts", Unknown, "those of a rootfs", "cannot be read")
 		return
 	case a.want == nil:
 		a.anyMounts()
@@ -67,7 +67,7 @@ func (a *bsdAudit) mounts() {
 	wanted := a.want.mountTable()
 	var extra, missing, loose, points []string
 	left := slices.Clone(wanted)
-	for _, m := range a.Room.Mounts {
+	for _, m := range a.Rootfs.Mounts {
 		i := slices.IndexFunc(left, func(w wantedMount) bool { return w.on == m.On && w.kind == m.Kind })
 		if i < 0 {
 			// An existing tree may have mounts of its own; the file asked for it.
@@ -97,12 +97,12 @@ func (a *bsdAudit) mounts() {
 	a.none(GroupPlace, "mount-flags", "nosuid, noexec but for the root, and read-only where the file says; a devfs tells none", loose)
 }
 
-// anyMounts: a jail of somebody else's should have what every room has.
+// anyMounts: a jail of somebody else's should have what every rootfs has.
 func (a *bsdAudit) anyMounts() {
 	own := false
 	var loose, points []string
-	for _, m := range a.Room.Mounts {
-		own = own || m.On == a.Room.Root
+	for _, m := range a.Rootfs.Mounts {
+		own = own || m.On == a.Rootfs.Root
 		points = append(points, m.Kind+" on "+m.On)
 		if m.Kind == "devfs" {
 			continue // it tells nobody its flags
@@ -128,32 +128,32 @@ func flagNames(flags uint64) string {
 	return strings.Join(all, ", ")
 }
 
-// reach: files in the room.
+// reach: files in the rootfs.
 func (a *bsdAudit) reach() {
 	switch {
 	case a.Proc.JID == 0:
 		a.add(GroupPlace, "files", Missing, "0", "all of the host's")
 		return
-	case !a.Room.FilesRead:
+	case !a.Rootfs.FilesRead:
 		a.add(GroupPlace, "files", Unknown, "0", "cannot be read")
 		return
 	case a.want == nil:
-		a.count("files", 0, a.Room.Files)
+		a.count("files", 0, a.Rootfs.Files)
 		return
 	case a.want.tree.Existing:
-		a.told(GroupPlace, "files", fmt.Sprintf("%d of %s, as the cell file asks", len(a.Room.Files), a.want.tree.Path))
+		a.info(GroupPlace, "files", fmt.Sprintf("%d of %s, as the cell file asks", len(a.Rootfs.Files), a.want.tree.Path))
 		return
 	}
 	planned := a.want.files()
 	var extra []string
-	for _, f := range a.Room.Files {
+	for _, f := range a.Rootfs.Files {
 		if !slices.Contains(planned, f) && !a.want.shown(f) {
 			extra = append(extra, f)
 		}
 	}
 	var missing []string
 	for _, p := range planned {
-		if !slices.Contains(a.Room.Files, p) {
+		if !slices.Contains(a.Rootfs.Files, p) {
 			missing = append(missing, p)
 		}
 	}

@@ -48,7 +48,7 @@ func TestRoom(t *testing.T) {
 	}
 	q := realQEMU(t)
 	root := t.TempDir()
-	// The path down to the room must be open to the room's user.
+	// The path down to the rootfs must be open to the rootfs's user.
 	for d := root; d != "/"; d = filepath.Dir(d) {
 		if err := unix.Access(d, unix.X_OK); err != nil {
 			t.Skip(d, err)
@@ -60,7 +60,7 @@ func TestRoom(t *testing.T) {
 	furnish(t, root, q.Files)
 	out, err := inRoom(t, root, q, "--version")
 	if err != nil || parseVersion(out) != q.Version {
-		t.Fatalf("--version in the room: %v\n%s", err, out)
+		t.Fatalf("--version in the rootfs: %v\n%s", err, out)
 	}
 
 	machine := []string{"-nodefaults", "-no-user-config", "-machine", "q35", "-display", "none", "-S", "-monitor", "stdio", "-L", q.Data}
@@ -113,12 +113,12 @@ func TestRoomHoldsNoSpareFile(t *testing.T) {
 	}
 	furnish(t, root, q.Files)
 	for _, f := range q.Files {
-		p := filepath.Join(root, f.Room)
+		p := filepath.Join(root, f.Inside)
 		if err := os.Rename(p, p+".away"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := inRoom(t, root, q, "--version"); err == nil {
-			t.Error("not needed: ", f.Room)
+			t.Error("not needed: ", f.Inside)
 		}
 		if err := os.Rename(p+".away", p); err != nil {
 			t.Fatal(err)

@@ -16,14 +16,14 @@ import (
 	"skep/internal/provision"
 )
 
-// A Scene is one attacker in one jail.
-type Scene struct {
+// A Fixture is one attacker in one jail.
+type Fixture struct {
 	*session
 	Bait      *Bait
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
 	child     *jail.Child
-	stage     provision.Fixture
+	harness   provision.Fixture
 	own       possessions
 	measuring bool // layers are missing on purpose: nothing is left out for want of one
 
@@ -31,23 +31,23 @@ type Scene struct {
 }
 
 // pid is the attacker's number on the host.
-func (s *Scene) pid() int {
+func (s *Fixture) pid() int {
 	if s.child == nil {
 		return s.Bait.pid() // a test outside any jail
 	}
 	return s.child.Pid()
 }
 
-// appear puts an attacker into bhyve's place, in the full room; if the phase is the guest's, it does
-// what bhyve does until then, and the room is emptied behind it.
-func (d *drill) appear(ctx context.Context, phase string) (*Scene, error) {
-	if err := d.stage.Refill(); err != nil {
+// appear puts an attacker into bhyve's place, in the full rootfs; if the phase is the guest's, it does
+// what bhyve does until then, and the rootfs is emptied behind it.
+func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
+	if err := d.harness.Refill(); err != nil {
 		return nil, err
 	}
 	s, err := d.enter(ctx)
 	if err == nil && phase == phaseRun {
 		if err = s.prepare(); err == nil {
-			err = d.stage.Empty(ctx, s.child)
+			err = d.harness.Empty(ctx, s.child)
 		}
 		if err != nil {
 			s.leave()
@@ -57,20 +57,20 @@ func (d *drill) appear(ctx context.Context, phase string) (*Scene, error) {
 }
 
 // enter starts an attacker and meets it.
-func (d *drill) enter(ctx context.Context) (*Scene, error) {
-	s := &Scene{Bait: d.bait, Neighbour: d.neighbour, Plan: d.stage.Plan, stage: d.stage, stacks: &d.stacks, measuring: d.measuring}
-	if d.stage.Missing.Launch.Jail() {
-		s.Neighbour = nil // outside of a jail its VM is in reach, and would be gone
+func (d *drill) enter(ctx context.Context) (*Fixture, error) {
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, harness: d.harness, stacks: &d.stacks, measuring: d.measuring}
+	if d.harness.Missing.Launch.Jail() {
+		s.Neighbour = nil // outside of a jail its VM is accessible, and would be gone
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "orders"), os.NewFile(uintptr(pair[1]), "orders")
+	ours, theirs := os.NewFile(uintptr(pair[0]), "commands"), os.NewFile(uintptr(pair[1]), "commands")
 	conn, err := net.FileConn(ours)
 	ours.Close()
 	if err == nil {
-		s.child, err = d.stage.Enter(ctx, theirs)
+		s.child, err = d.harness.Enter(ctx, theirs)
 	}
 	theirs.Close()
 	if err != nil {
@@ -80,7 +80,7 @@ func (d *drill) enter(ctx context.Context) (*Scene, error) {
 		return nil, err
 	}
 	if s.session, err = meet(conn); err == nil {
-		err = s.deafen()
+		err = s.ignoreSignals()
 	}
 	if err != nil {
 		conn.Close()
@@ -91,9 +91,9 @@ func (d *drill) enter(ctx context.Context) (*Scene, error) {
 	return s, nil
 }
 
-// deafen has the attacker live on where a call is not there at all (SIGSYS), and its children go when
+// ignoreSignals has the attacker live on where a call is not there at all (SIGSYS), and its children go when
 // they end (SIGCHLD).
-func (s *Scene) deafen() error {
+func (s *Fixture) ignoreSignals() error {
 	ignore := append(words(1), make([]byte, 24)...) // struct sigaction: SIG_IGN, no flags, no mask
 	for _, signal := range []syscall.Signal{unix.SIGSYS, unix.SIGCHLD, unix.SIGXCPU, unix.SIGXFSZ, unix.SIGPIPE} {
 		if r := s.call(unix.SYS_SIGACTION, int(signal), ignore, 0); r.gone || r.errno != 0 {
@@ -104,19 +104,19 @@ func (s *Scene) deafen() error {
 }
 
 // leave ends the attacker and what it has started.
-func (s *Scene) leave() {
+func (s *Fixture) leave() {
 	s.session.close()
 	s.child.Kill()
 	select {
 	case <-s.child.Exited():
 	case <-time.After(patience):
 	}
-	if s.stage.Missing.Launch.Jail() {
+	if s.harness.Missing.Launch.Jail() {
 		_ = syscall.Kill(-s.child.Pid(), syscall.SIGKILL) // it leads its group; nothing else holds them together
 		return
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		left, err := process.InJail(s.stage.JID)
+		left, err := process.InJail(s.harness.JID)
 		if err != nil || len(left) == 0 {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 func furnish(t *testing.T, root string, files []File) {
 	t.Helper()
 	for _, f := range files {
-		to := filepath.Join(root, f.Room)
+		to := filepath.Join(root, f.Inside)
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			t.Fatal(err)
 		}
