@@ -8,7 +8,11 @@
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
 #   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once
+#   make lint       formatting, vet on every system, man pages
 #   make install    PREFIX and DESTDIR as usual
+#   make uninstall  what make install has put there
+#   make clean      remove what was built
+#   make help       this list
 
 PREFIX = /usr/local
 DESTDIR =
@@ -100,7 +104,10 @@ install:
 uninstall:
 	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install -u
 
+help:
+	@sed -n '/^#   make/s/^#   //p' Makefile
+
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench drill-peers matrix matrix-table security-table soak freebsd-kit install uninstall clean
+.PHONY: all build demo deps test vet lint bench drill-peers matrix matrix-table security-table soak freebsd-kit install uninstall clean help

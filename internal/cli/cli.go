@@ -142,12 +142,7 @@ a cell file, or "hello", the built-in guest.`,
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			c.RunE = func(cmd *cobra.Command, args []string) error {
-				if len(args) > 0 {
-					return usage("complete in the shell %q", args[0])
-				}
-				return cmd.Help()
-			}
+			a.completionCommand(c)
 		}
 	}
 	return root

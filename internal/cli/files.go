@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -122,69 +120,4 @@ func rewrite(path string, b []byte) error {
 		}
 	}
 	return os.Chmod(path, info.Mode().Perm())
-}
-
-func (a *app) new() *cobra.Command {
-	var stdout bool
-	cmd := &cobra.Command{
-		Use:   "new NAME|FILE",
-		Short: "Write a commented cell file",
-		Long:  "Write a commented cell file into the configuration directory, or to a path that ends with .hcl. A file that is there is left alone.",
-		Args:  oneName,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, path := args[0], args[0]
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-			if isPath(name) {
-				if filepath.Ext(path) != ".hcl" {
-					return fault.New(fault.Input, "skep new web, or skep new ./web.hcl", "write %s: a cell file's name ends in .hcl", path)
-				}
-				base := filepath.Base(path)
-				name = base[:len(base)-len(filepath.Ext(base))]
-			} else {
-				path = cellFile(dirs, name)
-			}
-			if err := validName(name); err != nil {
-				return err
-			}
-			if stdout {
-				_, err := a.out.Write(cell.Template(name))
-				return err
-			}
-			// The directory of cells is made where it is missing; one that a path names
-			// may be a slip of the pen.
-			if dir := filepath.Dir(path); isPath(args[0]) {
-				if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-					return fault.New(fault.Input, "mkdir -p "+dir, "write %s: there is no directory %s", path, dir)
-				}
-			}
-			return a.writeNew(path, cell.Template(name))
-		},
-	}
-	cmd.Flags().BoolVar(&stdout, "stdout", false, "write to standard output instead")
-	return cmd
-}
-
-func (a *app) writeNew(path string, b []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fault.Wrap(fault.Host, err, "", "write %s", path)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.Input, "choose another name, or edit it", "write %s: it is there already", path)
-	}
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "", "write %s", path)
-	}
-	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		os.Remove(path)
-		return fault.Wrap(fault.Host, err, "", "write %s", path)
-	}
-	a.printf("%s\n", cell.Printable(path))
-	return nil
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -197,26 +195,6 @@ func known(dirs host.Dirs) ([]string, error) {
 	}
 	sort.Strings(names)
 	return names, nil
-}
-
-// completeNames completes NAME arguments.
-func (a *app) completeNames(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
-	names, _ := known(dirs)
-	have := map[string]bool{}
-	for _, n := range args {
-		have[n] = true
-	}
-	var out []string
-	for _, n := range append(names, "hello") {
-		if !have[n] && strings.HasPrefix(n, toComplete) {
-			out, have[n] = append(out, n), true
-		}
-	}
-	if isPath(toComplete) {
-		return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
 // namesOf settles the cells that a command with NAME… or --all means.

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+	"skep/internal/host"
+)
+
+func (a *app) new() *cobra.Command {
+	var stdout bool
+	var fill cell.Filling
+	cmd := &cobra.Command{
+		Use:   "new NAME|FILE",
+		Short: "Write a commented cell file",
+		Long: `Write a commented cell file into the configuration directory, or to a path that
+ends with .hcl. A file that is there is left alone.
+
+--image names a disk image to boot with UEFI, raw or qcow2, or an installer's
+ISO image; it is used where it is. --disk makes a new disk of that size beside
+the cell file at the first start, and may be given more than once.`,
+		Args: oneName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.newCell(args[0], fill, stdout)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&stdout, "stdout", false, "write to standard output instead")
+	f.StringVar(&fill.Memory, "memory", "", "the guest's memory, such as 2G")
+	f.StringArrayVar(&fill.Disks, "disk", nil, "a new disk of this `size`, such as 20G; may be repeated")
+	f.StringVar(&fill.Image, "image", "", "a disk `image` that is there, or an installer's ISO image")
+	return cmd
+}
+
+func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
+	name, path, err := newPath(host.DirsFor(host.Options{Dirs: a.dirs}), arg)
+	if err != nil {
+		return err
+	}
+	if fill.Image != "" {
+		if err := lookAtImage(&fill); err != nil {
+			return err
+		}
+	}
+	src := cell.Filled(name, fill)
+	if _, diags := parse(path, src); len(diags) > 0 {
+		return fault.New(fault.Input, diags[0].Hint, "write %s: %s", path, trimCannot(diags[0].Summary))
+	}
+	if stdout {
+		_, err := a.out.Write(src)
+		return err
+	}
+	// The directory of cells is made where it is missing; one that a path names
+	// may be a slip of the pen.
+	if dir := filepath.Dir(path); isPath(arg) && !exists(dir) {
+		return fault.New(fault.Input, "mkdir -p "+dir, "write %s: there is no directory %s", path, dir)
+	}
+	if err := a.writeNew(path, src); err != nil {
+		return err
+	}
+	if name == "hello" {
+		a.note("warning: from now on skep run hello runs the cell of this file and not the one that is built in")
+	}
+	return nil
+}
+
+// newPath is where a new cell's file goes, and the name of the cell.
+func newPath(dirs host.Dirs, arg string) (name, path string, err error) {
+	name, path = arg, arg
+	if isPath(arg) {
+		if filepath.Ext(path) != ".hcl" {
+			return "", "", fault.New(fault.Input, "skep new web, or skep new ./web.hcl", "write %s: a cell file's name ends in .hcl", path)
+		}
+		name = strings.TrimSuffix(filepath.Base(path), ".hcl")
+	} else {
+		path = cellFile(dirs, name)
+	}
+	return name, path, validName(name)
+}
+
+// lookAtImage finds out what the image of --image is, and makes its path one
+// that leads there from the cell file, wherever that is.
+func lookAtImage(fill *cell.Filling) error {
+	path, err := filepath.Abs(fill.Image)
+	if err != nil {
+		return fault.Wrap(fault.Input, err, "", "use the image %s", fill.Image)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fault.Wrap(fault.Input, pathCause(err), "", "use the image %s", path)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return fault.New(fault.Input, "", "use the image %s: it is not a regular file", path)
+	}
+	has := func(magic string, at int64) bool {
+		b := make([]byte, len(magic))
+		_, err := f.ReadAt(b, at)
+		return (err == nil || errors.Is(err, io.EOF)) && string(b) == magic
+	}
+	fill.Image, fill.Format = path, cell.FormatRaw
+	switch {
+	case has("QFI\xfb", 0):
+		fill.Format = cell.FormatQcow2
+	case has("CD001", 0x8001):
+		// Some installers are images for a disk as well: they begin with a boot
+		// sector. As a disc they work everywhere and cannot be written to.
+		fill.ISO = true
+	}
+	return nil
+}
+
+// pathCause is an error without the name of the call and of the file.
+func pathCause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func (a *app) writeNew(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fault.Wrap(fault.Host, err, "", "write %s", path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.Input, "choose another name, or edit it; skep up starts it", "write %s: it is there already", path)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "write %s", path)
+	}
+	if _, err = f.Write(b); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		os.Remove(path)
+		return fault.Wrap(fault.Host, err, "", "write %s", path)
+	}
+	a.printf("%s\n", cell.Printable(path))
+	return nil
+}

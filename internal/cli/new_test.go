@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"skep/internal/fault"
+)
+
+// new fills in what it is told, finds out what an image is, and refuses what
+// would not be a good cell file before it writes one.
+func TestNewFilled(t *testing.T) {
+	dir := t.TempDir()
+	image := write(t, dir+"/web.img", "QFI\xfb and more")
+	iso := write(t, dir+"/install.raw", strings.Repeat("\x00", 0x8001)+"CD001")
+	skepIn(t, dir, "new", "--memory", "2G", "--image", image, "--disk", "1G", "web").want(t, fault.OK, "!warning")
+	file := dir + "/etc/cells/web.hcl"
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\n  memory = \"2G\"\n", "\n  boot = \"uefi\"\n", image, "\"qcow2\"\n", "size = \"1G\"\n"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%q is not in\n%s", want, b)
+		}
+	}
+	skepIn(t, dir, "check", "web").want(t, fault.OK)
+	if s := skepIn(t, dir, "new", "--stdout", "--image", iso, "x").want(t, fault.OK); !strings.Contains(s.out, `iso = "`+iso) {
+		t.Error(s.out)
+	}
+	for args, want := range map[string]string{
+		"--memory 2X bad":             `"2X"`,
+		"--disk lots bad":             `"lots"`,
+		"--image " + dir + "/no bad":  "no such file",
+		"--image " + dir + " bad":     "not a regular file",
+		"--memory 1G --disk -5G bad":  "-5G",
+		"--memory 2G " + file:         "there already",
+		"--memory 2G ./nodir/bad.hcl": "no directory",
+	} {
+		skepIn(t, dir, append([]string{"new"}, strings.Fields(args)...)...).want(t, fault.Input, want)
+		if exists(dir + "/etc/cells/bad.hcl") {
+			t.Fatalf("new %s wrote a file", args)
+		}
+	}
+}
+
+// A file of that name takes the place of the built-in guest.
+func TestNewHelloWarns(t *testing.T) {
+	skep(t, "new", "hello").want(t, fault.OK, "warning: from now on skep run hello runs the cell of this file")
+}
