@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -301,11 +302,29 @@ func FuzzCheck(f *testing.F) {
 }
 
 // What the host cannot hold is no mistake of the cell file's.
+// limitFsize is RLIMIT_FSIZE, which is the same everywhere and which package syscall has not got.
+const limitFsize = 1
+
 func TestCreateTooLarge(t *testing.T) {
 	dir := t.TempDir()
 	d := raw(filepath.Join(dir, "d"))
-	d.Create = 1 << 62 // more than any file system takes
+	// More than this process may write; a tmpfs takes any size that there is.
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(limitFsize, &before); err != nil {
+		t.Fatal(err)
+	}
+	d.Create = 1 << 40
+	less := before
+	less.Cur = 1 << 30
+	if err := syscall.Setrlimit(limitFsize, &less); err != nil {
+		t.Fatal(err)
+	}
 	_, made, err := Open(d)
+	if err := syscall.Setrlimit(limitFsize, &before); err != nil {
+		t.Fatal(err)
+	}
 	if made || fault.CodeOf(err) != fault.Host || fault.HintOf(err) == "" {
 		t.Errorf("made %v, code %d, hint %q: %v", made, fault.CodeOf(err), fault.HintOf(err), err)
 	}

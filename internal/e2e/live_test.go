@@ -70,15 +70,23 @@ func (v *live) reap() {
 // expect waits for text to come, after all that was expected before.
 func (v *live) expect(within time.Duration, text string) {
 	v.t.Helper()
+	v.expectOne(within, text)
+}
+
+// expectOne is the same for one of several texts, and says which came first.
+func (v *live) expectOne(within time.Duration, texts ...string) string {
+	v.t.Helper()
 	ended := false
 	for deadline := time.Now().Add(within); ; {
 		all := v.out.String()
-		if i := strings.Index(all[v.at:], text); i >= 0 {
-			v.at += i + len(text)
-			return
+		for _, text := range texts {
+			if i := strings.Index(all[v.at:], text); i >= 0 {
+				v.at += i + len(text)
+				return text
+			}
 		}
 		if ended || time.Now().After(deadline) {
-			v.t.Fatalf("%q did not come within %s (ended: %v)\n%s\n%s", text, within, ended, tail(all), v.errs)
+			v.t.Fatalf("%q did not come within %s (ended: %v)\n%s\n%s", texts, within, ended, tail(all), v.errs)
 		}
 		select {
 		case <-v.done:

@@ -23,9 +23,11 @@ memory = "256M"
 accel = "tcg"
 screen {}`)
 	v := l.live("run", "shell")
-	shell(v)
-	v.send("ver\r")
-	v.expect(slow, "UEFI Interactive Shell v")
+	has := shell(v)
+	if has {
+		v.send("ver\r")
+		v.expect(slow, "UEFI Interactive Shell v")
+	}
 
 	l.must(0, "screenshot", "shell", "-o", l.path("shot.png"))
 	f, err := os.Open(l.path("shot.png"))
@@ -45,23 +47,31 @@ screen {}`)
 		}
 	}
 	// Text in at least two colours on a ground, as the shell paints it.
-	if img.Bounds().Dx() < 640 || len(colors) < 3 {
+	if img.Bounds().Dx() < 640 || has && len(colors) < 3 || len(colors) < 2 {
 		t.Errorf("the screen is blank: %v, %d colours", img.Bounds(), len(colors))
 	}
-	v.send("reset -s\r")
-	v.ends(slow, 0)
+	if has {
+		v.send("reset -s\r")
+		v.ends(slow, 0)
+	} else {
+		l.must(0, "kill", "shell")
+	}
 	if _, err := os.Stat(l.path("state/cells/shell/uefi-vars.fd")); err != nil {
 		t.Errorf("the UEFI variables are gone: %v", err)
 	}
 	l.nothingLeft()
 }
 
-// shell waits for the prompt of the UEFI shell, without its countdown.
-func shell(v *live) {
+// shell waits for the prompt of the UEFI shell, without its countdown. Some firmwares have none and
+// say that there is nothing to boot.
+func shell(v *live) bool {
 	v.t.Helper()
-	v.expect(firmware, "startup.nsh")
+	if v.expectOne(firmware, "startup.nsh", "BdsDxe: No bootable option") != "startup.nsh" {
+		return false
+	}
 	v.send("\x1b")
 	v.expect(slow, "Shell> ")
+	return true
 }
 
 // A KVM that runs the built-in guest and fails on a real one costs one start:
@@ -75,7 +85,10 @@ func TestKVMThatFailsOnARealGuest(t *testing.T) {
 	l.cell("lie", `boot = "uefi"
 memory = "256M"`)
 	v := l.live("run", "lie")
-	v.expect(firmware, "startup.nsh")
+	if v.expectOne(firmware, "startup.nsh", "BdsDxe: No bootable option") != "startup.nsh" {
+		l.must(0, "kill", "lie")
+		t.Skip("this firmware has no shell to end the guest with")
+	}
 	if l.show("lie").Accel == "kvm" {
 		_ = v.cmd.Process.Signal(os.Interrupt)
 		_ = v.cmd.Process.Signal(os.Interrupt)

@@ -202,7 +202,7 @@ func TestScreen(t *testing.T) {
 	if err := l.qmp.Cont(ctx); err != nil {
 		t.Fatal(err)
 	}
-	l.wantText("UEFI", 60*time.Second)
+	l.wantOne(60*time.Second, "UEFI", noShell)
 
 	for _, trusted := range []bool{true, false} {
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -167,7 +167,9 @@ func TestUEFI(t *testing.T) {
 	if err := l.qmp.Cont(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l.wantText("Shell> ", 90*time.Second)
+	if l.wantOne(90*time.Second, "Shell> ", noShell) == noShell {
+		t.Skip("this OVMF has no shell: " + noShell)
+	}
 	l.send("set skep hive\rset skep\r")
 	l.wantText("skep = hive", 20*time.Second)
 	l.send("reset -s\r")

@@ -184,16 +184,29 @@ func (l *live) want(kind hypervisor.EventKind, within time.Duration) hypervisor.
 // control matches what a terminal is told between the words, such as colours.
 var control = regexp.MustCompile("\x1b\\[[0-9;=?]*[A-Za-z]")
 
+// noShell is what a UEFI firmware says that has no shell built in, as Debian's from 2026 on.
+const noShell = "BdsDxe: No bootable option"
+
 // wantText waits until the console's log holds a text, colours left out.
 func (l *live) wantText(text string, within time.Duration) {
 	l.t.Helper()
+	l.wantOne(within, text)
+}
+
+// wantOne is the same for one of several texts, and says which it was.
+func (l *live) wantOne(within time.Duration, texts ...string) string {
+	l.t.Helper()
 	var log []byte
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if log, _ = os.ReadFile(l.log); bytes.Contains(control.ReplaceAll(log, nil), []byte(text)) {
-			return
+		log, _ = os.ReadFile(l.log)
+		for _, text := range texts {
+			if bytes.Contains(control.ReplaceAll(log, nil), []byte(text)) {
+				return text
+			}
 		}
 	}
-	l.t.Fatalf("no %q on the console within %s:\n%s\nstderr: %s", text, within, log, l.stderr.LastWords())
+	l.t.Fatalf("none of %q on the console within %s:\n%s\nstderr: %s", texts, within, log, l.stderr.LastWords())
+	return ""
 }
 
 // send types on the console, over one connection that stays: QEMU throws away
