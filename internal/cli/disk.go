@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,22 +139,65 @@ func chosenDisks(dirs host.Dirs, c *cell.Cell, names []string) (chosen []*plan.D
 	return chosen, othersDisks(dirs, c, chosen)
 }
 
-// othersDisks refuses a disk that the file of another cell names as well.
+// othersDisks refuses a disk that another cell names as well: in its file, in the
+// file that it was last started from, or as it runs.
 func othersDisks(dirs host.Dirs, c *cell.Cell, chosen []*plan.Disk) error {
-	for _, name := range cellFiles(dirs) {
-		other := peek(dirs, name)
-		if other == nil || other.Name == c.Name {
+	for _, other := range knownCells(dirs) {
+		if other.Name == c.Name {
 			continue
 		}
 		for _, theirs := range other.Disks {
 			for _, d := range chosen {
-				if plan.DiskOf(theirs).Path == d.Path {
-					return fault.New(fault.Input, "take it out of that file first", "remove disk %q (%s): the cell %s has it, too", d.Label, d.Path, other.Name)
+				if sameDisk(plan.DiskOf(theirs).Path, d.Path) {
+					return fault.New(fault.Input, "take it out of the file of that cell first; skep show "+other.Name+" says which that is",
+						"remove disk %q (%s): the cell %s has it, too", d.Label, d.Path, other.Name)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// knownCells are all cells that there are files of, or that the state knows: a
+// cell may have been started by the path of its file, and run as its file no
+// longer says. Of one whose file cannot be read there are the disks that its guest
+// has had.
+func knownCells(dirs host.Dirs) (all []*cell.Cell) {
+	add := func(c *cell.Cell) bool {
+		if c != nil {
+			all = append(all, c)
+		}
+		return c != nil
+	}
+	st := store.View(dirs)
+	names, _ := st.Names()
+	names = append(names, cellFiles(dirs)...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		read := add(peek(dirs, name))
+		if s, _, err := st.ReadDetail(name); err == nil {
+			add(s.Cell)
+			read = isPath(s.File) && add(peek(dirs, s.File)) || read
+		}
+		if !read {
+			had := &cell.Cell{Name: name}
+			for _, path := range st.HadPaths(name) {
+				had.Disks = append(had.Disks, cell.Disk{File: path})
+			}
+			add(had)
+		}
+	}
+	return all
+}
+
+// sameDisk says whether two paths lead to one file.
+func sameDisk(a, b string) bool {
+	if a == b {
+		return true
+	}
+	first, err1 := os.Stat(a)
+	second, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(first, second)
 }
 
 // confirm asks for the name of the cell: a yes is typed too easily.

@@ -76,13 +76,37 @@ func create(d *plan.Disk) (made bool, err error) {
 		// The name was good enough for a file beside it: the rest is the host's.
 		return false, fault.Wrap(fault.Host, unwrapPath(err), "df "+dir+" shows how full it is", "make disk %q (%s)", d.Label, d.Path)
 	}
-	if err := os.Link(tmp.Name(), d.Path); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return false, nil // another was quicker; the lock decides who has it
-		}
-		return false, bad(d, "", "it cannot be made: %v", unwrapPath(err))
+	switch err := place(tmp.Name(), d.Path); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrExist):
+		return false, nil // another was quicker; the lock decides who has it
+	default:
+		return false, bad(d, "df -T "+dir+" shows which file system that is; another one may do", "it cannot be made: %v", unwrapPath(err))
 	}
-	return true, nil
+}
+
+// place gives a file its name, unless there is one of that name. A file system
+// without hard links, such as FAT or a shared folder, may know how to rename so;
+// where it does not, an empty file of our own making holds the name meanwhile.
+func place(tmp, path string) error {
+	err := os.Link(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := renameNew(tmp, path); err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(path)
+		return err
+	}
+	return nil
 }
 
 // createQcow2 lets qemu-img write an empty image. It reads nothing that a

@@ -26,6 +26,12 @@ import (
 // size and it is missing. The lock is on the open file, so it lasts as long as
 // any process has the descriptor: the hypervisor's life, not the keeper's.
 func Open(d *plan.Disk) (f *os.File, made bool, err error) {
+	return OpenUnless(d, func(*Foreign) bool { return false })
+}
+
+// OpenUnless is Open, of a disk that the guest may have made look like another
+// format: it is refused for that unless accept says yes.
+func OpenUnless(d *plan.Disk, accept func(*Foreign) bool) (f *os.File, made bool, err error) {
 	if d.Create > 0 {
 		if made, err = create(d); err != nil {
 			return nil, false, err
@@ -45,7 +51,7 @@ func Open(d *plan.Disk) (f *os.File, made bool, err error) {
 		f.Close()
 		return nil, made, err
 	}
-	if err = check(d, f); err == nil {
+	if err = check(d, f, accept); err == nil {
 		err = attached(d, f)
 	}
 	if err != nil {
@@ -155,7 +161,7 @@ func kind(d *plan.Disk, info fs.FileInfo) error {
 }
 
 // check reads the header.
-func check(d *plan.Disk, f *os.File) error {
+func check(d *plan.Disk, f *os.File, accept func(*Foreign) bool) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil || size < 0 {
 		if d.Type == plan.DiskZvol || d.Type == plan.DiskDevice {
@@ -181,17 +187,13 @@ func check(d *plan.Disk, f *os.File) error {
 		}
 		return checkClusters(d, f, header, size)
 	}
+	if it := foreign(d, f, header, size); it != nil && !accept(it) {
+		return it.fault()
+	}
 	return checkRaw(d, header, size)
 }
 
 func checkRaw(d *plan.Disk, header []byte, size int64) error {
-	if isQcow2(header) && filepath.Ext(d.Path) == ".qcow2" {
-		hint := `add format = "qcow2"`
-		if d.Type != plan.DiskFile {
-			hint = "qemu-img convert -O raw makes what can be read so, or give it as file = … with format = \"qcow2\""
-		}
-		return bad(d, hint, "it is a qcow2 image and the cell file calls it raw")
-	}
 	if d.Type == plan.DiskFile && size%512 != 0 {
 		return bad(d, "a disk is made of 512-byte sectors: fetch the image again, or round its size up", "it is truncated: %d bytes are no whole number of sectors", size)
 	}

@@ -332,3 +332,120 @@ func TestCreateTooLarge(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// An image of another format is named, whatever it is called and however long it
+// is, with what makes it one that can be used; a guest that has made it so gets
+// it all the same.
+func TestForeign(t *testing.T) {
+	for _, m := range magics {
+		for _, size := range []int{4096, 4097, 70001} {
+			b := make([]byte, size)
+			at := int(m.at)
+			if at < 0 {
+				at += size
+			}
+			copy(b[at:], m.bytes)
+			for _, name := range []string{"a.img", "a.raw"}[size%2:] {
+				d := raw(write(t, name, b))
+				_, _, err := Open(d)
+				if err == nil || !strings.Contains(err.Error(), "it is "+m.what+" and not") || fault.CodeOf(err) != fault.Input || fault.HintOf(err) == "" {
+					t.Errorf("%s, %d bytes: %v (%s)", m.what, size, err, fault.HintOf(err))
+				}
+				warned := ""
+				f, _, err := OpenUnless(d, func(it *Foreign) bool { warned = it.Warning(); return true })
+				if (err == nil) != (size%512 == 0) || !strings.Contains(warned, m.what) {
+					t.Errorf("%s, %d bytes, made so by its guest: %v, %s", m.what, size, err, warned)
+				}
+				f.Close()
+			}
+		}
+	}
+	f, _, err := Open(raw(write(t, "mbr.img", append(make([]byte, 510), 0x55, 0xaa))))
+	if err != nil {
+		t.Error(err)
+	}
+	f.Close()
+}
+
+// What qemu-img makes is known, too.
+func TestForeignOfQemuImg(t *testing.T) {
+	tool, err := exec.LookPath("qemu-img")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct{ format, options, what string }{
+		{"qcow2", "", "a qcow2 image"}, {"vmdk", "", "a VMDK image"}, {"vmdk", "subformat=monolithicFlat", "the description of a VMDK image"},
+		{"vdi", "", "a VDI image"}, {"vhdx", "", "a VHDX image"}, {"vpc", "", "a VHD image"}, {"vpc", "subformat=fixed", "a VHD image"},
+		{"qed", "", "a QED image"}, {"luks", "key-secret=s", "an encrypted image (LUKS)"},
+	} {
+		path := filepath.Join(t.TempDir(), "a.img")
+		argv := []string{"create", "-q", "-f", c.format}
+		if c.format == "luks" {
+			argv = append(argv, "--object", "secret,id=s,data=geheim")
+		}
+		if c.options != "" {
+			argv = append(argv, "-o", c.options)
+		}
+		if out, err := exec.Command(tool, append(argv, path, "1M")...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v, %s", c.format, err, out)
+		}
+		if _, _, err := Open(raw(path)); err == nil || !strings.Contains(err.Error(), c.what) {
+			t.Errorf("%s: %v", c.format, err)
+		}
+	}
+}
+
+// A qcow2 that QEMU would not open is refused before, with the tool that repairs
+// it.
+func TestQcow2Unusable(t *testing.T) {
+	needQemuImg(t)
+	for _, c := range []struct {
+		name     string
+		argv     []string
+		corrupt  bool
+		readOnly bool
+		want     string
+		hint     string
+	}{
+		{"LUKS", []string{"--object", "secret,id=s,data=geheim", "-o", "encrypt.format=luks,encrypt.key-secret=s"}, false, false, "it is encrypted (LUKS)", "qemu-img convert"},
+		{"AES", nil, false, false, "it is encrypted (AES)", "qemu-img convert"},
+		{"corrupt", nil, true, false, "marked as corrupt", "qemu-img check -r all"},
+		{"corrupt, read only", nil, true, true, "", ""},
+	} {
+		d := qcow2(filepath.Join(t.TempDir(), "q"))
+		d.ReadOnly = c.readOnly
+		argv := append([]string{"create", "-q", "-f", "qcow2"}, c.argv...)
+		if out, err := exec.Command("qemu-img", append(argv, d.Path, "1M")...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v, %s", c.name, err, out)
+		}
+		image, err := os.OpenFile(d.Path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.corrupt {
+			_, err = image.WriteAt([]byte{qcow2Corrupt}, 79)
+		}
+		if c.name == "AES" { // qemu-img makes none any more
+			_, err = image.WriteAt([]byte{1}, 35)
+		}
+		image.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _, err := Open(d)
+		f.Close()
+		if c.want == "" && err == nil {
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || fault.CodeOf(err) != fault.Input || !strings.Contains(fault.HintOf(err), c.hint) {
+			t.Errorf("%s: %v (%s)", c.name, err, fault.HintOf(err))
+		}
+	}
+}
+
+func needQemuImg(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("qemu-img"); err != nil {
+		t.Skip(err)
+	}
+}

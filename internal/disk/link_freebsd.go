@@ -12,6 +12,9 @@ import (
 // open(2).
 func isLinkError(err error) bool { return errors.Is(err, syscall.EMLINK) }
 
+// renameNew: FreeBSD has no such rename.
+func renameNew(string, string) error { return errors.ErrUnsupported }
+
 // claim is nothing: geom(4) keeps those that write to a device apart.
 const claim = 0
 

@@ -13,6 +13,11 @@ import (
 // isLinkError: Linux answers ELOOP to O_NOFOLLOW on a symbolic link, open(2).
 func isLinkError(error) bool { return false }
 
+// renameNew renames a file unless there is one of the new name.
+func renameNew(from, to string) error {
+	return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+}
+
 // claim opens a block device for ourselves: without O_CREAT, O_EXCL is refused
 // with EBUSY where the device is mounted, or is part of something that is, and
 // keeps the host from mounting it while the descriptor is open, open(2).

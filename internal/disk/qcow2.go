@@ -14,6 +14,7 @@ const (
 	qcow2Magic           = "QFI\xfb"
 	qcow2HeaderV2        = 72
 	qcow2HeaderV3        = 104
+	qcow2Corrupt         = 1 << 1 // incompatible feature: QEMU found its tables damaged
 	qcow2DataFile        = 1 << 2 // incompatible feature: the data is in another file
 	qcow2KnownIncompat   = 1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4
 	qcow2ExtensionEnd    = 0
@@ -37,6 +38,14 @@ func checkQcow2(d *plan.Disk, header []byte, size int64) error {
 	}
 	be32 := func(at int) uint32 { return binary.BigEndian.Uint32(header[at:]) }
 	be64 := func(at int) uint64 { return binary.BigEndian.Uint64(header[at:]) }
+	switch crypt := be32(32); crypt {
+	case 0:
+	case 1, 2:
+		return bad(d, "qemu-img convert -O qcow2 makes one of it that is not; a guest can encrypt its disk itself",
+			"it is encrypted (%s), and no cell file has a key", map[uint32]string{1: "AES", 2: "LUKS"}[crypt])
+	default:
+		return bad(d, "qemu-img convert makes a new one", "it is encrypted in a way that is not known (%d)", crypt)
+	}
 	version := be32(4)
 	if version != 2 && version != 3 {
 		return bad(d, "qemu-img convert makes a new one", "it is a qcow2 image of version %d", version)
@@ -51,6 +60,10 @@ func checkQcow2(d *plan.Disk, header []byte, size int64) error {
 		incompatible := be64(72)
 		if incompatible&qcow2DataFile != 0 {
 			return bad(d, "qemu-img convert -O qcow2 makes one image of both", "it keeps its data in another file, which no cell file can declare")
+		}
+		if incompatible&qcow2Corrupt != 0 && !d.ReadOnly {
+			return bad(d, "copy it, then qemu-img check -r all "+d.Path+" repairs it; read_only = true takes it as it is",
+				"it is marked as corrupt: QEMU found its tables damaged")
 		}
 		if incompatible&^qcow2KnownIncompat != 0 {
 			return bad(d, "qemu-img convert makes a new one", "it needs features that are not known (%#x)", incompatible&^qcow2KnownIncompat)

@@ -52,7 +52,7 @@ func TestDiskRemove(t *testing.T) {
 	// Even where its file does not say so any more.
 	l.must(0, "up", "e")
 	l.cell("e", "accel = \"tcg\"")
-	if r := l.must(2, "disk", "rm", "--yes", "d", "a"); !strings.Contains(r.err, "in use by the cell e") {
+	if r := l.must(2, "disk", "rm", "--yes", "d", "a"); !strings.Contains(r.err, "the cell e has it, too") {
 		t.Errorf("%s", r)
 	}
 	l.must(0, "down", "e")

@@ -37,7 +37,7 @@ func QEMURefuses(c *cell.Cell) []Refusal {
 	if c.Console.Device != "" {
 		list = append(list, Refusal{"console.device", "cannot use a null modem for the console on a Linux host", "leave console.device out: the console is a socket here"})
 	}
-	return list
+	return append(list, argsRefused(qemuArguments(c.Hypervisor.Args), qemuRefused)...)
 }
 
 // BhyveRefuses lists all in a cell that bhyve cannot do.
@@ -60,5 +60,5 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	if n := len(c.NICs) + len(c.Disks) + len(c.Shares) + len(c.Passthru); n > BhyveDevicesMax {
 		list = append(list, Refusal{"", fmt.Sprintf("cannot fit %d devices on bhyve's bus", n), fmt.Sprintf("at most %d", BhyveDevicesMax)})
 	}
-	return list
+	return append(list, argsRefused(bhyveArguments(c.Hypervisor.Args), bhyveRefused)...)
 }

@@ -17,6 +17,15 @@ func (e env) Notify(line string)                  { e.k.Notify(line) }
 func (e env) Begun(id string, h store.Held) error { return e.k.begun(id, h) }
 func (e env) Screen(address string)               { e.k.state.Screen = address }
 
+func (e env) Had(d *plan.Disk) bool {
+	return !d.ReadOnly && e.k.Store.HadDisk(e.k.Cell.Name, d.Path)
+}
+
+func (e env) SaysRaw(d *plan.Disk) bool {
+	_, said := e.k.Cell.Sources["disk."+d.Label+".format"]
+	return said || d.Type == plan.DiskZvol || d.Type == plan.DiskDevice
+}
+
 func (e env) Process(m provision.Machine) {
 	e.k.state.PID, e.k.state.PIDStart = m.Process()
 	rec := m.Record()
@@ -34,4 +43,17 @@ func (e env) StopAsked() (string, bool) {
 	e.k.stop = &o
 	o.answer(nil)
 	return o.who, true
+}
+
+// rememberDisks writes down what the guest is about to be able to write to.
+func (k *Keeper) rememberDisks(p *plan.Plan) {
+	var paths []string
+	for _, d := range plan.Specs[*plan.Disk](p) {
+		if !d.ReadOnly {
+			paths = append(paths, d.Path)
+		}
+	}
+	if err := k.Store.RememberDisks(k.Cell.Name, paths); err != nil {
+		k.Notify(err.Error())
+	}
 }

@@ -81,6 +81,7 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 			}
 		}
 	}
+	k.rememberDisks(p)
 	if err := m.Run(ctx); err != nil {
 		return out, fault.Wrap(fault.HypervisorDied, err, "skep log --hypervisor "+k.Cell.Name+" shows what it said", "let the guest run")
 	}

@@ -14,8 +14,16 @@ import (
 
 // openDisk opens a disk. Where it is refused because the cell itself has it
 // under another name, that is said, and not that somebody else has it.
-func openDisk(d *plan.Disk, files map[string]*os.File) (*os.File, bool, error) {
-	f, made, err := disk.Open(d)
+// What begins as another format does is the guest's own doing where it has had
+// the disk before, or, of what guests do put on disks, where the file says raw.
+func openDisk(d *plan.Disk, files map[string]*os.File, e Env) (*os.File, bool, error) {
+	f, made, err := disk.OpenUnless(d, func(it *disk.Foreign) bool {
+		if !e.Had(d) && !(it.Guest && e.SaysRaw(d)) {
+			return false
+		}
+		e.Notify(it.Warning())
+		return true
+	})
 	if err == nil {
 		return f, made, nil
 	}
@@ -35,13 +43,13 @@ func openDisk(d *plan.Disk, files map[string]*os.File) (*os.File, bool, error) {
 // lookAtDisk opens a disk and keeps it, so that another one of the same file
 // shows, as it does among those that are held. Of one that is still to be made
 // there is the directory.
-func lookAtDisk(d *plan.Disk, held, disks map[string]*os.File) error {
+func lookAtDisk(d *plan.Disk, held, disks map[string]*os.File, e Env) error {
 	if missing, err := disk.ToBeMade(d); missing || err != nil {
 		return err
 	}
 	all := maps.Clone(held)
 	maps.Copy(all, disks)
-	f, _, err := openDisk(d, all)
+	f, _, err := openDisk(d, all, e)
 	if err == nil {
 		disks["disk:"+d.Label] = f
 	}

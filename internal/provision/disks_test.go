@@ -19,11 +19,11 @@ func TestOneFileAsTwoDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, readOnly := range []bool{true, false} {
-		first, _, err := openDisk(&plan.Disk{Label: "a", Type: plan.DiskFile, Path: path, ReadOnly: readOnly}, nil)
+		first, _, err := openDisk(&plan.Disk{Label: "a", Type: plan.DiskFile, Path: path, ReadOnly: readOnly}, nil, nobody{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, _, err := openDisk(&plan.Disk{Label: "b", Type: plan.DiskFile, Path: path, ReadOnly: readOnly}, map[string]*os.File{"disk:a": first})
+		second, _, err := openDisk(&plan.Disk{Label: "b", Type: plan.DiskFile, Path: path, ReadOnly: readOnly}, map[string]*os.File{"disk:a": first}, nobody{})
 		switch {
 		case readOnly && err != nil:
 			t.Error(err)

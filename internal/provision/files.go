@@ -142,7 +142,7 @@ func BootSum(c *cell.Cell, f host.Facts) string {
 
 // openVars copies the firmware's template once, and opens and locks the cell's
 // own copy. hint is what brings a template back that is gone.
-func openVars(v *plan.Vars, hint string) (*os.File, error) {
+func openVars(cell string, v *plan.Vars, hint string) (*os.File, error) {
 	if _, err := os.Stat(v.Path); errors.Is(err, fs.ErrNotExist) {
 		template, err := os.ReadFile(v.From)
 		if err != nil {
@@ -159,6 +159,10 @@ func openVars(v *plan.Vars, hint string) (*os.File, error) {
 	if err := disk.Lock(f, true); err != nil {
 		f.Close()
 		return nil, fault.Wrap(fault.Host, err, "", "lock the UEFI variables %s", v.Path)
+	}
+	if err := checkVars(cell, v, f); err != nil {
+		f.Close()
+		return nil, err
 	}
 	return f, nil
 }

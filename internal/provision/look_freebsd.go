@@ -20,7 +20,7 @@ func (t *bsdProvisioner) Look(r plan.Resource, disks map[string]*os.File) []erro
 			err = acquireTap(s)
 		}
 	case *plan.Disk:
-		err = lookAtDisk(s, t.files, disks)
+		err = lookAtDisk(s, t.files, disks, t.env)
 	case *plan.Firmware:
 		err = checkFirmware(s)
 	case *plan.JailRootfs:

@@ -23,7 +23,7 @@ func (t *linuxProvisioner) Look(r plan.Resource, disks map[string]*os.File) []er
 			}
 		}
 	case *plan.Disk:
-		err = lookAtDisk(s, t.files, disks)
+		err = lookAtDisk(s, t.files, disks, t.env)
 	case *plan.Firmware:
 		var f *os.File
 		if f, err = openFirmware(s); err == nil {

@@ -275,6 +275,9 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 	case <-m.exited:
 		end, _ := hypervisor.Judge(m.evidence(nil))
 		code := fault.HypervisorDied
+		if strings.Contains(end.Detail, "node-name") && strings.Contains(end.Detail, "-blockdev") {
+			code = fault.Input // an image that QEMU does not take
+		}
 		return &fault.Error{Code: code, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.name + " shows all it said"}
 	case <-time.After(50 * time.Millisecond):
 	}

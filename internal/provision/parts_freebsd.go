@@ -87,7 +87,7 @@ func acquireScratchCopy(ctx context.Context, d *plan.ScratchCopy) error {
 
 // acquireVars copies the firmware's template once and locks the cell's own copy.
 func (t *bsdProvisioner) acquireVars(v *plan.Vars) error {
-	f, err := openVars(v, "pkg install -f edk2-bhyve")
+	f, err := openVars(t.cell.Name, v, "pkg install -f edk2-bhyve")
 	t.hold("vars", f)
 	return err
 }

@@ -87,6 +87,11 @@ type Env interface {
 	Process(m Machine)
 	// Screen publishes where the screen is shown.
 	Screen(address string)
+	// Had says whether the guest has had a disk in an earlier life, to write to.
+	Had(d *plan.Disk) bool
+	// SaysRaw says whether the cell file itself calls a disk raw, or has no word
+	// for what else it could be.
+	SaysRaw(d *plan.Disk) bool
 	// StopAsked says whether somebody has asked for the cell's end, and who.
 	StopAsked() (who string, asked bool)
 }
@@ -122,6 +127,8 @@ func (nobody) Notify(string)                  {}
 func (nobody) Begun(string, store.Held) error { return nil }
 func (nobody) Process(Machine)                {}
 func (nobody) Screen(string)                  {}
+func (nobody) Had(*plan.Disk) bool            { return false }
+func (nobody) SaysRaw(*plan.Disk) bool        { return false }
 func (nobody) StopAsked() (string, bool)      { return "", false }
 
 // planSocket is the path of one of the plan's sockets.

@@ -57,7 +57,7 @@ func (t *bsdProvisioner) Acquire(ctx context.Context, r plan.Resource) (h store.
 		err = acquireTap(s)
 	case *plan.Disk:
 		var f *os.File
-		f, h.Made, err = openDisk(s, t.files)
+		f, h.Made, err = openDisk(s, t.files, t.env)
 		t.hold("disk:"+s.Label, f)
 	case *plan.ScratchCopy:
 		err = acquireScratchCopy(ctx, s)

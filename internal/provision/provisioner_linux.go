@@ -80,7 +80,7 @@ func (t *linuxProvisioner) Acquire(ctx context.Context, r plan.Resource) (h stor
 		err = t.acquireTap(s)
 	case *plan.Disk:
 		var f *os.File
-		f, h.Made, err = openDisk(s, t.files)
+		f, h.Made, err = openDisk(s, t.files, t.env)
 		t.hold("disk:"+s.Label, f)
 	case *plan.Vars:
 		err = t.acquireVars(s)
@@ -241,7 +241,7 @@ func openTap(s *plan.Tap) (tap *network.Tap, err error) {
 
 // acquireVars copies the firmware's template once and opens the cell's own copy.
 func (t *linuxProvisioner) acquireVars(v *plan.Vars) error {
-	f, err := openVars(v, "apt install --reinstall ovmf")
+	f, err := openVars(t.cell.Name, v, "apt install --reinstall ovmf")
 	t.hold("flash-vars", f)
 	return err
 }

@@ -45,7 +45,7 @@ func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launc
 			}
 			if t.files["disk:"+d.Label] == nil {
 				// Taken up from a dead keeper: the bhyve that held the lock is gone.
-				f, _, err := disk.Open(d)
+				f, _, err := disk.OpenUnless(d, func(*disk.Foreign) bool { return true })
 				if err != nil {
 					return l, err
 				}
