@@ -274,6 +274,7 @@ func (a *linuxAudit) rights() {
 		}
 		a.add(GroupRights, "two-phases", sealed, "the start is over: no call but the policy's", fmt.Sprintf("%d calls for the guest's life, sealed: %s", a.record.RunCalls, yesNo(a.record.Sealed)))
 	}
+	a.refused()
 	var odd []string
 	var traced []string
 	for i, t := range a.threads {
@@ -307,6 +308,21 @@ func (a *linuxAudit) rights() {
 	a.recorded(GroupRights, layer.Landlock, "files, devices, TCP, signals and abstract sockets refused once more")
 	a.recorded(GroupRights, layer.OneExec, "no exec after the hypervisor's own")
 	a.recorded(GroupRights, layer.Keyring, "a session keyring of its own")
+}
+
+// refused says which calls it asked for and did not get. That it did not is as planned; that it asked is
+// for a person to look at.
+func (a *linuxAudit) refused() {
+	if a.state == nil || a.state.Refused == nil {
+		return
+	}
+	seen := a.state.Refused.Names()
+	if why := a.state.Refused.Uncounted; why != "" {
+		seen = append(seen, why)
+	}
+	if len(seen) > 0 {
+		a.add(GroupRights, "refused-calls", Recorded, "no call that the policy lacks", strings.Join(seen, ", "))
+	}
 }
 
 // rootfs: what it can reach.
@@ -490,6 +506,8 @@ func (a *linuxAudit) kindOf(d Descriptor, planned map[[2]uint64]string) string {
 		return "firmware"
 	case strings.HasPrefix(d.Target, "/memfd:tcg-jit") && a.plan.Accel == "tcg":
 		return "own"
+	case strings.HasPrefix(d.Target, "/memfd:displaysurface") && len(plan.Specs[*plan.Screen](a.plan)) > 0:
+		return "surface"
 	case strings.HasPrefix(d.Target, "/dev/net/tun") && len(plan.Specs[*plan.Tap](a.plan)) > 0:
 		return "tap"
 	case strings.HasSuffix(d.Target, "/kvm") && a.plan.Accel == "kvm":

@@ -32,7 +32,8 @@ type cellJSON struct {
 	Resets    int       `json:"resets"`
 	Screen    string    `json:"screen"`
 	File      string    `json:"file"`
-	FileError string    `json:"file_error,omitempty"` // the first mistake in its file as it is now
+	Refused   uint64    `json:"refused_calls,omitempty"` // how many; show names them
+	FileError string    `json:"file_error,omitempty"`    // the first mistake in its file as it is now
 }
 
 func (a *app) ps() *cobra.Command {
@@ -178,6 +179,7 @@ func asJSON(s store.State, held bool) cellJSON {
 	c := cellJSON{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Since: s.Since, PID: s.PID, KeeperPID: s.KeeperPID,
 		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, File: s.File,
+		Refused: s.Refused.Total(),
 	}
 	if !held {
 		c.KeeperPID = 0

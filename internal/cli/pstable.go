@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"unicode/utf8"
@@ -76,6 +77,15 @@ func stateText(c cellJSON) string {
 // reasonText is the reason of a state; a mistake in the file of a cell that
 // does not run goes before what became of it last.
 func reasonText(c cellJSON) string {
+	if c.Refused > 0 {
+		n := c.Refused
+		c.Refused = 0
+		calls := "calls"
+		if n == 1 {
+			calls = "call"
+		}
+		return strings.TrimSuffix(fmt.Sprintf("%d %s refused, see skep show; %s", n, calls, reasonText(c)), "; ")
+	}
 	switch {
 	case c.FileError == "":
 		return c.Reason

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -23,6 +26,11 @@ type showJSON struct {
 	Plan        *plan.Plan        `json:"plan"`
 	Relaxations []cell.Relaxation `json:"loosenings"`
 	ConsoleLog  string            `json:"console_log"`
+	// Calls that the hypervisor asked for and did not get: while the guest runs, and in its start, which
+	// bans a few. Uncounted says why there may have been more.
+	Refused          map[string]uint64 `json:"refused"`
+	RefusedInStart   map[string]uint64 `json:"refused_in_start,omitempty"`
+	RefusedUncounted string            `json:"refused_uncounted,omitempty"`
 	// Of a cell that crashed or is held.
 	LastConsole []string `json:"last_console,omitempty"`
 	LastWords   []string `json:"last_words,omitempty"`
@@ -59,6 +67,11 @@ func (a *app) show() *cobra.Command {
 			}
 			// The file may have changed since; what the cell holds is in its state.
 			out.Relaxations = append([]cell.Relaxation{}, s.Relaxations...)
+			out.Refused = map[string]uint64{}
+			if r := s.Refused; r != nil {
+				maps.Copy(out.Refused, r.Run)
+				out.RefusedInStart, out.RefusedUncounted = r.Start, r.Uncounted
+			}
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
 			if asProgram {
 				return a.json(out)
@@ -94,6 +107,9 @@ func (a *app) showText(s showJSON) error {
 	row("console log", "%s", s.ConsoleLog)
 	if r := s.Reach; r != nil {
 		row("accessible", "%s", r)
+	}
+	if names := (&jail.Refusals{Run: s.Refused}).Names(); len(names) > 0 || s.RefusedUncounted != "" {
+		row("refused calls", "%s", strings.Join(slices.DeleteFunc(append(names, s.RefusedUncounted), isEmpty), ", "))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -153,3 +169,5 @@ func (a *app) mustKnow(dirs host.Dirs, name string) error {
 	}
 	return fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", name)
 }
+
+func isEmpty(s string) bool { return s == "" }

@@ -46,9 +46,10 @@ var prerequisites = map[layer.ID][]layer.ID{
 	layer.EmptyRootfs: {layer.MountNamespace, layer.PrivateRoot},
 	layer.NoGroups:    {layer.OwnUID},
 	layer.NoNewPrivs:  {layer.OwnUID},
+	layer.Seccomp:     {layer.ClosedFDs}, // its listener has the number that is free then
 	layer.OneExec:     {layer.Seccomp, layer.ClosedFDs},
 	layer.TwoPhases:   {layer.Seccomp, layer.ClosedFDs, layer.OneExec},
-	layer.WXSeccomp:   {layer.Seccomp},
+	layer.WXSeccomp:   {layer.Seccomp, layer.ClosedFDs},
 	layer.RLimits:     {layer.OwnUID},
 	layer.NoCore:      {layer.OwnUID},
 	layer.Landlock:    {layer.ClosedFDs},

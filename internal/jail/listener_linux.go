@@ -44,7 +44,6 @@ type listener struct {
 	policy   seccomp.Policy
 	arch     seccomp.Arch
 	oneExec  bool // no exec but the first
-	phases   bool // the start ends; else it lasts for ever, as where the drill takes the layer away
 	began    bool // the one exec has been granted
 
 	once   sync.Once
@@ -64,8 +63,8 @@ func (p *Process) listen(fd int, spec Spec) error {
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), seccompSetFlags, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
 	arch, _ := seccomp.ArchOf(runtime.GOARCH) // Start has looked already
 	p.listener = &listener{fd: fd, wake: wake, pid: uint32(p.pid), policy: spec.Policy, arch: arch,
-		oneExec: layer.On(spec.Layers, layer.OneExec), phases: layer.On(spec.Layers, layer.TwoPhases),
-		sealed: make(chan struct{}), done: make(chan struct{}), counts: newRefusals()}
+		oneExec: layer.On(spec.Layers, layer.OneExec),
+		sealed:  make(chan struct{}), done: make(chan struct{}), counts: newRefusals()}
 	go p.listener.serve()
 	return nil
 }

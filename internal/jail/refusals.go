@@ -1,7 +1,10 @@
 package jail
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,6 +18,30 @@ type Refusals struct {
 	Start map[string]uint64 `json:"start,omitempty"`
 	// Uncounted says why there may have been more than that.
 	Uncounted string `json:"uncounted,omitempty"`
+}
+
+// Total is how many calls of the run were refused.
+func (r *Refusals) Total() (n uint64) {
+	if r == nil {
+		return 0
+	}
+	for _, c := range r.Run {
+		n += c
+	}
+	return n
+}
+
+// Names are those of the run, the most often refused first, each with its count.
+func (r *Refusals) Names() []string {
+	if r == nil {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(r.Run))
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(r.Run[b], r.Run[a]) })
+	for i, n := range names {
+		names[i] = fmt.Sprintf("%s (%d)", n, r.Run[n])
+	}
+	return names
 }
 
 // Why refusals are no longer counted.

@@ -57,6 +57,7 @@ func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
 	}
 	k.state = st
 	k.state.KeeperPID = os.Getpid()
+	k.uncounted()
 	k.provisioner = k.newProvisioner(st.Plan)
 	defer func() {
 		if rerr := k.releaseAll(held); rerr != nil {

@@ -274,7 +274,11 @@ func (k *Keeper) wait(ctx context.Context, pause time.Duration, out Outcome) boo
 // does not stop a guest; ps then shows the one before.
 func (k *Keeper) setState(p store.Phase, reason string) {
 	k.state.State, k.state.Reason, k.state.Since = p, reason, time.Now().UTC()
-	if err := k.Store.WriteState(k.state); err != nil && p == store.Running {
+	k.writeState()
+}
+
+func (k *Keeper) writeState() {
+	if err := k.Store.WriteState(k.state); err != nil && k.state.State == store.Running {
 		k.Notify(err.Error())
 	}
 }

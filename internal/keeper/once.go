@@ -74,6 +74,8 @@ func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
 	k.state.PID, k.state.PIDStart = m.Process()
 	rec := m.Record()
 	k.state.Jail, k.state.Reach = &rec, m.Counted()
+	k.state.Refused = nil // an earlier life's
+	k.countRefusals(m)
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {

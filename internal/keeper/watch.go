@@ -24,6 +24,8 @@ func (k *Keeper) watch(ctx context.Context, m provision.Machine) Outcome {
 	killed := "" // why we killed it
 	failed := "" // what we could not do for the guest
 	var disks ioPause
+	var told <-chan time.Time // when refused calls are to be told of
+	defer k.countRefusals(m)
 	kill := func(why string) {
 		if killed == "" {
 			killed = why
@@ -55,6 +57,14 @@ func (k *Keeper) watch(ctx context.Context, m provision.Machine) Outcome {
 				continue
 			}
 			k.setState(k.state.State, k.state.Reason)
+		case <-m.Refused():
+			if told == nil {
+				told = time.After(tellRefused)
+			}
+		case <-told:
+			told = nil
+			k.countRefusals(m)
+			k.writeState()
 		case ev := <-m.IOErrors():
 			disks.failed(k, ev)
 		case <-disks.retry:

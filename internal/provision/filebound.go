@@ -11,6 +11,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/jail"
+	"skep/internal/jail/seccomp"
 	"skep/internal/plan"
 )
 
@@ -20,6 +21,9 @@ import (
 // before the start: there QEMU sizes a file in memory for the code it translates.
 func fileBound(p *plan.Plan, fds []jail.FD) (jail.Limit, error) {
 	bound := uint64(1 << 20)
+	if len(plan.Specs[*plan.Screen](p)) > 0 {
+		bound = seccomp.SurfaceMax // from QEMU 10 on a surface is a file in memory, and it ends without
+	}
 	for _, l := range plan.Specs[*plan.Log](p) {
 		bound = max(bound, 2*uint64(l.Max))
 	}

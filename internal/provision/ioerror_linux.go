@@ -5,8 +5,11 @@ import (
 	"fmt"
 
 	"skep/internal/hypervisor"
+	"skep/internal/jail"
 )
 
+func (m *qemuMachine) Refusals() jail.Refusals           { return m.proc.Refusals() }
+func (m *qemuMachine) Refused() <-chan struct{}          { return m.proc.Refused() }
 func (m *qemuMachine) IOErrors() <-chan hypervisor.Event { return m.failed }
 
 // ioFailed keeps the last such event: a guest has many requests under way.

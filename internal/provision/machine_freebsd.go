@@ -185,6 +185,10 @@ func (m *bhyveMachine) Record() jail.Record { return m.rec }
 
 func (m *bhyveMachine) Counted() *store.Reach { return m.counts }
 
+// Refusals: in capability mode the kernel refuses, and counts nothing.
+func (m *bhyveMachine) Refusals() jail.Refusals  { return jail.Refusals{} }
+func (m *bhyveMachine) Refused() <-chan struct{} { return nil }
+
 // IOErrors: bhyve answers the guest with an I/O error and tells nobody else.
 func (m *bhyveMachine) IOErrors() <-chan hypervisor.Event { return nil }
 func (m *bhyveMachine) Resume(context.Context) error      { return errors.ErrUnsupported }

@@ -59,6 +59,10 @@ type Machine interface {
 	// IOErrors delivers the last that a disk has failed the guest; nil where the
 	// hypervisor tells nobody but the guest.
 	IOErrors() <-chan hypervisor.Event
+	// Refusals are the calls that its filter has refused it so far. Refused is ready when there are more,
+	// and nil where nobody counts them.
+	Refusals() jail.Refusals
+	Refused() <-chan struct{}
 	// Resume lets a guest go on that such an error has paused.
 	Resume(ctx context.Context) error
 	// Reset starts the guest over after it has reset itself.

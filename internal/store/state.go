@@ -62,6 +62,8 @@ type State struct {
 	Relaxations []cell.Relaxation `json:"loosenings,omitempty"`
 	// Jail is what the launcher recorded of each layer.
 	Jail *jail.Record `json:"jail,omitempty"`
+	// Refused are the calls that the hypervisor asked for and did not get.
+	Refused *jail.Refusals `json:"refused,omitempty"`
 	// Reach is what is reachable and callable in the running cell.
 	Reach *Reach `json:"room,omitempty"`
 }

@@ -5,11 +5,15 @@ package seccomp
 // built against glibc 2.31 to 2.43; what each row is for was seen under strace(1), not guessed.
 func QEMU(needs ...Need) Policy { return Policy{Rows: qemu, Never: never}.For(needs...) }
 
+// SurfaceMax is the size of the largest surface of a screen: more than any that fits the memory of a
+// virtual graphics card. It is a power of two.
+const SurfaceMax = 64 << 20
+
 // Constants of the kernel's headers, by their names there.
 var (
 	protWrite   = named{"PROT_WRITE", 2}
 	protExec    = named{"PROT_EXEC", 4}
-	surfaceBits = named{"bits above 256 MiB", ^uint64(1<<28 - 1)}
+	surfaceBits = named{"bits above 64 MiB", ^uint64(SurfaceMax - 1)}
 	threadFlags = named{"CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM|SETTLS|PARENT_SETTID|CHILD_CLEARTID", 0x3d0f00}
 )
 
