@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 )
 
@@ -44,12 +43,9 @@ func Prepare(dir, init string) (Guest, error) {
 	return g, pack(g.Initrd, init, root)
 }
 
-// drivers are what the guest loads, in an order in which each finds what it
-// needs. A kernel may have some of them built in.
-var drivers = []string{
-	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
-	"virtio_blk", "failover", "net_failover", "virtio_net", "evdev", "button", "pvpanic", "pvpanic-mmio",
-}
+// drivers are what the guest loads, each behind those that it needs. A kernel may have some of them
+// built in.
+var drivers = []string{"virtio_pci", "virtio_blk", "virtio_net", "evdev", "button", "pvpanic", "pvpanic-mmio"}
 
 // fetch takes Debian's cloud kernel out of its package, once.
 func fetch() (string, error) {
@@ -113,24 +109,16 @@ func pack(path, init, root string) error {
 		return err
 	}
 	a.file("init", 0o755, program)
-	modules := map[string]string{}
-	_ = filepath.WalkDir(filepath.Join(root, "lib/modules"), func(p string, d os.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(p, ".ko") {
-			modules[strings.TrimSuffix(filepath.Base(p), ".ko")] = p
-		}
-		return nil
-	})
+	modules := findModules(root)
 	order := ""
 	for _, d := range drivers {
-		if modules[d] == "" {
-			continue
-		}
-		b, err := os.ReadFile(modules[d])
+		err := modules.visit(d, func(name string, data []byte) {
+			a.file("modules/"+name+".ko", 0o644, data)
+			order += name + ".ko\n"
+		})
 		if err != nil {
 			return err
 		}
-		a.file("modules/"+d+".ko", 0o644, b)
-		order += d + ".ko\n"
 	}
 	a.file("modules/order", 0o644, []byte(order))
 	return os.WriteFile(path, a.bytes(), 0o644)
