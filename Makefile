@@ -7,7 +7,8 @@
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
-#   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once
+#   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once;
+#                   KERNELS="trixie" boots releases with their own kernel and systemd
 #   make lint       formatting, vet on every system, man pages
 #   make install    PREFIX and DESTDIR as usual
 #   make uninstall  what make install has put there
@@ -24,8 +25,11 @@ BIN = bin/skep
 TESTFLAGS = -p 1 -timeout 20m ./...
 BENCHFLAGS =
 PEERFLAGS =
-# For make matrix: releases, and which tests of which packages; MATRIXFLAGS=-v prints all they say.
-SUITES = bookworm bookworm-backports trixie trixie-backports sid
+# For make matrix: releases to enter, releases to boot (with KERNELS alone none is entered), and which
+# tests of which packages; MATRIXFLAGS=-v prints all they say.
+KERNELS =
+ALLSUITES = bookworm bookworm-backports trixie trixie-backports sid
+SUITES = $$(test -n '$(KERNELS)' || echo '$(ALLSUITES)')
 TESTS = ^TestMatrix$$
 PACKAGES = ./internal/e2e
 MATRIXFLAGS =
@@ -83,7 +87,7 @@ soak:
 # runs them.
 matrix:
 	@sh scripts/deps matrix
-	@$(GO) run ./internal/matrix -suites '$(SUITES)' -run '$(TESTS)' -packages '$(PACKAGES)' $(MATRIXFLAGS)
+	@$(GO) run ./internal/matrix -suites "$(SUITES)" -kernels '$(KERNELS)' -run '$(TESTS)' -packages '$(PACKAGES)' $(MATRIXFLAGS)
 
 # The table in docs/matrix.md, from what make matrix has kept.
 matrix-table:

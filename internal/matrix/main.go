@@ -11,6 +11,7 @@ import (
 // options are the command line's.
 type options struct {
 	suites   []string
+	kernels  []string // releases to boot
 	cache    string   // holds userlands and results
 	run      string   // which tests
 	packages []string // of which packages
@@ -35,6 +36,7 @@ func main() {
 func parse() (options, error) {
 	var o options
 	suites := flag.String("suites", "", "Debian releases to run in")
+	kernels := flag.String("kernels", "", "releases to boot with their own kernel and systemd, emulated")
 	packages := flag.String("packages", "./internal/e2e", "packages whose tests to run in a userland")
 	flag.StringVar(&o.run, "run", "^TestMatrix$", "which of their tests")
 	flag.StringVar(&o.cache, "cache", os.Getenv("SKEP_TEST_CACHE"), "directory of userlands")
@@ -48,7 +50,7 @@ func parse() (options, error) {
 	if o.cache, err = filepath.Abs(o.cache); err != nil {
 		return o, err
 	}
-	o.suites, o.packages = strings.Fields(*suites), strings.Fields(*packages)
+	o.suites, o.kernels, o.packages = strings.Fields(*suites), strings.Fields(*kernels), strings.Fields(*packages)
 	return o, nil
 }
 
@@ -60,6 +62,13 @@ func work(o options) error {
 	failed := 0
 	for _, s := range o.suites {
 		r, err := runSuite(o, s)
+		if err != nil {
+			return err
+		}
+		failed += r.failures()
+	}
+	for _, k := range o.kernels {
+		r, err := runKernel(o, k)
 		if err != nil {
 			return err
 		}

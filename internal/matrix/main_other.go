@@ -14,3 +14,7 @@ func inside([]string) int { return 1 }
 func runSuite(options, string) (result, error) {
 	return result{}, fmt.Errorf("another Debian userland: %w", errors.ErrUnsupported)
 }
+
+func runKernel(options, string) (result, error) {
+	return result{}, fmt.Errorf("a Debian with its own kernel: %w", errors.ErrUnsupported)
+}

@@ -15,6 +15,9 @@ type result struct {
 	Release string `json:"release"`
 	QEMU    string `json:"qemu,omitempty"`
 	Libc    string `json:"libc,omitempty"`
+	Booted  bool   `json:"booted,omitempty"` // with its own kernel, which the next two are about
+	Kernel  string `json:"kernel,omitempty"`
+	Systemd string `json:"systemd,omitempty"`
 	Skipped string `json:"skipped,omitempty"`
 	Tests   []test `json:"tests,omitempty"`
 }
@@ -91,6 +94,13 @@ func lastLine(s string) string {
 	return lines[len(lines)-1]
 }
 
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
 func lastWord(s string) string {
 	f := strings.Fields(s)
 	if len(f) == 0 {
@@ -99,17 +109,39 @@ func lastWord(s string) string {
 	return f[len(f)-1]
 }
 
+// add takes down something that was looked at; why is the reason of its failure, or "".
+func (r *result) add(name, why string) {
+	t := test{Name: name, Action: "pass"}
+	if why != "" {
+		t.Action, t.Why = "fail", why
+	}
+	r.Tests = append(r.Tests, t)
+	fmt.Printf("%s: %s %s", r.Release, t.Action, t.Name)
+	if why != "" {
+		fmt.Printf(": %s", why)
+	}
+	fmt.Println()
+}
+
+// path is where a result is kept.
+func (r result) path(o options) string {
+	name := r.Release + ".json"
+	if r.Booted {
+		name = "kernel-" + name
+	}
+	return filepath.Join(o.cache, "matrix", "results", name)
+}
+
 // keep writes a result down, for the table.
 func (r result) keep(o options) error {
-	dir := filepath.Join(o.cache, "matrix", "results")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(r.path(o)), 0o755); err != nil {
 		return err
 	}
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, r.Release+".json"), b, 0o644)
+	return os.WriteFile(r.path(o), b, 0o644)
 }
 
 // read takes the events of go test -json.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -15,18 +14,27 @@ var order = []string{"bullseye", "bookworm", "bookworm-backports", "trixie", "tr
 
 // printTable prints what was kept of all releases, as it stands in docs/matrix.md.
 func printTable(w io.Writer, o options) error {
-	suites, err := kept(o)
+	suites, err := kept(o, false)
 	if err != nil {
 		return err
 	}
-	printSuites(w, suites)
+	kernels, err := kept(o, true)
+	if err != nil {
+		return err
+	}
+	if len(suites) > 0 {
+		printSuites(w, suites)
+	}
+	if len(kernels) > 0 {
+		printKernels(w, kernels)
+	}
 	return nil
 }
 
 // kept reads results, in the order of the releases.
-func kept(o options) (all []result, err error) {
+func kept(o options, booted bool) (all []result, err error) {
 	for _, name := range order {
-		b, err := os.ReadFile(filepath.Join(o.cache, "matrix", "results", name+".json"))
+		b, err := os.ReadFile(result{Release: name, Booted: booted}.path(o))
 		if os.IsNotExist(err) {
 			continue
 		}
@@ -117,3 +125,23 @@ func (r result) cell(column string) string {
 }
 
 func escape(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").Replace(s) }
+
+// printKernels prints the releases that were booted: what was looked at, and what of it failed.
+func printKernels(w io.Writer, all []result) {
+	fmt.Fprint(w, "\n| Debian, booted | Linux | systemd | QEMU | seen |\n|---|---|---|---|---|\n")
+	for _, r := range all {
+		passed, bad := 0, []string{}
+		for _, t := range r.Tests {
+			if t.Action == "pass" {
+				passed++
+				continue
+			}
+			bad = append(bad, "failed: "+t.Name+": "+escape(t.Why))
+		}
+		seen := fmt.Sprintf("%d of %d ok", passed, len(r.Tests))
+		if r.Skipped != "" {
+			seen = "not tried: " + escape(r.Skipped)
+		}
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", r.Release, r.Kernel, r.Systemd, r.QEMU, strings.Join(append([]string{seen}, bad...), "; "))
+	}
+}
