@@ -24,61 +24,54 @@ func orphaned(s *store.Store, name string) bool {
 // may be another's by now, and of an earlier boot even number and start time
 // may be another's. One that was killed and that nobody has waited for is gone.
 func Alive(st store.State) bool {
-	return st.PID != 0 && st.Boot == process.BootID() && process.Lives(st.PID, st.PIDStart) && !process.Gone(st.PID)
+	return st.PID != 0 && st.Boot == process.BootID() && thisHost.lives(st.PID, st.PIDStart)
 }
 
 // Orphaned says whether a guest runs on without its keeper.
 func Orphaned(s *store.Store, name string) bool { return !s.Held(name) && orphaned(s, name) }
 
-// adopted is the rest of a life that another keeper began.
-func (k *Keeper) adopted(ctx context.Context) (out Outcome, err error) {
+// adopt takes over the rest of a life that another keeper began.
+func (k *Keeper) adopt(ctx context.Context) error {
 	name := k.Cell.Name
+	ended := func(err error, what string) error {
+		err = errors.Join(err, sweepLocked(ctx, k.Store, name))
+		return fault.Wrap(fault.Host, err, "", "adopt %s: its %s cannot be read; it was ended", name, what)
+	}
 	st, _, err := k.Store.ReadDetail(name)
 	if err != nil || st.Plan == nil {
-		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "adopt %s: its state cannot be read; it was ended", name)
+		return ended(err, "state")
 	}
 	l, err := leftBy(k.Store, name)
 	if err != nil {
-		return out, fault.Wrap(fault.Host, errors.Join(err, sweepLocked(ctx, k.Store, name)), "", "adopt %s: its journal cannot be read; it was ended", name)
+		return ended(err, "journal")
 	}
-	if k.journal, err = k.Store.OpenJournal(name); err != nil {
-		return out, fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
+	if k.life.journal, err = k.Store.OpenJournal(name); err != nil {
+		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
 	}
-	defer k.journal.Close()
 	if err := k.rewrite(l); err != nil {
-		return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", name)
+		return fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", name)
 	}
 	if l.torn {
 		k.Notify("the journal's last line is not whole and is passed over")
 	}
-	var held []acquired
 	for _, o := range l.open {
-		held = append(held, acquired{o.Resource, o.Held})
+		k.life.held = append(k.life.held, acquired{o.Resource, o.Held})
 	}
 	k.state = st
 	k.state.KeeperPID = os.Getpid()
 	k.uncounted()
-	k.provisioner = k.newProvisioner(st.Plan)
-	defer func() {
-		if rerr := k.releaseAll(held); rerr != nil {
-			k.Notify(rerr.Error())
-		}
-	}()
+	k.machine.Restarts, k.machine.Resets = st.Restarts, st.Resets
+	k.life.provisioner = k.newProvisioner(st.Plan)
 	if err := k.adoptAll(ctx, l.open, st); err != nil {
-		return out, fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)
+		return fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)
 	}
-	k.ran = true
-	k.setState(store.Running, "adopted after its keeper had died")
-	if k.Running != nil {
-		k.Running()
-	}
-	return k.watch(ctx, k.provisioner.Machine()), nil
+	return nil
 }
 
 // adoptAll has the control socket again, which died with the keeper that owned it, and all that is
 // the provisioner's to adopt.
 func (k *Keeper) adoptAll(ctx context.Context, open []store.Outstanding, st store.State) error {
-	if err := k.provisioner.Adopt(ctx, open, st); err != nil {
+	if err := k.life.provisioner.Adopt(ctx, open, st); err != nil {
 		return err
 	}
 	for _, o := range open {

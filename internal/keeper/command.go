@@ -1,6 +1,9 @@
 package keeper
 
-import "skep/internal/fault"
+import (
+	"skep/internal/fault"
+	"skep/internal/lifecycle"
+)
 
 // commandKind is what a keeper can be asked while it keeps.
 type commandKind string
@@ -47,4 +50,15 @@ func (k *Keeper) tell(o command) {
 	case <-k.finished:
 		o.answer(fault.New(fault.Host, "", "tell the keeper of %s: it has finished", k.Cell.Name))
 	}
+}
+
+// event is the command as the machine sees it.
+func (o command) event() lifecycle.Event {
+	switch o.do {
+	case commandStop:
+		return lifecycle.StopAsked{Who: o.who}
+	case commandKill:
+		return lifecycle.KillAsked{Who: o.who}
+	}
+	return lifecycle.Asked{Screenshot: o.do == commandScreenshot}
 }

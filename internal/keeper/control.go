@@ -60,7 +60,7 @@ func (k *Keeper) listen(s *plan.Socket) error {
 	if k.server != nil {
 		return nil
 	}
-	l, err := unixsock.Listen(s.Path)
+	l, err := thisHost.listen(s.Path)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 	}

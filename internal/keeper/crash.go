@@ -11,9 +11,11 @@ import (
 // kill(1) could not do.
 const EnvCrash = "SKEP_TEST_CRASH_AT"
 
-func crashPoint(step, id string) {
+func crashAt(step, id string) {
 	if at := os.Getenv(EnvCrash); at != "" && at == step+":"+id {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
 }
+
+func crashPoint(step, id string) { thisHost.crash(step, id) }

@@ -18,39 +18,35 @@ import (
 func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(context.Context, provision.Fixture) error) (err error) {
 	defer close(k.finished)
 	name := k.Cell.Name
-	if k.lock, err = k.Store.LockCell(name); err != nil {
+	lock, err := k.Store.LockCell(name)
+	if err != nil {
 		return err
 	}
-	defer k.lock.Unlock()
+	defer lock.Unlock()
 	if err := sweepLocked(ctx, k.Store, name); err != nil {
 		return fault.Wrap(fault.Host, err, "skep sweep says more", "clear away what an earlier run of %s left", name)
 	}
 	k.state = store.State{Version: store.StateVersion, Name: name, KeeperPID: os.Getpid(), Boot: process.BootID(), UID: -1, GID: -1}
-	if err := k.Store.MakeStateDir(name); err != nil {
-		return err
-	}
-	if k.journal, err = k.Store.OpenJournal(name); err != nil {
-		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
-	}
-	defer k.journal.Close()
-	if err := k.journal.Append(store.Entry{Boot: process.BootID()}); err != nil {
-		return fault.Wrap(fault.Host, err, "", "keep a journal of %s", name)
-	}
-	held := []acquired{}
 	defer func() {
-		rerr := k.releaseAll(held)
+		rerr := k.releaseAll(k.life.held)
 		if rerr == nil {
 			rerr = k.Store.RemoveRunDir(name)
 		}
 		err = errors.Join(err, rerr)
+		if k.life.journal != nil {
+			k.life.journal.Close()
+		}
 	}()
-	p, err := k.planAndSlot(ctx, &held)
+	if err := k.openJournal(); err != nil {
+		return err
+	}
+	p, err := k.planAndSlot(ctx)
 	if err != nil {
 		return err
 	}
 	change(p)
 	var last plan.Resource
-	for _, r := range p.Resources[len(held):] {
+	for _, r := range p.Resources[len(k.life.held):] {
 		// The screen needs a hypervisor that knows what a screen is, the control socket a keeper that
 		// takes commands.
 		switch r.Spec.(type) {
@@ -63,17 +59,17 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 		if r.ID == controlSocket {
 			continue
 		}
-		if err := k.acquireOne(ctx, r, &held); err != nil {
+		if err := k.acquireOne(ctx, r); err != nil {
 			return err
 		}
 	}
 	if last.Spec == nil {
 		return errors.New("the plan has no hypervisor")
 	}
-	return k.provisioner.Fixture(ctx, last, func(h store.Held) error {
-		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
+	return k.life.provisioner.Fixture(ctx, last, func(h store.Held) error {
+		if err := k.life.journal.Append(store.Entry{Step: store.Taking, Resource: &last}); err != nil {
 			return err
 		}
-		return k.journal.Append(store.Entry{Step: store.Taken, ID: last.ID, Held: &h})
+		return k.life.journal.Append(store.Entry{Step: store.Taken, ID: last.ID, Held: &h})
 	}, act)
 }

@@ -10,7 +10,7 @@ import (
 type env struct{ k *Keeper }
 
 func (k *Keeper) newProvisioner(p *plan.Plan) provision.Provisioner {
-	return provision.New(provision.Config{Cell: k.Cell, Plan: p, Env: env{k}, FirstClient: k.Prepared != nil})
+	return thisHost.provisioner(provision.Config{Cell: k.Cell, Plan: p, Env: env{k}, FirstClient: k.Prepared != nil})
 }
 
 func (e env) Notify(line string)                  { e.k.Notify(line) }
@@ -32,18 +32,7 @@ func (e env) Process(m provision.Machine) {
 	e.k.state.Jail, e.k.state.Reach = &rec, m.Counted()
 }
 
-func (e env) StopAsked() (string, bool) {
-	if e.k.stop != nil {
-		return e.k.stop.who, true
-	}
-	o, ok := e.k.pendingStop()
-	if !ok {
-		return "", false
-	}
-	e.k.stop = &o
-	o.answer(nil)
-	return o.who, true
-}
+func (e env) StopAsked() (string, bool) { return e.k.stopAsked() }
 
 // rememberDisks writes down what the guest is about to be able to write to.
 func (k *Keeper) rememberDisks(p *plan.Plan) {

@@ -101,13 +101,13 @@ func (k *Keeper) rewrite(l left) error {
 		return nil
 	}
 	for _, o := range l.open {
-		if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &o.Resource}); err != nil {
+		if err := k.life.journal.Append(store.Entry{Step: store.Taking, Resource: &o.Resource}); err != nil {
 			return err
 		}
-		if err := k.journal.Append(store.Entry{Step: store.Taken, ID: o.Resource.ID, Held: &o.Held}); err != nil {
+		if err := k.life.journal.Append(store.Entry{Step: store.Taken, ID: o.Resource.ID, Held: &o.Held}); err != nil {
 			return err
 		}
 		crashPoint("rewritten", o.Resource.ID)
 	}
-	return k.journal.Append(store.Entry{Boot: l.boot})
+	return k.life.journal.Append(store.Entry{Boot: l.boot})
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"skep/internal/process"
-	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -50,7 +49,7 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 	st, _, _ := s.ReadState(name)
 	lived := Alive(st)
 	sameBoot := l.boot == process.BootID()
-	t := provision.Sweeper(sameBoot)
+	t := thisHost.sweeper(sameBoot)
 	var errs []error
 	for i := len(l.open) - 1; i >= 0; i-- {
 		o := l.open[i]

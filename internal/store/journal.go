@@ -66,7 +66,7 @@ func (s *Store) JournalPath(name string) string {
 // missing. A torn last line is cut off: what it was going to say had not
 // happened yet, and nothing is to be written behind it.
 func (s *Store) OpenJournal(name string) (*Journal, error) {
-	if err := os.MkdirAll(s.RunDir(name), 0o700); err != nil {
+	if err := s.MakeRunDir(name); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(s.JournalPath(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)

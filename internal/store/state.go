@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/jail"
+	"skep/internal/lifecycle"
 	"skep/internal/plan"
 )
 
@@ -17,17 +18,17 @@ import (
 const StateVersion = 1
 
 // Phase is the state that a cell is in.
-type Phase string
+type Phase = lifecycle.Phase
 
-// The states of a cell; the edges are drawn in package keeper.
+// The states that are published; the edges are drawn in package lifecycle.
 const (
-	Stopped  Phase = "stopped"
-	Starting Phase = "starting"
-	Running  Phase = "running"
-	Paused   Phase = "paused" // a disk failed the guest, which waits
-	Stopping Phase = "stopping"
-	Crashed  Phase = "crashed"
-	OnHold   Phase = "held"
+	Stopped  = lifecycle.Stopped
+	Starting = lifecycle.Starting
+	Running  = lifecycle.Running
+	Paused   = lifecycle.Paused
+	Stopping = lifecycle.Stopping
+	Crashed  = lifecycle.Crashed
+	OnHold   = lifecycle.Held
 )
 
 // State is what a keeper last said of its cell.

@@ -29,6 +29,7 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
 	"skep/internal/cell"
 
 	"skep/internal/fault"
@@ -208,6 +209,20 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// MakeRunDir makes the run directory of a cell.
+func (s *Store) MakeRunDir(name string) error { return os.MkdirAll(s.RunDir(name), 0o700) }
+
+// ForgetRunning removes what says that a cell runs. Its journal stays: it names what could not be released.
+func (s *Store) ForgetRunning(name string) error {
+	var errs []error
+	for _, f := range []string{"state.json", "detail.json"} {
+		if err := os.Remove(filepath.Join(s.RunDir(name), f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // RemoveRunDir removes the run directory of a cell whose resources have all

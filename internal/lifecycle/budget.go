@@ -1,4 +1,4 @@
-package keeper
+package lifecycle
 
 import (
 	"time"
@@ -24,7 +24,7 @@ const (
 // within the window that ends now. A clock that jumped back makes entries lie
 // in the future; they count as of now, so the budget can only be stricter.
 func (b *budget) spend(now time.Time) bool {
-	kept := b.times[:0]
+	kept := make([]time.Time, 0, len(b.times)+1) // the caller may keep the budget from before
 	for _, t := range b.times {
 		if now.Sub(t) < b.max.Within {
 			if t.After(now) {

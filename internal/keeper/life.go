@@ -22,80 +22,102 @@ const controlSocket = "socket:" + provision.ControlSocket
 // be in use.
 const maxSlotTries = 16
 
-// once takes the cell through one life: starting, running, stopping. What it
-// acquired is released when it returns.
-func (k *Keeper) once(ctx context.Context) (out Outcome, err error) {
-	if err := k.Store.MakeStateDir(k.Cell.Name); err != nil {
-		return out, err
-	}
-	if k.journal, err = k.Store.OpenJournal(k.Cell.Name); err != nil {
-		return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
-	}
-	defer k.journal.Close()
-	if k.clean {
-		// A cell that is restarted every hour for a year has one life's journal.
-		if err := k.journal.Clear(); err != nil {
-			return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
-		}
-	}
-	if err := k.journal.Append(store.Entry{Boot: process.BootID()}); err != nil {
-		return out, fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
-	}
-	k.setState(store.Starting, "")
+// errGivenUp is a start in which somebody has asked for the cell's end.
+var errGivenUp = errors.New("given up")
 
-	held := []acquired{}
-	defer func() {
-		rerr := k.releaseAll(held)
-		if rerr != nil {
-			k.Notify(rerr.Error())
-		}
-		k.clean = rerr == nil
-	}()
-	p, err := k.planAndSlot(ctx, &held)
+// acquireAll has a life's resources, in the plan's order, and lets the guest run. What it acquired stays in
+// k.life until release, also where it fails.
+func (k *Keeper) acquireAll(ctx context.Context) error {
+	if err := k.openJournal(); err != nil {
+		return err
+	}
+	p, err := k.planAndSlot(ctx)
 	if err != nil {
-		return out, err
+		return err
 	}
 	for _, note := range p.Notes {
 		k.Notify(note)
 	}
 	k.state.Accel = string(p.Accel)
-	rest := controlFirst(p.Resources[len(held):])
+	rest := controlFirst(p.Resources[len(k.life.held):])
 	for i, r := range rest {
-		if err := k.acquireOne(ctx, r, &held); err != nil {
-			return out, k.mistakes(err, r.For, k.provisioner, rest[i+1:])
+		if err := k.acquireOne(ctx, r); err != nil {
+			return k.mistakes(err, r.For, k.life.provisioner, rest[i+1:])
 		}
-		if o, ok := k.pendingStop(); ok {
-			k.stop = &o
-			return Outcome{State: store.Stopped, Code: fault.Stopped, Reason: "stopped by " + o.who + " while starting"}, nil
+		if _, asked := k.stopAsked(); asked {
+			return errGivenUp
 		}
 	}
-	m := k.provisioner.Machine()
+	return k.letRun(ctx, p)
+}
+
+// openJournal begins a life's journal.
+func (k *Keeper) openJournal() error {
+	if err := k.Store.MakeStateDir(k.Cell.Name); err != nil {
+		return err
+	}
+	full := func(err error) error {
+		return fault.Wrap(fault.Host, err, provision.HintFull, "keep a journal of %s", k.Cell.Name)
+	}
+	j, err := k.Store.OpenJournal(k.Cell.Name)
+	if err != nil {
+		return full(err)
+	}
+	k.life.journal = j
+	if k.life.clean {
+		// A cell that is restarted every hour for a year has one life's journal.
+		if err := j.Clear(); err != nil {
+			return full(err)
+		}
+	}
+	if err := j.Append(store.Entry{Boot: process.BootID()}); err != nil {
+		return full(err)
+	}
+	return nil
+}
+
+// letRun has the guest execute its first instruction, all being acquired.
+func (k *Keeper) letRun(ctx context.Context, p *plan.Plan) error {
+	m := k.life.provisioner.Machine()
 	k.state.Plan, k.state.Cell, k.state.Relaxations = p, k.Cell, k.Cell.Relaxations()
-	k.state.PID, k.state.PIDStart = m.Process()
-	rec := m.Record()
-	k.state.Jail, k.state.Reach = &rec, m.Counted()
+	env{k}.Process(m)
 	k.state.Refused = nil // an earlier life's
 	k.countRefusals(m)
 	if k.Prepared != nil {
 		if s, ok := p.Find("socket:console"); ok {
 			if err := k.Prepared(s.Spec.(*plan.Socket).Path); err != nil {
-				return out, fault.Wrap(fault.Host, err, "", "open the console of %s", k.Cell.Name)
+				return fault.Wrap(fault.Host, err, "", "open the console of %s", k.Cell.Name)
 			}
 		}
 	}
 	k.rememberDisks(p)
 	if err := m.Run(ctx); err != nil {
-		return out, fault.Wrap(fault.HypervisorDied, err, "skep log --hypervisor "+k.Cell.Name+" shows what it said", "let the guest run")
+		return fault.Wrap(
+			fault.HypervisorDied,
+			err,
+			"skep log --hypervisor "+k.Cell.Name+" shows what it said",
+			"let the guest run",
+		)
 	}
 	if err := k.Store.WriteDetail(k.state); err != nil {
 		k.Notify(err.Error())
 	}
-	k.ran = true
-	k.setState(store.Running, k.emulated)
-	if k.Running != nil {
-		k.Running()
+	return nil
+}
+
+// release releases what a life has acquired and ends its journal.
+func (k *Keeper) release() {
+	if k.life.live != nil {
+		k.countRefusals(k.life.live)
 	}
-	return k.watch(ctx, m), nil
+	err := k.releaseAll(k.life.held)
+	if err != nil {
+		k.Notify(err.Error())
+	}
+	if k.life.journal != nil {
+		k.life.journal.Close()
+	}
+	k.life = life{clean: err == nil}
 }
 
 // inOrder are the resources of a plan in the order in which a start acquires them.
@@ -116,7 +138,7 @@ func controlFirst(rest []plan.Resource) []plan.Resource {
 
 // planAndSlot makes the plan and acquires its resources up to and with the slot,
 // under the lock of the slots, so that no two cells get one number.
-func (k *Keeper) planAndSlot(ctx context.Context, held *[]acquired) (*plan.Plan, error) {
+func (k *Keeper) planAndSlot(ctx context.Context) (*plan.Plan, error) {
 	var p *plan.Plan
 	var small error // why there could be no plan, or one for a larger host
 	err := k.Store.WithSlots(func(inUse map[string]int) error {
@@ -126,14 +148,14 @@ func (k *Keeper) planAndSlot(ctx context.Context, held *[]acquired) (*plan.Plan,
 			if p, small = plan.Make(k.Cell, facts); small != nil {
 				return small
 			}
-			if try == maxSlotTries || !provision.SlotBusy(p) {
+			if try == maxSlotTries || !thisHost.slotBusy(p) {
 				break
 			}
 			facts.Slots.Taken[fmt.Sprintf("busy %d", p.Slot)] = p.Slot
 		}
-		k.provisioner = k.newProvisioner(p)
+		k.life.provisioner = k.newProvisioner(p)
 		for _, r := range p.Resources {
-			if err := k.acquireOne(ctx, r, held); err != nil {
+			if err := k.acquireOne(ctx, r); err != nil {
 				return err
 			}
 			if r.Spec.Kind() == plan.KindSlot {
@@ -158,24 +180,24 @@ type acquired struct {
 }
 
 // acquireOne writes the journal, then acquires, then writes it again. What was begun
-// is added to held even where it failed: one that failed half-way must
+// is kept in held even where it failed: one that failed half-way must
 // leave nothing either.
-func (k *Keeper) acquireOne(ctx context.Context, r plan.Resource, held *[]acquired) error {
-	if err := k.journal.Append(store.Entry{Step: store.Taking, Resource: &r}); err != nil {
+func (k *Keeper) acquireOne(ctx context.Context, r plan.Resource) error {
+	if err := k.life.journal.Append(store.Entry{Step: store.Taking, Resource: &r}); err != nil {
 		return fault.Wrap(fault.Host, err, "", "acquire %s", r.ID)
 	}
 	crashPoint("taking", r.ID)
 	h, err := k.acquire(ctx, r)
-	*held = append(*held, acquired{r, h})
+	k.life.held = append(k.life.held, acquired{r, h})
 	crashPoint("took", r.ID)
 	if err != nil {
 		NameHolders(k.Store, err)
-		return asFault(err, "take %s", r.ID)
+		return asFault(err, "acquire %s", r.ID)
 	}
 	if s, ok := r.Spec.(*plan.Slot); ok {
 		k.state.UID, k.state.GID = s.UID, s.GID
 	}
-	if err := k.journal.Append(store.Entry{Step: store.Taken, ID: r.ID, Held: &h}); err != nil {
+	if err := k.life.journal.Append(store.Entry{Step: store.Taken, ID: r.ID, Held: &h}); err != nil {
 		return fault.Wrap(fault.Host, err, "", "acquire %s", r.ID)
 	}
 	crashPoint("taken", r.ID)
@@ -187,12 +209,12 @@ func (k *Keeper) acquire(ctx context.Context, r plan.Resource) (store.Held, erro
 	if r.ID == controlSocket {
 		return store.Held{}, k.listen(r.Spec.(*plan.Socket))
 	}
-	return k.provisioner.Acquire(ctx, r)
+	return k.life.provisioner.Acquire(ctx, r)
 }
 
 // begun writes what a resource holds that is still being acquired.
 func (k *Keeper) begun(id string, h store.Held) error {
-	if err := k.journal.Append(store.Entry{Step: store.Begun, ID: id, Held: &h}); err != nil {
+	if err := k.life.journal.Append(store.Entry{Step: store.Begun, ID: id, Held: &h}); err != nil {
 		return fault.Wrap(fault.Host, err, "", "acquire %s", id)
 	}
 	crashPoint("begun", id)
@@ -213,31 +235,16 @@ func (k *Keeper) releaseAll(held []acquired) error {
 			continue // commands are accepted between two lives as well; it goes last
 		}
 		crashPoint("releasing", t.resource.ID)
-		if err := k.provisioner.Release(ctx, t.resource, t.held); err != nil {
+		if err := k.life.provisioner.Release(ctx, t.resource, t.held); err != nil {
 			errs = append(errs, fmt.Errorf("cannot release %s: %w", t.resource.ID, err))
 			continue
 		}
 		crashPoint("released", t.resource.ID)
-		if err := k.journal.Append(store.Entry{Step: store.Released, ID: t.resource.ID}); err != nil {
+		if err := k.life.journal.Append(store.Entry{Step: store.Released, ID: t.resource.ID}); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// pendingStop looks for a command to stop that came while starting.
-func (k *Keeper) pendingStop() (command, bool) {
-	for {
-		select {
-		case o := <-k.commands:
-			if o.do == commandStop || o.do == commandKill {
-				return o, true
-			}
-			o.answer(fault.New(fault.Host, "", "do that: %s is still starting", k.Cell.Name))
-		default:
-			return command{}, false
-		}
-	}
 }
 
 // asFault keeps a fault as it is and wraps anything else as the host's.

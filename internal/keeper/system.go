@@ -1,0 +1,32 @@
+package keeper
+
+import (
+	"net"
+
+	"skep/internal/plan"
+	"skep/internal/process"
+	"skep/internal/provision"
+	"skep/internal/unixsock"
+)
+
+// system is all of this host that a keeper uses.
+type system struct {
+	provisioner func(provision.Config) provision.Provisioner
+	// sweeper releases what a dead keeper had acquired.
+	sweeper  func(sameBoot bool) provision.Provisioner
+	slotBusy func(*plan.Plan) bool
+	lives    func(pid int, start uint64) bool
+	listen   func(path string) (net.Listener, error)
+	// crash is called at each named point; see crashPoint.
+	crash func(step, id string)
+}
+
+// thisHost is the real one. Tests of the keeper have another, in which nothing is real.
+var thisHost = system{
+	provisioner: provision.New,
+	sweeper:     provision.Sweeper,
+	slotBusy:    provision.SlotBusy,
+	lives:       func(pid int, start uint64) bool { return process.Lives(pid, start) && !process.Gone(pid) },
+	listen:      func(path string) (net.Listener, error) { return unixsock.Listen(path) },
+	crash:       crashAt,
+}
