@@ -69,6 +69,7 @@ type BootKind string
 const (
 	BootHello    BootKind = "hello"    // the built-in guest; the default
 	BootUEFI     BootKind = "uefi"     // the host's UEFI firmware for this hypervisor
+	BootBIOS     BootKind = "bios"     // SeaBIOS (Linux hosts only)
 	BootFirmware BootKind = "firmware" // a firmware file of the user's
 	BootKernel   BootKind = "kernel"   // direct kernel boot (Linux hosts only)
 	BootLoader   BootKind = "loader"   // bhyveload(8), jailed too (FreeBSD hosts only)

@@ -9,7 +9,7 @@ import (
 )
 
 // bootWords are the ways to boot that a cell file has a word for.
-var bootWords = []string{string(BootHello), string(BootUEFI), string(BootLoader)}
+var bootWords = []string{string(BootHello), string(BootUEFI), string(BootBIOS), string(BootLoader)}
 
 // boot is one of those words or the path of a firmware file. A path is told from
 // a misspelt word by a slash or a dot in it.

@@ -9,8 +9,9 @@ cell "NAME" {
   #memory = "512M" # 64M for the built-in guest
 
   # What boots: "hello" is the built-in guest, "uefi" the host's own firmware,
-  # "loader" is bhyveload(8), and a path is a firmware file. A kernel block
-  # boots a Linux kernel directly, in place of boot.
+  # "bios" SeaBIOS (Linux hosts), "loader" bhyveload(8) (FreeBSD hosts), and a
+  # path is a firmware file. A kernel block boots a Linux kernel directly, in
+  # place of boot.
   #boot = "hello"
   #kernel {
   #  image   = "vmlinuz"

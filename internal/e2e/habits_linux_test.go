@@ -16,7 +16,7 @@ func TestHowToLeave(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	v := l.onTerminal("run", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, "commands: ")
 	if !strings.Contains(v.errs.String(), "~. at the start of a line stops the guest, ~? lists") {
 		t.Errorf("run says nothing of it: %s", v.errs)
 	}
@@ -27,7 +27,7 @@ func TestHowToLeave(t *testing.T) {
 
 	l.must(0, "up", "hello")
 	v = l.onTerminal("console", "hello")
-	v.expect(slow, "orders: ")
+	v.expect(slow, "commands: ")
 	v.send("\r~?")
 	v.expect(slow, "~.  leave the console; the guest goes on\r\n")
 	if !strings.Contains(v.errs.String(), "~. at the start of a line leaves it, ~? lists") {
@@ -166,4 +166,44 @@ func TestNoProcessAfterDown(t *testing.T) {
 func zombie(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || strings.HasPrefix(string(b[strings.LastIndexByte(string(b), ')')+1:]), " Z")
+}
+
+// boot = "bios" is SeaBIOS: a disk with a boot sector boots, of any model, and
+// the firmware's own words are on the console.
+func TestBIOS(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	// Writes a text to the first serial port and sleeps.
+	sector := append([]byte{
+		0x31, 0xc0, // xor ax, ax
+		0x8e, 0xd8, // mov ds, ax
+		0xbe, 0x16, 0x7c, // mov si, 7c16h   the text
+		0xfc,       // cld
+		0xac,       // next: lodsb
+		0x84, 0xc0, // test al, al
+		0x74, 0x06, // jz sleep
+		0xba, 0xf8, 0x03, // mov dx, 3f8h
+		0xee,       // out dx, al
+		0xeb, 0xf5, // jmp next
+		0xf4,       // sleep: hlt
+		0xeb, 0xfd, // jmp sleep
+	}, "booted from a disk\r\n\x00"...)
+	image := make([]byte, 1<<20)
+	copy(image, sector)
+	image[510], image[511] = 0x55, 0xaa
+	for _, model := range []string{"virtio", "ahci", "nvme"} {
+		l.write(model+".img", string(image))
+		l.cell(model, fmt.Sprintf("accel = \"tcg\"\nboot = \"bios\"\nmemory = \"64M\"\nstop_timeout = \"1s\"\ndisk \"root\" {\n  file = %q\n  model = %q\n}", l.path(model+".img"), model))
+		v := l.live("run", model)
+		v.expect(boot, "SeaBIOS")
+		v.expect(boot, "booted from a disk")
+		l.must(0, "audit", model)
+		l.must(0, "kill", model)
+		v.ends(slow, 6)
+	}
+	l.nothingLeft()
+	if r := l.must(2, "plan", "--os", "freebsd", "ahci"); !strings.Contains(r.err, "bhyve has none") {
+		t.Errorf("%s", r)
+	}
 }

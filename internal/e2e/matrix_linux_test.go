@@ -98,10 +98,10 @@ func matrixDoctor(t *testing.T, l *lab, _ caller) {
 func matrixHello(t *testing.T, l *lab, accel string) {
 	l.cell("m", fmt.Sprintf("accel = %q", accel))
 	v := l.live("run", "m")
-	v.expect(slow, "orders: ")
+	v.expect(slow, "commands: ")
 	l.sound("m", accel)
 	v.send("r")
-	v.expect(slow, "orders: ")
+	v.expect(slow, "commands: ")
 	v.send("t")
 	if accel == "tcg" {
 		v.ends(slow, 3)
@@ -123,7 +123,7 @@ func matrixTriple(t *testing.T, v *live) {
 			t.Fatalf("a triple fault under KVM: exit %d\n%s", code(t, v.err), v.errs)
 		}
 	case <-time.After(2 * time.Second):
-		v.expect(slow, "orders: ")
+		v.expect(slow, "commands: ")
 		v.send("q")
 		v.ends(slow, 0)
 	}

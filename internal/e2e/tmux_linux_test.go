@@ -150,7 +150,7 @@ func TestConsoleOfAHostileGuest(t *testing.T) {
 	if r := l.skep("up", "hello"); r.code != 0 {
 		t.Fatalf("%s", r)
 	}
-	for deadline := time.Now().Add(slow); !strings.Contains(l.skep("log", "hello").out, "orders:"); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(slow); !strings.Contains(l.skep("log", "hello").out, "commands:"); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the guest says nothing")
 		}
@@ -178,7 +178,7 @@ func TestConsoleOfAHostileGuest(t *testing.T) {
 	for _, command := range []string{"$skep console hello", "$skep console --raw hello"} {
 		p.typed("clear; " + command)
 		p.until("console", func() bool {
-			return p.says("#{pane_current_command}") == "skep" && strings.Contains(p.all(), "orders:")
+			return p.says("#{pane_current_command}") == "skep" && strings.Contains(p.all(), "commands:")
 		})
 		time.Sleep(500 * time.Millisecond)
 		if now := size(); now != was {

@@ -11,7 +11,8 @@ import (
 // bhyveCells adds to testCells what only bhyve has.
 func bhyveCells() map[string]*cell.Cell {
 	cells := testCells()
-	delete(cells, "kernel")
+	delete(cells, "kernel") // bhyve boots neither
+	delete(cells, "bios")
 	cells["loader"] = &cell.Cell{Name: "fbsd", CPUs: 2, Memory: 512 * cell.MiB,
 		Boot:    cell.Boot{Kind: cell.BootLoader, Loader: &cell.Loader{Env: []string{"boot_verbose=YES", "kernel=a b"}, OS: "/boot/userboot_4th.so"}},
 		Disks:   []cell.Disk{{Label: "root", File: "/srv/root.img", Model: "ahci"}, {Label: "cd", ISO: "/srv/cd.iso", Model: "virtio"}},

@@ -58,6 +58,11 @@ func testCells() map[string]*cell.Cell {
 			c.Boot = cell.Boot{Kind: cell.BootFirmware, Path: "/srv/bios.bin"}
 			c.Screen = &cell.Screen{Width: 640, Height: 480}
 		}),
+		"bios": base("bios", func(c *cell.Cell) {
+			c.Boot.Kind, c.Memory = cell.BootBIOS, 64*cell.MiB
+			c.Screen = &cell.Screen{Width: 640, Height: 480}
+			c.Disks = []cell.Disk{{Label: "root", File: "/srv/root.img", Format: cell.FormatRaw, Model: "virtio"}}
+		}),
 		"relaxed": base("relaxed", func(c *cell.Cell) {
 			c.GDB = &cell.GDB{Listen: "127.0.0.1:1234"}
 			c.Hypervisor.Args = []string{"-rtc", "base=localtime"}

@@ -44,9 +44,12 @@ func flash(node, path, readOnly, why string) Option {
 func QEMUDataFiles(c *cell.Cell) []string {
 	var files []string
 	if !hasFlash(c) {
-		// Direct kernel boot runs SeaBIOS and a small ROM that fetches the kernel;
-		// which one depends on the kernel's format.
-		files = append(files, "bios-256k.bin", "linuxboot_dma.bin", "pvh.bin")
+		// SeaBIOS. Direct kernel boot runs it too, and a small ROM that fetches the
+		// kernel; which one depends on the kernel's format.
+		files = append(files, "bios-256k.bin")
+	}
+	if c.Boot.Kind == cell.BootKernel {
+		files = append(files, "linuxboot_dma.bin", "pvh.bin")
 	}
 	if c.Screen != nil {
 		files = append(files, "keymaps/en-us") // VNC does not start without it

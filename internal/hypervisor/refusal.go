@@ -46,6 +46,9 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	if c.Boot.Kind == cell.BootKernel {
 		list = append(list, Refusal{"kernel", "cannot boot a kernel directly on a FreeBSD host", `bhyve boots firmware or a loader: boot = "uefi", or "loader" for a FreeBSD guest`})
 	}
+	if c.Boot.Kind == cell.BootBIOS {
+		list = append(list, Refusal{"boot", "cannot boot with a BIOS on a FreeBSD host", `bhyve has none: boot = "uefi", or "loader" for a FreeBSD guest`})
+	}
 	if c.Accel == cell.AccelTCG || c.Accel == cell.AccelKVM {
 		list = append(list, Refusal{"accel", fmt.Sprintf("cannot use accel = %q on a FreeBSD host", string(c.Accel)), "leave accel out: bhyve runs guests on the processor itself"})
 	}
