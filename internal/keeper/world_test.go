@@ -229,10 +229,11 @@ func (p *provisioner) start(id string) (h store.Held, err error) {
 	w := p.w
 	w.mu.Lock()
 	p.m = &machine{
-		w:      w,
-		pid:    5000 + len(w.points),
-		events: make(chan provision.Event, 4),
-		disks:  make(chan hypervisor.Event, 1),
+		w:       w,
+		pid:     5000 + len(w.points),
+		events:  make(chan provision.Event, 4),
+		disks:   make(chan hypervisor.Event, 1),
+		refused: make(chan struct{}, 1),
 	}
 	w.machines[p.m.pid] = p.m
 	w.mu.Unlock()
