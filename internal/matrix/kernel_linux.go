@@ -182,7 +182,7 @@ func boot(r *result, root, disk string, verbose bool) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1536", "-smp", "2",
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-		"-kernel", image, "-initrd", initrd, "-append", "root=/dev/vda rw console=ttyS0 panic=-1 systemd.show_status=no quiet",
+		"-kernel", image, "-initrd", initrd, "-append", "root=/dev/vda rw console=ttyS0 panic=-1 no_timer_check systemd.show_status=no quiet",
 		"-drive", "if=virtio,format=raw,file="+disk)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

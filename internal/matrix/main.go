@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // options are the command line's.
@@ -17,6 +18,7 @@ type options struct {
 	packages []string // of which packages
 	table    bool     // only print the table of what was kept
 	verbose  bool
+	patience time.Duration // with a mirror
 }
 
 func main() {
@@ -41,6 +43,7 @@ func parse() (options, error) {
 	flag.StringVar(&o.run, "run", "^TestMatrix$", "which of their tests")
 	flag.StringVar(&o.cache, "cache", os.Getenv("SKEP_TEST_CACHE"), "directory of userlands")
 	flag.BoolVar(&o.table, "table", false, "print the table of what earlier runs have kept, and run nothing")
+	flag.DurationVar(&o.patience, "patience", time.Hour, "how long a userland may take to be made")
 	flag.BoolVar(&o.verbose, "v", false, "all that the tests print")
 	flag.Parse()
 	if o.cache == "" {

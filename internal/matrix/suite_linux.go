@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // runSuite runs the tests in one userland. An error means that the matrix itself does not work; a
@@ -46,11 +49,20 @@ func runSuite(o options, suite string) (result, error) {
 
 // userland is the tar file of a release, made if it is not there.
 func userland(o options, suite string) (string, error) {
-	cmd := exec.Command("sh", "scripts/userland", suite, o.cache)
-	var out strings.Builder
-	var errs strings.Builder
+	ctx, cancel := context.WithTimeout(context.Background(), o.patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "scripts/userland", suite, o.cache)
+	// All of it ends, debootstrap too, and the script tidies up.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = time.Minute
+	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(os.Stderr, &errs)
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("the userland is not there, and the mirror took longer than %s", o.patience)
+	case err != nil:
 		return "", fmt.Errorf("the userland is not there and cannot be made: %s", lastLine(errs.String()))
 	}
 	return strings.TrimSpace(out.String()), nil
