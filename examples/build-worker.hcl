@@ -1,3 +1,5 @@
+# Needs: 8G of memory; image /var/lib/vm/build-worker/image.img; pool tank/bhyve; bridge lab0 (of the router example); UEFI firmware.
+#
 # A worker of a build farm: it runs other people's build scripts, reaches the
 # network through the router's cell, and is set up anew each time from an image
 # that it cannot change.

@@ -1,3 +1,5 @@
+# Needs: a FreeBSD host; volume zroot/vm/freebsd; tap tap0.
+#
 # FreeBSD booted by bhyveload(8), without firmware. FreeBSD hosts only. The
 # loader reads what the guest wrote, so it runs in the cell's jail as bhyve does.
 

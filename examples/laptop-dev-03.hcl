@@ -1,3 +1,5 @@
+# Needs: 16G of memory; volume tank/bhyve/laptop-dev-03/disk-01; uplink em0; address 192.168.1.2; UEFI firmware.
+#
 # The virtual machine of "Jailing the bhyve hypervisor": a jail with an address
 # of the host, a ZFS volume, a tap on a bridge, a screen over VNC, and a null
 # modem for the console, which skep names after the cell.

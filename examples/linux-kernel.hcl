@@ -1,3 +1,5 @@
+# Needs: a Linux host; kernel /boot/vmlinuz; initrd /boot/initrd.img; image /var/lib/vm/linux-kernel/root.img.
+#
 # A Linux kernel booted directly, without firmware or boot loader. Linux hosts
 # only: bhyve(8) boots firmware, and bhyveload(8) boots FreeBSD.
 #

@@ -1,3 +1,5 @@
+# Needs: image /var/lib/vm/router/system.img; uplink em1; UEFI firmware.
+#
 # A router in a cell: one card towards the world, one towards a network that
 # exists on this host only. It starts before the cells that name it in after.
 

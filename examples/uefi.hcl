@@ -1,3 +1,5 @@
+# Needs: 2G of memory; directory /var/lib/vm/uefi; iso /var/lib/vm/iso/install.iso; bridge bridge0; UEFI firmware.
+#
 # A system installed from an ISO image through UEFI, on either host. The disk is
 # made when it is missing. Once the system is installed, remove the cd.
 
