@@ -23,6 +23,9 @@ func TestExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if first, _, _ := bytes.Cut(src, []byte("\n")); !bytes.HasPrefix(first, []byte("# Needs: ")) {
+			t.Errorf("%s does not begin with what it needs", file)
+		}
 		name := strings.TrimSuffix(filepath.Base(file), ".hcl")
 		c, diags := Parse("/a/"+name+".hcl", src)
 		if diags != nil {

@@ -101,6 +101,9 @@ func (a *app) showText(s showJSON) error {
 		row("keeper", "pid %s", dash(s.KeeperPID))
 		row("resets", "%d, restarts %d", s.Resets, s.Restarts)
 	}
+	if s.Plan != nil {
+		row("panics", "%s", panicsSeen(s.Plan))
+	}
 	if s.Screen != "" {
 		row("screen", "%s", s.Screen)
 	}
