@@ -56,6 +56,7 @@ func (a *linuxAudit) rows() *judge {
 	a.eight()
 	a.identity()
 	a.rights()
+	a.process()
 	a.rootfs()
 	a.handles()
 	a.limit()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"unsafe"
@@ -167,6 +168,9 @@ func (o command) exec() (step string, err error) {
 		}
 		_ = fd // exec closes it; by then the keeper has the other end
 	}
+	// What a terminal, a batch system or timeout(1) sends to a whole group is the keeper's to obey; an
+	// ignored signal stays ignored in the hypervisor. SIGTERM is bhyve's power button, whoever sends it.
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
 	// Everything that exec needs is made now.
 	path, err := unix.BytePtrFromString(o.Path)
 	if err != nil {

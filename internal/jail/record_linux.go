@@ -21,6 +21,8 @@ func record(spec Spec, program *Program, filters compiled) Record {
 		Steps:      len(program.Steps),
 		RunCalls:   spec.Policy.Count(arch, seccomp.Run),
 		NeverCalls: spec.Policy.Count(arch, seccomp.Never),
+
+		MasksSignals: true,
 	}
 	if layer.On(spec.Layers, layer.Landlock) {
 		r.LandlockABI = min(landlockABI(), landlockKnown())

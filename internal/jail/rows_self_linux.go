@@ -3,6 +3,7 @@ package jail
 import (
 	"fmt"
 	"math"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -78,8 +79,25 @@ func (b *builder) limits() error {
 	return nil
 }
 
-// signals start as if no one had ever touched them. All were blocked before the child was made,
-// and clone3 took the handlers away; what the keeper ignores would stay ignored.
+// StopSignals are those that batch systems, service managers, timeout(1) and
+// terminals send to all processes of a group, a session or a control group at
+// once. To QEMU each of the first three means "end now", and it installs its
+// handlers at its start: ignored ones would be obeyed again. A mask it leaves
+// alone, and hands to each of its threads.
+var StopSignals = []StopSignal{{"SIGHUP", unix.SIGHUP}, {"SIGINT", unix.SIGINT}, {"SIGTERM", unix.SIGTERM}, {"SIGQUIT", unix.SIGQUIT}}
+
+// StopSignal is one of them.
+type StopSignal struct {
+	Name   string
+	Number unix.Signal
+}
+
+// Bit is its place in a set of signals: sigset_t, and SigBlk in /proc.
+func (s StopSignal) Bit() uint64 { return 1 << (uint(s.Number) - 1) }
+
+// signals start as if no one had ever touched them, but for those that the keeper gets as well. All were
+// blocked before the child was made, and clone3 took the handlers away; what the keeper ignores would
+// stay ignored.
 func (b *builder) signals() {
 	type sigaction struct{ handler, flags, restorer, mask uintptr }
 	for _, s := range []struct {
@@ -93,8 +111,13 @@ func (b *builder) signals() {
 		b.rows(step("", "default-"+s.name, sysSigaction, "", named(s.name, uintptr(s.number)),
 			mem("{SIG_DFL}", new(sigaction)), null(), number(8)))
 	}
-	b.rows(step("", "unblock-signals", sysSigprocmask, "", named("SIG_SETMASK", unix.SIG_SETMASK),
-		mem("[]", new(uint64)), null(), number(8)))
+	mask, text := uint64(0), []string{}
+	for _, s := range StopSignals {
+		mask |= s.Bit()
+		text = append(text, s.Name[len("SIG"):])
+	}
+	b.rows(step("", "mask-signals", sysSigprocmask, "a signal to a whole group or session stops the keeper, which presses the guest's power button",
+		named("SIG_SETMASK", unix.SIG_SETMASK), mem("["+strings.Join(text, " ")+"]", &mask), null(), number(8)))
 }
 
 // exec is the last row and the hypervisor's first instruction.
