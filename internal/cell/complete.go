@@ -1,10 +1,5 @@
 package cell
 
-import (
-	"crypto/sha256"
-	"net"
-)
-
 // complete fills in the defaults that follow from other values. What it fills in
 // it finds empty, so that a second time changes nothing.
 func complete(c *Cell) {
@@ -86,12 +81,4 @@ func defaultProcesses(c *Cell) int {
 // as there are processors.
 func defaultOpenFiles(c *Cell) int {
 	return 256 + 2*c.CPUs*(1+len(c.Disks))
-}
-
-// defaultMAC makes an address from the names, so that a card keeps it for ever
-// and two cells differ. The second bit of its first byte says that nobody sold
-// it.
-func defaultMAC(cell, nic string) string {
-	sum := sha256.Sum256([]byte("skep nic\x00" + cell + "\x00" + nic))
-	return net.HardwareAddr{0x02, sum[0], sum[1], sum[2], sum[3], sum[4]}.String()
 }

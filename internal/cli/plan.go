@@ -90,6 +90,9 @@ func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (*cell.
 		if facts.Slots.Taken, err = store.View(facts.Dirs).Slots(); err != nil {
 			return nil, nil, fault.Wrap(fault.Host, err, "", "read which slots are taken")
 		}
+		if facts.MACs, err = store.View(facts.Dirs).MACs(c); err != nil {
+			return nil, nil, fault.Wrap(fault.Host, err, "", "read the addresses of the network cards of %s", c.Name)
+		}
 	}
 	if err := host.Ready(c, facts); err != nil {
 		return nil, nil, err

@@ -24,6 +24,12 @@ type Facts struct {
 	EGID    int    `json:"egid"`
 	Dirs    Dirs   `json:"dirs"`
 	Slots   Slots  `json:"slots"`
+	// Identity tells this host from others, and nothing else of it: a digest of
+	// machine-id(5), or kern.hostuuid. "" where there is none.
+	Identity string `json:"identity,omitempty"`
+	// MACs are the addresses that the cards of the cell in question had at an
+	// earlier start, by label. They stay, whatever made them.
+	MACs map[string]string `json:"macs,omitempty"`
 	// Bridges are the names of the bridges that exist.
 	Bridges []string `json:"bridges,omitempty"`
 

@@ -18,6 +18,8 @@ func probe(_ context.Context, o Options, f *Facts) error {
 	f.OS = "freebsd"
 	f.Kernel, _ = unix.Sysctl("kern.osrelease")
 	f.Dirs, _, _ = o.settle(systemDirs, f.EUID)
+	uuid, _ := unix.Sysctl("kern.hostuuid")
+	f.Identity = identity(uuid)
 	f.Memory = sysctlInt("hw.physmem")
 	f.Bridges = bridges()
 	f.Slots.RulesetBase = defaultRulesetBase

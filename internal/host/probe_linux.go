@@ -18,6 +18,7 @@ func probe(ctx context.Context, o Options, f *Facts) error {
 	f.OS = "linux"
 	f.Kernel = release()
 	f.Dirs, _, _ = o.settle(systemDirs, f.EUID)
+	f.Identity = identity(text("/etc/machine-id"))
 	f.Distro = distroOf(text("/etc/os-release"))
 	f.Memory = memTotal(text("/proc/meminfo"))
 	f.Bridges = bridges("/sys/class/net")

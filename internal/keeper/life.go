@@ -141,8 +141,15 @@ func controlFirst(rest []plan.Resource) []plan.Resource {
 func (k *Keeper) planAndSlot(ctx context.Context) (*plan.Plan, error) {
 	var p *plan.Plan
 	var small error // why there could be no plan, or one for a larger host
-	err := k.Store.WithSlots(func(inUse map[string]int) error {
-		facts := k.Facts
+	facts := k.Facts
+	var err error
+	if facts.MACs, err = k.Store.MACs(k.Cell); err == nil {
+		err = k.Store.RememberMACs(k.Cell.Name, plan.MACs(k.Cell, facts))
+	}
+	if err != nil {
+		return nil, asFault(err, "start %s", k.Cell.Name)
+	}
+	err = k.Store.WithSlots(func(inUse map[string]int) error {
 		facts.Slots.Taken = inUse
 		for try := 0; ; try++ {
 			if p, small = plan.Make(k.Cell, facts); small != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,14 +30,6 @@ func ifconfig(args ...string) (string, error) {
 	return string(out), nil
 }
 
-// attributes are what ifconfig(8) prints of an interface that matter here.
-type attributes struct {
-	description string
-	groups      []string
-	members     []string
-	up          bool
-}
-
 // look reads an interface; false when there is none of that name.
 func look(name string) (attributes, bool, error) {
 	if _, err := net.InterfaceByName(name); err != nil {
@@ -49,34 +42,11 @@ func look(name string) (attributes, bool, error) {
 	return parseIfconfig(out), true, nil
 }
 
-func parseIfconfig(text string) attributes {
-	var a attributes
-	for i, line := range strings.Split(text, "\n") {
-		if i == 0 {
-			_, flags, _ := strings.Cut(line, "<")
-			flags, _, _ = strings.Cut(flags, ">")
-			a.up = slices.Contains(strings.Split(flags, ","), "UP")
-			continue
-		}
-		key, value, _ := strings.Cut(strings.TrimLeft(line, "\t "), ": ")
-		switch key {
-		case "description":
-			a.description = value
-		case "groups":
-			a.groups = strings.Fields(value)
-		case "member":
-			if f := strings.Fields(value); len(f) > 0 {
-				a.members = append(a.members, f[0])
-			}
-		}
-	}
-	return a
-}
-
 // OpenTap makes a tap, tags it and adds it to a bridge. It stays until DropTap:
 // bhyve, not this process, opens it.
 func OpenTap(name, tag, bridge string) (*Tap, error) {
-	if err := FindBridge(bridge); err != nil {
+	br, err := findBridge(bridge)
+	if err != nil {
 		return nil, err
 	}
 	if _, there, err := look(name); err != nil || there {
@@ -84,6 +54,12 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 	}
 	if _, err := ifconfig(name, "create", "description", tag); err != nil {
 		return nil, err
+	}
+	// if_bridge(4) refuses a member of another MTU, or takes its.
+	if br.mtu != 0 {
+		if _, err := ifconfig(name, "mtu", strconv.Itoa(br.mtu)); err != nil {
+			return nil, errors.Join(err, DropTap(name, tag))
+		}
 	}
 	if _, err := ifconfig(bridge, "addm", name); err != nil {
 		return nil, errors.Join(err, DropTap(name, tag))
@@ -118,17 +94,22 @@ func OpenAdminTap(name string) (*Tap, error) {
 
 // FindBridge looks for a bridge of the admin's.
 func FindBridge(name string) error {
+	_, err := findBridge(name)
+	return err
+}
+
+func findBridge(name string) (attributes, error) {
 	a, there, err := look(name)
 	if err != nil {
-		return err
+		return a, err
 	}
 	if !there {
-		return fmt.Errorf("bridge %s: there is none", name)
+		return a, fmt.Errorf("bridge %s: there is none", name)
 	}
 	if !slices.Contains(a.groups, "bridge") {
-		return fmt.Errorf("interface %s: %w", name, ErrNotBridge)
+		return a, fmt.Errorf("interface %s: %w", name, ErrNotBridge)
 	}
-	return nil
+	return a, nil
 }
 
 // MakeBridge makes a bridge with our tag when none has the name, and says
@@ -218,4 +199,28 @@ func Has(ip net.IP) bool {
 		}
 	}
 	return false
+}
+
+// LinkOf is what the kernel says of an interface; false where there is none of
+// that name.
+func LinkOf(name string) (Link, bool, error) {
+	a, there, err := look(name)
+	if err != nil || !there {
+		return Link{}, false, err
+	}
+	l := a.link(name)
+	bridges, err := ifconfig("-g", "bridge")
+	if err != nil {
+		return l, true, err
+	}
+	for _, b := range strings.Fields(bridges) {
+		at, there, err := look(b)
+		if err != nil {
+			return l, true, err
+		}
+		if there && slices.Contains(at.members, name) {
+			l.Master, l.VLANs = b, at.vlans[name]
+		}
+	}
+	return l, true, nil
 }

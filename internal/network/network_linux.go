@@ -22,7 +22,7 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge %s: %w", bridge, err)
 	}
-	f, err := attach(name)
+	f, err := attach(name, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -38,6 +38,13 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 	}
 	if err := netlink.LinkSetAlias(link, tag); err != nil {
 		return nil, fmt.Errorf("tag interface %s: %w", name, err)
+	}
+	// A bridge takes the smallest MTU of its ports, so a tap that joined with 1500
+	// would cut what all others there may send.
+	if mtu := br.Attrs().MTU; mtu != link.Attrs().MTU {
+		if err := netlink.LinkSetMTU(link, mtu); err != nil {
+			return nil, fmt.Errorf("give %s the MTU of bridge %s, %d: %w", name, bridge, mtu, err)
+		}
 	}
 	if err := netlink.LinkSetMaster(link, br); err != nil {
 		return nil, fmt.Errorf("add %s to bridge %s: %w", name, bridge, err)
@@ -55,10 +62,13 @@ func OpenAdminTap(name string) (*Tap, error) {
 	if err != nil {
 		return nil, found(err)
 	}
-	if tt, ok := link.(*netlink.Tuntap); !ok || tt.Mode != netlink.TUNTAP_MODE_TAP {
+	tt, ok := link.(*netlink.Tuntap)
+	if !ok || tt.Mode != netlink.TUNTAP_MODE_TAP {
 		return nil, ErrNotTap
 	}
-	f, err := attach(name)
+	// One that has several queues is opened as one of them; it is a tap as any
+	// other then, since all packets go to the queues that somebody has.
+	f, err := attach(name, uint16(tt.Flags&netlink.TUNTAP_MULTI_QUEUE))
 	if err != nil {
 		return nil, err
 	}
@@ -66,8 +76,8 @@ func OpenAdminTap(name string) (*Tap, error) {
 }
 
 // attach opens the tap of that name through the clone device, making it when
-// it is not there.
-func attach(name string) (*os.File, error) {
+// it is not there. more are flags that it must have because the tap has them.
+func attach(name string, more uint16) (*os.File, error) {
 	fd, err := unix.Open(tunDevice, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: tunDevice, Err: err}
@@ -76,7 +86,7 @@ func attach(name string) (*os.File, error) {
 	if err == nil {
 		// IFF_VNET_HDR lets QEMU hand checksums and segmentation through; it is
 		// a property of the descriptor and gives the guest nothing more.
-		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR | more)
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, req)
 	}
 	if err != nil {

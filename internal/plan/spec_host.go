@@ -185,6 +185,7 @@ func (t *Tap) Take() []string {
 	case t.OS == "freebsd":
 		return []string{
 			command("ifconfig", t.Name, "create", "description", t.Tag),
+			command("ifconfig", t.Name, "mtu") + ` "$(` + command("ifconfig", t.Bridge) + ` | sed -n '1s/.* mtu //p')"`,
 			command("ifconfig", t.Bridge, "addm", t.Name),
 			command("ifconfig", t.Name, "up"),
 		}
@@ -192,6 +193,7 @@ func (t *Tap) Take() []string {
 	return []string{
 		command("ip", "tuntap", "add", "dev", t.Name, "mode", "tap", "vnet_hdr"),
 		command("ip", "link", "set", t.Name, "alias", t.Tag),
+		command("ip", "link", "set", t.Name, "mtu") + ` "$(cat ` + quote("/sys/class/net/"+t.Bridge+"/mtu") + `)"`,
 		command("ip", "link", "set", t.Name, "master", t.Bridge),
 		command("ip", "link", "set", t.Name, "up"),
 	}
