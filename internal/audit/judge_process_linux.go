@@ -18,7 +18,7 @@ func (a *linuxAudit) process() { a.stopSignals() }
 func (a *linuxAudit) stopSignals() {
 	const id, want = "stop-signals", "blocked: HUP, INT, TERM and QUIT to a whole group are the keeper's to obey"
 	if a.record == nil || !a.record.MasksSignals {
-		a.told(GroupRights, id, "not blocked when it was started")
+		a.info(GroupRights, id, "not blocked when it was started")
 		return
 	}
 	var takes []string
