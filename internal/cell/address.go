@@ -16,7 +16,7 @@ var listen = scalar(
 	func(v cty.Value) (string, *mistake) {
 		s, m := plainText(v)
 		if v.Type() == cty.Number {
-			return "", wrong("it is an address and a port").but("did you mean \"127.0.0.1:%s\"?", v.AsBigFloat().Text('f', -1))
+			return "", mustBe("an address and a port").but("did you mean \"127.0.0.1:%s\"?", v.AsBigFloat().Text('f', -1))
 		}
 		if m != nil {
 			return "", m
@@ -28,18 +28,18 @@ var listen = scalar(
 		addr, err := netip.ParseAddr(host)
 		switch {
 		case host == "" || host == "*":
-			return "", wrong("it does not say which address").
+			return "", wrong("the address is missing").
 				but("did you mean \"127.0.0.1:%s\"? For every address of the host write \"0.0.0.0:%[1]s\"", port)
 		case host == "localhost":
-			return "", wrong("an address is written in numbers").but("did you mean \"127.0.0.1:%s\"?", port)
+			return "", wrong("must be a numeric address, not a name").but("did you mean \"127.0.0.1:%s\"?", port)
 		case err != nil:
-			return "", wrong("%q is no address in numbers", host)
+			return "", wrong("%q is not a numeric address", host)
 		case addr.Zone() != "":
-			return "", wrong("an address with a zone cannot be listened on")
+			return "", wrong("addresses with a zone are not supported")
 		}
 		n, err := strconv.Atoi(port)
 		if err != nil || n < 1 || n > 65535 {
-			return "", wrong("the port is a number from 1 to 65535")
+			return "", wrong("the port must be a number from 1 to 65535")
 		}
 		return netip.AddrPortFrom(addr.Unmap(), uint16(n)).String(), nil
 	},
@@ -47,7 +47,7 @@ var listen = scalar(
 )
 
 func badListen(s string) *mistake {
-	m := wrong("it is an address and a port, such as \"127.0.0.1:5900\"")
+	m := wrong("must be an address and a port, such as \"127.0.0.1:5900\"")
 	if a, err := netip.ParseAddr(s); err == nil {
 		m.but("did you mean %q?", net.JoinHostPort(a.String(), "5900"))
 	} else if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 65536 {
@@ -68,24 +68,24 @@ func address(six bool) kind[string] {
 		family, other = "IPv6", "ip4"
 	}
 	return text(func(s string) *mistake {
-		if name, addr, ok := strings.Cut(s, "|"); ok {
-			return wrong("skep gives the jail an address that the host has, and adds none to %s", name).but("did you mean %q?", addr)
+		if _, addr, ok := strings.Cut(s, "|"); ok {
+			return wrong("must be an address that the host has, without an interface").but("did you mean %q?", addr)
 		}
 		host, _, masked := strings.Cut(s, "/")
 		addr, err := netip.ParseAddr(host)
 		switch {
 		case err != nil:
-			return wrong("it is no %s address", family)
+			return wrong("not an %s address", family)
 		case addr.Is6() != six:
-			return wrong("it is no %s address", family).but("it belongs in %s", other)
+			return wrong("not an %s address", family).but("it belongs in %s", other)
 		case addr.Zone() != "" || addr.Is4In6():
-			return wrong("it is no plain %s address", family)
+			return wrong("must be a plain %s address", family)
 		case addr.IsUnspecified() || addr.IsMulticast():
-			return wrong("a host cannot have this address")
+			return wrong("not an address that a host can have")
 		}
 		if masked {
 			if _, err := netip.ParsePrefix(s); err != nil {
-				return wrong("what follows the / is no prefix length of an %s address", family)
+				return wrong("the number after / is not a prefix length of an %s address", family)
 			}
 		}
 		return nil
@@ -102,12 +102,12 @@ var macAddress = scalar(
 		hw, err := net.ParseMAC(s)
 		switch {
 		case err != nil || len(hw) != 6:
-			return "", wrong("it is six bytes such as \"02:00:00:12:34:56\"")
+			return "", wrong("must be six bytes, such as \"02:00:00:12:34:56\"")
 		case hw[0]&1 == 1:
 			hw[0] &^= 1
-			return "", wrong("it is a multicast address, which no card can have").but("the lowest bit of the first byte is 0: did you mean %q?", hw.String())
+			return "", wrong("a network card cannot have a multicast address").but("the lowest bit of the first byte is 0: did you mean %q?", hw.String())
 		case hex.EncodeToString(hw) == "000000000000":
-			return "", wrong("it is no card's address").but("leave mac out and one is made from the names of cell and nic")
+			return "", wrong("not the address of a network card").but("leave out mac to have one made from the names of the cell and the nic")
 		}
 		return hw.String(), nil
 	},
@@ -122,12 +122,12 @@ var pciAddress = text(func(s string) *mistake {
 		for i, p := range parts {
 			n, err := strconv.Atoi(p)
 			if err != nil || n < 0 || n > high[i] || p != strconv.Itoa(n) {
-				return wrong("bus, slot and function are numbers up to 255, 31 and 7")
+				return wrong("bus, slot and function must be numbers up to 255, 31 and 7")
 			}
 		}
 		return nil
 	}
-	m := wrong("it is \"bus/slot/function\" such as \"3/0/0\"")
+	m := wrong("must be \"bus/slot/function\", such as \"3/0/0\"")
 	rest := strings.TrimPrefix(s, "pci")
 	if p := strings.Split(rest, ":"); len(p) >= 4 && rest != s {
 		// As pciconf(8) names it: pci0:3:0:0.

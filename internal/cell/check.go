@@ -8,7 +8,7 @@ import (
 // need reports that a block lacks an attribute it cannot do without.
 func (r *reader) need(path, attr, sample string) {
 	if !r.said(under(path, attr)) {
-		r.lacks(path, wrong("it needs %s", attr).but("add %s", sample))
+		r.lacks(path, wrong("needs %s", attr).but("add %s", sample))
 	}
 }
 
@@ -16,7 +16,7 @@ func (r *reader) need(path, attr, sample string) {
 // name has no place and was reported for that.
 func (r *reader) lacks(path string, m *mistake) {
 	if rng, ok := r.places[path]; ok {
-		r.report(rng, "this "+kindOf(path)+" block", m)
+		r.report(rng, kindOf(path)+" block", m)
 	}
 }
 
@@ -29,11 +29,11 @@ func (r *reader) exactlyOne(path, what string, attrs ...string) {
 		case first == "":
 			first = a
 		default:
-			r.at(under(path, a), a, wrong("the %s has %s already", what, first).but("keep one of the two"))
+			r.at(under(path, a), a, wrong("cannot be combined with %s", first).but("keep one of the two"))
 		}
 	}
 	if first == "" {
-		r.lacks(path, wrong("it needs %s", enumerate(attrs, "or")))
+		r.lacks(path, wrong("needs %s", enumerate(attrs, "or")))
 	}
 }
 
@@ -49,7 +49,7 @@ func kindOf(path string) string {
 // only reports the attribute if it stands in a block that it means nothing in.
 func (r *reader) only(path, attr, where string) {
 	if at := under(path, attr); r.said(at) {
-		r.at(at, attr, wrong("it means something %s only", where).but("leave it out"))
+		r.at(at, attr, wrong("only valid %s", where).but("leave it out"))
 	}
 }
 
@@ -57,18 +57,18 @@ func checkDisk(r *reader, path string, d *Disk) {
 	r.exactlyOne(path, "disk", "file", "zvol", "iso", "device")
 	file, zvol := r.said(under(path, "file")), r.said(under(path, "zvol"))
 	if !file {
-		r.only(path, "format", "with file")
+		r.only(path, "format", "together with file")
 	}
 	if !file && !zvol {
-		r.only(path, "size", "with file or zvol, which it makes when they are missing,")
+		r.only(path, "size", "together with file or zvol")
 	}
 	if !zvol {
-		r.only(path, "reserved", "with zvol")
+		r.only(path, "reserved", "together with zvol")
 	} else if d.Reserved && !r.said(under(path, "size")) {
-		r.at(under(path, "reserved"), "reserved", wrong("it is about making the zvol, for which it needs size").but(`add size = "20G"`))
+		r.at(under(path, "reserved"), "reserved", wrong("needs size, as it only matters when the zvol is created").but(`add size = "20G"`))
 	}
 	if d.ReadOnly && r.said(under(path, "size")) {
-		r.at(under(path, "size"), "size", wrong("a disk made new and read-only stays empty for ever").but("leave out size or read_only"))
+		r.at(under(path, "size"), "size", wrong("a new disk that is read-only would stay empty").but("leave out size or read_only"))
 	}
 	if at := under(path, "read_only"); r.said(under(path, "iso")) && r.said(at) && !d.ReadOnly {
 		r.at(at, "read_only", wrong("an iso is always read-only").but("use file for an image that the guest writes to"))
@@ -77,7 +77,7 @@ func checkDisk(r *reader, path string, d *Disk) {
 
 func checkBridge(r *reader, path string, b *Bridge) {
 	if at := under(path, "uplink"); !b.Create && r.said(at) && !r.bad(under(path, "create")) {
-		r.at(at, "uplink", wrong("a bridge that is not made here is left as it is").but("add create = true"))
+		r.at(at, "uplink", wrong("needs create = true, as an existing bridge is not changed").but("add create = true"))
 	}
 }
 
@@ -88,7 +88,7 @@ func checkJail(r *reader, path string, j *Jail) {
 	}
 	if j.Network == NetworkShared {
 		if !r.said(ip4) && !r.said(ip6) {
-			r.at(under(path, "network"), `network "shared"`, wrong("it needs an address of the host to share").but(`add ip4 = ["192.0.2.1"] with one of this host's addresses`))
+			r.at(under(path, "network"), `network "shared"`, wrong("needs ip4 or ip6").but(`add ip4 = ["192.0.2.1"] with one of this host's addresses`))
 		} else if len(j.IP4)+len(j.IP6) == 0 && !r.bad(ip4) && !r.bad(ip6) {
 			r.at(under(path, "network"), `network "shared"`, wrong("ip4 and ip6 are empty"))
 		}
@@ -100,7 +100,7 @@ func checkJail(r *reader, path string, j *Jail) {
 		}
 		why := wrong("the jail has no network").but(`add network = "shared"`)
 		if j.Network == NetworkVnet {
-			why = wrong("a vnet jail has a network of its own and none of the host's addresses").but("leave it out, or use network = \"shared\"")
+			why = wrong("a vnet jail does not use addresses of the host").but("leave it out, or use network = \"shared\"")
 		}
 		r.at(at, at[len(path)+1:], why)
 	}
@@ -128,10 +128,10 @@ func (p Pos) before(q Pos) bool {
 // checkCell looks at what belongs together across the blocks of a cell.
 func checkCell(r *reader, path string, c *Cell) {
 	if r.said("kernel") && r.said("boot") {
-		r.at("boot", "boot", wrong("the kernel block on line %d says what is booted", r.places["kernel"].Start.Line).but("keep one of the two"))
+		r.at("boot", "boot", wrong("cannot be combined with the kernel block on line %d", r.places["kernel"].Start.Line).but("keep one of the two"))
 	}
 	if r.said("loader") && c.Boot.Kind != BootLoader && !r.bad("boot") {
-		r.at("loader", "this loader block", wrong("the cell does not boot with bhyveload").but(`add boot = "loader"`))
+		r.at("loader", "loader block", wrong("only valid together with boot = \"loader\"").but(`add boot = "loader"`))
 	}
 	for i, name := range c.After {
 		if name == c.Name {

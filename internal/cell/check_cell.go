@@ -18,7 +18,7 @@ func checkTwice(r *reader, c *Cell) {
 			key = value // a path is the same whatever attribute names it
 		}
 		if first, twice := used[key]; twice {
-			r.at(at, attr, wrong("%s uses it already, on line %d", owner, r.places[first].Start.Line))
+			r.at(at, attr, wrong("already used by %s on line %d", owner, r.places[first].Start.Line))
 			return
 		}
 		used[key] = at
@@ -66,7 +66,7 @@ func checkBridges(r *reader, c *Cell) {
 			on = on || u == b.Name
 		}
 		if !on {
-			m := wrong("no nic of this cell is on it")
+			m := wrong("no nic of this cell uses it")
 			if s := closest(b.Name, used); s != "" {
 				m.but("did you mean %q?", s)
 			}
@@ -98,7 +98,7 @@ func checkListen(r *reader, c *Cell) {
 				return
 			}
 		}
-		m := wrong("the jail has only %s, and the kernel would use that instead", enumerate(own, "and"))
+		m := wrong("the jail only has the address %s", enumerate(own, "and"))
 		r.at(at, "listen "+r.text(r.places[at]), m.but("did you mean %q?", netip.AddrPortFrom(netip.MustParseAddr(own[0]), ap.Port())))
 	}
 	if c.Screen != nil {
@@ -114,7 +114,7 @@ func checkListen(r *reader, c *Cell) {
 func checkLimits(r *reader, c *Cell) {
 	const at = "jail.limits.processes"
 	if least := c.CPUs + 8; r.said(at) && !r.bad(at) && !r.bad("cpus") && c.Jail.Limits.Processes < least {
-		r.at(at, "processes "+r.text(r.places[at]), wrong("a hypervisor with %d cpus has %d threads or more", c.CPUs, least).
-			but("leave it out for %d", defaultProcesses(c)))
+		r.at(at, "processes "+r.text(r.places[at]), wrong("a hypervisor with %d cpus needs at least %d", c.CPUs, least).
+			but("leave it out to get %d", defaultProcesses(c)))
 	}
 }

@@ -87,11 +87,11 @@ func (r *reader) single(path string, in *hclsyntax.Block) (string, bool) {
 	at := under(path, in.Type)
 	if len(in.Labels) > 0 {
 		r.report(in.LabelRanges[0], in.Type+" "+r.text(in.LabelRanges[0]),
-			wrong("a %s block has no name", in.Type).but("write %s { … }", in.Type))
+			wrong("a %s block takes no name", in.Type).but("write %s { … }", in.Type))
 	}
 	if first, twice := r.places[at]; twice {
-		r.report(in.TypeRange, "another "+in.Type+" block",
-			wrong("there is one on line %d", first.Start.Line).but("put everything into one %s block", in.Type))
+		r.report(in.TypeRange, "second "+in.Type+" block",
+			wrong("already defined on line %d", first.Start.Line).but("put everything into one %s block", in.Type))
 		return nowhere(in), false
 	}
 	r.places[at] = in.TypeRange
@@ -102,11 +102,11 @@ func (r *reader) single(path string, in *hclsyntax.Block) (string, bool) {
 func (r *reader) labelled(path string, in *hclsyntax.Block, what string, valid func(string) *mistake) (string, bool) {
 	switch n := len(in.Labels); {
 	case n == 0:
-		r.report(in.TypeRange, "this "+in.Type+" block", wrong("it needs %s", what).
+		r.report(in.TypeRange, in.Type+" block", wrong("needs %s", what).
 			but(`write %s "%s" { … }`, in.Type, sampleLabel(in.Type)))
 		return nowhere(in), false
 	case n > 1:
-		r.report(in.LabelRanges[1], in.Type+" "+r.text(in.LabelRanges[1]), wrong("one name is enough"))
+		r.report(in.LabelRanges[1], in.Type+" "+r.text(in.LabelRanges[1]), wrong("must have one name only"))
 		return nowhere(in), false
 	}
 	label := in.Labels[0]
@@ -117,7 +117,7 @@ func (r *reader) labelled(path string, in *hclsyntax.Block, what string, valid f
 	at := under(path, in.Type+"."+label)
 	if first, twice := r.places[at]; twice {
 		r.report(in.LabelRanges[0], in.Type+" "+r.text(in.LabelRanges[0]),
-			wrong("there is one of that name on line %d", first.Start.Line))
+			wrong("this name is already used on line %d", first.Start.Line))
 		return nowhere(in), false
 	}
 	r.places[at] = in.TypeRange

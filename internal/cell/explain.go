@@ -16,44 +16,44 @@ var unquoted = regexp.MustCompile(`=\s*([0-9]+(?:\.[0-9]+)?[A-Za-z%]+|[~.]?/[^\s
 func (r *reader) explain(d *hcl.Diagnostic, rng hcl.Range) (summary, hint string) {
 	line := r.line(rng.Start)
 	if g := unquoted.FindSubmatch(line); g != nil && d.Summary != redefined {
-		return "cannot read this line: text stands in quotes", `did you mean "` + string(g[1]) + `"?`
+		return "cannot read this line: text must be in quotes", `did you mean "` + string(g[1]) + `"?`
 	}
 	switch d.Summary {
 	case redefined:
 		name := r.text(rng)
-		return "cannot use " + name + " twice: it stands in this block already", "keep one of the two"
+		return name + " is set twice in this block", "keep one of the two"
 	case "Invalid single-argument block definition":
 		if at := rng.Start.Byte; at < len(r.src) && (r.src[at] == '\n' || r.src[at] == '\r') {
-			return "cannot read this block: what begins on the line of its { ends on that line", "begin a new line after {"
+			return "cannot read this block: a block that starts on one line must end on it", "start a new line after {"
 		}
-		return "cannot read this block: on one line there is room for one attribute",
-			"give each attribute a line of its own, without commas"
+		return "cannot read this block: a block on one line can hold only one attribute",
+			"put each attribute on its own line, without commas"
 	case "Unclosed configuration block", "Unclosed configuration body":
-		return "cannot read this block: its } is missing", ""
+		return "cannot read this block: the closing } is missing", ""
 	case "Unexpected comma after argument":
-		return "cannot read this line: there is no comma between attributes", "give each attribute a line of its own"
+		return "cannot read this line: attributes are not separated by commas", "put each attribute on its own line"
 	case "Missing newline after argument":
 		if at := rng.Start.Byte; at < len(r.src) && r.src[at] == '}' {
-			return "cannot read this line: a block of several lines ends with } on a line of its own", ""
+			return "cannot read this line: the closing } must be on its own line", ""
 		}
-		return "cannot read this line: something follows the value", "give each attribute a line of its own, without commas"
+		return "cannot read this line: unexpected text after the value", "put each attribute on its own line, without commas"
 	case "Missing newline after block definition":
-		return "cannot read this line: something follows the block", "begin a new line after }"
+		return "cannot read this line: unexpected text after the block", "start a new line after }"
 	case "Invalid multi-line string", "Unterminated template string", "Unterminated string literal":
-		return "cannot read this text: its closing quote is missing", ""
+		return "cannot read this text: the closing quote is missing", ""
 	case "Argument or block definition required":
-		return "cannot read this line: it is neither name = value nor a block", ""
+		return "cannot read this line: expected name = value or a block", ""
 	case "Invalid block definition":
-		return "cannot read this block: it is type, name in quotes and {, all on one line", ""
+		return "cannot read this block: expected a type, a name in quotes and { on one line", ""
 	case "Invalid expression", "Missing expression", "Missing attribute value":
 		return "cannot read this line: a value is missing", ""
 	case "Invalid character":
 		if strings.Contains(d.Detail, "Single quotes") {
-			return "cannot read this line: text stands in double quotes", ""
+			return "cannot read this line: text must be in double quotes", ""
 		}
-		return "cannot read this line: a cell file has no such character outside of quotes", ""
+		return "cannot read this line: unexpected character outside of quotes", ""
 	case "Invalid character encoding":
-		return "cannot read this text: it is not UTF-8", ""
+		return "cannot read this text: not UTF-8", ""
 	}
 	// HCL's sentences are good ones; they only begin and end in another style.
 	detail := strings.TrimRight(firstSentence(d.Detail), ".")

@@ -40,7 +40,7 @@ var boolean = scalar(
 		if v.Type() == cty.Bool {
 			return v.True(), nil
 		}
-		m := wrong("it is either true or false")
+		m := mustBe("true or false")
 		if v.Type() == cty.String {
 			if s := v.AsString(); s == "true" || s == "false" {
 				m.but("did you mean %s, without quotes?", s)
@@ -56,7 +56,7 @@ func count(low, high int, why string) kind[int] {
 	return scalar(
 		func(v cty.Value) (int, *mistake) {
 			if v.Type() != cty.Number {
-				m := wrong("it is a number")
+				m := mustBe("a number")
 				if n, err := strconv.Atoi(stringOf(v)); err == nil {
 					m.but("did you mean %d, without quotes?", n)
 				}
@@ -65,11 +65,11 @@ func count(low, high int, why string) kind[int] {
 			f := v.AsBigFloat()
 			switch {
 			case !f.IsInt():
-				return 0, wrong("it is a whole number")
+				return 0, mustBe("a whole number")
 			case f.Cmp(big.NewFloat(float64(low))) < 0:
-				return 0, wrong("it is at least %d", low)
+				return 0, wrong("must be at least %d", low)
 			case f.Cmp(big.NewFloat(float64(high))) > 0:
-				m := wrong("it is at most %d", high)
+				m := wrong("must be at most %d", high)
 				m.hint = why
 				return 0, m
 			}
@@ -111,7 +111,7 @@ func choice[V ~string](words ...V) kind[V] {
 					return w, nil
 				}
 			}
-			m = wrong("it is one of %s", oneOf(list))
+			m = wrong("must be %s", oneOf(list))
 			if c := closest(s, list); c != "" {
 				m.but("did you mean %q?", c)
 			}
@@ -127,11 +127,11 @@ func list(elem kind[string], unique bool) kind[[]string] {
 		read: func(r *reader, name string, e hclsyntax.Expression) ([]string, bool) {
 			tuple, ok := e.(*hclsyntax.TupleConsExpr)
 			if !ok && r.text(e.Range()) == "null" {
-				r.value(e.Range(), name, wrong("it is a list").but("leave it out"))
+				r.value(e.Range(), name, mustBe("a list").but("leave it out"))
 				return nil, false
 			}
 			if !ok {
-				r.value(e.Range(), name, wrong("it is a list").but("did you mean [%s]?", r.text(e.Range())))
+				r.value(e.Range(), name, mustBe("a list").but("did you mean [%s]?", r.text(e.Range())))
 				return nil, false
 			}
 			var values []string
@@ -139,7 +139,7 @@ func list(elem kind[string], unique bool) kind[[]string] {
 			for _, x := range tuple.Exprs {
 				v, ok := elem.read(r, name, x)
 				if ok && unique && seen[v] {
-					r.value(x.Range(), name, wrong("it is in the list already"))
+					r.value(x.Range(), name, wrong("already in the list"))
 					ok = false
 				}
 				seen[v], good = true, good && ok

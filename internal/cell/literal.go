@@ -14,14 +14,14 @@ func (r *reader) literal(name string, e hclsyntax.Expression) (cty.Value, bool) 
 		return r.literal(name, e.Expression)
 	case *hclsyntax.LiteralValueExpr:
 		if e.Val.IsNull() {
-			r.value(e.Range(), name, wrong("null is no value").but("leave %s out to get its default", name))
+			r.value(e.Range(), name, wrong("null is not allowed").but("leave out %s to get its default", name))
 			return cty.NilVal, false
 		}
 		return e.Val, true
 	case *hclsyntax.TemplateExpr:
 		for _, part := range e.Parts {
 			if _, plain := part.(*hclsyntax.LiteralValueExpr); !plain {
-				r.value(e.Range(), name, wrong("a cell file has no variables and computes nothing").
+				r.value(e.Range(), name, wrong("variables and expressions are not supported").
 					but("write $${ for the characters ${ themselves, and %%%%{ for %%{"))
 				return cty.NilVal, false
 			}
@@ -35,10 +35,10 @@ func (r *reader) literal(name string, e hclsyntax.Expression) (cty.Value, bool) 
 			return v, !diags.HasErrors()
 		}
 	case *hclsyntax.TupleConsExpr:
-		r.value(e.Range(), name, wrong("it takes one value and not a list"))
+		r.value(e.Range(), name, wrong("must be a single value, not a list"))
 		return cty.NilVal, false
 	case *hclsyntax.ObjectConsExpr:
-		r.value(e.Range(), name, wrong("it takes one value and not a set of them"))
+		r.value(e.Range(), name, wrong("must be a single value, not an object"))
 		return cty.NilVal, false
 	}
 	r.value(e.Range(), name, notPlain(r, e))
@@ -50,11 +50,11 @@ func notPlain(r *reader, e hclsyntax.Expression) *mistake {
 	switch e := e.(type) {
 	case *hclsyntax.ScopeTraversalExpr:
 		// Most likely a word whose quotes were forgotten.
-		return wrong("text stands in quotes").but("did you mean %q?", r.text(e.Range()))
+		return wrong("text must be in quotes").but("did you mean %q?", r.text(e.Range()))
 	case *hclsyntax.FunctionCallExpr:
-		return wrong("a cell file has no functions")
+		return wrong("functions are not supported")
 	case *hclsyntax.TemplateWrapExpr:
-		return wrong("a cell file has no variables and computes nothing")
+		return wrong("variables and expressions are not supported")
 	}
-	return wrong("a cell file computes nothing").but("write the value itself")
+	return wrong("expressions are not supported").but("write the value itself")
 }

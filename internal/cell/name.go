@@ -19,7 +19,7 @@ const maxName = 32
 // and trusted from there on.
 func ValidName(s string) error {
 	if m := nameRule(s); m != nil {
-		return errors.New("cannot use the name " + fmt.Sprintf(`"%s"`, Printable(shorten(s, 40))) + ": " + m.why)
+		return errors.New("invalid name " + fmt.Sprintf(`"%s"`, Printable(shorten(s, 40))) + ": " + m.why)
 	}
 	return nil
 }
@@ -27,17 +27,17 @@ func ValidName(s string) error {
 func nameRule(s string) *mistake {
 	switch {
 	case s == "":
-		return wrong("it is empty")
+		return wrong("must not be empty")
 	case len(s) > maxName:
-		return wrong("it has %d characters and %d are the most", len([]rune(s)), maxName)
+		return wrong("has %d characters, at most %d are allowed", len([]rune(s)), maxName)
 	case !letter(s[0]):
-		return wrong("it begins with a letter from a to z")
+		return wrong("must start with a letter")
 	case strings.Contains(s, "."):
-		return wrong("a dot in a jail's name means a jail within a jail").but("write - instead of the dot")
+		return wrong("must not contain a dot, which would make a jail within a jail").but("use - instead of the dot")
 	}
 	for i := range len(s) {
 		if !letter(s[i]) && !digit(s[i]) && s[i] != '_' && s[i] != '-' {
-			return wrong("it is made of letters, digits, - and _")
+			return wrong("must consist of letters, digits, - and _")
 		}
 	}
 	return nil
@@ -51,15 +51,15 @@ const maxInterface = 15
 func interfaceRule(s string) *mistake {
 	switch {
 	case s == "":
-		return wrong("it is empty")
+		return wrong("must not be empty")
 	case len(s) > maxInterface:
-		return wrong("the name of an interface has at most %d characters", maxInterface)
+		return wrong("an interface name has at most %d characters", maxInterface)
 	case !letter(s[0]):
-		return wrong("the name of an interface begins with a letter")
+		return wrong("an interface name must start with a letter")
 	}
 	for i := range len(s) {
 		if !letter(s[i]) && !digit(s[i]) && !strings.ContainsRune("._-", rune(s[i])) {
-			return wrong("the name of an interface is made of letters, digits, dot, - and _")
+			return wrong("an interface name must consist of letters, digits, dots, - and _")
 		}
 	}
 	return nil
@@ -70,27 +70,27 @@ func interfaceRule(s string) *mistake {
 func zvolRule(s string) *mistake {
 	const node = "/dev/zvol/"
 	if rest, ok := strings.CutPrefix(s, node); ok {
-		return wrong("it is the name of a dataset and not the path of its node").but("did you mean %q?", rest)
+		return wrong("must be the name of a dataset, not the path of its device").but("did you mean %q?", rest)
 	}
 	switch {
 	case s == "":
-		return wrong("it is empty")
+		return wrong("must not be empty")
 	case len(s) > 200:
-		return wrong("it has %d characters and 200 are the most", len(s))
+		return wrong("has %d characters, at most 200 are allowed", len(s))
 	case strings.ContainsAny(s, "@#"):
-		return wrong("it is a volume, and no snapshot or bookmark")
+		return wrong("must be a volume, not a snapshot or bookmark")
 	case !letter(s[0]):
-		return wrong("the name of a pool begins with a letter")
+		return wrong("the name of a pool must start with a letter")
 	case !strings.Contains(s, "/"):
-		return wrong("it is a volume within a pool, such as \"%s/disk-01\"", s)
+		return wrong("must be a volume in a pool, such as \"%s/disk-01\"", s)
 	}
 	for part := range strings.SplitSeq(s, "/") {
 		if part == "" || part == "." || part == ".." {
-			return wrong("%q is no part of a dataset's name", part)
+			return wrong("%q cannot be part of a dataset name", part)
 		}
 		for i := range len(part) {
 			if !letter(part[i]) && !digit(part[i]) && !strings.ContainsRune("_-:.", rune(part[i])) {
-				return wrong("the name of a dataset is made of letters, digits, and _ - : . between slashes")
+				return wrong("a dataset name must consist of letters, digits, and _ - : . between slashes")
 			}
 		}
 	}
@@ -102,12 +102,12 @@ func zvolRule(s string) *mistake {
 // whoever looks at an audit.
 func plainText(v cty.Value) (string, *mistake) {
 	if v.Type() != cty.String {
-		return "", wrong("it is text in quotes")
+		return "", mustBe("text in quotes")
 	}
 	s := v.AsString()
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
-			return "", wrong("there is a control character or an invisible one in it")
+			return "", wrong("must not contain control or invisible characters")
 		}
 	}
 	return s, nil

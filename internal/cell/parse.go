@@ -49,7 +49,7 @@ func (o Options) Parse(filename string, src []byte) (*Cell, Diagnostics) {
 // cell reads the one cell block of a file.
 func (r *reader) cell(body *hclsyntax.Body) *Cell {
 	for _, name := range slices.Sorted(maps.Keys(body.Attributes)) {
-		r.report(body.Attributes[name].NameRange, name, wrong("it stands outside of a cell").but(`put it into cell "name" { … }`))
+		r.report(body.Attributes[name].NameRange, name, wrong("must be inside a cell block").but(`put it into cell "name" { … }`))
 	}
 	var c *Cell
 	for _, in := range body.Blocks {
@@ -57,7 +57,7 @@ func (r *reader) cell(body *hclsyntax.Body) *Cell {
 		case in.Type != "cell":
 			r.strayBlock(in)
 		case c != nil:
-			r.report(in.TypeRange, "another cell block", wrong("there is one on line %d", r.places["cell"].Start.Line).
+			r.report(in.TypeRange, "second cell block", wrong("the first is on line %d", r.places["cell"].Start.Line).
 				but("a file describes one cell: give each a file of its own"))
 		default:
 			fresh := cellBlock.fresh()
@@ -77,13 +77,13 @@ func (r *reader) cell(body *hclsyntax.Body) *Cell {
 func (r *reader) cellName(in *hclsyntax.Block) string {
 	switch {
 	case len(in.Labels) == 0:
-		r.report(in.TypeRange, "this cell block", wrong("a cell needs a name").but(`write cell "name" { … }`))
+		r.report(in.TypeRange, "cell block", wrong("needs a name").but(`write cell "name" { … }`))
 		return ""
 	case len(in.Labels) > 1:
-		r.report(in.LabelRanges[1], "cell "+r.text(in.LabelRanges[1]), wrong("one name is enough"))
+		r.report(in.LabelRanges[1], "cell "+r.text(in.LabelRanges[1]), wrong("must have one name only"))
 	}
 	if m := nameRule(in.Labels[0]); m != nil {
-		r.report(in.LabelRanges[0], "the name "+r.text(in.LabelRanges[0]), m)
+		r.report(in.LabelRanges[0], "name "+r.text(in.LabelRanges[0]), m)
 	}
 	return in.Labels[0]
 }

@@ -154,7 +154,7 @@ func TestEditors(t *testing.T) {
 	_, diags := Parse("x", []byte("\xef\xbb\xbfcell \"x\" {\r\n  cpus = 0\r\n}\r\n"))
 	var b strings.Builder
 	diags.Render(&b, []byte("\xef\xbb\xbfcell \"x\" {\r\n  cpus = 0\r\n}\r\n"))
-	if want := "skep: error: x:2:10: cannot use cpus 0: it is at least 1\n    2 |   cpus = 0\n      |          ^\n"; b.String() != want {
+	if want := "skep: error: x:2:10: invalid cpus 0: must be at least 1\n    2 |   cpus = 0\n      |          ^\n"; b.String() != want {
 		t.Errorf("%s", b.String())
 	}
 }

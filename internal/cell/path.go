@@ -41,13 +41,13 @@ func path(rules ...func(string) *mistake) kind[string] {
 func pathRule(p string) *mistake {
 	switch {
 	case p == "":
-		return wrong("a path is missing")
+		return wrong("must not be empty")
 	case len(p) > maxPath:
-		return wrong("the path has %d characters and %d are the most", len(p), maxPath)
+		return wrong("the path has %d characters, at most %d are allowed", len(p), maxPath)
 	case strings.Contains(p, ","):
-		return wrong("bhyve takes what follows a comma in a path for an option").but("rename it, or link to it under another name")
+		return wrong("must not contain a comma, which bhyve takes for the end of the path").but("rename the file, or use a link without a comma")
 	case strings.HasPrefix(p, "~"):
-		return wrong("there is no shell here to expand ~").but("write the path in full")
+		return wrong("~ is not expanded").but("write the full path")
 	}
 	return nil
 }
@@ -55,10 +55,10 @@ func pathRule(p string) *mistake {
 // deviceRule is for raw devices of the host.
 func deviceRule(p string) *mistake {
 	if zvol, ok := strings.CutPrefix(p, "/dev/zvol/"); ok {
-		return wrong("a ZFS volume has an attribute of its own").but("did you mean zvol = %q?", zvol)
+		return wrong("a ZFS volume has its own attribute").but("did you mean zvol = %q?", zvol)
 	}
 	if !strings.HasPrefix(p, "/dev/") {
-		return wrong("a device is a node in /dev").but("use file for the image of a disk")
+		return wrong("must be a device node in /dev").but("use file for a disk image")
 	}
 	return nil
 }
@@ -69,16 +69,16 @@ func deviceRule(p string) *mistake {
 func rootRule(p string) *mistake {
 	switch {
 	case filepath.Dir(p) == p:
-		return wrong("this is the host's own root, and its /dev would be covered by the jail's")
+		return wrong("must not be the host's own root directory")
 	case len(p) > 88:
-		return wrong("the path has %d characters and the mounts of a jail take 88", len(p))
+		return wrong("the path has %d characters, at most 88 are allowed for mounts of a jail", len(p))
 	}
 	return nil
 }
 
 func shareRule(p string) *mistake {
 	if filepath.Dir(p) == p {
-		return wrong("it would show the guest all of the host").but("share one directory")
+		return wrong("must not be the root directory, which would share the whole host").but("share a directory below it")
 	}
 	return nil
 }
@@ -91,9 +91,9 @@ func nmdmRule(p string) *mistake {
 	if nmdm.MatchString(p) {
 		return nil
 	}
-	m := wrong("it is the guest's end of a null modem, /dev/nmdm…A")
+	m := wrong("must be the guest's end of a null modem, /dev/nmdm…A")
 	if other := strings.TrimSuffix(p, "B") + "A"; other != p+"A" && nmdm.MatchString(other) {
-		return m.but("the host keeps the B end; did you mean %q?", other)
+		return m.but("the host uses the B end; did you mean %q?", other)
 	}
 	if nmdm.MatchString(p + "A") {
 		return m.but("did you mean %q?", p+"A")

@@ -22,13 +22,19 @@ type reader struct {
 
 // mistake is why a value cannot be used, and what to do about it.
 type mistake struct {
-	why  string
-	hint string
+	why    string
+	hint   string
+	mustBe bool // why is what it must be: "a number"
 }
 
 // wrong is a mistake without a hint.
 func wrong(format string, args ...any) *mistake {
 	return &mistake{why: fmt.Sprintf(format, args...)}
+}
+
+// mustBe is a value of the wrong kind: "cpus must be a number, got …".
+func mustBe(what string) *mistake {
+	return &mistake{why: what, mustBe: true}
 }
 
 // but adds the hint.
@@ -39,7 +45,7 @@ func (m *mistake) but(format string, args ...any) *mistake {
 
 // report notes that what stands at rng cannot be used. what names it.
 func (r *reader) report(rng hcl.Range, what string, m *mistake) {
-	r.add(rng, "cannot use "+what+": "+m.why, m.hint)
+	r.add(rng, "invalid "+what+": "+m.why, m.hint)
 }
 
 func (r *reader) add(rng hcl.Range, summary, hint string) {
@@ -54,6 +60,10 @@ func (r *reader) add(rng hcl.Range, summary, hint string) {
 // value reports a mistake in the value of an attribute, quoting the value as
 // the file has it.
 func (r *reader) value(rng hcl.Range, name string, m *mistake) {
+	if m.mustBe {
+		r.add(rng, name+" must be "+m.why+", got "+r.text(rng), m.hint)
+		return
+	}
 	r.report(rng, name+" "+r.text(rng), m)
 }
 

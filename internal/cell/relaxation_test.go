@@ -86,12 +86,12 @@ func TestValidName(t *testing.T) {
 		}
 	}
 	for bad, want := range map[string]string{
-		"":                                  `cannot use the name "": it is empty`,
-		"..":                                `cannot use the name "..": it begins with a letter from a to z`,
-		"a/b":                               `cannot use the name "a/b": it is made of letters, digits, - and _`,
-		"a\x1b[m":                           `cannot use the name "a\x1b[m": it is made of letters, digits, - and _`,
-		"-rf":                               `cannot use the name "-rf": it begins with a letter from a to z`,
-		"abcdefghijklmnopqrstuvwxyz0123456": `cannot use the name "abcdefghijklmnopqrstuvwxyz0123456": it has 33 characters and 32 are the most`,
+		"":                                  `invalid name "": must not be empty`,
+		"..":                                `invalid name "..": must start with a letter`,
+		"a/b":                               `invalid name "a/b": must consist of letters, digits, - and _`,
+		"a\x1b[m":                           `invalid name "a\x1b[m": must consist of letters, digits, - and _`,
+		"-rf":                               `invalid name "-rf": must start with a letter`,
+		"abcdefghijklmnopqrstuvwxyz0123456": `invalid name "abcdefghijklmnopqrstuvwxyz0123456": has 33 characters, at most 32 are allowed`,
 	} {
 		if err := ValidName(bad); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

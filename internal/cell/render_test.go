@@ -94,7 +94,7 @@ func TestErr(t *testing.T) {
 	}
 	_, diags = Parse("x", []byte("cpus = 1\nmemory = 2\nboot = 3"))
 	err := diags.Err()
-	if want := `x:1:1: cannot use cpus: it stands outside of a cell (and 2 more mistakes)`; err.Error() != want {
+	if want := `x:1:1: invalid cpus: must be inside a cell block (and 2 more mistakes)`; err.Error() != want {
 		t.Error(err)
 	}
 	var d Diagnostic

@@ -41,7 +41,7 @@ func bootRule(s string) *mistake {
 	if slices.Contains(bootWords, s) || strings.ContainsAny(s, "/.") {
 		return nil
 	}
-	m := wrong("it is none of %s and no path of a firmware file", oneOf(bootWords))
+	m := wrong("must be %s or the path of a firmware file", strings.Join(inQuotes(bootWords), ", "))
 	if s == string(BootKernel) {
 		return m.but(`write kernel { image = "vmlinuz" } instead`)
 	}
@@ -51,7 +51,7 @@ func bootRule(s string) *mistake {
 	if s == "" {
 		return m
 	}
-	return m.but("for a file in the directory of the cell file write %q", "./"+s)
+	return m.but("for a file next to the cell file write %q", "./"+s)
 }
 
 // layerName is the name of a layer of the jail, where the names are known.
@@ -61,11 +61,11 @@ var layerName = kind[string]{
 			if len(r.layers) == 0 || slices.Contains(r.layers, s) {
 				return nil
 			}
-			m := wrong("the jail has no layer of that name")
+			m := wrong("the jail has no such layer")
 			if c := closest(s, r.layers); c != "" {
 				return m.but("did you mean %q?", c)
 			}
-			return m.but("its layers are %s", strings.Join(r.layers, ", "))
+			return m.but("the layers are %s", strings.Join(r.layers, ", "))
 		}).read(r, name, e)
 	},
 	write: cty.StringVal,
@@ -73,7 +73,7 @@ var layerName = kind[string]{
 
 func notEmpty(s string) *mistake {
 	if s == "" {
-		return wrong("it is empty")
+		return wrong("must not be empty")
 	}
 	return short(s)
 }
@@ -81,7 +81,7 @@ func notEmpty(s string) *mistake {
 // short keeps an argument far from the limit of one string of an argument list.
 func short(s string) *mistake {
 	if len(s) > 4096 {
-		return wrong("it has %d characters and 4096 are the most", len(s))
+		return wrong("has %d characters, at most 4096 are allowed", len(s))
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func short(s string) *mistake {
 // envRule is for the variables that bhyveload(8) takes with -e.
 func envRule(s string) *mistake {
 	if name, _, ok := strings.Cut(s, "="); !ok || name == "" {
-		return wrong("it is name=value")
+		return wrong("must be name=value")
 	}
 	return short(s)
 }

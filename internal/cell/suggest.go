@@ -46,12 +46,14 @@ func didYouMean(s string) string {
 }
 
 // oneOf lists what may be written: `"a", "b" or "c"`.
-func oneOf(words []string) string {
+func oneOf(words []string) string { return enumerate(inQuotes(words), "or") }
+
+func inQuotes(words []string) []string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
 		quoted[i] = strconv.Quote(w)
 	}
-	return enumerate(quoted, "or")
+	return quoted
 }
 
 // enumerate joins words as prose does.

@@ -19,7 +19,7 @@ const redefined = "Attribute redefined"
 // same pass. Where that is not possible, nothing is returned.
 func (r *reader) syntax() *hclsyntax.Body {
 	if len(r.src) > maxFile {
-		r.whole("it is larger than 1 MiB, which no cell file is")
+		r.whole("larger than 1 MiB")
 		return nil
 	}
 	if why := bounded(r.src); why != "" {
@@ -122,9 +122,9 @@ func bounded(src []byte) string {
 		}
 		switch count++; {
 		case depth > maxDepth:
-			return "its brackets are nested too deep"
+			return "brackets are nested too deeply"
 		case count > maxTokens:
-			return "there is far more in it than in any cell file"
+			return "too long for a cell file"
 		}
 	}
 	return ""

@@ -38,11 +38,11 @@ func TestTemplateUncommented(t *testing.T) {
 	}
 	// Things that exclude each other, and are there to be chosen from.
 	want := []string{
-		`cannot use boot: the kernel block on line 16 says what is booted`,
-		`cannot use uplink: a bridge that is not made here is left as it is`,
-		`cannot use ip4: the jail has no network`,
-		`cannot use ip6: the jail has no network`,
-		`cannot use another jail block: there is one on line 91`,
+		`invalid boot: cannot be combined with the kernel block on line 16`,
+		`invalid uplink: needs create = true, as an existing bridge is not changed`,
+		`invalid ip4: the jail has no network`,
+		`invalid ip6: the jail has no network`,
+		`invalid second jail block: already defined on line 91`,
 	}
 	sort := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 	if d := cmp.Diff(want, got, sort); d != "" {

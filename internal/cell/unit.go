@@ -24,11 +24,11 @@ func size(low, high, multiple Size) kind[Size] {
 			case err != nil:
 				return 0, badSize(s, err)
 			case n < low:
-				return 0, wrong("it is at least %q", low)
+				return 0, wrong("must be at least %q", low)
 			case n > high:
-				return 0, wrong("it is at most %q", high)
+				return 0, wrong("must be at most %q", high)
 			case n%multiple != 0:
-				return 0, wrong("it is a multiple of %q", multiple)
+				return 0, wrong("must be a multiple of %q", multiple)
 			}
 			return n, nil
 		},
@@ -50,12 +50,12 @@ var (
 func badSize(s string, err error) *mistake {
 	if g := longUnit.FindStringSubmatch(strings.TrimSpace(s)); g != nil {
 		if _, err := ParseSize(g[1] + g[2]); err == nil {
-			return wrong("the units are K, M, G and T, straight after the number").
+			return wrong("must be a number followed by K, M, G or T").
 				but("did you mean %q?", g[1]+strings.ToUpper(g[2]))
 		}
 	}
 	if g := fractional.FindStringSubmatch(strings.TrimSpace(s)); g != nil {
-		m := wrong("a size is a whole number with a unit")
+		m := wrong("must be a whole number with a unit")
 		if f, ok := new(big.Rat).SetString(g[1]); ok && len(g[1]) < 12 {
 			// The next smaller unit makes "1.5G" whole.
 			unit := strings.ToUpper(g[2])
@@ -66,7 +66,7 @@ func badSize(s string, err error) *mistake {
 		return m
 	}
 	if why, ok := strings.CutPrefix(err.Error(), strconv.Quote(s)+" "); ok {
-		return wrong("it %s", why)
+		return wrong("%s", why)
 	}
 	return wrong("%s", err)
 }
@@ -86,7 +86,7 @@ func withUnit(v cty.Value, what, likely string) (string, *mistake) {
 	if bare == "" {
 		return plainText(v)
 	}
-	m := wrong("%s needs a unit", what)
+	m := wrong("needs a unit")
 	if n, err := strconv.Atoi(bare); err == nil && n > 0 {
 		if what == "a size" {
 			bare, likely = likelySize(n)
@@ -122,13 +122,13 @@ func duration(low, high time.Duration) kind[time.Duration] {
 			d, err := time.ParseDuration(s)
 			switch {
 			case err != nil:
-				return 0, wrong(`it is a time such as "90s", "2m" or "1h30m"`)
+				return 0, wrong(`must be a time such as "90s", "2m" or "1h30m"`)
 			case d%time.Second != 0:
-				return 0, wrong("it is in whole seconds")
+				return 0, wrong("must be in whole seconds")
 			case d < low:
-				return 0, wrong("it is at least %q", durationText(low))
+				return 0, wrong("must be at least %q", durationText(low))
 			case d > high:
-				return 0, wrong("it is at most %q", durationText(high))
+				return 0, wrong("must be at most %q", durationText(high))
 			}
 			return d, nil
 		},
@@ -158,11 +158,11 @@ func percent(high int) kind[int] {
 			n, err := strconv.Atoi(strings.TrimSuffix(s, "%"))
 			switch {
 			case err != nil || !strings.HasSuffix(s, "%"):
-				return 0, wrong("it is a percentage such as \"150%%\", one and a half processors")
+				return 0, wrong("must be a percentage such as \"150%%\", for one and a half processors")
 			case n < 1:
-				return 0, wrong("it is at least \"1%%\"").but("leave it out for no limit")
+				return 0, wrong("must be at least \"1%%\"").but("leave it out to have no limit")
 			case n > high:
-				return 0, wrong("it is at most \"%d%%\"", high)
+				return 0, wrong("must be at most \"%d%%\"", high)
 			}
 			return n, nil
 		},

@@ -39,24 +39,24 @@ func (s shape) block(name string) (shape, bool) {
 // unknownAttr reports an attribute that the block does not have.
 func (r *reader) unknownAttr(s shape, in *hclsyntax.Attribute) {
 	if b, ok := s.block(in.Name); ok {
-		r.report(in.NameRange, in.Name, wrong("it is a block and takes no =").but("write %s", b.sample()))
+		r.report(in.NameRange, in.Name, wrong("this is a block, not an attribute").but("write %s", b.sample()))
 		return
 	}
-	r.report(in.NameRange, in.Name, wrong("there is no attribute of that name here").but("%s", s.hint(in.Name)))
+	r.add(in.NameRange, "unknown attribute "+in.Name, s.hint(in.Name))
 }
 
 // unknownBlock reports a block that the block does not have.
 func (r *reader) unknownBlock(s shape, in *hclsyntax.Block) {
 	if s.hasAttr(in.Type) {
-		r.report(in.TypeRange, in.Type, wrong("it is an attribute and no block").but("write %s = …", in.Type))
+		r.report(in.TypeRange, in.Type, wrong("this is an attribute, not a block").but("write %s = …", in.Type))
 		return
 	}
-	r.report(in.TypeRange, in.Type, wrong("there is no block of that name here").but("%s", s.hint(in.Type)))
+	r.add(in.TypeRange, "unknown block "+in.Type, s.hint(in.Type))
 }
 
 // strayBlock reports a block at the top of a file.
 func (r *reader) strayBlock(in *hclsyntax.Block) {
-	m := wrong("a file holds one cell block and nothing else")
+	m := wrong("a file may contain one cell block and nothing else")
 	if _, ok := cellBlock.shape("cell", "").block(in.Type); ok {
 		m.but(`put it into cell "name" { … }`)
 	} else if closest(in.Type, []string{"cell"}) != "" || in.Type == "vm" {
@@ -79,9 +79,9 @@ func (s shape) hint(name string) string {
 		return name + " belongs in a " + owner + " block"
 	}
 	if len(names) <= 10 {
-		return "there is " + enumerate(names, "and")
+		return "allowed here: " + enumerate(names, "and")
 	}
-	return "skep.hcl(5) lists all that there is"
+	return "see skep.hcl(5) for all attributes and blocks"
 }
 
 // owner is the block that has such an attribute or block, the outermost first.

@@ -140,7 +140,7 @@ func readCellFile(path string) ([]byte, string, error) {
 // validName is cell.ValidName as an error of the command line.
 func validName(name string) error {
 	if err := cell.ValidName(name); err != nil {
-		return fault.New(fault.Input, "a name is a letter and then at most 31 letters, digits, - and _", "%s", trimCannot(err.Error()))
+		return fault.Fail(fault.Input, "a name is a letter and then at most 31 letters, digits, - and _", "%v", err)
 	}
 	return nil
 }
