@@ -133,6 +133,9 @@ func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) err
 			for _, id := range swept.Released {
 				a.printf("%s: released %s\n", n, id)
 			}
+			for _, found := range swept.Found {
+				a.note("%s: break-in: %s", n, found)
+			}
 			if swept.Torn {
 				a.note("%s: the journal's last line was not whole and is passed over", n)
 			}

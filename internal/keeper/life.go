@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"skep/internal/fault"
@@ -105,8 +106,8 @@ func (k *Keeper) letRun(ctx context.Context, p *plan.Plan) error {
 	return nil
 }
 
-// release releases what a life has acquired and ends its journal.
-func (k *Keeper) release() {
+// release releases what a life has acquired and ends its journal. found is what it had that no plan names.
+func (k *Keeper) release() (found string) {
 	if k.life.live != nil {
 		k.countRefusals(k.life.live)
 	}
@@ -117,7 +118,9 @@ func (k *Keeper) release() {
 	if k.life.journal != nil {
 		k.life.journal.Close()
 	}
+	found = strings.Join(provision.Found(k.life.provisioner), "; ")
 	k.life = life{clean: err == nil}
+	return found
 }
 
 // inOrder are the resources of a plan in the order in which a start acquires them.

@@ -89,8 +89,8 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 		}
 		return lifecycle.ResetDone{}
 	case lifecycle.Release:
-		k.release()
-		return lifecycle.Released{At: time.Now()}
+		found := k.release()
+		return lifecycle.Released{At: time.Now(), Found: found}
 	case lifecycle.Press:
 		if err := k.life.live.PowerButton(ctx); err != nil && a.Aloud {
 			k.Notify("cannot press the power button: " + err.Error())

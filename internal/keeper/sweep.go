@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skep/internal/process"
+	"skep/internal/provision"
 	"skep/internal/store"
 )
 
@@ -15,6 +16,7 @@ type Swept struct {
 	Name     string   `json:"name"`
 	Released []string `json:"released,omitempty"` // IDs of resources
 	Torn     bool     `json:"torn,omitempty"`     // the journal's last line was not whole
+	Found    []string `json:"found,omitempty"`    // what no plan names: signs of a break-in
 }
 
 // Sweep releases what the journal of a cell names and no living keeper holds.
@@ -61,6 +63,7 @@ func sweepOne(ctx context.Context, s *store.Store, name string) (Swept, error) {
 		crashPoint("swept", o.Resource.ID)
 		out.Released = append(out.Released, o.Resource.ID)
 	}
+	out.Found = provision.Found(t)
 	if len(errs) > 0 {
 		return out, errors.Join(errs...)
 	}

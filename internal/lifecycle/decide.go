@@ -54,6 +54,22 @@ func (s State) decide(at time.Time) (State, []Action) {
 	return s, actions
 }
 
+// brokenInto is what follows a life in which somebody broke out of the guest: the cell is not started again
+// until a person has looked.
+func (s State) brokenInto(found string) (State, []Action) {
+	said := "break-in: " + found
+	if s.start != nil {
+		s.Out, s.Err = Outcome{Reason: s.start.Err.Error()}, s.start.Err
+	}
+	why := said
+	if s.Out.Reason != "" {
+		why += "; " + s.Out.Reason
+	}
+	s.Out.State, s.Out.Code, s.Out.Reason = Held, fault.Jail, why
+	s, actions := s.finish()
+	return s, append([]Action{Notify{said}}, actions...)
+}
+
 // again says whether a cell is started again, the budget aside.
 func (s State) again() bool {
 	switch {

@@ -136,7 +136,11 @@ type (
 		Untouched bool
 	}
 	// Released: nothing of this life is held any more.
-	Released struct{ At time.Time }
+	Released struct {
+		At time.Time
+		// Found is what was found in its jail that no plan names, "" where nothing was: a break-in.
+		Found string
+	}
 	// Fired: a timer has.
 	Fired struct{ Timer Timer }
 )

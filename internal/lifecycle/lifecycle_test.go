@@ -89,7 +89,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return slices.Concat(goodEnds(), starts(), stops(), resets(), restarts(), disks(), commands())
+	return slices.Concat(goodEnds(), starts(), stops(), resets(), restarts(), disks(), commands(), breakIns())
 }
 
 func goodEnds() []scenario {
@@ -195,6 +195,22 @@ func goodEnds() []scenario {
 				Code:   fault.HypervisorDied,
 				Reason: "d",
 			}, nil},
+	}
+}
+
+// breakIns: a cell whose guest somebody broke out of is not started again, whatever its policy.
+func breakIns() []scenario {
+	found := Released{At: noon, Found: "a VM that no plan names"}
+	held := step{found, Held, "Notify{break-in: a VM that no plan names} " + last}
+	return []scenario{
+		{"broken into", restart(cell.RestartAlways), append(started[:2:2], step{crash, Releasing, over}, held),
+			Outcome{
+				End: crash.End, State: Held, Code: fault.Jail,
+				Reason: "break-in: a VM that no plan names; triple fault",
+			}, nil},
+		{"broken into while it was loaded", func(p *Policy) { p.Boot = true }, []step{{Begin{}, Starting, begins},
+			{StartFailed{Err: broken}, Releasing, "Release"}, held},
+			Outcome{State: Held, Code: fault.Jail, Reason: "break-in: a VM that no plan names; no bridge"}, broken},
 	}
 }
 

@@ -302,6 +302,9 @@ func (s State) resetting(e Event) (State, []Action) {
 func (s State) releasing(e Event) (State, []Action) {
 	switch e := e.(type) {
 	case Released:
+		if e.Found != "" {
+			return s.brokenInto(e.Found)
+		}
 		return s.decide(e.At)
 	case StopAsked:
 		if s.Stop == nil {

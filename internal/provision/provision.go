@@ -43,6 +43,21 @@ type Provisioner interface {
 	Fixture(ctx context.Context, last plan.Resource, started func(store.Held) error, act func(context.Context, Fixture) error) error
 }
 
+// Searcher is a Provisioner that finds, while it releases a cell, what no plan names: the work of somebody
+// who took over the hypervisor or what loads its guest.
+type Searcher interface {
+	// Found says what it was, a sentence each; all of it is gone again.
+	Found() []string
+}
+
+// Found is what a provisioner has found.
+func Found(p Provisioner) []string {
+	if s, ok := p.(Searcher); ok {
+		return s.Found()
+	}
+	return nil
+}
+
 // Machine is a live hypervisor.
 type Machine interface {
 	// Process identifies it on the host.
