@@ -16,6 +16,7 @@ import (
 type can struct {
 	Monitor   bool   `json:"monitor"`  // -M
 	VNCUnix   bool   `json:"vnc_unix"` // fbuf,rfb=unix:PATH
+	Tables    bool   `json:"tables"`   // acpi_tables of bhyve_config(5)
 	NeedsIASL bool   `json:"needs_iasl"`
 	IASL      string `json:"iasl,omitempty"` // the compiler it runs
 }
@@ -25,6 +26,7 @@ func whatCan(b []byte) can {
 		Monitor: bytes.Contains(b, []byte("-M: monitor mode")),
 		// The prefix that the frame buffer's parser compares with. A string of
 		// its own ends in NUL; "unix:" inside a longer text is not it.
+		Tables:  bytes.Contains(b, []byte("acpi_tables\x00")),
 		VNCUnix: bytes.Contains(b, []byte("\x00unix:\x00")) || bytes.Contains(b, []byte("unix=")),
 	}
 	// That a bhyve builds tables by itself ("basl") is not enough: 14.2 does and

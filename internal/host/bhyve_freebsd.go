@@ -31,7 +31,8 @@ type rememberedBhyve struct {
 	Seal  seal   `json:"seal"`
 }
 
-const bhyveMemory = "bhyve.json"
+// bhyveMemory is named anew when what is remembered changes.
+const bhyveMemory = "bhyve-2.json"
 
 // findBhyve fills in the hypervisor and what its binary can do.
 func findBhyve(c cache, f *FreeBSD) {
@@ -59,7 +60,7 @@ func findBhyve(c cache, f *FreeBSD) {
 		_ = c.save(bhyveMemory, r)
 	}
 	f.Bhyve = r.Bhyve
-	f.MonitorMode, f.VNCUnix, f.BasicACPI = r.Can.Monitor, r.Can.VNCUnix, !r.Can.NeedsIASL
+	f.MonitorMode, f.VNCUnix, f.TablesOption, f.BasicACPI = r.Can.Monitor, r.Can.VNCUnix, r.Can.Tables, !r.Can.NeedsIASL
 }
 
 // rtldSearch is how rtld(1) searches on this host.

@@ -156,7 +156,8 @@ func TestBhyveTexts(t *testing.T) {
 		text string
 		want can
 	}{
-		"14.2":                  {"Usage\x00basl_fwrite\x00/usr/sbin/iasl -p %s %s\x00rfb\x00", can{NeedsIASL: true, IASL: "/usr/sbin/iasl"}},
+		"14.2":                  {"Usage\x00basl_fwrite\x00acpi_tables\x00/usr/sbin/iasl -p %s %s\x00rfb\x00", can{Tables: true, NeedsIASL: true, IASL: "/usr/sbin/iasl"}},
+		"15.1":                  {"acpi_tables\x00acpi_tables_in_memory\x00/usr/sbin/iasl -p %s\x00unix:\x00", can{Tables: true, VNCUnix: true, NeedsIASL: true, IASL: "/usr/sbin/iasl"}},
 		"15":                    {"       -M: monitor mode\n\x00\x00unix:\x00/usr/sbin/iasl\x00", can{Monitor: true, VNCUnix: true, NeedsIASL: true, IASL: "/usr/sbin/iasl"}},
 		"none":                  {"", can{}},
 		"part of a longer text": {"\x00listens on unix: sockets\x00", can{}},

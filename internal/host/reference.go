@@ -119,7 +119,7 @@ func referenceFreeBSD() Facts {
 		Bridges: []string{"bridge0"},
 		FreeBSD: &FreeBSD{
 			Release: "14.2-RELEASE", VMM: true, CPU: "svm", NMDM: true, TunTap: true,
-			ZFS: true, Racct: true, RuleDepth: 1, GDBFiles: true,
+			ZFS: true, Racct: true, RuleDepth: 1, GDBFiles: true, TablesOption: true,
 			Bhyve: &Bhyve{
 				Path: "/usr/sbin/bhyve",
 				Files: same(append([]string{"/usr/sbin/bhyve", "/lib/libmd.so.6", "/lib/libthr.so.3", "/lib/libz.so.6",

@@ -12,10 +12,11 @@ import (
 // host's bhyve can do, and where the rootfs has things. Every path in it is a
 // path of the rootfs.
 type BhyveInput struct {
-	// ACPI asks for ACPI tables. A bhyve that makes them itself always does
-	// (TablesAlways); an older one needs iasl, sh and a /tmp for them.
-	ACPI         bool
-	TablesAlways bool
+	// ACPI asks for ACPI tables, for which most bhyves need iasl, sh and a /tmp.
+	ACPI bool
+	// TablesOption: bhyve knows acpi_tables of bhyve_config(5). Up to FreeBSD 14 it is false unless
+	// -A sets it; from 15 on it is true, and -A sets nothing.
+	TablesOption bool
 	MonitorMode  bool // -M: the VM goes with its bhyve
 	VNCUnix      bool // fbuf takes rfb=unix:PATH
 	Random       bool // the rootfs has /dev/random, which virtio-rnd opens
@@ -84,8 +85,12 @@ func bhyveMachine(c *cell.Cell, in BhyveInput) []Option {
 		{Flag: "-u", Why: "the clock is UTC: the rootfs has no /etc/localtime"},
 	}
 	switch {
-	case in.TablesAlways:
-		// -A is a no-operation there, and the tables cost nothing.
+	case in.TablesOption:
+		why := "ACPI tables"
+		if !in.ACPI {
+			why = "no ACPI tables: this guest needs none, and bhyve would need iasl and a shell for them"
+		}
+		opts = append(opts, Option{Flag: "-o", Value: fmt.Sprintf("acpi_tables=%t", in.ACPI), Why: why, Source: "boot"})
 	case in.ACPI:
 		opts = append(opts, Option{Flag: "-A", Why: "ACPI tables", Source: "boot"})
 	}

@@ -49,9 +49,9 @@ func TestBhyveGolden(t *testing.T) {
 	for name, c := range bhyveCells() {
 		t.Run(name, func(t *testing.T) {
 			in := bhyveInput(c)
-			in.ACPI = c.Boot.Kind != cell.BootHello
+			in.ACPI, in.TablesOption = c.Boot.Kind != cell.BootHello, true
 			if name == "everything" {
-				in.MonitorMode, in.VNCUnix, in.TablesAlways, in.Random = true, true, true, true
+				in.MonitorMode, in.VNCUnix, in.Random = true, true, true
 				in.ScreenSocket, in.ConfigFile, in.FirmwareRW = "/run/vnc", "/bhyve.conf", "/vars.fd"
 			}
 			text := render(hypervisor.BhyveOptions(c, in))

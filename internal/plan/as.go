@@ -53,6 +53,7 @@ type parts struct {
 }
 
 func partsOf(c *cell.Cell, p *Plan) (parts, error) {
+	p = byHand(p)
 	f := parts{cell: c, plan: p}
 	for _, r := range p.Resources {
 		switch s := r.Spec.(type) {
@@ -70,6 +71,46 @@ func partsOf(c *cell.Cell, p *Plan) (parts, error) {
 		return f, fmt.Errorf("the plan of %s lacks its jail, its rules, its root or its hypervisor", c.Name)
 	}
 	return f, nil
+}
+
+// byHand is the plan as the tools of the base system can carry it out. jexec(8) takes the names of users
+// and no numbers, and nothing but skep makes a VM before bhyve does: so bhyve is root in its jail, its
+// nodes are root's, and it has vmmctl where there is one. Nobody else's plan is changed.
+func byHand(p *Plan) *Plan {
+	out := *p
+	out.Resources = slices.Clone(p.Resources)
+	for i, r := range out.Resources {
+		switch s := r.Spec.(type) {
+		case *Prison:
+			root := *s
+			root.Suser = true
+			out.Resources[i].Spec = &root
+		case *Ruleset:
+			out.Resources[i].Spec = &Ruleset{Number: s.Number, Nodes: roots(s.Nodes)}
+		case *DevMount:
+			out.Resources[i].Spec = &DevMount{Path: s.Path, Ruleset: s.Ruleset, Nodes: roots(s.Nodes)}
+		case *Mount:
+			m := *s
+			m.UID = 0
+			out.Resources[i].Spec = &m
+		case *VM:
+			out.Resources[i].Spec = &VM{Name: s.Name}
+		case *Bhyve:
+			b := *s
+			b.UID, b.GID = 0, 0
+			out.Resources[i].Spec = &b
+		}
+	}
+	return &out
+}
+
+// roots are the nodes with the owners that their drivers gave them.
+func roots(nodes []Node) []Node {
+	out := slices.Clone(nodes)
+	for i := range out {
+		out[i].UID = -1
+	}
+	return out
 }
 
 // header is the comment at the top of a form.

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -101,7 +100,7 @@ func (f parts) leftovers() string {
 	return command(argv...) + " 2>/dev/null || true"
 }
 
-// furnish fills the root. FreeBSD's install(1) makes no directories.
+// furnish fills the root.
 func (f parts) furnish() []string {
 	t := f.tree
 	var cmds []string
@@ -111,43 +110,18 @@ func (f parts) furnish() []string {
 		cmds = append(cmds, command("mkdir", "-p", "-m", "0755", t.Path),
 			command("mount", "-t", "tmpfs", "-o", "size="+strconv.FormatInt(t.Size, 10)+",nosuid", "tmpfs", t.Path))
 	}
-	dirs := map[string]bool{}
-	for _, d := range t.Dirs {
-		dirs[t.Path+d] = true
-	}
-	var files []string
-	put := func(room, command string) {
-		dirs[filepath.Dir(t.Path+room)] = true
-		files = append(files, command)
-	}
-	for _, file := range t.Files {
-		put(file.Inside, command("install", "-m", "0555", file.Host, t.Path+file.Inside))
-	}
-	for _, c := range t.Copies {
-		put(c.Inside, f.copies(c))
-	}
-	for _, p := range t.Points {
-		put(p, command("install", "-m", "0444", "/dev/null", t.Path+p))
-	}
-	delete(dirs, t.Path)
-	if len(dirs) > 0 {
-		cmds = append(cmds, command(append([]string{"mkdir", "-p"}, slices.Sorted(maps.Keys(dirs))...)...))
-	}
-	return append(cmds, files...)
+	return append(cmds, t.fill(f.copies)...)
 }
 
 // copies is the command that makes one file of the rootfs.
 func (f parts) copies(c Copy) string {
-	to := f.tree.Path + c.Inside
-	switch c.From {
-	case BuiltinHello:
-		return "skep hello-rom > " + quote(to)
-	case ConfigFile:
-		// The line of the file, without the password.
-		before, _, _ := strings.Cut(hypervisor.BhyveConfig(f.cell, "PASSWORD"), "PASSWORD")
-		return "umask 077; sed -e 's/%/%%/g' -e " + quote("s/^/"+before+"/") + " -e 1q " + quote(f.cell.Screen.PasswordFile) + " > " + quote(to)
+	if c.From != ConfigFile {
+		return f.tree.copied(c)
 	}
-	return command("install", "-m", "0444", c.From, to)
+	// The line of the file, without the password.
+	before, _, _ := strings.Cut(hypervisor.BhyveConfig(f.cell, "PASSWORD"), "PASSWORD")
+	return "umask 077; sed -e 's/%/%%/g' -e " + quote("s/^/"+before+"/") + " -e 1q " + quote(f.cell.Screen.PasswordFile) +
+		" > " + quote(f.tree.Path+c.Inside)
 }
 
 // created runs on the host once the jail is there. Nothing in it could: hence

@@ -72,6 +72,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 			return nil, err
 		}
 	}
+	b.machine()
 	b.identity()
 	b.state()
 	b.network()
@@ -108,6 +109,15 @@ func withRulesets(s host.Slots, used []int) map[string]int {
 	return taken
 }
 
+// machine decides what the guest gets that depends on the kind of guest alone.
+func (b *bsd) machine() {
+	guest := b.cell.Boot.Kind != cell.BootHello
+	b.input = hypervisor.BhyveInput{
+		Random: guest, ACPI: guest,
+		MonitorMode: b.facts.MonitorMode, VNCUnix: b.facts.VNCUnix, TablesOption: b.facts.TablesOption,
+	}
+}
+
 // identity decides who bhyve is. Up to FreeBSD 14 making a VM is root's; where
 // there is /dev/vmmctl whoever may open that can. A tap of another user's needs
 // net.link.tap.user_open, which is the admin's to set, so a cell with a network
@@ -127,7 +137,7 @@ func (b *bsd) opensFiles() bool {
 	c := b.cell
 	files := slices.ContainsFunc(c.Disks, func(d cell.Disk) bool { return d.File != "" || d.ISO != "" })
 	uefi := c.Boot.Kind == cell.BootUEFI
-	return files || uefi || len(c.Shares) > 0 || c.Screen != nil || c.Boot.Loader != nil && c.Boot.Loader.HostPath != "" || b.compiles()
+	return files || uefi || len(c.Shares) > 0 || c.Screen != nil || c.Boot.Loader != nil && c.Boot.Loader.HostPath != ""
 }
 
 // state adds what the cell is kept track of with.

@@ -38,7 +38,7 @@ func (b *bsd) surround() {
 		asked = "console.device"
 	}
 	b.add("console", asked, "a null modem: bhyve, inside, opens its end first, so that the pair is its jail's", &Modem{Inside: inside, Outside: outside})
-	b.add("vm", "", "the virtual machine in vmm(4); it outlives bhyve and jail unless it is destroyed", &VM{Name: c.Name})
+	b.add("vm", "", "the virtual machine in vmm(4); it outlives bhyve and jail unless it is destroyed", &VM{Name: c.Name, Before: b.facts.VmmCtl && c.Boot.Kind != cell.BootLoader})
 }
 
 // limits bounds the whole jail where the kernel counts (kern.racct.enable).

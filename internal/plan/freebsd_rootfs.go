@@ -22,9 +22,6 @@ const ConfigFile = "builtin:bhyve.conf"
 // rootfs adds the root, its /dev and what is mounted in it.
 func (b *bsd) rootfs() {
 	f := b.facts.Bhyve
-	b.input.Random = b.cell.Boot.Kind != cell.BootHello
-	b.input.MonitorMode, b.input.VNCUnix, b.input.TablesAlways = b.facts.MonitorMode, b.facts.VNCUnix, b.facts.BasicACPI
-	b.input.ACPI = b.cell.Boot.Kind != cell.BootHello
 	b.tree = &JailRootfs{Path: b.root, Size: rootfsSize, Existing: b.cell.Jail.Root != "", Dirs: []string{"/dev"}}
 	if !b.tree.Existing {
 		b.tree.Files = append(b.tree.Files, f.Files...)
@@ -75,7 +72,7 @@ func (b *bsd) rootfs() {
 	set := &Ruleset{Number: b.host.Slots.RulesetBase + b.plan.Slot, Nodes: nodes}
 	b.add("ruleset", "", "hides every device node and shows these, by their exact names", set)
 	b.add("dev", "", "the rootfs's /dev, listed and compared before bhyve starts",
-		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: nodes})
+		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: nodes, Links: b.links()})
 }
 
 // in is where the rootfs has one of our places: at its root, or in an existing
@@ -88,7 +85,7 @@ func (b *bsd) in(place string) string {
 }
 
 // compiles says whether this bhyve has iasl compile its tables.
-func (b *bsd) compiles() bool { return b.input.ACPI && !b.input.TablesAlways }
+func (b *bsd) compiles() bool { return b.input.ACPI && !b.facts.BasicACPI }
 
 // insideMount is a mount of the plan and why it is there.
 type insideMount struct {
@@ -128,7 +125,7 @@ func (b *bsd) mounts() []insideMount {
 		all = append(all, insideMount{&Mount{From: d.Dir, Inside: b.in(insideScratchCopy), Dir: true, Passing: true}, "disk." + b.cell.Disks[0].Label, "the copy that bhyveload boots, alone in its directory"})
 	}
 	if b.compiles() {
-		all = append(all, insideMount{&Mount{Inside: insideTmp, Size: tmpSize, Passing: true}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
+		all = append(all, insideMount{&Mount{Inside: insideTmp, Size: tmpSize, Passing: true, UID: b.uid}, "", "where this bhyve has iasl compile its ACPI tables; gone once bhyve has them"})
 	}
 	if b.cell.Screen != nil && b.unixScreen() {
 		all = append(all, insideMount{&Mount{Inside: b.in(insideSockets), Size: 64 << 10}, "screen", "holds the socket of the frame buffer"})
@@ -158,8 +155,8 @@ func (b *bsd) nodes() []Node {
 		}
 		all = append(all, n)
 	}
-	if b.facts.VmmCtl {
-		add("vmmctl")
+	for _, l := range b.links() {
+		add(l.Name)
 	}
 	add("vmm/" + b.cell.Name)
 	// Made with a firmware and without: init_bootrom of usr.sbin/bhyve/bootrom.c.
@@ -182,13 +179,24 @@ func (b *bsd) nodes() []Node {
 	}
 	// With a share, bhyve has casper(3) look up names of users; casper's helpers
 	// end without a /dev/null, and bhyve with them (SIGPIPE).
-	if b.compiles() || len(b.cell.Shares) > 0 {
+	if b.compiles() || len(b.cell.Shares) > 0 || b.facts.VmmCtl {
 		all = append(all, Node{Path: "null", UID: -1})
 	}
 	if len(b.cell.Passthru) > 0 {
 		all = append(all, Node{Path: "pci", UID: -1}, Node{Path: "mem", UID: -1})
 	}
 	return all
+}
+
+// links keep /dev/vmmctl from bhyve, where there is one. bhyve opens it before it looks whether its VM
+// is there, keeps it open with every right, and could make and destroy VMs by it for as long as it lives
+// (vm_openf in lib/libvmmapi/vmmapi.c). Its VM is made before it, in its jail, by who starts it; and so
+// null does as well. bhyveload makes one itself, or wants to hear from the real node that it is there.
+func (b *bsd) links() []DevLink {
+	if !b.facts.VmmCtl {
+		return nil
+	}
+	return []DevLink{{Name: "vmmctl", To: "null", Late: b.cell.Boot.Kind == cell.BootLoader}}
 }
 
 // Grants are the nodes as package devfs takes them.

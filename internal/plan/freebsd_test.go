@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -208,7 +209,7 @@ func TestFreeBSDOwnUID(t *testing.T) {
 		t.Errorf("uid %d, gid %d", h.UID, h.GID)
 	}
 	for _, n := range Specs[*DevMount](p)[0].Nodes {
-		if n.UID != h.UID {
+		if n.UID != h.UID && n.Path != "null" {
 			t.Errorf("%s belongs to %d", n.Path, n.UID)
 		}
 	}
@@ -224,6 +225,108 @@ func TestFreeBSDOwnUID(t *testing.T) {
 		}
 		if h := Specs[*Bhyve](p)[0]; h.UID != 0 || !Specs[*Prison](p)[0].Suser {
 			t.Errorf("with %s: uid %d", body, h.UID)
+		}
+	}
+}
+
+// onFifteen is a host that has /dev/vmmctl.
+func onFifteen(f *host.Facts) { f.FreeBSD.VmmCtl = true }
+
+// TestFreeBSDVmmctl: bhyve keeps /dev/vmmctl open with every right, so it is given null under that name,
+// and its VM is made before it. bhyveload gets the node itself, and bhyve after it does not.
+func TestFreeBSDVmmctl(t *testing.T) {
+	for _, tt := range []struct {
+		body   string
+		before bool
+		late   bool
+	}{
+		{"", true, false},
+		{`boot = "uefi"`, true, false},
+		{"boot = \"loader\"\ndisk \"a\" {\n zvol = \"tank/a\"\n}", false, true},
+	} {
+		p, err := planFreeBSD(t, "web", tt.body, onFifteen)
+		if err != nil {
+			t.Fatal(tt.body, err)
+		}
+		want := []DevLink{{Name: "vmmctl", To: "null", Late: tt.late}}
+		if diff := cmp.Diff(want, Specs[*DevMount](p)[0].Links); diff != "" {
+			t.Error(tt.body, diff)
+		}
+		if vm := Specs[*VM](p)[0]; vm.Before != tt.before {
+			t.Errorf("%s: made before bhyve: %t", tt.body, vm.Before)
+		}
+	}
+	p, err := planFreeBSD(t, "web", "", nil)
+	if err != nil || len(Specs[*DevMount](p)[0].Links) > 0 || Specs[*VM](p)[0].Before {
+		t.Error("without a vmmctl nothing is linked, and bhyve makes its VM", err)
+	}
+}
+
+// TestFreeBSDTablesOfItsOwnUID: a guest with ACPI and without files has bhyve run as a user of its own,
+// and iasl, which bhyve starts, writes to a /tmp of that user's.
+func TestFreeBSDTablesOfItsOwnUID(t *testing.T) {
+	p, err := planFreeBSD(t, "web", "boot = \"firmware.fd\"\ndisk \"a\" {\n zvol = \"tank/a\"\n}", onFifteen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid := Specs[*Bhyve](p)[0].UID
+	var tmp *Mount
+	for _, m := range Specs[*Mount](p) {
+		if m.Inside == "/tmp" {
+			tmp = m
+		}
+	}
+	if uid < 65536 || tmp == nil || tmp.UID != uid {
+		t.Fatalf("bhyve is user %d, its /tmp %+v", uid, tmp)
+	}
+	if line := tmp.Take()[0]; !strings.Contains(line, fmt.Sprintf("uid=%d,gid=%[1]d", uid)) {
+		t.Error(line)
+	}
+}
+
+// TestFreeBSDByHand: jexec(8) knows no numbers of users, so what is printed for people to run by hand has
+// root's nodes, and a bhyve that may make its VM. skep's own plan is left as it was.
+func TestFreeBSDByHand(t *testing.T) {
+	p, err := planFreeBSD(t, "web", "", onFifteen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for form, want := range map[string][]string{
+		"devfs.rules": {"path vmmctl unhide\n", "path vmm/web unhide\n"},
+		"jail.conf":   {"allow.suser;"},
+		"bhyve":       {"jexec skep-web"},
+	} {
+		text, err := As(form, parseFreeBSD(t, "web", ""), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s has no %q:\n%s", form, w, text)
+			}
+		}
+		for _, no := range []string{"user 1", "# as user", "ln -s"} {
+			if strings.Contains(text, no) {
+				t.Errorf("%s has %q:\n%s", form, no, text)
+			}
+		}
+	}
+	if Specs[*Bhyve](p)[0].UID == 0 || Specs[*Prison](p)[0].Suser {
+		t.Error("the plan itself was changed")
+	}
+}
+
+// TestFreeBSDInstalls: by -D FreeBSD's install(1) understands another thing than to make directories.
+func TestFreeBSDInstalls(t *testing.T) {
+	for _, body := range []string{"", `boot = "uefi"`, "screen {}"} {
+		p, err := planFreeBSD(t, "web", body, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Join(Specs[*JailRootfs](p)[0].Take(), "\n")
+		made := strings.Index(lines, "mkdir -p ")
+		if made < 0 || made > strings.Index(lines, "install ") || strings.Contains(lines, "install -D") {
+			t.Error(lines)
 		}
 	}
 }

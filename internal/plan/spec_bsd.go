@@ -70,23 +70,53 @@ func (t *JailRootfs) Take() []string {
 	if !t.Existing {
 		lines = append(lines, command("mkdir", "-m", "0755", t.Path),
 			command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,nosuid", t.Size), "tmpfs", t.Path))
-		for _, f := range t.Files {
-			lines = append(lines, command("install", "-D", "-m", "0555", f.Host, t.Path+f.Inside))
-		}
 	}
-	for _, c := range t.Copies {
-		lines = append(lines, command("install", "-D", "-m", "0444", c.From, t.Path+c.Inside))
-	}
-	for _, d := range t.Dirs {
-		lines = append(lines, command("mkdir", "-p", t.Path+d))
-	}
-	for _, p := range t.Points {
-		lines = append(lines, command("install", "-D", "/dev/null", t.Path+p))
-	}
+	lines = append(lines, t.fill(t.copied)...)
 	if t.Existing {
 		return lines
 	}
 	return append(lines, command("mount", "-u", "-o", "ro", t.Path))
+}
+
+// fill are the commands that make what the root holds. FreeBSD's install(1) makes no directories, and
+// by -D it understands something else.
+func (t *JailRootfs) fill(copied func(Copy) string) []string {
+	dirs := map[string]bool{}
+	for _, d := range t.Dirs {
+		dirs[t.Path+d] = true
+	}
+	var files []string
+	put := func(inside, command string) {
+		dirs[path.Dir(t.Path+inside)] = true
+		files = append(files, command)
+	}
+	if !t.Existing {
+		for _, f := range t.Files {
+			put(f.Inside, command("install", "-m", "0555", f.Host, t.Path+f.Inside))
+		}
+	}
+	for _, c := range t.Copies {
+		put(c.Inside, copied(c))
+	}
+	for _, p := range t.Points {
+		put(p, command("install", "-m", "0444", "/dev/null", t.Path+p))
+	}
+	delete(dirs, t.Path)
+	if len(dirs) == 0 {
+		return files
+	}
+	return append([]string{command(append([]string{"mkdir", "-p"}, slices.Sorted(maps.Keys(dirs))...)...)}, files...)
+}
+
+// copied is the command that makes one file of the root.
+func (t *JailRootfs) copied(c Copy) string {
+	switch c.From {
+	case BuiltinHello:
+		return "skep hello-rom > " + quote(t.Path+c.Inside)
+	case ConfigFile:
+		return "# skep writes " + t.Path + c.Inside + ": what must not be on a command line"
+	}
+	return command("install", "-m", "0444", c.From, t.Path+c.Inside)
 }
 
 // Release implements Spec.
@@ -163,6 +193,7 @@ type Mount struct {
 	ReadOnly bool   `json:"read_only,omitempty"`
 	Dir      bool   `json:"dir,omitempty"`
 	Size     int64  `json:"size,omitempty"`    // of a tmpfs, bytes
+	UID      int    `json:"uid,omitempty"`     // whose the tmpfs is
 	Passing  bool   `json:"passing,omitempty"` // unmounted once bhyve has what it needs
 }
 
@@ -172,7 +203,11 @@ func (*Mount) Kind() Kind { return KindMount }
 // Take implements Spec.
 func (m *Mount) Take() []string {
 	if m.Size > 0 {
-		return []string{command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d,mode=0700,nosuid,noexec", m.Size), "tmpfs", m.Path)}
+		options := fmt.Sprintf("size=%d,mode=0700,nosuid,noexec", m.Size)
+		if m.UID != 0 {
+			options += fmt.Sprintf(",uid=%d,gid=%d", m.UID, m.UID)
+		}
+		return []string{command("mount", "-t", "tmpfs", "-o", options, "tmpfs", m.Path)}
 	}
 	options := "nosuid,noexec"
 	if m.ReadOnly {
@@ -189,6 +224,16 @@ type DevMount struct {
 	Path    string `json:"path"`
 	Ruleset int    `json:"ruleset"`
 	Nodes   []Node `json:"nodes"` // all that it may show
+	// Links are nodes of which only the name is there: a link to another node covers each.
+	Links []DevLink `json:"links,omitempty"`
+}
+
+// DevLink is a symbolic link in a devfs, which covers the node of its name.
+type DevLink struct {
+	Name string `json:"name"` // below /dev
+	To   string `json:"to"`
+	// Late: the node itself is there until bhyveload has ended.
+	Late bool `json:"late,omitempty"`
 }
 
 // Kind implements Spec.
@@ -196,7 +241,15 @@ func (*DevMount) Kind() Kind { return KindDevMount }
 
 // Take implements Spec.
 func (d *DevMount) Take() []string {
-	return []string{command("mount", "-t", "devfs", "-o", "nosuid,noexec,ruleset="+strconv.Itoa(d.Ruleset), "devfs", d.Path)}
+	lines := []string{command("mount", "-t", "devfs", "-o", "nosuid,noexec,ruleset="+strconv.Itoa(d.Ruleset), "devfs", d.Path)}
+	for _, l := range d.Links {
+		line := command("ln", "-s", l.To, path.Join(d.Path, l.Name))
+		if l.Late {
+			line += " # once bhyveload has ended"
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // Release implements Spec.

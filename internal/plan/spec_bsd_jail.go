@@ -132,14 +132,21 @@ func (*Modem) Release() []string { return nil }
 // VM is the virtual machine itself, in the kernel.
 type VM struct {
 	Name string `json:"name"`
+	// Before: it is made in the jail before bhyve is started there, by way of vmmctl; bhyve finds it.
+	Before bool `json:"before,omitempty"`
 }
 
 // Kind implements Spec.
 func (*VM) Kind() Kind { return KindVM }
 
-// Take implements Spec: bhyve or bhyveload make it, under a name that must be
-// free.
-func (v *VM) Take() []string { return []string{command("test", "!", "-e", "/dev/vmm/"+v.Name)} }
+// Take implements Spec: who makes it does so under a name that must be free.
+func (v *VM) Take() []string {
+	lines := []string{command("test", "!", "-e", "/dev/vmm/"+v.Name)}
+	if v.Before {
+		lines = append(lines, "# as the jail, which has no vmmctl: "+command("bhyvectl", "--vm="+v.Name, "--create"))
+	}
+	return lines
+}
 
 // Release implements Spec.
 func (v *VM) Release() []string { return []string{command("bhyvectl", "--vm="+v.Name, "--destroy")} }
@@ -179,6 +186,9 @@ func (b *Bhyve) Take() []string {
 	}
 	enter += " jexec " + quote(b.Jail) + " "
 	var lines []string
+	if b.UID != 0 {
+		lines = append(lines, fmt.Sprintf("# as user and group %d, which jexec(8) takes no number of", b.UID))
+	}
 	if len(b.Loader) > 0 {
 		lines = append(lines, enter+command(b.Loader...))
 	}
