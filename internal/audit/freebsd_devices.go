@@ -35,7 +35,7 @@ func (a *bsdAudit) devices() {
 		a.none(GroupPlace, "nodes", "no node but those that it holds", strange)
 	}
 	var bad []string
-	for _, n := range devfs.Worst(nodes) {
+	for _, n := range devfs.Worst(withoutLinks(a.Rootfs.Nodes)) {
 		if a.want != nil || !own[n] {
 			why, _ := devfs.Dangerous(n)
 			bad = append(bad, n+" "+why)
@@ -47,6 +47,18 @@ func (a *bsdAudit) devices() {
 		return
 	}
 	a.anyRuleset()
+}
+
+// withoutLinks are the nodes by which something is reached: a link is a name, and what it leads to is
+// listed itself, if it can be seen.
+func withoutLinks(nodes []devfs.Node) []string {
+	var all []string
+	for _, n := range nodes {
+		if n.Kind != devfs.Directory && n.Kind != devfs.Symlink {
+			all = append(all, n.Path)
+		}
+	}
+	return all
 }
 
 // own are the nodes of the virtual machine that the process runs: those that

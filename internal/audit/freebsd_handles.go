@@ -19,7 +19,6 @@ var handleKinds = []struct {
 	kind, rights, why string
 }{
 	{"vm", "ioctl mmap seek seek_tell read write", "runs the guest and maps its memory: vm_limit_rights"},
-	{"vmmctl", "ioctl read write", "makes the VM where anybody may: vmmctl(4)"},
 	{"console", "event ioctl read write", "the near end of the null modem: uart_backend.c"},
 	{"tap", "event read write", "a network card: net_backends.c"},
 	{"disk", "fsync ioctl read seek seek_tell write fstat event fpathconf", "an image or a volume: block_if.c"},
@@ -162,7 +161,7 @@ func (a *bsdAudit) deviceKind(f kinfo.File) string {
 			return "disk"
 		}
 	}
-	if slices.Contains([]string{"vmmctl", "random", "pci"}, name) && plannedNodes(w.dev)[name] {
+	if slices.Contains([]string{"random", "pci"}, name) && plannedNodes(w.dev)[name] {
 		return name
 	}
 	return ""

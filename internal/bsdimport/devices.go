@@ -82,7 +82,11 @@ func (i *importer) ruleset() (number int, where string, ok bool) {
 // lost warns of each node that the old jail saw and the new one does not: a
 // warning for each kind of dangerous ones, and one that names all others.
 func (i *importer) lost(report devfs.Report) {
-	keeps := map[string]bool{"vmm": true, "vmm/" + i.cell.Name: true, "vmm/" + i.in.Jail: true}
+	keeps := map[string]bool{"vmm": true, "null": true, "random": true}
+	for _, vm := range []string{i.cell.Name, i.in.Jail} {
+		keeps["vmm/"+vm], keeps["vmm.io/"+vm+".bootrom"] = true, true
+		keeps["vmm.io/"+vm+".framebuffer"] = i.cell.Screen != nil
+	}
 	for _, d := range i.cell.Disks {
 		keeps["zvol/"+d.Zvol] = true
 	}
@@ -103,6 +107,10 @@ func (i *importer) lost(report devfs.Report) {
 				alike = append(alike, g.Path)
 				keeps[g.Path] = true
 			}
+		}
+		if f.Path == "vmmctl" {
+			i.warn(Device, "", "the old jail saw vmmctl, by which its bhyve could make VMs for as long as it lived; the new one has a link of that name to null, but while bhyveload(8) loads a guest")
+			continue
 		}
 		reason := "no rule that ran hid it"
 		if f.Shown != nil {

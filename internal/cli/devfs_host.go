@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -140,6 +141,11 @@ func (h devfsHost) checkJail(j jailparam.Running, own []string) (devfsReport, er
 		number = jailRules
 	}
 	out := devfsReport{Jail: &j}
+	if j.VMM {
+		// Without allow.vmm it can be opened and is good for nothing; with it, it is the way to a jail's
+		// own VMs where the kernel has it, and to no others (vmmdev_lookup in sys/dev/vmm/vmm_dev.c).
+		own = append(slices.Clone(own), "vmmctl")
+	}
 	var err error
 	if out.Report, err = h.checkSet(number, own); err != nil {
 		return out, err

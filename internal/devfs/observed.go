@@ -7,9 +7,11 @@ import "sort"
 // they were changed, or have had rules of its own applied, and the list is
 // right.
 func (r Report) Observed(listed []Node) Report {
-	present := map[string]bool{}
+	present, link := map[string]bool{}, map[string]bool{}
 	for _, n := range listed {
 		present[n.Path] = true
+		// A link is a name and no device; what it leads to is listed itself, if that can be seen.
+		link[n.Path] = n.Kind == Symlink
 	}
 	diff := Compare(Paths(listed), paths(r.Visible))
 	visible := []Visible{}
@@ -20,7 +22,7 @@ func (r Report) Observed(listed []Node) Report {
 	}
 	dangerous := []Finding{}
 	for _, f := range r.Dangerous {
-		if present[f.Path] {
+		if present[f.Path] && !link[f.Path] {
 			dangerous = append(dangerous, f)
 		}
 	}
@@ -34,7 +36,7 @@ func (r Report) Observed(listed []Node) Report {
 		}
 		v := Visible{Node: n, Against: true}
 		visible = append(visible, v)
-		if why, bad := Dangerous(n.Path); bad && n.Kind != Directory && !r.own[n.Path] {
+		if why, bad := Dangerous(n.Path); bad && n.Kind != Directory && !link[n.Path] && !r.own[n.Path] {
 			dangerous = append(dangerous, Finding{v, why})
 		}
 	}

@@ -56,3 +56,23 @@ func TestObserved(t *testing.T) {
 }
 
 func shownNames(visible []Visible) string { return strings.Join(paths(visible), " ") }
+
+// TestObservedLink: a link that covers a node is a name, and no way to the node.
+func TestObservedLink(t *testing.T) {
+	sets := load(t, "../stock.rules", "bhyve.rules").Sets
+	nodes := []Node{{Path: "null"}, {Path: "vmm", Kind: Directory}, {Path: "vmm/web"}, {Path: "vmmctl"}}
+	sets[25].Rules = append(sets[25].Rules, Rule{Number: 900, HasPath: true, Path: "vmmctl", Unhide: true})
+	r, err := Check(sets, 25, 2, nodes, "vmm/web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func(kind Kind) []Finding {
+		return r.Observed([]Node{{Path: "null"}, {Path: "vmm", Kind: Directory}, {Path: "vmm/web"}, {Path: "vmmctl", Kind: kind}}).Dangerous
+	}
+	if bad := seen(Device); len(bad) != 1 || bad[0].Path != "vmmctl" {
+		t.Errorf("the node itself: %+v", bad)
+	}
+	if bad := seen(Symlink); len(bad) != 0 {
+		t.Errorf("a link: %+v", bad)
+	}
+}

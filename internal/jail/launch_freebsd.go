@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,6 +37,8 @@ type Launch struct {
 	// Console is a device that is opened inside first, so that it belongs to
 	// the jail, and stays open until the program runs.
 	Console RootfsPath
+	// VM is made inside, as root of the jail, before the program runs; "" where the program makes it.
+	VM string
 	// Stdin is its standard input; nil is /dev/null.
 	Stdin *os.File
 	// Stderr takes what the program says on its standard output and error.
@@ -75,7 +79,7 @@ type Child struct {
 func Prepare(ctx context.Context, l Launch) (*Child, error) {
 	c, err := begin(command{
 		Do: doExec, JID: l.JID, Path: string(l.Path), Argv: l.Argv, UID: l.UID, GID: l.GID, Limits: l.Limits,
-		Open: string(l.Console), Kept: len(l.Keep), Lack: l.Lack,
+		Open: string(l.Console), Kept: len(l.Keep), VM: l.VM, Lack: l.Lack,
 	}, l.Stdin, l.Stderr, l.Keep)
 	if err != nil {
 		return nil, err
@@ -219,12 +223,12 @@ func (c *Child) Exited() <-chan struct{} { return c.exited }
 // Exit is how it ended; valid once Exited is closed.
 func (c *Child) Exit() Exit { return c.exit }
 
-// DestroyVM ends a VM of a jail from inside of that jail, where no other VM of
-// the same name can be meant. One that is not there is no error.
-func DestroyVM(jid int, name string) error {
-	c, err := begin(command{Do: doDestroy, JID: jid, VM: name}, nil, nil, nil)
+// DestroyVMs ends VMs of a jail from inside of that jail, where no others of
+// the same names can be meant, and says which. One that is not there is no error.
+func DestroyVMs(jid int, names ...string) (ended []string, err error) {
+	c, err := begin(command{Do: doDestroy, JID: jid, VMs: names}, nil, nil, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer c.conn.Close()
 	r, err := c.hear()
@@ -232,23 +236,41 @@ func DestroyVM(jid int, name string) error {
 		// Not waited for: as long as a process uses the VM, the kernel lets no
 		// signal through to one that destroys it.
 		c.Kill()
-		return fmt.Errorf("destroy the VM %s: %w", name, err)
+		return nil, fmt.Errorf("destroy the VM %s: %w", strings.Join(names, ", "), err)
 	}
 	<-c.exited
-	// EINVAL: no VM of that name that this jail may see. jail_attach(2) says it too, of a jail that is
-	// gone by now; then nothing was looked for.
-	if e := syscall.Errno(r.Errno); r.Step == destroyStep && (e == 0 || e == unix.EINVAL || e == unix.ENOENT) {
-		return nil
+	// jail_attach(2) says EINVAL of a jail that is gone by now; then nothing was looked for.
+	if r.Step == destroyStep && r.Errno == 0 {
+		return r.Ended, nil
 	}
-	return r.err()
+	return r.Ended, r.err()
 }
 
 // DestroyVMOutside ends a VM that outlived its jail.
 func DestroyVMOutside(name string) error {
-	if err := destroyVM(name); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+	control, err := openVMMControl()
+	if err == nil {
+		err = control.destroy(name)
+		control.close()
+	}
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("destroy the VM %s: %w", name, err)
 	}
 	return nil
+}
+
+// VMs lists the VMs of the whole host, whosever they are. The directory is read, and none of them is
+// looked at.
+func VMs() ([]string, error) {
+	entries, err := os.ReadDir("/dev/vmm")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
 }
 
 // Socket is a TCP socket in the network of a jail. It is not connected.

@@ -33,7 +33,7 @@ const firstKept = 4
 // What a launcher can be asked to do.
 const (
 	doExec    = "exec"
-	doDestroy = "destroy" // a VM, as a process of its jail
+	doDestroy = "destroy" // VMs, as a process of their jail
 	doSocket  = "socket"  // make a socket in the jail's network, and hand it out
 )
 
@@ -52,8 +52,10 @@ type command struct {
 	// Open is a device that is opened, inside, before exec, and closed by it.
 	Open string `json:"open,omitempty"`
 	Kept int    `json:"kept,omitempty"` // descriptors that stay open
-	VM   string `json:"vm,omitempty"`
-	Lack Lack   `json:"lack,omitzero"`
+	// VM is made inside before exec; or VMs are destroyed there.
+	VM   string   `json:"vm,omitempty"`
+	VMs  []string `json:"vms,omitempty"`
+	Lack Lack     `json:"lack,omitzero"`
 }
 
 // report is what it answers.
@@ -61,6 +63,8 @@ type report struct {
 	Ready bool   `json:"ready,omitempty"`
 	Step  string `json:"step,omitempty"`
 	Errno int    `json:"errno,omitempty"`
+	// Ended are the VMs that were destroyed.
+	Ended []string `json:"ended,omitempty"`
 }
 
 // LaunchIfAsked turns the process into a launcher where it was started as one.
@@ -80,12 +84,14 @@ func LaunchIfAsked() {
 	if err := json.Unmarshal(buf[:n], &o); err != nil {
 		os.Exit(1)
 	}
-	step, err := o.obey()
+	r, err := o.obey()
+	step := r.Step
 	errno, _ := err.(unix.Errno)
 	if err != nil && errno == 0 {
 		errno, step = unix.EINVAL, step+": "+err.Error()
 	}
-	say(report{Step: step, Errno: int(errno)})
+	r.Step, r.Errno = step, int(errno)
+	say(r)
 	if err != nil {
 		os.Exit(1)
 	}
@@ -97,38 +103,67 @@ func say(r report) {
 	_, _ = unix.Write(launcherFD, append(b, '\n'))
 }
 
-// obey returns the step that failed.
-func (o command) obey() (step string, err error) {
+// obey returns what came of it; with an error, the step that failed.
+func (o command) obey() (r report, err error) {
 	unix.CloseOnExec(launcherFD)
 	if !o.Lack.Controls {
 		if err := harden(); err != nil {
-			return "harden", err
+			return report{Step: "harden"}, err
 		}
 	}
 	if !o.Lack.ClosedFDs || !o.Lack.Jail() {
 		closeDirectories()
 	}
+	control := vmmControl(-1)
+	if o.VM != "" || len(o.VMs) > 0 {
+		if control, err = openVMMControl(); err != nil {
+			return report{Step: "open " + vmmctlPath}, err
+		}
+	}
 	if o.Do == doExec {
 		if err := o.settle(); err != nil {
-			return "take its groups", err
+			return report{Step: "take its groups"}, err
 		}
 	}
 	if err := o.enter(); err != nil {
-		return "enter the jail", err
+		return report{Step: "enter the jail"}, err
 	}
 	switch o.Do {
 	case doExec:
+		if o.VM != "" {
+			if err := control.create(o.VM); err != nil {
+				return report{Step: "make the VM " + o.VM}, err
+			}
+			control.close()
+		}
 		// The console's node is the cell's user's: root of a jail without allow.suser may not open it.
 		if err := unix.Setresuid(o.UID, o.UID, o.UID); err != nil {
-			return "take its user", err
+			return report{Step: "take its user"}, err
 		}
-		return o.exec()
+		r.Step, err = o.exec()
+		return r, err
 	case doDestroy:
-		return destroyStep, destroyVM(o.VM)
+		return control.destroyAll(o.VMs)
 	case doSocket:
-		return handSocket()
+		r.Step, err = handSocket()
+		return r, err
 	}
-	return "understand " + o.Do, unix.EINVAL
+	return report{Step: "understand " + o.Do}, unix.EINVAL
+}
+
+// destroyAll ends those of the VMs that are there and this jail's; the others are passed over.
+func (c vmmControl) destroyAll(names []string) (r report, err error) {
+	r.Step = destroyStep
+	for _, name := range names {
+		switch e := c.destroy(name); e {
+		case nil:
+			r.Ended = append(r.Ended, name)
+		case unix.EINVAL, unix.ENOENT: // no VM of that name that this jail may see
+		default:
+			err = e
+		}
+	}
+	return r, err
 }
 
 // enter goes into the jail, or where there is none on purpose into the rootfs.
@@ -243,12 +278,6 @@ func limit(l Limit) error {
 	}
 	r := unix.Rlimit{Cur: int64(l.Value), Max: int64(l.Value)}
 	return unix.Setrlimit(n, &r)
-}
-
-// destroyVM ends a VM by its name. Called inside, it can only end one that was
-// made inside: the kernel compares credentials.
-func destroyVM(name string) error {
-	return setSysctl("hw.vmm.destroy", name)
 }
 
 func setSysctl(node, value string) error {

@@ -40,13 +40,30 @@ func after(last int) (Running, error) {
 	jid := make([]byte, 4)
 	rules := make([]byte, 4)
 	name, path := make([]byte, maxName), make([]byte, maxPath)
-	wanted := []struct {
-		name  string
-		value []byte
-	}{
+	wanted := []asked{
 		{"lastjid", binary.NativeEndian.AppendUint32(nil, uint32(last))},
 		{"jid", jid}, {"name", name}, {"path", path}, {"devfs_ruleset", rules},
 	}
+	if errno := get(wanted); errno != 0 {
+		return Running{}, errno
+	}
+	// Asked for by itself: a kernel without vmm(4) does not know the parameter.
+	vmm := make([]byte, 4)
+	allowed := get([]asked{{"jid", jid}, {"allow.vmm", vmm}}) == 0 && vmm[0] != 0
+	return Running{
+		JID: int(binary.NativeEndian.Uint32(jid)), Name: text(name), Path: text(path),
+		Ruleset: int(binary.NativeEndian.Uint32(rules)), VMM: allowed,
+	}, nil
+}
+
+// asked is one parameter of jail_get(2).
+type asked struct {
+	name  string
+	value []byte
+}
+
+// get asks for parameters of one jail.
+func get(wanted []asked) unix.Errno {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	var iov []unix.Iovec
@@ -61,13 +78,7 @@ func after(last int) (Running, error) {
 		add(w.value)
 	}
 	_, _, errno := unix.Syscall(unix.SYS_JAIL_GET, uintptr(unsafe.Pointer(&iov[0])), uintptr(len(iov)), 0)
-	if errno != 0 {
-		return Running{}, errno
-	}
-	return Running{
-		JID: int(binary.NativeEndian.Uint32(jid)), Name: text(name), Path: text(path),
-		Ruleset: int(binary.NativeEndian.Uint32(rules)),
-	}, nil
+	return errno
 }
 
 func text(b []byte) string {

@@ -3,6 +3,8 @@ package provision
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -63,7 +65,54 @@ func acquireDev(d *plan.DevMount) error {
 	if err != nil {
 		return fault.Wrap(fault.Jail, err, "", "mount the jail's /dev")
 	}
+	if err := cover(d, false); err != nil {
+		return fault.Wrap(fault.Jail, err, "", "take vmmctl from the jail")
+	}
 	return inspect(d, false)
+}
+
+// cover puts the links of a /dev over the nodes of their names: those that are there from the start, or
+// those that come after bhyveload. One that is there already is no error.
+func cover(d *plan.DevMount, late bool) error {
+	for _, l := range d.Links {
+		if l.Late != late {
+			continue
+		}
+		at := filepath.Join(d.Path, l.Name)
+		if to, err := os.Readlink(at); err == nil && to == l.To {
+			continue
+		}
+		if err := os.Symlink(l.To, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uncover takes the late links away again.
+func uncover(d *plan.DevMount) error {
+	for _, l := range d.Links {
+		at := filepath.Join(d.Path, l.Name)
+		if _, err := os.Readlink(at); !l.Late || err != nil {
+			continue
+		}
+		if err := os.Remove(at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// covered names a link of the plan whose node is seen in the list of a /dev in its place, or "".
+func covered(d *plan.DevMount, nodes []devfs.Node, late bool) string {
+	for _, l := range d.Links {
+		for _, n := range nodes {
+			if n.Path == l.Name && n.Kind != devfs.Symlink && (late || !l.Late) {
+				return n.Path
+			}
+		}
+	}
+	return ""
 }
 
 // inspect lists the jail's /dev and compares it with the plan. One node too
@@ -79,6 +128,9 @@ func inspect(d *plan.DevMount, all bool) error {
 	diff := devfs.Compare(devfs.Paths(nodes), devfs.Planned(plan.Grants(d.Nodes)))
 	if len(diff.Extra) > 0 {
 		return fault.New(fault.Jail, "skep devfs-check shows what rules show a jail", "trust the jail's /dev: it shows %s besides the planned nodes", strings.Join(diff.Extra, ", "))
+	}
+	if bare := covered(d, nodes, all); bare != "" {
+		return fault.New(fault.Jail, "", "trust the jail's /dev: it shows %s itself, where the plan has a link", bare)
 	}
 	if all && len(diff.Missing) > 0 {
 		return fault.New(fault.Jail, "", "trust the jail's /dev: %s did not appear", strings.Join(diff.Missing, ", "))

@@ -9,21 +9,10 @@ import (
 
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
-	"skep/internal/jailparam"
 	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/store"
 )
-
-// destroyInside ends the VM as root of its jail, which is root for that moment.
-func destroyInside(jid int, name string) error {
-	if on, err := jail.Permission(jid, "allow.suser"); err == nil && !on {
-		if err := jail.UpdatePrison(jid, jailparam.Bool("allow.suser", true)); err != nil {
-			return err
-		}
-	}
-	return jail.DestroyVM(jid, name)
-}
 
 func (m *bhyveMachine) Kill() {
 	m.mu.Lock()

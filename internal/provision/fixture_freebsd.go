@@ -118,7 +118,8 @@ func (s Fixture) Refill() error {
 	if s.Missing.Launch.Jail() {
 		return jail.DestroyVMOutside(s.machine.spec.VM)
 	}
-	return destroyInside(s.JID, s.machine.spec.VM)
+	_, err := destroyInside(s.JID, s.machine.spec.VM)
+	return err
 }
 
 // showAll has a jail's /dev show what the host's does.

@@ -224,7 +224,11 @@ func (m *bhyveMachine) Reset(ctx context.Context) error {
 	m.stderr.read.Clear()
 	err := m.open()
 	if err == nil {
-		err = destroyInside(m.provisioner.jid, m.spec.VM)
+		var strangers []string
+		strangers, err = m.provisioner.destroyStrangers(m.provisioner.jid, m.spec.VM, true)
+		if err == nil && len(strangers) > 0 {
+			err = errors.New("its jail had VMs that no plan names")
+		}
 	}
 	if err == nil {
 		err = m.start(ctx)

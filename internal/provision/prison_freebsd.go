@@ -16,7 +16,6 @@ import (
 	"skep/internal/jail"
 	"skep/internal/network"
 	"skep/internal/plan"
-	"skep/internal/store"
 )
 
 // acquireRctl adds the limits one by one.
@@ -115,27 +114,4 @@ func acquireVM(v *plan.VM) error {
 			"make the VM %s: another jail, or a bhyve of somebody's, has one of that name", v.Name)
 	}
 	return nil
-}
-
-// releaseVM destroys the VM from inside, where no other can be meant. One that
-// outlived its jail is destroyed from here, and only if the name was free when
-// we took it.
-func (t *bsdProvisioner) releaseVM(ctx context.Context, v *plan.VM, h store.Held) error {
-	if !h.Made || t.otherBoot {
-		return nil // one of that name is somebody else's
-	}
-	if !exists("/dev/vmm/" + v.Name) {
-		return nil
-	}
-	p, err := jail.FindPrison(plan.JailName(v.Name))
-	switch {
-	case err == nil && !p.Dying:
-		// Its jail may be removed in this very moment, and the VM outlive it.
-		if err := destroyInside(p.JID, v.Name); err == nil && !exists("/dev/vmm/"+v.Name) {
-			return nil
-		}
-	case err != nil && !errors.Is(err, jail.ErrNoPrison):
-		return err
-	}
-	return jail.DestroyVMOutside(v.Name)
 }

@@ -29,7 +29,8 @@ type bsdProvisioner struct {
 	// otherBoot: what is released was acquired before the host was started again.
 	otherBoot bool
 	bhyve     *bhyveMachine
-	shown     string // where the screen is
+	strange   []string // see Found
+	shown     string   // where the screen is
 }
 
 // New returns what acquires the resources of one life of a cell.
@@ -152,7 +153,7 @@ func (t *bsdProvisioner) Release(ctx context.Context, r plan.Resource, h store.H
 	case *plan.Modem:
 		return t.releaseModem()
 	case *plan.VM:
-		return t.releaseVM(ctx, s, h)
+		return t.releaseVM(s, h)
 	case *plan.Bhyve:
 		return t.releaseBhyve(ctx, s, h)
 	case *plan.Relay:

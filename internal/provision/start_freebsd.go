@@ -37,6 +37,11 @@ func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launc
 		l.Limits = append(l.Limits, jail.Limit{Name: r.Name, Value: r.Value})
 	}
 	if keep {
+		for _, v := range plan.Specs[*plan.VM](t.plan) {
+			if v.Before {
+				l.VM = v.Name
+			}
+		}
 		// The lock of an image lasts as long as a process has it open: the
 		// hypervisor's life, should the keeper die.
 		for _, d := range plan.Specs[*plan.Disk](t.plan) {
@@ -132,6 +137,9 @@ func (m *bhyveMachine) load(ctx context.Context) error {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(outer, loadWait)
 	defer cancel()
+	if err := uncover(m.dev); err != nil {
+		return err
+	}
 	argv := append([]string{"bhyveload"}, m.spec.Loader[1:]...)
 	c, err := m.prepare(ctx, m.spec.Loader[0], argv, false)
 	if err != nil {
@@ -167,6 +175,22 @@ func (m *bhyveMachine) load(ctx context.Context) error {
 	if e := c.Exit(); e.Code != 0 || e.Signal != 0 {
 		m.stderr.catchUp()
 		return fault.New(fault.HypervisorDied, "skep log shows what the loader said on the console", "load the guest: bhyveload ended with %s: %s", exitText(e), m.stderr.read.LastWords())
+	}
+	return m.loaded()
+}
+
+// loaded takes from the jail what only bhyveload needs, and looks for what it may have been used for by
+// whoever wrote the disk that it read.
+func (m *bhyveMachine) loaded() error {
+	if err := cover(m.dev, true); err != nil {
+		return fault.Wrap(fault.Jail, err, "", "take vmmctl from the jail")
+	}
+	strangers, err := m.provisioner.destroyStrangers(m.provisioner.jid, m.spec.VM, false)
+	if err == nil && len(strangers) > 0 {
+		err = errors.New("bhyveload has made VMs that no plan names")
+	}
+	if err != nil {
+		return fault.Wrap(fault.Jail, err, "", "trust the jail after the guest was loaded")
 	}
 	return nil
 }
