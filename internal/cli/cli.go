@@ -113,7 +113,11 @@ a cell file, or "hello", the built-in guest.`,
 		if words := cmd.Flags().Args(); cmd == root && len(words) > 0 {
 			return unknownCommand(root, words[0]) // exec -it web sh: its flags are not the mistake
 		}
-		return fault.New(fault.Input, strings.Replace(cmd.CommandPath(), "skep", "skep help", 1)+" shows what there is", "read the command line: %s", notANumber.ReplaceAllString(err.Error(), ": it is no number"))
+		hint := peerFlagHint(cmd, err)
+		if hint == "" {
+			hint = strings.Replace(cmd.CommandPath(), "skep", "skep help", 1) + " shows what there is"
+		}
+		return fault.New(fault.Input, hint, "read the command line: %s", notANumber.ReplaceAllString(err.Error(), ": it is no number"))
 	})
 	root.AddGroup(
 		&cobra.Group{ID: "live", Title: "Running cells:"},

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -18,7 +20,7 @@ import (
 var peerAliases = map[string][]string{
 	"up":      {"start"},
 	"down":    {"stop", "shutdown"},
-	"ps":      {"ls", "list", "status"},
+	"ps":      {"ls", "list", "status", "domstate"},
 	"show":    {"inspect", "info", "dominfo"},
 	"log":     {"logs"},
 	"console": {"attach"},
@@ -66,6 +68,14 @@ var peerHints = map[string]string{
 	"install":      "name the installer as iso in a disk block of the cell's file, then skep run NAME",
 	"network":      "skep makes no networks; name a bridge in a nic block, and create = true in a bridge block makes one",
 	"switch":       "skep makes no networks; name a bridge in a nic block, and create = true in a bridge block makes one",
+	"startall":     "skep up --all starts every cell, skep up --boot those that start with the host",
+	"stopall":      "skep down --all stops every cell that runs",
+	"dumpxml":      "skep show --json NAME has all that a cell holds; its file is the definition",
+	"set":          "edit the cell's file, which skep show NAME names; then skep restart NAME",
+	"get":          "skep show NAME has all that a cell holds",
+	"iso":          "name an ISO image as iso in a disk block of the cell's file",
+	"datastore":    "skep keeps no images; name a disk image in a disk block of the cell's file",
+	"nodeinfo":     "skep doctor says what this host has",
 	"domifaddr":    "skep does not know a guest's addresses; skep show NAME has its network cards",
 	"capabilities": "skep doctor says what this host has",
 	"init":         "nothing needs preparing; skep doctor says what this host has, skep new NAME writes a cell file",
@@ -89,6 +99,49 @@ func unknownCommand(root *cobra.Command, word string) error {
 		}
 	}
 	return fault.New(fault.Input, hint, "understand the command %q", word)
+}
+
+// peerFlags are flags of other managers' verbs, and what to do instead, by the
+// verb as skep calls it.
+var peerFlags = map[string]map[string]string{
+	"run": {
+		"d": "skep up NAME starts a cell in the background", "detach": "skep up NAME starts a cell in the background",
+		"i": "skep run has the console on the terminal as it is", "t": "skep run has the console on the terminal as it is",
+		"interactive": "skep run has the console on the terminal as it is", "tty": "skep run has the console on the terminal as it is",
+		"m": "write memory in the cell's file", "memory": "write memory in the cell's file",
+		"v": "name a disk in the cell's file", "volume": "name a disk in the cell's file",
+		"p": "a guest has ports of its own; name a bridge in a nic block", "publish": "a guest has ports of its own; name a bridge in a nic block",
+	},
+	"up": {
+		"a": "skep run NAME has the console on the terminal", "attach": "skep run NAME has the console on the terminal",
+		"console": "skep run NAME has the console on the terminal", "i": "skep run NAME has the console on the terminal",
+	},
+	"down": {
+		"t": "write stop_timeout in the cell's file", "time": "write stop_timeout in the cell's file", "timeout": "write stop_timeout in the cell's file",
+	},
+	"kill": {
+		"s": "skep down NAME presses the power button; a guest takes no signals", "signal": "skep down NAME presses the power button; a guest takes no signals",
+	},
+	"rm": {
+		"f": "skep kill NAME ends a guest that runs; then skep rm NAME", "force": "skep kill NAME ends a guest that runs; then skep rm NAME",
+		"v": "skep rm --disks NAME removes the disks too", "volumes": "skep rm --disks NAME removes the disks too",
+	},
+	"log": {
+		"t": "only starts have times, and always", "timestamps": "only starts have times, and always",
+	},
+	"new": {
+		"s": "skep new --disk 20G NAME", "size": "skep new --disk 20G NAME", "m": "skep new --memory 2G NAME",
+		"i": "skep new --image FILE NAME", "c": "write cpus in the cell's file", "cpus": "write cpus in the cell's file",
+	},
+}
+
+// peerFlagHint is what to do in place of a flag that a verb has elsewhere, or "".
+func peerFlagHint(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return ""
+	}
+	return peerFlags[cmd.Name()][unknown.GetSpecifiedName()]
 }
 
 // nearestVerb is the verb, or the other name of one, that is closest to a

@@ -61,6 +61,30 @@ func TestPeerHints(t *testing.T) {
 	skep(t, "xyzzy").want(t, fault.Input, "skep help shows what there is")
 }
 
+// A flag that a verb has in another manager says what there is instead.
+func TestPeerFlags(t *testing.T) {
+	tree := Tree()
+	for verb, flags := range peerFlags {
+		c, _, err := tree.Find([]string{verb})
+		if err != nil || c == tree {
+			t.Fatalf("%s is no verb", verb)
+		}
+		for name, hint := range flags {
+			if c.Flags().Lookup(name) != nil || len(name) == 1 && c.Flags().ShorthandLookup(name) != nil {
+				t.Errorf("skep %s has %s by now, and the hint %q", verb, name, hint)
+				continue
+			}
+			dashes := "--"
+			if len(name) == 1 {
+				dashes = "-"
+			}
+			skep(t, verb, dashes+name, "web").want(t, fault.Input, "skep: hint: "+hint+"\n")
+		}
+	}
+	skep(t, "run", "-it", "web").want(t, fault.Input, "console on the terminal")
+	skep(t, "run", "--bogus", "web").want(t, fault.Input, "skep help run shows what there is")
+}
+
 // skep(8) lists what other managers' verbs are called here.
 func TestPeersInManual(t *testing.T) {
 	b, err := os.ReadFile("../../man/skep.8")

@@ -86,13 +86,21 @@ func reasonText(c cellJSON) string {
 		}
 		return strings.TrimSuffix(fmt.Sprintf("%d %s refused, see skep show; %s", n, calls, reasonText(c)), "; ")
 	}
-	switch {
-	case c.FileError == "":
+	if c.FileError == "" {
 		return c.Reason
-	case c.Reason == "" || stateText(c) == invalid:
-		return "mistake in its file: " + c.FileError
 	}
-	return c.Reason + "; mistake in its file: " + c.FileError
+	mistake := "mistake in " + inDirectory(c.FileError)
+	if c.Reason == "" || stateText(c) == invalid {
+		return mistake
+	}
+	return c.Reason + "; " + mistake
+}
+
+// inDirectory is a mistake without the directory of its file, which most cells
+// share and which fills a line.
+func inDirectory(mistake string) string {
+	place, _, _ := strings.Cut(mistake, ": ")
+	return mistake[strings.LastIndexByte(place, '/')+1:]
 }
 
 // printCells writes the table, cut to the width of the terminal where standard

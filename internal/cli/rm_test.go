@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"skep/internal/fault"
@@ -75,6 +76,15 @@ func TestRunName(t *testing.T) {
 	skepIn(t, dir, "run", "--name", "1x", file).want(t, fault.Input, "1x")
 	write(t, dir+"/state/cells/other/uefi-vars.fd", "variables")
 	skepIn(t, dir, "run", "--rm", file).want(t, fault.Input, "UEFI variables", "skep rm other")
+}
+
+// show names the file of a cell that never ran: that is where it is edited.
+func TestShowNamesTheFile(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, dir+"/etc/cells/web.hcl", "cell \"web\" {}\n")
+	if s := skepIn(t, dir, "show", "web").want(t, fault.OK); !strings.Contains(s.out, file) {
+		t.Error(s.out)
+	}
 }
 
 // A cell that was started by path is found by its name.

@@ -73,6 +73,9 @@ func (a *app) show() *cobra.Command {
 				out.RefusedInStart, out.RefusedUncounted = r.Start, r.Uncounted
 			}
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
+			if file := cellFile(dirs, name); out.File == "" && exists(file) {
+				out.File = file // it never ran
+			}
 			if asProgram {
 				return a.json(out)
 			}
