@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -64,8 +65,8 @@ func TestCrowd(t *testing.T) {
 	l.nothingLeft()
 }
 
-// A host whose slots are all taken says so, and the cells that run are left
-// alone.
+// A host whose slots are all taken says so, with the status that asks to try
+// again later, and the cells that run are left alone.
 func TestNoSlotLeft(t *testing.T) {
 	needCells(t)
 	l := newLabOf(t, 2)
@@ -73,7 +74,11 @@ func TestNoSlotLeft(t *testing.T) {
 		l.cell(n, `accel = "tcg"`)
 	}
 	l.must(0, "up", "a", "b")
-	l.must(1, "up", "c")
+	for _, verb := range []string{"up", "run"} {
+		if r := l.must(75, verb, "c"); !strings.Contains(r.err, "slots are taken") {
+			t.Errorf("%s", r)
+		}
+	}
 	if s := l.show("a"); s.State != "running" {
 		t.Errorf("a is %s", s.State)
 	}
