@@ -31,6 +31,9 @@ func (d *report) around(f Facts) {
 	if why, fix := f.standsInTheWay(); why != "" {
 		d.add(Fail, "surroundings", why, "no cell can run", fix)
 	}
+	if f.Linux.Around.InitialRoot {
+		d.add(OK, "surroundings", "the root is the one that the kernel was unpacked into", "an empty root covers it in a cell", "")
+	}
 	c := cell.Hello()
 	if why, fix := shortLimit(f, c.Jail.Limits.Processes, c.Jail.Limits.OpenFiles); why != "" {
 		d.add(Fail, "limits", why, "no cell can run", fix)

@@ -6,6 +6,7 @@ import "golang.org/x/sys/unix"
 var (
 	sysCapset         = call{"capset", unix.SYS_CAPSET}
 	sysChdir          = call{"chdir", unix.SYS_CHDIR}
+	sysChroot         = call{"chroot", unix.SYS_CHROOT}
 	sysClose          = call{"close", unix.SYS_CLOSE}
 	sysCloseRange     = call{"close_range", unix.SYS_CLOSE_RANGE}
 	sysDup3           = call{"dup3", unix.SYS_DUP3}

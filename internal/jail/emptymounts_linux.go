@@ -38,31 +38,44 @@ func makeEmptyMounts() (*EmptyMounts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := emptyRoot(); err != nil {
+	empty := emptyRoot
+	if onInitialRoot() {
+		empty = coverInitialRoot
+	}
+	if err := empty(); err != nil {
 		space.Close()
 		return nil, err
 	}
 	return &EmptyMounts{space}, nil
 }
 
-// emptyRoot puts an empty root in the place of all mounts of this thread's namespace.
-func emptyRoot() error {
+// emptyTmpfs is a detached root with nothing in it.
+func emptyTmpfs() (int, error) {
 	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
 	if err != nil {
-		return fmt.Errorf("fsopen: %w", err)
+		return -1, fmt.Errorf("fsopen: %w", err)
 	}
 	defer unix.Close(fs)
 	for _, o := range [][2]string{{"size", "4096"}, {"nr_inodes", "1"}, {"mode", strconv.FormatInt(dirMode, 8)}} {
 		if err := unix.FsconfigSetString(fs, o[0], o[1]); err != nil {
-			return fmt.Errorf("fsconfig %s: %w", o[0], err)
+			return -1, fmt.Errorf("fsconfig %s: %w", o[0], err)
 		}
 	}
 	if err := unix.FsconfigCreate(fs); err != nil {
-		return fmt.Errorf("fsconfig: %w", err)
+		return -1, fmt.Errorf("fsconfig: %w", err)
 	}
 	root, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, int(flags(rdonly, nodev, nosuid, noexec).value))
 	if err != nil {
-		return fmt.Errorf("fsmount: %w", err)
+		return -1, fmt.Errorf("fsmount: %w", err)
+	}
+	return root, nil
+}
+
+// emptyRoot puts an empty root in the place of all mounts of this thread's namespace.
+func emptyRoot() error {
+	root, err := emptyTmpfs()
+	if err != nil {
+		return err
 	}
 	defer unix.Close(root)
 	if err := unix.MoveMount(root, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {

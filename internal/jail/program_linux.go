@@ -9,6 +9,7 @@ type facts struct {
 	lastCap     int // the highest capability
 	landlockABI int
 	notifyFlags uintptr // the flags that seccomp(2) takes beside NEW_LISTENER
+	initialRoot bool    // this process stands on the root that the kernel was unpacked into
 }
 
 // inherited are the keeper's descriptors that the child works with. All lie above the numbers that

@@ -40,7 +40,7 @@ func filterRecord(name string, f seccomp.Filter) FilterRecord {
 
 // readFacts asks the kernel what a program depends on.
 func readFacts() facts {
-	f := facts{lastCap: lastCap(), landlockABI: landlockABI()}
+	f := facts{lastCap: lastCap(), landlockABI: landlockABI(), initialRoot: onInitialRoot()}
 	if flagKnown(unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV | unix.SECCOMP_FILTER_FLAG_NEW_LISTENER) {
 		f.notifyFlags = unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	}

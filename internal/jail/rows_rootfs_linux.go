@@ -25,6 +25,9 @@ func (b *builder) rootfs() {
 	b.rows(step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
 		null(), str("/"), null(), flags(bit{"MS_REC", unix.MS_REC}, bit{"MS_PRIVATE", unix.MS_PRIVATE}), null()))
 	b.take()
+	if b.facts.initialRoot && b.spec.cloneFrom() == nil {
+		b.cover()
+	}
 	b.rows(
 		step("", "new-root", sysFsopen, "a root of our own, in memory", str("tmpfs"), flags(bit{"FSOPEN_CLOEXEC", unix.FSOPEN_CLOEXEC})),
 		config("bound-root", "size", size, "just as large as what goes in"),

@@ -38,6 +38,10 @@ func main() {
 			done("discard", discard(rest))
 		case "pump":
 			done("pump", pump(rest))
+		case "settle":
+			done("settle", settle())
+		case "run":
+			done("run", run(rest))
 		case "crowd":
 			done("crowd", crowd())
 		case "ask":

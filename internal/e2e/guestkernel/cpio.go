@@ -3,6 +3,10 @@ package guestkernel
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
 )
 
 // archive is an initramfs in the "new" format of cpio(5), as the kernel's
@@ -26,6 +30,27 @@ func (a *archive) file(name string, mode int, data []byte) {
 
 func (a *archive) node(name string, major, minor int) {
 	a.entry(name, typeChar|0o600, major, minor, nil)
+}
+
+// add adds files of this host, and the directories on their way.
+func (a *archive) add(files map[string]string) error {
+	made := map[string]bool{"dev": true}
+	for _, inside := range slices.Sorted(maps.Keys(files)) {
+		name := strings.TrimPrefix(inside, "/")
+		parts := strings.Split(name, "/")
+		for i := 1; i < len(parts); i++ {
+			if dir := strings.Join(parts[:i], "/"); !made[dir] {
+				made[dir] = true
+				a.dir(dir)
+			}
+		}
+		b, err := os.ReadFile(files[inside])
+		if err != nil {
+			return err
+		}
+		a.file(name, 0o755, b)
+	}
+	return nil
 }
 
 // entry writes one header: thirteen numbers of eight hexadecimal digits, then

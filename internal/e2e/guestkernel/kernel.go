@@ -40,7 +40,14 @@ func Prepare(dir, init string) (Guest, error) {
 		return Guest{}, fmt.Errorf("there is no boot/vmlinuz-* in %s", root)
 	}
 	g := Guest{images[0], filepath.Join(dir, "initrd")}
-	return g, pack(g.Initrd, init, root)
+	return g, pack(g.Initrd, init, root, nil)
+}
+
+// With is the same kernel with more in its initramfs: files of this host by the path that they have
+// there.
+func (g Guest) With(initrd, init string, files map[string]string) (Guest, error) {
+	root := filepath.Dir(filepath.Dir(g.Image))
+	return Guest{g.Image, initrd}, pack(initrd, init, root, files)
 }
 
 // drivers are what the guest loads, each behind those that it needs. A kernel may have some of them
@@ -97,8 +104,8 @@ func fetch() (string, error) {
 	return root, nil
 }
 
-// pack packs /init and the drivers that the kernel has as modules.
-func pack(path, init, root string) error {
+// pack packs /init, the drivers that the kernel has as modules, and files.
+func pack(path, init, root string, files map[string]string) error {
 	var a archive
 	for _, d := range []string{"dev", "proc", "sys", "modules"} {
 		a.dir(d)
@@ -109,6 +116,9 @@ func pack(path, init, root string) error {
 		return err
 	}
 	a.file("init", 0o755, program)
+	if err := a.add(files); err != nil {
+		return err
+	}
 	modules := findModules(root)
 	order := ""
 	for _, d := range drivers {
