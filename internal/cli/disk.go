@@ -27,7 +27,7 @@ const varsName = "uefi-vars"
 func (a *app) disk() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "disk",
-		Short: "Remove the disks of a cell",
+		Short: "Copy, grow and remove the disks of a cell",
 		Long:  "What else is done with disks is in cell files: size = \"20G\" makes one that is missing.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -37,7 +37,7 @@ func (a *app) disk() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.diskRemove())
+	cmd.AddCommand(a.diskCopy(), a.diskGrow(), a.diskRemove())
 	return cmd
 }
 
@@ -114,9 +114,8 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 	return names, d
 }
 
-// chosenDisks are the disks that are named, or all that the cell may write to.
-func chosenDisks(dirs host.Dirs, c *cell.Cell, names []string) (chosen []*plan.Disk, err error) {
-	all := []*plan.Disk{}
+// disksOfCell are the disks of a cell, and last its UEFI variables.
+func disksOfCell(dirs host.Dirs, c *cell.Cell) (all []*plan.Disk) {
 	for _, d := range c.Disks {
 		all = append(all, plan.DiskOf(d))
 	}
@@ -124,15 +123,30 @@ func chosenDisks(dirs host.Dirs, c *cell.Cell, names []string) (chosen []*plan.D
 	if !slices.ContainsFunc(all, func(d *plan.Disk) bool { return d.Label == varsName }) {
 		all = append(all, vars)
 	}
-	for _, n := range names {
-		i := slices.IndexFunc(all, func(d *plan.Disk) bool { return d.Label == n })
-		if i < 0 {
-			return nil, fault.New(fault.Input, "skep plan "+c.Name+" lists them", "find a disk %q of %s", n, c.Name)
+	return all
+}
+
+// findDisk is the disk of a cell that goes by a name.
+func findDisk(dirs host.Dirs, c *cell.Cell, label string) (*plan.Disk, error) {
+	for _, d := range disksOfCell(dirs, c) {
+		if d.Label == label {
+			return d, nil
 		}
-		chosen = append(chosen, all[i])
+	}
+	return nil, fault.New(fault.Input, "skep plan "+c.Name+" lists them", "find a disk %q of %s", label, c.Name)
+}
+
+// chosenDisks are the disks that are named, or all that the cell may write to.
+func chosenDisks(dirs host.Dirs, c *cell.Cell, names []string) (chosen []*plan.Disk, err error) {
+	for _, n := range names {
+		d, err := findDisk(dirs, c, n)
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, d)
 	}
 	if len(names) == 0 {
-		chosen = slices.DeleteFunc(all, func(d *plan.Disk) bool {
+		chosen = slices.DeleteFunc(disksOfCell(dirs, c), func(d *plan.Disk) bool {
 			return d.ReadOnly || d.Type == plan.DiskISO || d.Type == plan.DiskDevice
 		})
 	}

@@ -13,6 +13,8 @@ const (
 	commandKill       commandKind = "kill"       // at once
 	commandScreenshot commandKind = "screenshot" // a PNG of the screen
 	commandStatus     commandKind = "status"
+	commandPause      commandKind = "pause"  // until the connection ends
+	commandResume     commandKind = "resume" // the end of such a connection
 )
 
 // command is one request to the keeper, by its terminal or over the
@@ -20,8 +22,9 @@ const (
 type command struct {
 	do commandKind
 	// who is for the reason: "skep down", "SIGTERM".
-	who   string
-	reply chan answer // nil where nobody waits
+	who    string
+	number int         // of a pause
+	reply  chan answer // nil where nobody waits
 }
 
 type answer struct {
@@ -59,6 +62,12 @@ func (o command) event() lifecycle.Event {
 		return lifecycle.StopAsked{Who: o.who}
 	case commandKill:
 		return lifecycle.KillAsked{Who: o.who}
+	}
+	switch o.do {
+	case commandPause:
+		return lifecycle.PauseAsked{Who: o.who, Number: o.number}
+	case commandResume:
+		return lifecycle.PauseDone{Number: o.number}
 	}
 	return lifecycle.Asked{Screenshot: o.do == commandScreenshot}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"skep/internal/fault"
@@ -117,9 +118,9 @@ func (s *server) client(conn net.Conn) {
 		_ = out.Encode(response{Error: "cannot understand the request"})
 		return
 	}
-	o := command{do: commandKind(req.Do), who: req.Who, reply: make(chan answer, 1)}
+	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), reply: make(chan answer, 1)}
 	switch o.do {
-	case commandStop, commandKill, commandScreenshot, commandStatus:
+	case commandStop, commandKill, commandScreenshot, commandStatus, commandPause:
 	default:
 		_ = out.Encode(response{Error: fmt.Sprintf("cannot do %.40q", req.Do)})
 		return
@@ -137,9 +138,36 @@ func (s *server) client(conn net.Conn) {
 	if out.Encode(r) != nil || a.err != nil {
 		return
 	}
+	if o.do == commandPause {
+		s.untilDone(conn, out, o)
+		return
+	}
 	if o.do == commandStop || o.do == commandKill {
 		<-s.keeper.finished
 		_ = out.Encode(response{OK: true, Ended: true, Reason: s.keeper.outcome.Reason})
+	}
+}
+
+// pauseNumber tells one pause from another.
+var pauseNumber atomic.Int64
+
+// untilDone waits for the end of a pause: the client says that it is done, or
+// hangs up. Its answer says that the guest stood still until then.
+func (s *server) untilDone(conn net.Conn, out *json.Encoder, asked command) {
+	_ = conn.SetReadDeadline(time.Time{})
+	gone := make(chan struct{})
+	go func() { _, _ = conn.Read(make([]byte, 1)); close(gone) }()
+	select {
+	case <-gone:
+	case <-s.keeper.finished:
+		return // and with the connection the client learns of it
+	}
+	o := command{do: commandResume, who: asked.who, number: asked.number, reply: make(chan answer, 1)}
+	s.keeper.tell(o)
+	select {
+	case a := <-o.reply:
+		_ = out.Encode(response{OK: a.err == nil})
+	case <-s.keeper.finished:
 	}
 }
 

@@ -70,6 +70,7 @@ type life struct {
 	provisioner provision.Provisioner
 	held        []acquired
 	live        provision.Machine // nil until the guest runs
+	ran         bool              // it was running before somebody had it paused
 	told        <-chan time.Time  // when refused calls are to be told of
 	clean       bool              // the life before has released all that the journal names but for the control socket
 }

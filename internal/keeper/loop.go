@@ -109,6 +109,20 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 			return lifecycle.ResumeFailed{}
 		}
 		return lifecycle.Resumed{}
+	case lifecycle.Pause:
+		ran, err := k.life.live.Pause(ctx)
+		k.life.ran = k.life.ran || ran
+		c.answer(err)
+		if err != nil {
+			return lifecycle.PauseFailed{Number: a.Number}
+		}
+	case lifecycle.Unpause:
+		var err error
+		if k.life.ran {
+			err = k.life.live.Unpause(ctx)
+		}
+		k.life.ran = false
+		c.answer(err)
 	case lifecycle.StopTimer:
 		k.timers.stopOne(a.Timer)
 	case lifecycle.StopTimers:

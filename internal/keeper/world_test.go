@@ -319,6 +319,9 @@ func (m *machine) Resume(context.Context) error {
 	return m.resumeErr
 }
 
+func (m *machine) Pause(context.Context) (bool, error) { return true, nil }
+func (m *machine) Unpause(context.Context) error       { return nil }
+
 func (m *machine) Run(context.Context) error {
 	m.runs = true
 	if m.w.boot != nil {

@@ -25,7 +25,8 @@
 // against the restart budget, so that a guest that resets in a loop ends in held and not in a spin.
 //
 // paused: out of running and back, and not drawn: the host could not write or read a disk, and QEMU has
-// paused the guest. It is let go on every two seconds.
+// paused the guest. It is let go on every two seconds. Or somebody has it stand still for a while, to copy
+// a disk; it goes on when the last of those is done or has hung up.
 //
 // stopping: the ACPI power button was pressed, and is pressed again every few seconds; after
 // stop_timeout the hypervisor is killed. One that was killed is waited for here.
@@ -60,12 +61,17 @@
 //	running    guest-reset   stopping    once too often: killed
 //	running    disk-failed   running     the guest was told and goes on
 //	running    disk-failed   paused
+//	running    pause-asked   paused
 //	running    stop-asked    stopping
 //	running    kill-asked    stopping
 //	running    cancelled     stopping
 //	running    ended         releasing
 //	paused     asked         paused
 //	paused     disk-failed   paused
+//	paused     pause-asked   paused      by one more
+//	paused     pause-done    paused      others still have it paused
+//	paused     pause-done    running
+//	paused     pause-failed  running
 //	paused     retry         paused
 //	paused     resumed       paused
 //	paused     resume-failed paused
@@ -88,6 +94,8 @@
 //	stopping   cancelled     stopping
 //	stopping   press-again   stopping
 //	stopping   force         stopping    killed
+//	stopping   pause-asked   stopping    refused
+//	stopping   pause-done    stopping
 //	stopping   disk-failed   stopping
 //	stopping   retry         stopping
 //	stopping   resumed       stopping

@@ -73,6 +73,8 @@ type State struct {
 	shown    Publish
 	disk     string // what a disk failed the guest with, while that is paused for it
 	undisk   string // the reason of its state before
+	pauses   []int  // those who have the guest paused, by their number
+	unpaused string // the reason of its state before the first of them
 	retry    bool   // KVM failed where emulation may not
 	start    *StartFailed
 }
@@ -130,6 +132,14 @@ type (
 	}
 	Resumed      struct{}
 	ResumeFailed struct{}
+	// PauseAsked is a command to have the guest stand still until PauseDone, which has the same number.
+	// PauseFailed: it goes on.
+	PauseAsked struct {
+		Who    string
+		Number int
+	}
+	PauseDone   struct{ Number int }
+	PauseFailed struct{ Number int }
 	// Ended: the hypervisor has. Untouched: the guest had not changed a disk yet.
 	Ended struct {
 		End       hypervisor.End
@@ -160,6 +170,9 @@ func (ResetFailed) event() string  { return "reset-failed" }
 func (DiskFailed) event() string   { return "disk-failed" }
 func (Resumed) event() string      { return "resumed" }
 func (ResumeFailed) event() string { return "resume-failed" }
+func (PauseAsked) event() string   { return "pause-asked" }
+func (PauseDone) event() string    { return "pause-done" }
+func (PauseFailed) event() string  { return "pause-failed" }
 func (Ended) event() string        { return "ended" }
 func (Released) event() string     { return "released" }
 func (f Fired) event() string      { return string(f.Timer) }
@@ -208,6 +221,10 @@ type (
 	StopTimers struct{}
 	// Resume lets a paused guest go on. Its outcome is Resumed or ResumeFailed.
 	Resume struct{}
+	// Pause has the guest stand still and answers the command. Its outcome is PauseFailed, or none.
+	Pause struct{ Number int }
+	// Unpause lets it go on, and answers the command.
+	Unpause struct{}
 	// Notify says one line of the cell to a person.
 	Notify struct{ Line string }
 	// Answer answers the command that was the event.
@@ -237,6 +254,8 @@ func (SetTimer) action()   {}
 func (StopTimer) action()  {}
 func (StopTimers) action() {}
 func (Resume) action()     {}
+func (Pause) action()      {}
+func (Unpause) action()    {}
 func (Notify) action()     {}
 func (Answer) action()     {}
 func (Screenshot) action() {}

@@ -708,6 +708,26 @@ func disks() []scenario {
 			Outcome{End: off.End, State: Stopped, Reason: "power off"},
 			nil,
 		},
+		{"stands still for somebody", nil, slices.Concat(started, []step{
+			{PauseAsked{"copy", 1}, Paused, "Pause Publish{paused: by copy}"},
+			{PauseAsked{"copy", 2}, Paused, "Pause"},
+			{PauseDone{2}, Paused, "Answer"},
+			{PauseDone{9}, Paused, "Answer{it is not running}"},
+			{PauseDone{1}, Running, "Unpause Publish{running}"},
+			{PauseAsked{"copy", 3}, Paused, "Pause Publish{paused: by copy}"},
+			{PauseFailed{3}, Running, "Publish{running}"},
+			{PauseAsked{"copy", 4}, Paused, "Pause Publish{paused: by copy}"},
+			{full, Paused, paused},
+			{Fired{TimerRetry}, Paused, "SetTimer{retry 2s}"},
+			{PauseDone{4}, Paused, "Unpause"},
+			{Fired{TimerRetry}, Paused, "Resume"},
+			{Resumed{}, Paused, "SetTimer{calm 1s}"},
+			{Fired{TimerCalm}, Running, unpaused},
+			{PauseAsked{"copy", 5}, Paused, "Pause Publish{paused: by copy}"},
+			{StopAsked{"A"}, Stopping, pressed + " Answer"},
+			{PauseAsked{"copy", 6}, Stopping, "Answer{it is not running}"},
+			{PauseDone{5}, Stopping, "Unpause"},
+			{off, Releasing, over}, {gone, Stopped, last}}), powered, nil},
 		{"is stopped while paused", nil, slices.Concat(pauses, []step{
 			{
 				StopAsked{"A"},
@@ -911,6 +931,8 @@ func TestCommandsAreAnswered(t *testing.T) {
 		Fired{TimerPress},
 		Fired{TimerForce},
 		Fired{TimerDrain},
+		PauseAsked{"A", 1},
+		PauseDone{1},
 	}
 	for _, sc := range scenarios() {
 		s := machine(sc.policy)
@@ -920,7 +942,7 @@ func TestCommandsAreAnswered(t *testing.T) {
 				_, do := Next(s, e)
 				for _, a := range do {
 					switch a.(type) {
-					case Answer, Screenshot:
+					case Answer, Screenshot, Pause, Unpause:
 						answers++
 					case Finish:
 						finished++
@@ -928,7 +950,7 @@ func TestCommandsAreAnswered(t *testing.T) {
 				}
 				want := 0
 				switch e.(type) {
-				case StopAsked, KillAsked, Asked:
+				case StopAsked, KillAsked, Asked, PauseAsked, PauseDone:
 					want = 1
 				}
 				if answers != want {

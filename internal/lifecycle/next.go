@@ -55,7 +55,7 @@ func (s State) otherwise(e Event, why error) (State, []Action) {
 	switch e.(type) {
 	case StopAsked, KillAsked:
 		return s, []Action{Answer{}}
-	case Asked:
+	case Asked, PauseAsked, PauseDone:
 		return s, []Action{Answer{Err: why}}
 	}
 	return s, nil
@@ -78,7 +78,7 @@ func (s State) stopped(e Event) (State, []Action) {
 // begin is the start of a life.
 func (s State) begin() (State, []Action) {
 	s.Phase = Starting
-	s.killed, s.failed, s.disk, s.settled, s.retry, s.start = "", "", "", false, false, nil
+	s.killed, s.failed, s.disk, s.pauses, s.settled, s.retry, s.start = "", "", "", nil, false, false, nil
 	return s, []Action{s.publish(Starting, ""), Acquire{}}
 }
 
@@ -192,6 +192,8 @@ func (s State) alive(e Event) (State, []Action) {
 		return s.guestReset(e)
 	case DiskFailed, Resumed, ResumeFailed:
 		return s.paused(e)
+	case PauseAsked, PauseDone, PauseFailed:
+		return s.standstill(e)
 	case Fired:
 		return s.fired(e)
 	case Ended:
@@ -232,9 +234,13 @@ func (s State) fired(e Fired) (State, []Action) {
 		}
 		s, kill := s.kill(why)
 		return s, []Action{kill}
-	case TimerRetry:
-		return s, []Action{Resume{}}
-	case TimerCalm:
+	case TimerRetry, TimerCalm:
+		if len(s.pauses) > 0 {
+			return s, []Action{SetTimer{e.Timer, diskRetry}}
+		}
+		if e.Timer == TimerRetry {
+			return s, []Action{Resume{}}
+		}
 		return s.goesOn()
 	case TimerDrain:
 		s.Phase = Releasing
@@ -266,6 +272,9 @@ func (s State) diskFailed(e DiskFailed) (State, []Action) {
 	}
 	if s.disk == "" {
 		s.undisk = s.shown.Reason
+		if len(s.pauses) > 0 {
+			s.undisk = s.unpaused
+		}
 	}
 	s.disk = e.Reason
 	if s.Phase == Stopping {

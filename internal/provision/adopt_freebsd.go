@@ -42,6 +42,7 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 			return err
 		}
 	}
+	_ = m.Unpause(context.Background()) // should the dead keeper have paused it for somebody
 	if err := m.join(); err != nil {
 		return err
 	}
@@ -56,7 +57,9 @@ func (t *bsdProvisioner) adoptOne(r plan.Resource) error {
 	case *plan.Log:
 		return t.acquireLog(s)
 	case *plan.Vars:
-		return t.acquireVars(s)
+		f, err := lockVars(s) // what the guest has made of them is its own
+		t.hold("vars", f)
+		return err
 	case *plan.Socket:
 		if s.Name == ControlSocket {
 			return nil // the keeper's own

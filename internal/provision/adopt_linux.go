@@ -63,7 +63,13 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 		m.failed <- m.qmp.LastIOError(ctx)
 		go m.follow()
 		return nil
-	case hypervisor.StateRunning, hypervisor.StatePaused, hypervisor.StateDebug:
+	case hypervisor.StatePaused: // by the keeper that has died, for whoever has hung up since
+		if err := m.Unpause(ctx); err != nil {
+			return err
+		}
+		go m.follow()
+		return nil
+	case hypervisor.StateRunning, hypervisor.StateDebug:
 		go m.follow()
 		return nil
 	case hypervisor.StatePrelaunch:

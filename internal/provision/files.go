@@ -152,6 +152,19 @@ func openVars(cell string, v *plan.Vars, hint string) (*os.File, error) {
 			return nil, fault.Wrap(fault.Host, cause(err), HintFull, "write the cell's UEFI variables to %s", v.Path)
 		}
 	}
+	f, err := lockVars(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVars(cell, v, f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// lockVars opens and locks the cell's own copy.
+func lockVars(v *plan.Vars) (*os.File, error) {
 	f, err := os.OpenFile(v.Path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
@@ -159,10 +172,6 @@ func openVars(cell string, v *plan.Vars, hint string) (*os.File, error) {
 	if err := disk.Lock(f, true); err != nil {
 		f.Close()
 		return nil, fault.Wrap(fault.Host, err, "", "lock the UEFI variables %s", v.Path)
-	}
-	if err := checkVars(cell, v, f); err != nil {
-		f.Close()
-		return nil, err
 	}
 	return f, nil
 }

@@ -37,3 +37,16 @@ func (m *qemuMachine) Resume(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Pause implements Machine. QEMU answers once all of the guest's writes, and its
+// own tables of an image, are with the kernel.
+func (m *qemuMachine) Pause(ctx context.Context) (ran bool, err error) {
+	s, err := m.qmp.QueryStatus(ctx)
+	if err != nil || !s.Running {
+		return false, err
+	}
+	return true, m.qmp.Stop(ctx)
+}
+
+// Unpause implements Machine.
+func (m *qemuMachine) Unpause(ctx context.Context) error { return m.qmp.Cont(ctx) }

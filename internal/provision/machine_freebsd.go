@@ -189,6 +189,29 @@ func (m *bhyveMachine) Counted() *store.Reach { return m.counts }
 func (m *bhyveMachine) Refusals() jail.Refusals  { return jail.Refusals{} }
 func (m *bhyveMachine) Refused() <-chan struct{} { return nil }
 
+// stopWait is how long the threads of a stopped process may take to get there:
+// each finishes the call that it is in.
+const stopWait = 200 * time.Millisecond
+
+// Pause implements Machine: bhyve knows no such thing, but its process can be
+// stopped, and what it has written is with the kernel.
+func (m *bhyveMachine) Pause(context.Context) (bool, error) {
+	if m.child == nil {
+		return false, errors.New("it is between two lives")
+	}
+	err := m.child.Signal(syscall.SIGSTOP)
+	time.Sleep(stopWait)
+	return err == nil, err
+}
+
+// Unpause implements Machine.
+func (m *bhyveMachine) Unpause(context.Context) error {
+	if m.child == nil {
+		return nil
+	}
+	return m.child.Signal(syscall.SIGCONT)
+}
+
 // IOErrors: bhyve answers the guest with an I/O error and tells nobody else.
 func (m *bhyveMachine) IOErrors() <-chan hypervisor.Event { return nil }
 func (m *bhyveMachine) Resume(context.Context) error      { return errors.ErrUnsupported }

@@ -80,6 +80,11 @@ type Machine interface {
 	Refused() <-chan struct{}
 	// Resume lets a guest go on that such an error has paused.
 	Resume(ctx context.Context) error
+	// Pause has the guest stand still, its writes out of the hypervisor; ran says
+	// whether it was running.
+	Pause(ctx context.Context) (ran bool, err error)
+	// Unpause lets it go on.
+	Unpause(ctx context.Context) error
 	// Reset starts the guest over after it has reset itself.
 	Reset(ctx context.Context) error
 	// Kill ends the hypervisor at once; the end comes as an event.

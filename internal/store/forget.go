@@ -13,7 +13,7 @@ import (
 const VarsFile = "uefi-vars.fd"
 
 // remembered are the files that skep keeps of a cell that does not run.
-var remembered = []string{"console.log", "console.starts", "hypervisor.log", "keeper.log", "last.json", macFile, VarsFile}
+var remembered = []string{"console.log", "console.starts", "disks.json", "hypervisor.log", "keeper.log", "last.json", macFile, VarsFile}
 
 // Forget removes what is kept of a cell that does not run: its last state, its
 // logs and its UEFI variables. The caller holds the cell's lock. It returns
