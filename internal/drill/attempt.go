@@ -22,9 +22,13 @@ type Attempt struct {
 	NoControl string
 	// Lacks says why it cannot succeed on this one, or nothing.
 	Lacks func() string
-	// Start: it is tried before the guest is prepared, too. Few rows are: until then no guest has
-	// run, and what the hypervisor has to do to start is allowed.
+	// Start: it is tried before the guest is prepared, too. On Linux every row is.
 	Start bool
+	// Early says why it may succeed then and lets nobody out: what the hypervisor has to do to start is
+	// allowed, but images that are not trusted are read already.
+	Early string
+	// Before is done in the start by an intruder who is there already, and tries the row once it is over.
+	Before func(*Fixture)
 	// Fresh: whatever came of it, the next attempt needs another attacker.
 	Fresh bool
 	// Needs leaves the attempt out where it is false, and says why.

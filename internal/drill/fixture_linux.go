@@ -38,6 +38,7 @@ type Fixture struct {
 	jailed    *jail.Process // the same, in a jail of ours; nil in a peer's
 	KVM       *machine      // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
+	kept      uint64     // what was taken along from the start
 	bound     jail.Limit // set by the keeper once the guest is prepared
 	measuring bool       // layers are missing on purpose: nothing is left out for want of one
 
@@ -99,7 +100,6 @@ func (s *Fixture) prepare(ctx context.Context) error {
 	if s.jailed == nil {
 		return nil // nobody else has a start to end or a rootfs to empty
 	}
-	s.KVM = s.openKVM()
 	if err := s.jailed.Seal(); err != nil {
 		return err
 	}

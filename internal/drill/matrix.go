@@ -133,5 +133,28 @@ func Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, stops)
 	}
-	return strings.TrimPrefix(b.String(), "\n")
+	return strings.TrimPrefix(b.String(), "\n") + early()
+}
+
+// early is what may succeed in the start, and what is tried with that which can be taken along from it.
+func early() string {
+	var b strings.Builder
+	for _, a := range attempts() {
+		if a.Early != "" {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, a.Early)
+		}
+	}
+	if b.Len() > 0 {
+		return "\n**allowed in the start**\n\n| attempt | in the start the intruder can | why it lets nobody out |\n|---|---|---|\n" + b.String() + taken()
+	}
+	return ""
+}
+
+func taken() string {
+	var b strings.Builder
+	b.WriteString("\n**taken along from the start**\n\n| attempt | afterwards the intruder tries to | layers that stop it |\n|---|---|---|\n")
+	for _, a := range headStarts() {
+		fmt.Fprintf(&b, "| %s | %s | `%s` |\n", a.ID, a.Tries, strings.ReplaceAll(a.By, " ", "` `"))
+	}
+	return b.String()
 }

@@ -17,6 +17,7 @@ type Verdict string
 const (
 	Stopped Verdict = "stopped"
 	Escaped Verdict = "escaped"
+	Allowed Verdict = "allowed" // in the start only: it succeeds, and How says why it lets nobody out
 	Skipped Verdict = "skipped" // there was nothing to try it on, or nothing that promised to stop it
 )
 
@@ -49,6 +50,7 @@ type Report struct {
 	Attempts int           `json:"attempts"`
 	Stopped  int           `json:"stopped"`
 	Escaped  int           `json:"escaped"`
+	Allowed  int           `json:"allowed"` // in the start; not among the attempts
 	Skipped  int           `json:"skipped"`
 	Time     time.Time     `json:"time"`
 	Took     time.Duration `json:"took"` // nanoseconds
@@ -63,6 +65,10 @@ func (r *Report) add(a Attempt, phase string, v Verdict, how string) {
 		r.Stopped++
 	case Escaped:
 		r.Escaped++
+	case Allowed:
+		r.Allowed++
+		r.Rows = append(r.Rows, row)
+		return
 	case Skipped:
 		r.Skipped++
 		r.Rows = append(r.Rows, row)
@@ -84,7 +90,7 @@ func (r Report) Escapes() []Row {
 }
 
 // colours of verdicts on a terminal.
-var colours = map[Verdict]string{Stopped: "\x1b[32m", Escaped: "\x1b[31m", Skipped: "\x1b[33m"}
+var colours = map[Verdict]string{Stopped: "\x1b[32m", Escaped: "\x1b[31m", Skipped: "\x1b[33m", Allowed: "\x1b[33m"}
 
 // WriteText writes the report for people, one line an attempt.
 func (r Report) WriteText(w io.Writer, colour bool) error {
@@ -117,7 +123,7 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
-	_, err := fmt.Fprintf(w, "\n%d attempts, %d stopped, %d escaped, %d skipped, in %s\n", r.Attempts, r.Stopped, r.Escaped, r.Skipped, r.Took.Round(10*time.Millisecond))
+	_, err := fmt.Fprintf(w, "\n%d attempts, %d stopped, %d escaped, %d skipped, %d allowed in the start, in %s\n", r.Attempts, r.Stopped, r.Escaped, r.Skipped, r.Allowed, r.Took.Round(10*time.Millisecond))
 	return err
 }
 

@@ -83,41 +83,67 @@ func (d *drill) dryRun(ctx context.Context, c *cell.Cell, substitute func(*plan.
 }
 
 // all makes every attempt: in the start, those that are made there; then, in one attacker after
-// another, all of them.
+// another, all of them; last those of an intruder who was there in the start.
 func (d *drill) all(ctx context.Context, r *Report) error {
 	for _, phase := range []string{phaseStart, phaseRun} {
-		var s *Fixture
-		for _, a := range attempts() {
-			if phase == phaseStart && !a.Start {
-				continue
-			}
-			var err error
-			if s == nil {
-				if s, err = d.appear(ctx, phase); err != nil {
-					return err
-				}
-			}
-			v, how := s.make(a)
-			r.add(a, phase, v, how)
-			if d.Progress != nil {
-				d.Progress(r.Rows[len(r.Rows)-1])
-			}
-			if s.lost != nil || a.Fresh || v == Escaped {
-				s.leave()
-				s = nil
-			}
-			if ctx.Err() != nil {
-				break
-			}
+		if err := d.phase(ctx, r, phase); err != nil {
+			return err
 		}
+	}
+	for _, a := range headStarts() {
+		s, err := d.ahead(ctx, a)
+		if err != nil {
+			return err
+		}
+		d.make(r, s, a, phaseRun)
+		s.leave()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (d *drill) phase(ctx context.Context, r *Report, phase string) error {
+	var s *Fixture
+	defer func() {
 		if s != nil {
 			s.leave()
+		}
+	}()
+	for _, a := range attempts() {
+		if phase == phaseStart && !a.Start {
+			continue
+		}
+		var err error
+		if s == nil {
+			if s, err = d.appear(ctx, phase); err != nil {
+				return err
+			}
+		}
+		v := d.make(r, s, a, phase)
+		if s.lost != nil || a.Fresh || v != Stopped && v != Skipped {
+			s.leave()
+			s = nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+// make makes one attempt and reports it.
+func (d *drill) make(r *Report, s *Fixture, a Attempt, phase string) Verdict {
+	v, how := s.make(a)
+	if v == Escaped && phase == phaseStart && a.Early != "" {
+		v, how = Allowed, a.Early
+	}
+	r.add(a, phase, v, how)
+	if d.Progress != nil {
+		d.Progress(r.Rows[len(r.Rows)-1])
+	}
+	return v
 }
 
 // outcomes are by attempt; one that was skipped is not in it.

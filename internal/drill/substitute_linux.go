@@ -21,7 +21,11 @@ func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
 // arrive is enter, and prepare if the phase is the guest's.
 func (d *drill) arrive(ctx context.Context, spec jail.Spec, phase string) (*Fixture, error) {
 	s, err := d.enter(ctx, spec)
-	if err == nil && phase == phaseRun {
+	if err != nil {
+		return nil, err
+	}
+	s.KVM = s.openKVM() // of the start, as the guest's life may not
+	if phase == phaseRun {
 		if err = s.prepare(ctx); err != nil {
 			s.leave()
 		}

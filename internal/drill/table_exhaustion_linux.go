@@ -28,11 +28,13 @@ var exhaustionAttempts = []Attempt{
 	{ID: "processor", Tries: "use more of the processor than it may",
 		By: "cgroup-cpu", Want: "throttled", Single: "nothing else counts time", Needs: granted(layer.CgroupCPU), Do: well(processor)},
 	{ID: "console-log", Tries: "fill the host's disk by way of the console's log",
-		By: "rlimits", Want: "EFBIG | cut", Needs: needHanded("console-log"), Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Fixture) uint64 { return uint64(handed("console-log")(s).(int)) }))},
+		Early: "files get their bound when the guest is prepared; before that it is the size of the buffer of TCG, and the keeper cuts the log",
+		By:    "rlimits", Want: "EFBIG | cut", Needs: needHanded("console-log"), Single: "the keeper cuts the log too, but only ten times a second", Do: well(flood("console-log", func(s *Fixture) uint64 { return uint64(handed("console-log")(s).(int)) }))},
 	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words",
 		By: "", Want: "cut | EAGAIN", Needs: needHanded("console-log"), NoControl: "the keeper, which is no layer, drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Fixture) uint64 { return 2 }))},
 	{ID: "disk", Tries: "let a disk of its own grow",
-		By: "rlimits", Want: "EFBIG", Single: "the image is its own; only its size is bounded", Needs: needDisk, Do: well(growDisk)},
+		Early: "the same bound, on an image of its own",
+		By:    "rlimits", Want: "EFBIG", Single: "the image is its own; only its size is bounded", Needs: needDisk, Do: well(growDisk)},
 }
 
 // granted leaves an attempt out where this host gives the caller none of the layers that would bound

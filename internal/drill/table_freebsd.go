@@ -1,5 +1,10 @@
 package drill
 
+import (
+	"context"
+	"errors"
+)
+
 // attempts is the whole table.
 func attempts() []Attempt {
 	return inGroups([]group{
@@ -23,3 +28,8 @@ const (
 	groupJails = "jails"
 	groupVMM   = "vmm"
 )
+
+// headStarts: what bhyve opens before it enters capability mode it keeps, and the rows of the start try it.
+func headStarts() []Attempt { return nil }
+
+func (d *drill) ahead(context.Context, Attempt) (*Fixture, error) { return nil, errors.ErrUnsupported }

@@ -1,8 +1,8 @@
 package drill
 
-// attempts is the whole table.
+// attempts is the whole table. Each row is tried in the start and in the guest's life.
 func attempts() []Attempt {
-	return inGroups([]group{
+	all := inGroups([]group{
 		{groupFiles, fileAttempts},
 		{groupDevices, deviceAttempts},
 		{groupMounts, mountAttempts},
@@ -18,4 +18,8 @@ func attempts() []Attempt {
 		{groupExhaustion, exhaustionAttempts},
 		{groupSecrets, secretAttempts},
 	})
+	for i := range all {
+		all[i].Start = true
+	}
+	return all
 }

@@ -41,7 +41,7 @@ var bans = []ban{
 	{calls: "swapon swapoff quotactl quotactl_fd acct", reason: "the host's, not a guest's"},
 
 	// Sockets: those that are handed in, and no others.
-	{calls: "socket connect bind", reason: "no socket that is not handed in reaches anywhere"},
+	{calls: "socket socketpair connect bind", reason: "no socket that is not handed in reaches anywhere"},
 	{calls: "setsockopt", when: []Cond{among(2, named{"SO_ATTACH_FILTER", 26}, named{"SO_ATTACH_BPF", 50},
 		named{"SO_ATTACH_REUSEPORT_CBPF", 51}, named{"SO_ATTACH_REUSEPORT_EBPF", 52})}, reason: "no program for the kernel to run"},
 
@@ -54,6 +54,7 @@ var bans = []ban{
 	{calls: "init_module finit_module delete_module kexec_load kexec_file_load reboot", reason: "the host's, not a guest's"},
 	{calls: "iopl ioperm modify_ldt uselib", reason: "hardware, and remains of old systems"},
 	{calls: "vmsplice", reason: "lends pages to a pipe, through which files that are read-only were written (CVE-2022-0847)"},
+	{calls: "madvise", when: []Cond{among(2, named{"MADV_MERGEABLE", 12})}, reason: "pages merged with another cell's tell by timing what is in them"},
 	{calls: "move_pages migrate_pages", reason: "tells and changes where pages lie"},
 	{calls: "memfd_secret", errno: enosys, reason: "memory that the audit cannot read"},
 	{calls: "syslog lookup_dcookie", reason: "the kernel's messages and addresses"},
@@ -66,6 +67,7 @@ var bans = []ban{
 		reason: "filters, tracing, sharing of pages and of cores are settled"},
 	{calls: "lsm_set_self_attr", reason: "its label is settled"},
 	{calls: "setrlimit", reason: "its limits are settled"},
+	{calls: "sched_setaffinity", reason: "its place beside another cell would last"},
 	{calls: "prlimit64", when: []Cond{notNull(2, "the new limit")}, reason: "its limits are settled"},
 	{calls: "personality", when: []Cond{notAmong(0, named{"a question", 0xffffffff})}, reason: "its addresses stay random, its data no code"},
 	{calls: "settimeofday clock_settime adjtimex clock_adjtime sethostname setdomainname", reason: "the host's, not a guest's"},
@@ -77,7 +79,7 @@ var bans = []ban{
 	{calls: "shmat", when: []Cond{all(2, shmExec)}, reason: "what was data is never executed"},
 
 	// Requests that reach past the file that they are made of.
-	{calls: "ioctl", when: []Cond{among(1, bannedRequests...)}, reason: "another terminal, network card or disk than the one handed in"},
+	{calls: "ioctl", when: []Cond{among(1, bannedRequests...)}, reason: "another terminal, network card or disk than the one handed in, and parts of KVM that no cell has a use for"},
 }
 
 // never is bans, a row a call.
