@@ -81,13 +81,14 @@ const (
 	GroupRights   = "rights"
 	GroupPlace    = "the rootfs"
 	GroupHandles  = "handles"
+	GroupNetwork  = "network cards"
 	GroupLimits   = "limits"
 	GroupMemory   = "memory"
 	GroupProgram  = "the program"
 )
 
 // groups is their order in a report.
-var groups = []string{GroupEight, GroupIdentity, GroupRights, GroupPlace, GroupHandles, GroupLimits, GroupMemory, GroupProgram}
+var groups = []string{GroupEight, GroupIdentity, GroupRights, GroupPlace, GroupHandles, GroupNetwork, GroupLimits, GroupMemory, GroupProgram}
 
 // judge collects rows.
 type judge struct{ rows []Row }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"skep/internal/plan"
 	"skep/internal/store"
 )
 
@@ -39,6 +40,9 @@ func (a *bsdAudit) rows() *judge {
 	a.rootfs()
 	a.devices()
 	a.handles()
+	if a.want != nil {
+		a.nics(plan.Specs[*plan.Tap](a.want.plan), a.want.links, a.link)
+	}
 	a.limit()
 	a.memory()
 	if a.Exe != nil {

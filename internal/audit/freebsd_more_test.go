@@ -13,6 +13,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/jail"
 	"skep/internal/kinfo"
+	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -246,6 +247,12 @@ func TestBSDRealHosts(t *testing.T) {
 				t.Errorf("%s: limits that nobody recorded are %s", f, v)
 			}
 			r.State.Jail = &jail.Record{Limits: r.Seen.Limits}
+		}
+		if r.Seen.Links == nil { // from before they were looked at
+			r.Seen.Links = map[string]network.Link{}
+			for _, t := range plan.Specs[*plan.Tap](r.State.Plan) {
+				r.Seen.Links[t.Name] = network.Link{Name: t.Name, Kind: "tap", Master: t.Bridge, Tag: t.Tag, Up: true}
+			}
 		}
 		rep := mustJudge(t, r.Seen, r.State)
 		for _, row := range rep.Bad() {

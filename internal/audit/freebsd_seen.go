@@ -1,10 +1,12 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 
 	"skep/internal/devfs"
 	"skep/internal/kinfo"
+	"skep/internal/network"
 )
 
 // bsdSeen is one live process of a FreeBSD host as its kernel shows it. It is
@@ -43,6 +45,19 @@ type bsdSeen struct {
 	Pax     map[string]string `json:"pax"`     // HardenedBSD's settings, and marks of the program
 
 	Exe *bsdProgram `json:"exe"`
+
+	// Links are the interfaces that the plan names, as far as they are there; LinksErr is why not.
+	Links    map[string]network.Link `json:"links,omitempty"`
+	LinksErr map[string]string       `json:"links_err,omitempty"`
+}
+
+// link finds one of them.
+func (s *bsdSeen) link(name string) (network.Link, bool, error) {
+	if why := s.LinksErr[name]; why != "" {
+		return network.Link{}, false, errors.New(why)
+	}
+	l, ok := s.Links[name]
+	return l, ok, nil
 }
 
 // bsdRootfs is what can be reached below the root of its jail.

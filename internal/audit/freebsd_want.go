@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"skep/internal/jailparam"
+	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -26,7 +27,8 @@ type bsdWant struct {
 	mounts []*plan.Mount // those that stay
 	keeper int
 	limits map[string][2]uint64 // recorded when the guest was prepared
-	memory uint64               // the guest's, bytes
+	links  map[string]network.Link
+	memory uint64 // the guest's, bytes
 	shares int
 	// debugger is where bhyve's debug stub listens; with a network stack of its
 	// own there is a relay for it instead.
@@ -52,7 +54,7 @@ func wantOf(st store.State, resolve func(string) string) (*bsdWant, error) {
 	}
 	w := &bsdWant{plan: st.Plan, keeper: st.KeeperPID, resolve: resolve}
 	if st.Jail != nil {
-		w.limits = st.Jail.Limits
+		w.limits, w.links = st.Jail.Limits, st.Jail.Links
 	}
 	var errs [6]error
 	w.prison, errs[0] = only[*plan.Prison](st.Plan)

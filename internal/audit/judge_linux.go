@@ -14,6 +14,7 @@ import (
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
 	"skep/internal/layer"
+	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -59,6 +60,9 @@ func (a *linuxAudit) rows() *judge {
 	a.process()
 	a.rootfs()
 	a.handles()
+	if a.plan != nil {
+		a.nics(plan.Specs[*plan.Tap](a.plan), a.links(), network.LinkOf)
+	}
 	a.limit()
 	a.memory()
 	if a.exe != nil {
@@ -67,6 +71,14 @@ func (a *linuxAudit) rows() *judge {
 		a.add(GroupProgram, "program", Unknown, "a readable ELF file", "cannot be read")
 	}
 	return &a.judge
+}
+
+// links are the host's ends of its cards as they were.
+func (a *linuxAudit) links() map[string]network.Link {
+	if a.record == nil {
+		return nil
+	}
+	return a.record.Links
 }
 
 // applied says whether the launcher has applied a layer. Without a record

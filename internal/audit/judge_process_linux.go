@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,7 +12,107 @@ import (
 
 // process is how the kernel runs it: which signals it takes, and what follows
 // from them.
-func (a *linuxAudit) process() { a.stopSignals() }
+func (a *linuxAudit) process() {
+	a.stopSignals()
+	a.runs()
+	a.hostName()
+	if a.record == nil || a.record.Standing == nil {
+		for _, id := range []string{"affinity", "scheduler", "sysctls"} {
+			a.info(GroupRights, id, "nobody recorded it when the guest was prepared")
+		}
+		return
+	}
+	a.scheduled(a.record.Standing)
+	a.settings(a.record.Standing)
+}
+
+// runs: a hypervisor that is stopped or frozen holds its cell and does nothing.
+func (a *linuxAudit) runs() {
+	const id, want = "runs", "neither stopped nor frozen"
+	if len(a.threads) == 0 {
+		a.add(GroupRights, id, Unknown, want, "cannot be read")
+		return
+	}
+	var stopped []string
+	for _, t := range a.threads {
+		if s := t.status["State"]; strings.HasPrefix(s, "T") || strings.HasPrefix(s, "t") {
+			stopped = append(stopped, "thread "+t.status["Pid"]+" is stopped")
+		}
+	}
+	if g := jail.Frozen(a.cgroups); g != "" {
+		stopped = append(stopped, "its control group "+g+" is frozen")
+	}
+	if len(stopped) > 0 {
+		a.add(GroupRights, id, Missing, want, summary(stopped))
+		return
+	}
+	a.add(GroupRights, id, Seen, want, want)
+}
+
+// hostName: the name that its UTS namespace has.
+func (a *linuxAudit) hostName() {
+	const id = "host-name"
+	j := a.jailSpec()
+	if j == nil {
+		return
+	}
+	want := orWords(j.Hostname, "the cell's")
+	switch seen, ok := a.standing.Settings[jail.HostName]; {
+	case !ok && os.Geteuid() != 0:
+		a.info(GroupRights, id, "not read: only root can enter its UTS namespace")
+	case !ok:
+		a.add(GroupRights, id, Unknown, want, "cannot be read")
+	default:
+		a.equal(GroupRights, id, want, seen)
+	}
+}
+
+// scheduled: where and when its threads run, as they did.
+func (a *linuxAudit) scheduled(then *jail.Standing) {
+	for _, row := range []struct {
+		id, want string
+		of       func(thread) string
+	}{
+		{"affinity", then.Affinity, func(t thread) string { return t.status["Cpus_allowed_list"] }},
+		{"scheduler", then.Scheduler, func(t thread) string { return t.scheduler }},
+	} {
+		seen := ""
+		for _, t := range a.threads {
+			if got := row.of(t); got != row.want || seen == "" {
+				seen = got
+				if got != row.want {
+					seen = orWords(got, "cannot be read") + " (thread " + t.status["Pid"] + ")"
+					break
+				}
+			}
+		}
+		a.equal(GroupRights, row.id, row.want, seen)
+	}
+}
+
+// settings: the sysctls of its namespaces, as they were.
+func (a *linuxAudit) settings(then *jail.Standing) {
+	const id, want = "sysctls", "those of its network, IPC and UTS namespaces as they were when the guest was prepared"
+	if then.Settings == nil {
+		a.info(GroupRights, id, "not read: only root can enter its namespaces")
+		return
+	}
+	if a.standing.Settings == nil {
+		a.add(GroupRights, id, Unknown, want, "cannot be read")
+		return
+	}
+	var changed []string
+	for _, name := range slices.Sorted(maps.Keys(then.Settings)) {
+		if was, now := then.Settings[name], a.standing.Settings[name]; was != now && name != jail.HostName {
+			changed = append(changed, strings.ReplaceAll(name, "/", ".")+" is "+orWords(now, "gone")+" and was "+was)
+		}
+	}
+	if len(changed) > 0 {
+		a.add(GroupRights, id, Missing, want, summary(changed))
+		return
+	}
+	a.add(GroupRights, id, Seen, want, counted(len(then.Settings), "setting")+" as they were")
+}
 
 // stopSignals: what is sent to a whole group at once is the keeper's to obey. A
 // guest that an older skep has started takes them, and goes on as it was

@@ -49,6 +49,8 @@ type thread struct {
 	status  map[string]string
 	ns      map[string]string
 	cgroups map[string]string
+	// scheduler is its policy and priority.
+	scheduler string
 }
 
 // observed is one live process as the kernel shows it. It is read once, from
@@ -83,6 +85,8 @@ type observed struct {
 	gidMap      string
 	sockets     map[uint64]string // inode -> name, from the host's tables
 	exe         *Program
+	// standing is how it is run, and how its namespaces are set.
+	standing jail.Standing
 }
 
 // observe reads everything. What cannot be read stays empty, and its row says
@@ -115,8 +119,9 @@ func observe(pid int) (*observed, error) {
 	tasks, _ := os.ReadDir(dir + "/task")
 	for _, t := range tasks {
 		task := dir + "/task/" + t.Name()
-		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), jail.GroupsIn(task + "/cgroup")})
+		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), jail.GroupsIn(task + "/cgroup"), jail.Scheduler(task + "/stat")})
 	}
+	o.standing = jail.StandingOf(pid)
 	o.sockets = readSockets(dir)
 	if f, err := os.Open(dir + "/exe"); err == nil {
 		defer f.Close()

@@ -107,6 +107,9 @@ func (a *app) showText(s showJSON) error {
 	if s.Plan != nil {
 		row("panics", "%s", panicsSeen(s.Plan))
 	}
+	for _, n := range nicLines(s.Plan) {
+		row("nic "+n.label, "%s", n.text)
+	}
 	if s.Screen != "" {
 		row("screen", "%s", s.Screen)
 	}

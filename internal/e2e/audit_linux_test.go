@@ -81,6 +81,31 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 			mustWrite(t, path, "0")
 			return func() { mustWrite(t, path, "500") }
 		}},
+		{"its host name is changed", "host-name", "missing", func(t *testing.T) func() { return inside(t, pid, "u", "kernel/hostname", "elsewhere") }},
+		{"its domain is changed", "sysctls", "missing", func(t *testing.T) func() { return inside(t, pid, "u", "kernel/domainname", "example.org") }},
+		{"its network would forward", "sysctls", "missing", func(t *testing.T) func() { return inside(t, pid, "n", "net/ipv4/ip_forward", "1") }},
+		{"its shared memory is bounded otherwise", "sysctls", "missing", func(t *testing.T) func() { return inside(t, pid, "i", "kernel/shmmni", "17") }},
+		{"it is bound to one processor", "affinity", "missing", func(t *testing.T) func() {
+			old := mustTool(t, "taskset", "-p", strconv.Itoa(pid))
+			mustTool(t, "taskset", "-a", "-p", "1", strconv.Itoa(pid))
+			return func() { mustTool(t, "taskset", "-a", "-p", old[strings.LastIndexByte(old, ' ')+1:], strconv.Itoa(pid)) }
+		}},
+		{"it is made nicer", "scheduler", "missing", func(t *testing.T) func() {
+			mustTool(t, "renice", "-n", "5", "-p", strconv.Itoa(pid))
+			return func() { mustTool(t, "renice", "-n", "0", "-p", strconv.Itoa(pid)) }
+		}},
+		{"it is for idle times only", "scheduler", "missing", func(t *testing.T) func() {
+			mustTool(t, "chrt", "-a", "-i", "-p", "0", strconv.Itoa(pid))
+			return func() { mustTool(t, "chrt", "-a", "-o", "-p", "0", strconv.Itoa(pid)) }
+		}},
+		{"it is stopped", "runs", "missing", func(t *testing.T) func() {
+			if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			return func() { _ = unix.Kill(pid, unix.SIGCONT); time.Sleep(100 * time.Millisecond) }
+		}},
+		{"it is frozen", "runs", "missing", func(t *testing.T) func() { return freeze(t, pid) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,9 @@
 package jail
 
-import "skep/internal/layer"
+import (
+	"skep/internal/layer"
+	"skep/internal/network"
+)
 
 // Record is what the launcher did, for those who come later: much of it cannot be read from
 // outside. It is written to the cell's state as JSON.
@@ -25,6 +28,10 @@ type Record struct {
 	Limits map[string][2]uint64 `json:"limits,omitempty"`
 	// Cgroups are all control groups it was in then, on Linux: by v1 controller, or "v2".
 	Cgroups map[string]string `json:"cgroups,omitempty"`
+	// Links are the host's ends of its network cards, by label, and Standing how it was run (Linux), as
+	// they were then.
+	Links    map[string]network.Link `json:"links,omitempty"`
+	Standing *Standing               `json:"standing,omitempty"`
 }
 
 // FilterRecord identifies one seccomp filter by the SHA-256 of its instructions.

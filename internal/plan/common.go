@@ -101,11 +101,11 @@ func (b *builder) network() {
 	for i, n := range b.cell.NICs {
 		if n.Tap != "" {
 			b.add("tap:"+n.Label, "nic."+n.Label+".tap", "the admin's tap, opened and left alone",
-				&Tap{OS: b.host.OS, Label: n.Label, Name: n.Tap, Admin: true})
+				&Tap{OS: b.host.OS, Label: n.Label, Name: n.Tap, Admin: true, MAC: n.MAC})
 			continue
 		}
 		b.add("tap:"+n.Label, "nic."+n.Label, "the host's side of network card "+n.Label,
-			&Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label)})
+			&Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label), MAC: n.MAC})
 	}
 }
 

@@ -168,6 +168,8 @@ type Tap struct {
 	Name   string `json:"name"`
 	Bridge string `json:"bridge,omitempty"`
 	Admin  bool   `json:"admin,omitempty"` // the cell file names a tap of the admin's
+	// MAC is the address of the guest's card; the tap has one of its own.
+	MAC string `json:"mac,omitempty"`
 	// Tag marks a tap as ours: interface alias on Linux, description on FreeBSD.
 	Tag string `json:"tag,omitempty"`
 }

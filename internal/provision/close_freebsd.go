@@ -32,7 +32,8 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 		return wrong(err)
 	}
 	m.counts = m.count()
-	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.provisioner.jid), Steps: len(m.provisioner.plan.Resources), Sealed: true, Limits: jail.Rlimits(c.Pid())}
+	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.provisioner.jid), Steps: len(m.provisioner.plan.Resources), Sealed: true, Limits: jail.Rlimits(c.Pid()),
+		Links: linksOf(m.provisioner.plan)}
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/jail/seccomp"
 	"skep/internal/layer"
+	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/screen"
 	"skep/internal/store"
@@ -47,8 +48,11 @@ type qemuMachine struct {
 	waits  bool // for a debugger to let the guest run
 	groups map[string]string
 	limits map[string][2]uint64 // nil where another keeper recorded them
-	words  *lastWords           // nil where another keeper's pipe had them
-	screen bool                 // the cell has one
+	links  map[string]network.Link
+	words  *lastWords // nil where another keeper's pipe had them
+	screen bool       // the cell has one
+	// standing is as limits are.
+	standing *jail.Standing
 
 	bios    bool          // the guest is booted through SeaBIOS
 	decided chan struct{} // what follows a reset is settled
@@ -130,6 +134,8 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	}
 	m.limits = jail.Rlimits(m.proc.Pid())
 	m.groups = jail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
+	standing := jail.StandingOf(m.proc.Pid())
+	m.standing, m.links = &standing, linksOf(t.plan)
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}
@@ -322,6 +328,7 @@ func (m *qemuMachine) Record() jail.Record {
 	r := m.proc.Record()
 	if m.limits != nil {
 		r.Limits, r.Cgroups = m.limits, m.groups
+		r.Standing, r.Links = m.standing, m.links
 	}
 	return r
 }
