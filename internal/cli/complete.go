@@ -37,6 +37,7 @@ var actsOn = map[string]func(candidate) bool{
 	"sweep":      func(c candidate) bool { return c.running && !c.held },
 	"rm":         func(c candidate) bool { return c.remembered && !c.running },
 	"disk rm":    func(c candidate) bool { return c.file && !c.running },
+	"edit":       func(c candidate) bool { return c.file },
 	"check":      func(c candidate) bool { return c.file },
 	"plan":       func(c candidate) bool { return c.file },
 	"explain":    func(c candidate) bool { return c.file },

@@ -26,6 +26,7 @@ var peerAliases = map[string][]string{
 	"console": {"attach"},
 	"rm":      {"remove"},
 	"new":     {"create"},
+	"edit":    {"configure"},
 	"check":   {"validate"},
 }
 
@@ -36,8 +37,6 @@ var peerHints = map[string]string{
 	"delete":       "skep rm NAME forgets a cell; its disks are removed only with --disks",
 	"undefine":     "skep rm NAME forgets a cell; remove its file to be rid of the definition",
 	"define":       "write cells/NAME.hcl in the configuration directory (skep new NAME); skep check NAME looks at it",
-	"edit":         "edit the cell's file, which skep show NAME names; then skep check NAME, and skep restart NAME",
-	"configure":    "edit the cell's file, which skep show NAME names; then skep check NAME, and skep restart NAME",
 	"poweroff":     "skep down NAME presses the power button; skep kill NAME ends the guest at once",
 	"reboot":       "skep restart NAME stops the guest and starts it again",
 	"reset":        "skep restart --force NAME ends the guest at once and starts it again",
@@ -71,7 +70,7 @@ var peerHints = map[string]string{
 	"startall":     "skep up --all starts every cell, skep up --boot those that start with the host",
 	"stopall":      "skep down --all stops every cell that runs",
 	"dumpxml":      "skep show --json NAME has all that a cell holds; its file is the definition",
-	"set":          "edit the cell's file, which skep show NAME names; then skep restart NAME",
+	"set":          "skep edit NAME; then skep restart NAME",
 	"get":          "skep show NAME has all that a cell holds",
 	"iso":          "name an ISO image as iso in a disk block of the cell's file",
 	"datastore":    "skep keeps no images; name a disk image in a disk block of the cell's file",

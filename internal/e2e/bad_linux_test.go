@@ -125,7 +125,7 @@ func contents(t *testing.T, dir string) string {
 
 var badFiles = []badInput{
 	{name: "unknown attribute", body: `memry = "1G"`, error: "bad.hcl:2:1: unknown attribute memry", hint: "did you mean memory?"},
-	{name: "five at once", body: "cpus = 0\nmemory = 12\nboot = \"bios\"\nnonsense = 1\nnic \"a\" {}", error: "bad.hcl:6:", hint: `did you mean "12G"?`,
+	{name: "five at once", body: "cpus = 0\nmemory = 12\nboot = \"boot0\"\nnonsense = 1\nnic \"a\" {}", error: "bad.hcl:6:", hint: `did you mean "12G"?`,
 		also: func(t *testing.T, _ *lab, r result) {
 			if n := strings.Count(r.err, "skep: error: "); n != 5 {
 				t.Errorf("%d errors, want all 5\n%s", n, r)
