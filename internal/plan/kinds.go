@@ -2,37 +2,64 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// kinds is the table of every kind of resource: its name and how an empty one
-// is made when a plan or a journal is read back.
-var kinds = map[Kind]func() Spec{
-	KindDirectory:   func() Spec { return new(Directory) },
-	KindSlot:        func() Spec { return new(Slot) },
-	KindCgroup:      func() Spec { return new(Cgroup) },
-	KindBridge:      func() Spec { return new(Bridge) },
-	KindTap:         func() Spec { return new(Tap) },
-	KindDisk:        func() Spec { return new(Disk) },
-	KindFirmware:    func() Spec { return new(Firmware) },
-	KindVars:        func() Spec { return new(Vars) },
-	KindLog:         func() Spec { return new(Log) },
-	KindSocket:      func() Spec { return new(Socket) },
-	KindRootfs:      func() Spec { return new(Rootfs) },
-	KindJail:        func() Spec { return new(Jail) },
-	KindHypervisor:  func() Spec { return new(Hypervisor) },
-	KindScreen:      func() Spec { return new(Screen) },
-	KindRuleset:     func() Spec { return new(Ruleset) },
-	KindJailRootfs:  func() Spec { return new(JailRootfs) },
-	KindScratchCopy: func() Spec { return new(ScratchCopy) },
-	KindMount:       func() Spec { return new(Mount) },
-	KindDevMount:    func() Spec { return new(DevMount) },
-	KindPrison:      func() Spec { return new(Prison) },
-	KindRctl:        func() Spec { return new(Rctl) },
-	KindModem:       func() Spec { return new(Modem) },
-	KindVM:          func() Spec { return new(VM) },
-	KindBhyve:       func() Spec { return new(Bhyve) },
-	KindRelay:       func() Spec { return new(Relay) },
+// kind is how an empty spec is made when a plan or a journal is read back, and the systems whose plans have
+// such resources. What a host does with them is one row of the table in package provision.
+type kind struct {
+	empty func() Spec
+	on    on
+}
+
+// on are systems, as in Plan.OS.
+type on []string
+
+const (
+	onLinux   = "linux"
+	onFreeBSD = "freebsd"
+)
+
+// kinds is the table of every kind of resource.
+var kinds = map[Kind]kind{
+	KindDirectory:   {func() Spec { return new(Directory) }, on{onLinux, onFreeBSD}},
+	KindSlot:        {func() Spec { return new(Slot) }, on{onLinux, onFreeBSD}},
+	KindCgroup:      {func() Spec { return new(Cgroup) }, on{onLinux}},
+	KindBridge:      {func() Spec { return new(Bridge) }, on{onLinux, onFreeBSD}},
+	KindTap:         {func() Spec { return new(Tap) }, on{onLinux, onFreeBSD}},
+	KindDisk:        {func() Spec { return new(Disk) }, on{onLinux, onFreeBSD}},
+	KindFirmware:    {func() Spec { return new(Firmware) }, on{onLinux, onFreeBSD}},
+	KindVars:        {func() Spec { return new(Vars) }, on{onLinux, onFreeBSD}},
+	KindLog:         {func() Spec { return new(Log) }, on{onLinux, onFreeBSD}},
+	KindSocket:      {func() Spec { return new(Socket) }, on{onLinux, onFreeBSD}},
+	KindRootfs:      {func() Spec { return new(Rootfs) }, on{onLinux}},
+	KindJail:        {func() Spec { return new(Jail) }, on{onLinux}},
+	KindHypervisor:  {func() Spec { return new(Hypervisor) }, on{onLinux}},
+	KindScreen:      {func() Spec { return new(Screen) }, on{onLinux, onFreeBSD}},
+	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},
+	KindJailRootfs:  {func() Spec { return new(JailRootfs) }, on{onFreeBSD}},
+	KindScratchCopy: {func() Spec { return new(ScratchCopy) }, on{onFreeBSD}},
+	KindMount:       {func() Spec { return new(Mount) }, on{onFreeBSD}},
+	KindDevMount:    {func() Spec { return new(DevMount) }, on{onFreeBSD}},
+	KindPrison:      {func() Spec { return new(Prison) }, on{onFreeBSD}},
+	KindRctl:        {func() Spec { return new(Rctl) }, on{onFreeBSD}},
+	KindModem:       {func() Spec { return new(Modem) }, on{onFreeBSD}},
+	KindVM:          {func() Spec { return new(VM) }, on{onFreeBSD}},
+	KindBhyve:       {func() Spec { return new(Bhyve) }, on{onFreeBSD}},
+	KindRelay:       {func() Spec { return new(Relay) }, on{onFreeBSD}},
+}
+
+// Kinds lists the kinds of resources that the plans of a system have, sorted.
+func Kinds(os string) []Kind {
+	var all []Kind
+	for k, row := range kinds {
+		if slices.Contains(row.on, os) {
+			all = append(all, k)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // The kinds of resources. Some exist on one system only.
@@ -66,11 +93,11 @@ const (
 
 // newSpec makes an empty spec of a kind, to be filled from JSON.
 func newSpec(k Kind) (Spec, error) {
-	make, ok := kinds[k]
+	row, ok := kinds[k]
 	if !ok {
 		return nil, fmt.Errorf("unknown kind of resource %q", k)
 	}
-	return make(), nil
+	return row.empty(), nil
 }
 
 // quote writes one word as a POSIX shell needs it.

@@ -37,10 +37,8 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 		return err
 	}
 	t.bhyve = m
-	for _, o := range open {
-		if err := t.adoptOne(o.Resource); err != nil {
-			return err
-		}
+	if err := adoptRest(t, open); err != nil {
+		return err
 	}
 	_ = m.Unpause(context.Background()) // should the dead keeper have paused it for somebody
 	if err := m.join(); err != nil {
@@ -50,31 +48,22 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 	return nil
 }
 
-// adoptOne acquires again what died with the keeper: sockets, logs, relays and
-// the lock of the variables. The locks of images are bhyve's as well.
-func (t *bsdProvisioner) adoptOne(r plan.Resource) error {
-	switch s := r.Spec.(type) {
-	case *plan.Log:
-		return t.acquireLog(s)
-	case *plan.Vars:
-		f, err := lockVars(s) // what the guest has made of them is its own
-		t.hold("vars", f)
+// adoptSocket listens again; the control socket is the keeper's own.
+func (t *bsdProvisioner) adoptSocket(s *plan.Socket) error {
+	if s.Name == ControlSocket {
+		return nil
+	}
+	if err := removeFile(s.Path); err != nil {
 		return err
-	case *plan.Socket:
-		if s.Name == ControlSocket {
-			return nil // the keeper's own
-		}
+	}
+	return t.acquireSocket(s)
+}
+
+func (t *bsdProvisioner) adoptRelay(s *plan.Relay) error {
+	if s.Path != "" {
 		if err := removeFile(s.Path); err != nil {
 			return err
 		}
-		return t.acquireSocket(s)
-	case *plan.Relay:
-		if s.Path != "" {
-			if err := removeFile(s.Path); err != nil {
-				return err
-			}
-		}
-		return t.acquireRelay(s)
 	}
-	return nil
+	return t.acquireRelay(s)
 }

@@ -55,7 +55,7 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	if err != nil {
 		return err
 	}
-	if err := t.adoptRest(open); err != nil {
+	if err := adoptRest(t, open); err != nil {
 		return err
 	}
 	switch status.State {
@@ -84,25 +84,12 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	return nil
 }
 
-// adoptRest acquires again what died with the keeper: the listening end of
-// the screen, and the bounding of the logs.
-func (t *linuxProvisioner) adoptRest(open []store.Outstanding) error {
-	for _, o := range open {
-		var err error
-		switch s := o.Resource.Spec.(type) {
-		case *plan.Log:
-			err = t.acquireLog(s)
-		case *plan.Screen:
-			if s.Path != "" {
-				err = removeFile(s.Path)
-			}
-			if err == nil {
-				err = t.acquireScreen(s)
-			}
-		}
-		if err != nil {
+// adoptScreen listens for viewers again.
+func (t *linuxProvisioner) adoptScreen(s *plan.Screen) error {
+	if s.Path != "" {
+		if err := removeFile(s.Path); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.acquireScreen(s)
 }

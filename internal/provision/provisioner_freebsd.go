@@ -2,13 +2,9 @@ package provision
 
 import (
 	"context"
-	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 
-	"skep/internal/jail"
-	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -33,6 +29,9 @@ type bsdProvisioner struct {
 	shown     string   // where the screen is
 }
 
+// system is this host's provisioner, for the table of kinds.
+type system = *bsdProvisioner
+
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
 	return &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
@@ -43,130 +42,38 @@ func Sweeper(sameBoot bool) Provisioner {
 	return &bsdProvisioner{config: Config{}.unpack(), otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
 }
 
-func (t *bsdProvisioner) Machine() Machine { return t.bhyve }
-
-// Acquire is one line a kind, so that the list reads as one.
-func (t *bsdProvisioner) Acquire(ctx context.Context, r plan.Resource) (h store.Held, err error) {
-	switch s := r.Spec.(type) {
-	case *plan.Directory:
-		err = os.MkdirAll(s.Path, fs.FileMode(s.Mode))
-	case *plan.Slot:
-		err = writeNew(s.File, s.Name+"\n")
-	case *plan.Bridge:
-		h.Made, err = acquireBridge(s)
-	case *plan.Tap:
-		err = acquireTap(s)
-	case *plan.Disk:
-		var f *os.File
-		f, h.Made, err = openDisk(s, t.files, t.env)
-		t.hold("disk:"+s.Label, f)
-	case *plan.ScratchCopy:
-		err = acquireScratchCopy(ctx, s)
-	case *plan.Vars:
-		err = t.acquireVars(s)
-	case *plan.Firmware:
-		err = checkFirmware(s)
-	case *plan.Log:
-		err = t.acquireLog(s)
-	case *plan.Socket:
-		err = t.acquireSocket(s)
-	case *plan.JailRootfs:
-		err = t.acquireTree(s)
-	case *plan.Mount:
-		if err = checkMount(r.For, s); err == nil {
-			err = acquireMount(s)
-		}
-	case *plan.Ruleset:
-		err = acquireRuleset(s)
-	case *plan.DevMount:
-		err = acquireDev(s)
-	case *plan.Prison:
-		if err = t.portsFree(); err == nil {
-			h.JID, err = t.acquirePrison(s)
-		}
-	case *plan.Rctl:
-		err = acquireRctl(s)
-	case *plan.Modem:
-		// bhyve's end is opened first, and that is the launcher's to do.
-	case *plan.VM:
-		err = acquireVM(s)
-		h.Made = err == nil
-	case *plan.Bhyve:
-		h, err = t.acquireBhyve(ctx, s)
-	case *plan.Relay:
-		err = t.acquireRelay(s)
-	case *plan.Screen:
-		t.show(s.Listen)
-	default:
-		err = fmt.Errorf("no way to acquire a %s on FreeBSD", r.Spec.Kind())
+func (t *bsdProvisioner) Machine() Machine {
+	if t.bhyve == nil {
+		return nil
 	}
-	return h, err
+	return t.bhyve
 }
 
-func (t *bsdProvisioner) Release(ctx context.Context, r plan.Resource, h store.Held) error {
-	switch s := r.Spec.(type) {
-	case *plan.Directory:
-		return nil // its files go with the cell's last state, see Store.RemoveRunDir
-	case *plan.Slot:
-		return removeFile(s.File)
-	case *plan.Bridge:
-		if !s.Create {
-			return nil
-		}
-		return network.DropBridge(s.Name, s.Tag, s.Uplink)
-	case *plan.Tap:
-		if s.Admin {
-			return nil
-		}
-		return network.DropTap(s.Name, s.Tag)
-	case *plan.Disk:
-		t.drop("disk:" + s.Label)
-		return nil
-	case *plan.ScratchCopy:
-		return os.RemoveAll(s.Dir)
-	case *plan.Vars:
-		t.drop("vars")
-		return nil
-	case *plan.Firmware, *plan.Screen:
-		return nil
-	case *plan.Log:
-		t.logs.close(t.env.Notify, s)
-		t.drop(s.Name)
-		return nil
-	case *plan.Socket:
-		if l := t.sockets[s.Name]; l != nil {
-			l.Close()
-		}
-		return removeFile(s.Path)
-	case *plan.JailRootfs:
-		return releaseTree(s)
-	case *plan.Mount:
-		return jail.Unmount(s.Path)
-	case *plan.Ruleset:
-		return releaseRuleset(s)
-	case *plan.DevMount:
-		return jail.Unmount(s.Path)
-	case *plan.Prison:
-		return releasePrison(ctx, s)
-	case *plan.Rctl:
-		return jail.RemoveLimits("jail:" + s.Jail)
-	case *plan.Modem:
-		return t.releaseModem()
-	case *plan.VM:
-		return t.releaseVM(s, h)
-	case *plan.Bhyve:
-		return t.releaseBhyve(ctx, s, h)
-	case *plan.Relay:
-		for _, r := range t.relays {
-			r.close()
-		}
-		t.relays = nil
-		if s.Path != "" {
-			return removeFile(s.Path)
-		}
-		return nil
+// Acquire implements Provisioner.
+func (t *bsdProvisioner) Acquire(ctx context.Context, r plan.Resource) (store.Held, error) {
+	k, err := row(r)
+	if err != nil {
+		return store.Held{}, err
 	}
-	return fmt.Errorf("no way to release a %s on FreeBSD", r.Spec.Kind())
+	return k.acquire(t, call{ctx: ctx, r: r})
+}
+
+// Release implements Provisioner.
+func (t *bsdProvisioner) Release(ctx context.Context, r plan.Resource, h store.Held) error {
+	k, err := row(r)
+	if err != nil {
+		return err
+	}
+	return k.release(t, call{ctx: ctx, r: r, held: h})
+}
+
+// Look implements Provisioner.
+func (t *bsdProvisioner) Look(r plan.Resource, disks map[string]*os.File) []error {
+	k, err := row(r)
+	if err != nil {
+		return []error{err}
+	}
+	return k.look(t, call{r: r, disks: disks})
 }
 
 func (t *bsdProvisioner) hold(name string, f *os.File) {

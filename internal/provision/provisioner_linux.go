@@ -33,6 +33,9 @@ type linuxProvisioner struct {
 	sameBoot bool
 }
 
+// system is this host's provisioner, for the table of kinds.
+type system = *linuxProvisioner
+
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
 	go emptyMounts() // ready when the jail is due
@@ -65,100 +68,31 @@ func (t *linuxProvisioner) Machine() Machine {
 	return t.qemu
 }
 
-// Acquire is one line a kind, so that the list reads as one.
-func (t *linuxProvisioner) Acquire(ctx context.Context, r plan.Resource) (h store.Held, err error) {
-	switch s := r.Spec.(type) {
-	case *plan.Directory:
-		err = os.MkdirAll(s.Path, fs.FileMode(s.Mode))
-	case *plan.Slot:
-		err = writeNew(s.File, s.Name+"\n")
-	case *plan.Cgroup:
-		err = acquireCgroup(s)
-	case *plan.Bridge:
-		h.Made, err = acquireBridge(s)
-	case *plan.Tap:
-		err = t.acquireTap(s)
-	case *plan.Disk:
-		var f *os.File
-		f, h.Made, err = openDisk(s, t.files, t.env)
-		t.hold("disk:"+s.Label, f)
-	case *plan.Vars:
-		err = t.acquireVars(s)
-	case *plan.Firmware:
-		err = t.acquireFirmware(s)
-	case *plan.Log:
-		err = t.acquireLog(s)
-	case *plan.Socket:
-		err = t.acquireSocket(s)
-	case *plan.Rootfs:
-		// It and the jail are made with the hypervisor's process, in one program.
-		err = fault.Join(t.lookAtCopies(s)...)
-	case *plan.Jail:
-	case *plan.Hypervisor:
-		h, err = t.acquireHypervisor(ctx, r.ID, s)
-	case *plan.Screen:
-		err = t.acquireScreen(s)
-	default:
-		err = fmt.Errorf("no way to acquire a %s on Linux", r.Spec.Kind())
+// Acquire implements Provisioner.
+func (t *linuxProvisioner) Acquire(ctx context.Context, r plan.Resource) (store.Held, error) {
+	k, err := row(r)
+	if err != nil {
+		return store.Held{}, err
 	}
-	return h, err
+	return k.acquire(t, call{ctx: ctx, r: r})
 }
 
+// Release implements Provisioner.
 func (t *linuxProvisioner) Release(ctx context.Context, r plan.Resource, h store.Held) error {
-	switch s := r.Spec.(type) {
-	case *plan.Directory:
-		return nil // its files go with the cell's last state, see Store.RemoveRunDir
-	case *plan.Slot:
-		return removeFile(s.File)
-	case *plan.Cgroup:
-		if !t.sameBoot {
-			return nil
-		}
-		return releaseCgroup(ctx, s)
-	case *plan.Bridge:
-		if !t.sameBoot || !s.Create {
-			return nil
-		}
-		return network.DropBridge(s.Name, s.Tag, s.Uplink)
-	case *plan.Tap:
-		t.drop("tap:" + s.Label)
-		if !t.sameBoot || s.Admin {
-			return nil
-		}
-		return network.DropTap(s.Name, s.Tag)
-	case *plan.Disk:
-		t.drop("disk:" + s.Label)
-		return nil
-	case *plan.Vars:
-		t.drop("flash-vars")
-		return nil
-	case *plan.Firmware:
-		t.drop("flash-code")
-		return nil
-	case *plan.Log:
-		t.logs.close(t.env.Notify, s)
-		t.drop(s.Name)
-		return nil
-	case *plan.Socket:
-		t.drop(s.Name)
-		if s.Path == "" {
-			return nil
-		}
-		return removeFile(s.Path)
-	case *plan.Rootfs, *plan.Jail:
-		return nil
-	case *plan.Hypervisor:
-		return t.releaseHypervisor(ctx, h)
-	case *plan.Screen:
-		for _, sc := range t.screens {
-			sc.close()
-		}
-		if s.Path != "" {
-			return removeFile(s.Path)
-		}
-		return nil
+	k, err := row(r)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("no way to release a %s on Linux", r.Spec.Kind())
+	return k.release(t, call{ctx: ctx, r: r, held: h})
+}
+
+// Look implements Provisioner.
+func (t *linuxProvisioner) Look(r plan.Resource, disks map[string]*os.File) []error {
+	k, err := row(r)
+	if err != nil {
+		return []error{err}
+	}
+	return k.look(t, call{r: r, disks: disks})
 }
 
 func (t *linuxProvisioner) hold(name string, f *os.File) {
