@@ -12,8 +12,11 @@ import (
 // show, and warns of everything else that they show.
 func (i *importer) devices() {
 	number, where, ok := i.ruleset()
+	if !ok && where != "" {
+		return
+	}
 	if !ok {
-		i.warn(Rules, "", "the old jail mounts no devfs, so bhyve had no devices in it")
+		i.warn(Rules, "", "these files do not have mount.devfs for this jail: whether it had a /dev, and what it saw there, is unknown")
 		return
 	}
 	var loader devfs.Loader
@@ -25,6 +28,13 @@ func (i *importer) devices() {
 	}
 	for _, p := range loader.Problems {
 		i.warn(Rules, fmt.Sprintf("%s:%d", p.File, p.Line), "%s", p.What)
+	}
+	if loader.Sets[number] == nil {
+		i.warn(Rules, where, "rule set %d is in none of %s: what the old jail saw is unknown; if no file of the host has it, it saw everything", number, i.ruleFiles())
+		return
+	}
+	if !i.in.DepthKnown && slices.ContainsFunc(loader.Sets[number].Rules, func(r devfs.Rule) bool { return r.Include != 0 }) {
+		i.warn(Rules, "", "vfs.devfs.rule_depth of the old host is unknown; %d, the default, is taken here, and --depth says otherwise", i.in.Depth)
 	}
 	shown := namedBy(loader.Sets, number, i.in.Depth)
 	nodes := slices.Clone(i.in.Nodes)
@@ -74,9 +84,19 @@ func (i *importer) ruleset() (number int, where string, ok bool) {
 		return 4, "", true
 	}
 	if _, err := fmt.Sscanf(value, "%d", &number); err != nil {
-		i.warn(Rules, p.Pos.String(), "devfs_ruleset = %q is no number; jail(8) does not know the names of rule sets", value)
+		i.warn(Rules, p.Pos.String(), "devfs_ruleset = %q is no number; jail(8) does not know the names of rule sets, and what it made of this one is unknown", value)
+		return 0, p.Pos.String(), false
 	}
 	return number, p.Pos.String(), true
+}
+
+// ruleFiles names the files of rules that there are.
+func (i *importer) ruleFiles() string {
+	var names []string
+	for _, f := range i.in.Rules {
+		names = append(names, f.Name)
+	}
+	return strings.Join(append(names, "the system's own"), ", ")
 }
 
 // lost warns of each node that the old jail saw and the new one does not: a

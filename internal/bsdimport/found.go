@@ -105,7 +105,11 @@ func (i *importer) tap(shown patterns) {
 			}
 		}
 		if len(taps) != 1 {
-			i.warn(Network, "", "the old rules show taps by a glob, and which one is this guest's is not in these files (%s); add nic \"lan\" { tap = \"…\" }, or { bridge = \"…\" } for one that skep makes", strings.Join(taps, " "))
+			among := ""
+			if len(taps) > 0 {
+				among = " (" + strings.Join(taps, ", ") + " are there)"
+			}
+			i.warn(Network, "", "the old rules show taps by a glob, and which one is this guest's is not in these files%s; add nic \"lan\" { tap = \"…\" }, or { bridge = \"…\" } for one that skep makes", among)
 			return
 		}
 	}

@@ -11,6 +11,8 @@ package bsdimport
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"skep/internal/cell"
 	"skep/internal/devfs"
@@ -30,6 +32,8 @@ type Input struct {
 	// Depth is the host's vfs.devfs.rule_depth; devfs.DefaultDepth where nobody
 	// can say.
 	Depth int
+	// DepthKnown: it is the host's, and no guess.
+	DepthKnown bool
 	// Nodes are those of the host's /dev. Without them a typical host is taken,
 	// and a glob in a rule stands for no disk or tap in particular.
 	Nodes []devfs.Node
@@ -71,7 +75,11 @@ func Import(in Input) (*cell.Cell, []Warning, error) {
 	}
 	jail, err := conf.Resolve(in.Jail)
 	if err != nil {
-		return nil, nil, fault.Wrap(fault.Input, err, "name one of the jails of the file", "import jail %q", in.Jail)
+		hint := "name one of the jails of the file"
+		for _, u := range conf.Unmatched() {
+			hint = "nothing matches .include " + strconv.Quote(u.What) + " here (" + u.Pos.String() + "): have those files at hand, too"
+		}
+		return nil, nil, fault.Wrap(fault.Input, err, hint, "import jail %q", in.Jail)
 	}
 	i := &importer{in: in, jail: jail, cell: *cell.Hello()}
 	i.cell.Jail.Limits.Processes, i.cell.Jail.Limits.OpenFiles, i.cell.Memory = 0, 0, 0 // follow from the rest
@@ -80,6 +88,9 @@ func Import(in Input) (*cell.Cell, []Warning, error) {
 	}
 	if in.RCConf != nil {
 		i.rc = i.readRC(*in.RCConf)
+	}
+	for _, u := range conf.Unmatched() {
+		i.warn(JailSet, u.Pos.String(), "nothing matches .include %q here: what such files say of the jail is unknown", u.What)
 	}
 	i.params()
 	i.devices()
@@ -145,9 +156,15 @@ func (i *importer) name(jail string) (string, error) {
 // by a script inside.
 func (i *importer) guest() {
 	if len(i.cell.Disks) == 0 {
-		i.warn(Guest, "", "no rule names a disk: the cell boots the built-in guest until you add a disk block and boot")
+		i.warn(Guest, "", "no rule of these files names a disk: the cell boots the built-in guest until you add a disk block and boot")
 	} else {
 		i.cell.Boot = cell.Boot{Kind: cell.BootUEFI}
 	}
-	i.warn(Guest, "", "how many cpus, how much memory, and how it boots are not in these files; skep vmrun --print makes a cell of the vmrun.sh line that started the guest")
+	said := "not in these files"
+	for _, p := range i.jail.Params {
+		if p.Name == "command" || strings.HasPrefix(p.Name, "exec.") && strings.Contains(strings.Join(p.Values, " "), "bhyve") {
+			said = "not read from " + p.Name
+		}
+	}
+	i.warn(Guest, "", "how many cpus, how much memory, and how it boots are %s; skep vmrun --print makes a cell of the vmrun.sh line that started the guest", said)
 }

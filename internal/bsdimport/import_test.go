@@ -115,7 +115,7 @@ func TestImportNodes(t *testing.T) {
 	if len(c.Disks) != 1 || c.Disks[0].Zvol != "t/a" || len(c.NICs) != 0 || c.Console.Device != "/dev/nmdm-x-A" {
 		t.Errorf("disks %+v, nics %+v, console %q", c.Disks, c.NICs, c.Console.Device)
 	}
-	warned(t, warnings, "a glob in the old rules shows zvol/t/a", "which one is this guest's is not in these files (tap0 tap9)", "!typical host")
+	warned(t, warnings, "a glob in the old rules shows zvol/t/a", "which one is this guest's is not in these files (tap0, tap9 are there)", "!typical host")
 }
 
 func TestImportOtherJails(t *testing.T) {
@@ -126,21 +126,22 @@ func TestImportOtherJails(t *testing.T) {
 	if c.Start != cell.StartManual || c.StopTimeout.Seconds() != 90 || len(c.After) != 1 || c.Boot.Kind != cell.BootHello || c.Jail.IP4[0] != "192.168.1.7" {
 		t.Errorf("%+v", c)
 	}
-	warned(t, warnings, "children.max was 4 and is 0", "the old jail has no allow.vmm", "no rule names a disk", "a cell of that name", "!did not follow", "!kmem", "saw zfs")
+	warned(t, warnings, "children.max was 4 and is 0", "allow.vmm is not in these files", "no rule of these files names a disk", "a cell of that name", "!did not follow", "!kmem", "saw zfs")
 
 	for _, tc := range []struct {
 		name, block string
 		check       func(*cell.Cell) bool
 		want        []string
 	}{
-		{"no devfs", "j { path = /j; }", func(c *cell.Cell) bool { return len(c.Disks) == 0 }, []string{"mounts no devfs"}},
-		{"empty set", "j { mount.devfs; devfs_ruleset = 99; }", func(*cell.Cell) bool { return true }, []string{"rule set 99 has no rules, so the old jail saw everything", "saw kmem mem"}},
+		{"no devfs", "j { path = /j; }", func(c *cell.Cell) bool { return len(c.Disks) == 0 }, []string{"do not have mount.devfs for this jail", "is unknown", "!no devices"}},
+		{"empty set", "j { mount.devfs; devfs_ruleset = 99; }", func(*cell.Cell) bool { return true }, []string{"rule set 99 is in none of ", "the system's own: what the old jail saw is unknown", "!kmem"}},
 		{"set by name", "j { mount.devfs; devfs_ruleset = bhyve; }", func(*cell.Cell) bool { return true }, []string{"is no number"}},
 		{"vnet", "j { vnet; vnet.interface = e0b; ip4.addr = 192.0.2.1; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkVnet && c.Jail.IP4 == nil }, []string{"vnet.interface e0b is not carried over", "a vnet jail has a network of its own"}},
 		{"both families", `j { ip4.addr = "em0|192.0.2.1/24 up", "192.0.2.1"; ip6.addr = "2001:db8::1/64"; ip4 = inherit; }`,
 			func(c *cell.Cell) bool { return len(c.Jail.IP4) == 1 && c.Jail.IP6[0] == "2001:db8::1" }, []string{"ifconfig_em0_alias0", "every address of the host"}},
 		{"bad address", "j { ip4.addr = example.org; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkNone }, []string{`"example.org" is no address`}},
 		{"other mounts", "j { mount.fdescfs; mount.noprocfs; mount.fstab = /etc/fstab.j; }", func(*cell.Cell) bool { return true }, []string{"mount.fdescfs is not carried over", "mount.fstab is not", "!procfs"}},
+		{"bhyve in exec.start", "j { exec.start = '/usr/sbin/bhyve -c 2 vm'; }", func(*cell.Cell) bool { return true }, []string{"are not read from exec.start", "!are not in these files;"}},
 		{"odd name", "j { } 'a b_c' { allow.vmm; }", func(*cell.Cell) bool { return true }, nil},
 	} {
 		in := published(t, "j")
@@ -242,4 +243,39 @@ func FuzzImport(f *testing.F) {
 			t.Error(mistakes)
 		}
 	})
+}
+
+// What was not given is unknown, and nothing is claimed of it.
+func TestImportOfHalfTheFiles(t *testing.T) {
+	in := published(t, "bhyve-01")
+	in.RCConf = &jailconf.Source{Name: "rc.conf", Text: "hostname=\"a\"\n"}
+	in.Rules = []jailconf.Source{{Name: "rules", Text: "[bhyve=25]\nadd include 1\nadd path 'tap*' unhide\n"}}
+	_, warnings, err := Import(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	warned(t, warnings, "which one is this guest's is not in these files; add", "!()", "vfs.devfs.rule_depth of the old host is unknown; 1, the default")
+	in.DepthKnown = true
+	if _, warnings, err = Import(in); err != nil {
+		t.Fatal(err)
+	}
+	warned(t, warnings, "!of the old host is unknown")
+	in.Rules[0].Text = "[bhyve=25]\nadd path tap3 unhide\n"
+	if _, warnings, err = Import(in); err != nil {
+		t.Fatal(err)
+	}
+	warned(t, warnings, "no bridge of this file has tap3 as a member: where the guest's packets went is unknown", "!gets anywhere")
+
+	// An include that matches nothing is said, and is why a jail is not found.
+	none := func(string, string) ([]jailconf.Source, error) { return nil, nil }
+	in = published(t, "j")
+	in.JailConf, in.Include = jailconf.Source{Name: "jail.conf", Text: ".include \"/etc/jail.conf.d/*.conf\";\nj { allow.vmm; }\n"}, none
+	if _, warnings, err = Import(in); err != nil {
+		t.Fatal(err)
+	}
+	warned(t, warnings, "jail.conf:1:10: nothing matches .include \"/etc/jail.conf.d/*.conf\" here: what such files say of the jail is unknown")
+	in.Jail = "elsewhere"
+	if _, _, err = Import(in); err == nil || !strings.Contains(fault.HintOf(err), "nothing matches .include") {
+		t.Errorf("%v, hint %q", err, fault.HintOf(err))
+	}
 }

@@ -35,7 +35,7 @@ func (i *importer) bridgeOf(tap string) {
 			}
 		}
 	}
-	i.warn(Network, i.in.RCConf.Name, "no bridge of rc.conf has %s as a member: nothing that the guest sends gets anywhere", tap)
+	i.warn(Network, i.in.RCConf.Name, "no bridge of this file has %s as a member: where the guest's packets went is unknown, as a script or another file may have said it", tap)
 }
 
 // start says whether the host started the jail by itself: jail_enable, and

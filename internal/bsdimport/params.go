@@ -57,7 +57,7 @@ func (i *importer) params() {
 		}
 	}
 	if !i.jail.Bool("allow.vmm") {
-		i.warn(JailSet, "", "the old jail has no allow.vmm, so no bhyve could run in it; the new one has")
+		i.warn(JailSet, "", "allow.vmm is not in these files for this jail, and no bhyve runs in one without it: how the old jail came by it is unknown; the new one has it")
 	}
 	if i.cell.Jail.Network == cell.NetworkVnet && len(i.cell.Jail.IP4)+len(i.cell.Jail.IP6) > 0 {
 		i.cell.Jail.IP4, i.cell.Jail.IP6 = nil, nil

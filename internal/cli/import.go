@@ -51,6 +51,7 @@ is this one, if it is a FreeBSD, else a typical one.`,
 			if in.Nodes, in.Depth, err = a.devfsOf(rules, cmd.Flags().Changed("depth")); err != nil {
 				return err
 			}
+			in.DepthKnown = cmd.Flags().Changed("depth") || in.Nodes != nil && rules.nodes == ""
 			c, warnings, err := bsdimport.Import(in)
 			for _, w := range warnings {
 				a.note("warning: %s", w)

@@ -57,6 +57,9 @@ func (p *parser) includes(st *param) {
 			p.fail(v.pos, "cannot include %q: %v", pattern, err)
 			continue
 		}
+		if len(files) == 0 {
+			p.config.unmatched = append(p.config.unmatched, &Error{v.pos, pattern})
+		}
 		for _, f := range files {
 			if p.included++; p.included > maxIncludes {
 				p.fail(v.pos, "more than %d files are included", maxIncludes)

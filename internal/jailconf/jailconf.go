@@ -63,7 +63,13 @@ func Positions(err error) []Pos {
 // Config is what the files say, before a jail is resolved.
 type Config struct {
 	sections []*section // in the order in which jail(8) meets them
+	// unmatched are the patterns of .include that no file matched.
+	unmatched []*Error
 }
+
+// Unmatched are the patterns of .include that no file matched, which jail(8)
+// passes over: What is the pattern.
+func (c *Config) Unmatched() []*Error { return c.unmatched }
 
 // section is a block, or everything that stands outside of blocks.
 type section struct {
