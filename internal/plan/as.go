@@ -79,6 +79,10 @@ func partsOf(c *cell.Cell, p *Plan) (parts, error) {
 func byHand(p *Plan) *Plan {
 	out := *p
 	out.Resources = slices.Clone(p.Resources)
+	var real []Node
+	for _, d := range Specs[*DevMount](p) {
+		real = roots(linked(d.Links))
+	}
 	for i, r := range out.Resources {
 		switch s := r.Spec.(type) {
 		case *Prison:
@@ -86,7 +90,7 @@ func byHand(p *Plan) *Plan {
 			root.Suser = true
 			out.Resources[i].Spec = &root
 		case *Ruleset:
-			out.Resources[i].Spec = &Ruleset{Number: s.Number, Nodes: roots(s.Nodes)}
+			out.Resources[i].Spec = &Ruleset{Number: s.Number, Nodes: append(roots(s.Nodes), real...)}
 		case *DevMount:
 			out.Resources[i].Spec = &DevMount{Path: s.Path, Ruleset: s.Ruleset, Nodes: roots(s.Nodes)}
 		case *Mount:

@@ -3,6 +3,7 @@ package plan
 import (
 	"path"
 	"path/filepath"
+	"slices"
 
 	"skep/internal/cell"
 	"skep/internal/devfs"
@@ -72,7 +73,7 @@ func (b *bsd) rootfs() {
 	set := &Ruleset{Number: b.host.Slots.RulesetBase + b.plan.Slot, Nodes: nodes}
 	b.add("ruleset", "", "hides every device node and shows these, by their exact names", set)
 	b.add("dev", "", "the rootfs's /dev, listed and compared before bhyve starts",
-		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: nodes, Links: b.links()})
+		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: append(slices.Clone(nodes), linked(b.links())...), Links: b.links()})
 }
 
 // in is where the rootfs has one of our places: at its root, or in an existing
@@ -155,9 +156,6 @@ func (b *bsd) nodes() []Node {
 		}
 		all = append(all, n)
 	}
-	for _, l := range b.links() {
-		add(l.Name)
-	}
 	add("vmm/" + b.cell.Name)
 	// Made with a firmware and without: init_bootrom of usr.sbin/bhyve/bootrom.c.
 	add("vmm.io/" + b.cell.Name + ".bootrom")
@@ -196,7 +194,19 @@ func (b *bsd) links() []DevLink {
 	if !b.facts.VmmCtl {
 		return nil
 	}
-	return []DevLink{{Name: "vmmctl", To: "null", Late: b.cell.Boot.Kind == cell.BootLoader}}
+	l := DevLink{Name: "vmmctl", To: "null", UID: -1, Late: b.cell.Boot.Kind == cell.BootLoader}
+	if b.uid != 0 {
+		l.UID = b.uid
+	}
+	return []DevLink{l}
+}
+
+// linked are the names of links, as nodes.
+func linked(links []DevLink) (nodes []Node) {
+	for _, l := range links {
+		nodes = append(nodes, Node{Path: l.Name, UID: l.UID})
+	}
+	return nodes
 }
 
 // Grants are the nodes as package devfs takes them.

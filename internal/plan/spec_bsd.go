@@ -228,10 +228,12 @@ type DevMount struct {
 	Links []DevLink `json:"links,omitempty"`
 }
 
-// DevLink is a symbolic link in a devfs, which covers the node of its name.
+// DevLink is a symbolic link in a devfs, which covers the node of its name. It can be made while that is
+// hidden, and no set of rules shows it.
 type DevLink struct {
 	Name string `json:"name"` // below /dev
 	To   string `json:"to"`
+	UID  int    `json:"uid"` // as a Node's
 	// Late: the node itself is there until bhyveload has ended.
 	Late bool `json:"late,omitempty"`
 }
@@ -243,11 +245,11 @@ func (*DevMount) Kind() Kind { return KindDevMount }
 func (d *DevMount) Take() []string {
 	lines := []string{command("mount", "-t", "devfs", "-o", "nosuid,noexec,ruleset="+strconv.Itoa(d.Ruleset), "devfs", d.Path)}
 	for _, l := range d.Links {
-		line := command("ln", "-s", l.To, path.Join(d.Path, l.Name))
 		if l.Late {
-			line += " # once bhyveload has ended"
+			lines = append(lines, "# once bhyveload has ended:")
 		}
-		lines = append(lines, line)
+		lines = append(lines, command("ln", "-s", l.To, path.Join(d.Path, l.Name)),
+			command("devfs", "-m", d.Path, "rule", "apply", "path", l.Name, "unhide"))
 	}
 	return lines
 }

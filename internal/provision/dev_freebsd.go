@@ -3,6 +3,7 @@ package provision
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -72,28 +73,36 @@ func acquireDev(d *plan.DevMount) error {
 }
 
 // cover puts the links of a /dev over the nodes of their names: those that are there from the start, or
-// those that come after bhyveload. One that is there already is no error.
+// those that come after bhyveload. A link can be made only where the node cannot be seen.
 func cover(d *plan.DevMount, late bool) error {
 	for _, l := range d.Links {
 		if l.Late != late {
 			continue
 		}
-		at := filepath.Join(d.Path, l.Name)
-		if to, err := os.Readlink(at); err == nil && to == l.To {
-			continue
+		if err := show(d, l, false); err != nil {
+			return err
 		}
-		if err := os.Symlink(l.To, at); err != nil {
+		if err := os.Symlink(l.To, filepath.Join(d.Path, l.Name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := show(d, l, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// uncover takes the late links away again.
+// uncover shows the nodes of the late links themselves.
 func uncover(d *plan.DevMount) error {
 	for _, l := range d.Links {
+		if !l.Late {
+			continue
+		}
+		if err := show(d, l, true); err != nil {
+			return err
+		}
 		at := filepath.Join(d.Path, l.Name)
-		if _, err := os.Readlink(at); !l.Late || err != nil {
+		if _, err := os.Readlink(at); err != nil {
 			continue
 		}
 		if err := os.Remove(at); err != nil {
@@ -101,6 +110,20 @@ func uncover(d *plan.DevMount) error {
 		}
 	}
 	return nil
+}
+
+// show has one mount show a link, or hide it.
+func show(d *plan.DevMount, l plan.DevLink, on bool) error {
+	m, err := devfs.Open(d.Path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	r := devfs.Rule{HasPath: true, Path: l.Name, Hide: !on, Unhide: on}
+	if on && l.UID >= 0 {
+		r.User, r.HasMode, r.Mode = strconv.Itoa(l.UID), true, 0o600
+	}
+	return m.Apply(r)
 }
 
 // covered names a link of the plan whose node is seen in the list of a /dev in its place, or "".
@@ -148,5 +171,8 @@ func hide(d *plan.DevMount, on bool) error {
 	if on {
 		return m.Apply(devfs.Rule{Hide: true})
 	}
-	return m.ApplySet(d.Ruleset)
+	if err := m.ApplySet(d.Ruleset); err != nil {
+		return err
+	}
+	return cover(d, false)
 }
