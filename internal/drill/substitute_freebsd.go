@@ -1,20 +1,12 @@
 package drill
 
 import (
-	"errors"
-	"fmt"
-
 	"skep/internal/host"
 	"skep/internal/plan"
 )
 
 // fit says whether this host can be drilled at all.
-func fit(f host.Facts) error {
-	if f.FreeBSD != nil && f.FreeBSD.VmmCtl {
-		return fmt.Errorf("cannot drill: on this FreeBSD a VM is made by way of /dev/vmmctl, which the attacker does not know: %w", errors.ErrUnsupported)
-	}
-	return nil
-}
+func fit(host.Facts) error { return nil }
 
 // substitute puts the attacker where the plan has bhyve, and changes nothing else: its file is in bhyve's
 // place in the rootfs, among the libraries that bhyve would need.

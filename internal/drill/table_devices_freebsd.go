@@ -20,7 +20,7 @@ var deviceAttempts = []Attempt{
 	device("bpf", "listen to the network (/dev/bpf)"),
 	device("tap", "make a network card (/dev/tap)"),
 	device("pf", "change the packet filter (/dev/pf)"),
-	device("null", "open a device that every program has (/dev/null)"),
+	device("zero", "open a device that every program has (/dev/zero)"),
 	{ID: "dev-" + pairName, Tries: "make a terminal pair of its own (/dev/nmdm0A)",
 		By: "private-root devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open("/dev/"+pairName, unix.O_RDONLY|unix.O_NONBLOCK)},
 	device("cuse", "make a device of its own (/dev/cuse)"),

@@ -12,6 +12,8 @@ var vmmAttempts = []Attempt{
 		}
 		return o
 	})},
+	{ID: "vmmctl", Tries: "make another VM by the node for that, where the kernel has one", By: "devfs-rules capsicum",
+		Want: "ENOENT | ENOTTY | ECAPMODE", NoControl: "up to FreeBSD 14 no kernel has it", Start: true, Do: code(byControl)},
 	{ID: "destroy-other", Tries: "destroy a neighbour's VM", By: "jail no-suser capsicum", Want: "EINVAL | EPERM", Start: true, Needs: needNeighbour,
 		Do: code(func(s *Fixture) Outcome { return vmm(s, "hw.vmm.destroy", neighbourVM(s)) })},
 	{ID: "destroy-own", Tries: "destroy its own VM behind the keeper's back", By: "no-suser capsicum", Want: "EPERM",
@@ -30,6 +32,28 @@ var vmmAttempts = []Attempt{
 		Do: try(unix.SYS_IOCTL, late(func(s *Fixture) any { return s.own.console }), uint64(0x80017472), "x")},
 	{ID: "console-stat", Tries: "look at the console's node", By: "capsicum", Want: "ENOTCAPABLE", Single: singleNode,
 		Do: try(unix.SYS_FSTAT, late(func(s *Fixture) any { return s.own.console }), space(512))},
+}
+
+// Requests of vmmctl, sys/dev/vmm/vmm_dev.h: a name, and words that are zero.
+const (
+	vmmctlCreate  uint64 = 0xC1285600
+	vmmctlDestroy uint64 = 0xC1285601
+	vmmctlSize           = 296
+)
+
+// byControl opens what goes by the name of vmmctl, and asks it.
+func byControl(s *Fixture) Outcome {
+	r := s.call(unix.SYS_OPENAT, atCWD, "/dev/vmmctl", unix.O_RDWR, 0)
+	if o, failed := r.failed(); failed {
+		return o
+	}
+	request := append([]byte("skep-drill-2"), make([]byte, vmmctlSize-len("skep-drill-2"))...)
+	o := attempt{}.judge(s.call(unix.SYS_IOCTL, r.value, vmmctlCreate, request))
+	if !o.Stopped {
+		s.call(unix.SYS_IOCTL, r.value, vmmctlDestroy, request)
+	}
+	s.call(unix.SYS_CLOSE, r.value)
+	return o
 }
 
 func ownVMM(s *Fixture) any { return s.own.vmm }

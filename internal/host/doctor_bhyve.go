@@ -25,7 +25,7 @@ func (d *report) freebsd(f Facts) {
 	}
 	d.either(b.NMDM, "nmdm", "nmdm.ko is loaded", "consoles are null modems", Fail, "nmdm.ko is not loaded", "cells have no console", `kldload nmdm; sysrc kld_list+="nmdm"`)
 	d.either(b.TunTap, "tap", "if_tuntap is there", "nics work", Warn, "if_tuntap is not loaded", "cells have no nics", "kldload if_tuntap")
-	d.either(b.VmmCtl, "vmmctl", "/dev/vmmctl is there", "bhyve has a uid of its own in the jail of a cell that opens devices only",
+	d.either(b.VmmCtl, "vmmctl", "/dev/vmmctl is there", "bhyve has a uid of its own in the jail of a cell that opens devices only; it is not given vmmctl",
 		Warn, "there is no /dev/vmmctl", "bhyve is uid 0 in its jail until its rootfs is closed: up to 14.x making a VM is root's", "FreeBSD 15 has it")
 	d.either(len(b.Firmware) > 0, "uefi", strings.Join(b.Firmware, ", "), `boot = "uefi" works`,
 		Warn, "no UEFI firmware", `boot = "uefi" does not work; hello, loader and firmware files do`, f.install("ovmf"))
