@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"skep/internal/cell"
@@ -52,7 +53,7 @@ type qemuMachine struct {
 	words  *lastWords // nil where another keeper's pipe had them
 	screen bool       // the cell has one
 	// standing is as limits are.
-	standing *jail.Standing
+	standing func() jail.Standing
 
 	bios    bool          // the guest is booted through SeaBIOS
 	decided chan struct{} // what follows a reset is settled
@@ -134,8 +135,9 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	}
 	m.limits = jail.Rlimits(m.proc.Pid())
 	m.groups = jail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
-	standing := jail.StandingOf(m.proc.Pid())
-	m.standing, m.links = &standing, linksOf(t.plan)
+	m.links = linksOf(t.plan)
+	m.standing = sync.OnceValue(func() jail.Standing { return jail.StandingOf(m.proc.Pid()) })
+	go m.standing() // a hundred small files, which the guest need not wait for
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}
@@ -328,7 +330,8 @@ func (m *qemuMachine) Record() jail.Record {
 	r := m.proc.Record()
 	if m.limits != nil {
 		r.Limits, r.Cgroups = m.limits, m.groups
-		r.Standing, r.Links = m.standing, m.links
+		standing := m.standing()
+		r.Standing, r.Links = &standing, m.links
 	}
 	return r
 }
