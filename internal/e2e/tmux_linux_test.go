@@ -82,9 +82,9 @@ func (p *pane) last() string {
 
 func (p *pane) until(what string, so func() bool) {
 	p.l.t.Helper()
-	for deadline := time.Now().Add(slow); !so(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(boot); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.l.t.Fatalf("no %s within %s\n%s", what, slow, p.all())
+			p.l.t.Fatalf("no %s within %s\n%s", what, boot, p.all())
 		}
 	}
 }
