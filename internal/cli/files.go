@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,14 +11,17 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/keeper"
 	"skep/internal/store"
 )
 
 func (a *app) check() *cobra.Command {
-	return &cobra.Command{
+	var onHost bool
+	cmd := &cobra.Command{
 		Use:   "check FILE…",
 		Short: "Say what is wrong with cell files, all of it at once",
-		Long:  "Check cell files: every mistake in one pass, with its line. Nothing is printed and the status is 0 when all are good.",
+		Long: "Check cell files: every mistake in one pass, with its line. Nothing is printed and the status is 0 when all are good.\n" +
+			"--host looks at this host too: what a start would refuse of its disks, bridges and addresses.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("check nothing: name a cell file")
@@ -25,7 +29,8 @@ func (a *app) check() *cobra.Command {
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			bad := false
 			for _, arg := range args {
-				if _, err := a.load(dirs, arg); err != nil {
+				err := a.checkOne(cmd.Context(), dirs, arg, onHost)
+				if err != nil {
 					a.fail(err)
 					bad = true
 				}
@@ -37,6 +42,20 @@ func (a *app) check() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeNames,
 	}
+	cmd.Flags().BoolVar(&onHost, "host", false, "look at what they name on this host, too")
+	return cmd
+}
+
+func (a *app) checkOne(ctx context.Context, dirs host.Dirs, arg string, onHost bool) error {
+	if !onHost {
+		_, err := a.load(dirs, arg)
+		return err
+	}
+	c, p, _, err := a.makePlan(ctx, arg, planFlags{})
+	if err != nil {
+		return err
+	}
+	return keeper.Look(keeper.Config{Cell: c, Store: store.View(dirs)}, p)
 }
 
 func (a *app) fmt() *cobra.Command {

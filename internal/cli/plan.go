@@ -12,6 +12,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/keeper"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -35,6 +36,10 @@ func (a *app) plan() *cobra.Command {
 		Use:   "plan NAME|FILE",
 		Short: "Print what run would do, as commands a person would type",
 		Long: `Print what run would do, as commands a person would type, without doing it.
+What a start on this host would refuse, such as a disk that another cell has, a
+missing bridge or an address in use, is told after the plan, with the status that
+the start would have.
+
 --host plans for another machine, --os for a reference host of that system;
 both give the same text on every machine.
 
@@ -43,13 +48,22 @@ there is no skep: jail.conf(5) for jail -f, devfs.rules(5), rc.conf(5), and a
 script that runs bhyve(8) in that jail.`,
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if asProgram && form != "" {
 				return usage("take both --json and --as")
 			}
-			c, p, err := a.makePlan(cmd.Context(), args[0], flags)
+			c, p, pure, err := a.makePlan(cmd.Context(), args[0], flags)
 			if err != nil {
 				return err
+			}
+			if !pure {
+				// The plan is worth reading whether or not it can be carried out now.
+				dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+				defer func() {
+					if err == nil {
+						err = keeper.Look(keeper.Config{Cell: c, Store: store.View(dirs)}, p)
+					}
+				}()
 			}
 			if form != "" {
 				text, err := plan.As(form, c, p)
@@ -75,30 +89,31 @@ script that runs bhyve(8) in that jail.`,
 
 // makePlan makes the plan of a cell for this host, or for the one that the
 // flags name.
-func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (*cell.Cell, *plan.Plan, error) {
-	facts, pure, err := a.factsFor(ctx, flags)
+func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cell.Cell, _ *plan.Plan, pure bool, err error) {
+	var facts host.Facts
+	facts, pure, err = a.factsFor(ctx, flags)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, pure, err
 	}
 	// Where cell files are is a matter of this machine, whatever host the plan
 	// is for.
 	c, err := a.loadFor(host.DirsFor(host.Options{Dirs: a.dirs}), arg, pure)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, pure, err
 	}
 	if !pure {
 		if facts.Slots.Taken, err = store.View(facts.Dirs).Slots(); err != nil {
-			return nil, nil, fault.Wrap(fault.Host, err, "", "read which slots are taken")
+			return nil, nil, pure, fault.Wrap(fault.Host, err, "", "read which slots are taken")
 		}
 		if facts.MACs, err = store.View(facts.Dirs).MACs(c); err != nil {
-			return nil, nil, fault.Wrap(fault.Host, err, "", "read the addresses of the network cards of %s", c.Name)
+			return nil, nil, pure, fault.Wrap(fault.Host, err, "", "read the addresses of the network cards of %s", c.Name)
 		}
 	}
 	if err := host.Ready(c, facts); err != nil {
-		return nil, nil, err
+		return nil, nil, pure, err
 	}
 	p, err := plan.Make(c, facts)
-	return c, p, err
+	return c, p, pure, err
 }
 
 // factsFor is the host that the flags name. pure: it is not this machine.
@@ -165,7 +180,7 @@ func (a *app) explain() *cobra.Command {
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, p, err := a.makePlan(cmd.Context(), args[0], flags)
+			c, p, _, err := a.makePlan(cmd.Context(), args[0], flags)
 			if err != nil {
 				return err
 			}

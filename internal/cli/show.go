@@ -33,6 +33,8 @@ type showJSON struct {
 	RefusedUncounted string            `json:"refused_uncounted,omitempty"`
 	// Of a cell that crashed or is held.
 	LastConsole []string `json:"last_console,omitempty"`
+	// FileDiffers: the cell file says something else than what runs.
+	FileDiffers bool     `json:"file_differs,omitempty"`
 	LastWords   []string `json:"last_words,omitempty"`
 }
 
@@ -60,6 +62,7 @@ func (a *app) show() *cobra.Command {
 			}
 			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Reach: s.Reach, Jail: s.Jail, Plan: s.Plan,
 				ConsoleLog: st.StateDir(name) + "/console.log"}
+			out.FileDiffers = differs(dirs, s)
 			if now := liveLayers(s); now != nil && s.Jail != nil {
 				seen := *s.Jail
 				seen.Layers = now
@@ -98,6 +101,9 @@ func (a *app) showText(s showJSON) error {
 	}
 	if s.File != "" {
 		row("file", "%s", s.File)
+		if s.FileDiffers {
+			row("", "%s", howToTake(s.Name))
+		}
 	}
 	if s.PID != 0 {
 		row("hypervisor", "pid %d, uid %d, gid %d, %s", s.PID, s.UID, s.GID, orDash(s.Accel))

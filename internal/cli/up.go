@@ -180,7 +180,7 @@ func (a *app) start(ctx context.Context, arg string, boot bool) error {
 // startedAlready says that a cell which is to be started runs: up has nothing
 // to do. One that is on its way down is no success.
 func (a *app) startedAlready(st *store.Store, c *cell.Cell) error {
-	s, _, err := st.ReadState(c.Name)
+	s, _, err := st.ReadDetail(c.Name)
 	switch {
 	case err == nil && s.State == store.Stopping:
 		return fault.New(fault.Busy, "start it again once skep ps shows that it has stopped", "start %s: it is stopping", c.Name)
@@ -188,6 +188,9 @@ func (a *app) startedAlready(st *store.Store, c *cell.Cell) error {
 		a.note("%s has crashed; its keeper is already going to start it again", c.Name)
 	default:
 		a.note("%s is already running", c.Name)
+		if s.Cell != nil && !sameCell(c, s.Cell) {
+			a.note("%s", howToTake(c.Name))
+		}
 	}
 	return nil
 }

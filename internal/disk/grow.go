@@ -2,6 +2,7 @@ package disk
 
 import (
 	"encoding/binary"
+	"io"
 	"os/exec"
 	"strconv"
 
@@ -10,29 +11,25 @@ import (
 	"skep/internal/plan"
 )
 
-// SizeOf is what the guest sees of an image: the length of a raw one, and what
-// the header of a qcow2 says.
-func SizeOf(d *plan.Disk) (cell.Size, error) {
-	one := *d
-	one.ReadOnly = true
-	f, err := open(&one)
+// SizeIn is what the guest sees of an open image: the length of a raw one, and
+// what the header of a qcow2 says; 0 where it cannot be read.
+func SizeIn(d *plan.Disk, f io.ReadSeeker) cell.Size {
+	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, err
+		return 0
 	}
-	defer f.Close()
-	size, err := f.Seek(0, 2)
-	if err != nil {
-		return 0, bad(d, "", "its size cannot be read: %v", unwrapPath(err))
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return 0
 	}
 	if d.Format != cell.FormatQcow2 {
-		return cell.Size(size), nil
+		return cell.Size(size)
 	}
-	header := make([]byte, 4096)
-	n, _ := f.ReadAt(header, 0)
-	if err := checkQcow2(d, header[:n], size); err != nil {
-		return 0, err
+	header := make([]byte, qcow2HeaderV2)
+	if _, err := io.ReadFull(f, header); err != nil {
+		return 0
 	}
-	return cell.Size(binary.BigEndian.Uint64(header[24:])), nil
+	_, _ = f.Seek(0, io.SeekStart)
+	return cell.Size(binary.BigEndian.Uint64(header[24:]))
 }
 
 // Grow makes an image or a volume larger, under the lock that a running cell
@@ -53,10 +50,7 @@ func Grow(d *plan.Disk, size cell.Size) error {
 		return err
 	}
 	defer f.Close()
-	has, err := SizeOf(&one)
-	if err != nil {
-		return err
-	}
+	has := SizeIn(&one, f)
 	if size < has {
 		return bad(d, "a smaller one would lose what the guest has there; make a new one", "it has %s already", has)
 	}

@@ -61,8 +61,10 @@ func TestGrow(t *testing.T) {
 			}
 		} else if err != nil {
 			t.Errorf("%s to %d: %v", c.options, c.to, err)
-		} else if has, err := SizeOf(q); err != nil || has != c.to {
-			t.Errorf("%s: it has %d, %v", c.options, has, err)
+		} else if f, _, err := Open(q); err != nil || SizeIn(q, f) != c.to {
+			t.Errorf("%s: %v", c.options, err)
+		} else {
+			f.Close()
 		}
 		sh("qemu-img", "check", q.Path)
 		sh("qemu-io", "-c", "read -P 7 0 1M", q.Path)

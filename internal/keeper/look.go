@@ -23,6 +23,12 @@ func (k *Keeper) mistakes(err error, path string, t provision.Provisioner, rest 
 	for i := range all {
 		all[i] = plan.Located(k.Cell, path, all[i])
 	}
+	return fault.Join(k.look(all, t, rest)...)
+}
+
+// look adds to what is known of a plan already what else the cell file is to
+// blame for.
+func (k *Keeper) look(all fault.List, t provision.Provisioner, rest []plan.Resource) fault.List {
 	disks := map[string]*os.File{}
 	defer func() {
 		for _, f := range disks {
@@ -39,5 +45,16 @@ func (k *Keeper) mistakes(err error, path string, t provision.Provisioner, rest 
 			}
 		}
 	}
-	return fault.Join(all...)
+	return all
+}
+
+// Look says what a start would refuse of what a plan names on this host, and
+// keeps nothing: a disk is opened and locked for the moment of looking, an address
+// listened on. Of a cell that runs there is nothing to look at: it has all of it.
+func Look(cfg Config, p *plan.Plan) error {
+	if cfg.Store.Held(cfg.Cell.Name) || Orphaned(cfg.Store, cfg.Cell.Name) {
+		return nil
+	}
+	k := New(cfg)
+	return fault.Join(k.look(nil, k.newProvisioner(p), p.Resources)...)
 }

@@ -3,6 +3,7 @@
 package provision
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -25,6 +26,10 @@ func openDisk(d *plan.Disk, files map[string]*os.File, e Env) (*os.File, bool, e
 		return true
 	})
 	if err == nil {
+		if has := disk.SizeIn(d, f); !made && has > 0 && has < d.Create {
+			e.Notify(fmt.Sprintf("disk %q (%s) has %s and its size says %s: it stays as it is, and skep disk grow makes it larger",
+				d.Label, d.Path, has, d.Create))
+		}
 		return f, made, nil
 	}
 	info, serr := os.Stat(d.Path)
