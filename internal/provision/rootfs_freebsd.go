@@ -234,7 +234,9 @@ func checkMount(asked string, m *plan.Mount) error {
 func acquireMount(m *plan.Mount) error {
 	options := [][2]string{jail.Option("nosuid"), jail.Option("noexec")}
 	if m.Size > 0 {
-		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)}, [2]string{"mode", "0700"})
+		owner := strconv.Itoa(m.UID)
+		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)},
+			[2]string{"mode", "0700"}, [2]string{"uid", owner}, [2]string{"gid", owner})
 		if err := jail.Mount("tmpfs", m.Path, options...); err != nil {
 			return fault.Wrap(fault.Jail, err, "", "make %s in the rootfs", m.Inside)
 		}
