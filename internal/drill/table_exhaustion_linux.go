@@ -186,7 +186,9 @@ func needDisk(s *Fixture) (string, bool) {
 	return "the cell has no disk", ok
 }
 
+// growDisk writes past the disk, and past the bound that all its files have: where there is a screen that
+// is at least the size of a surface.
 func growDisk(s *Fixture) Outcome {
 	fd, _ := diskFD(s)
-	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(twinDisk)+4096))
+	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(max(uint64(twinDisk)+4096, s.bound.Value))))
 }

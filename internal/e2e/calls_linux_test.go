@@ -25,8 +25,11 @@ import (
 // fails the test, and so does a line here that no row has.
 var unused = map[string]string{
 	"clock_gettime run": "this host's clock is read without a call; on one whose clock source the vDSO does not know it is made at every turn",
-	"faccessat start":   "libc for amd64 makes access in its place; that for arm64 has no other",
-	"readlinkat start":  "libc for amd64 makes readlink in its place; that for arm64 has no other",
+	"rt_sigreturn run":  "a virtual processor that is woken by a signal, which takes KVM; those that would end QEMU are blocked",
+	// Of later releases than the one that is tried here; make matrix has them all.
+	"memfd_create run screen": "QEMU 10 and later make each surface so",
+	"ftruncate run screen":    "QEMU 10 and later size each surface so",
+	"getsockopt run screen":   "QEMU 10 and later ask it of each viewer",
 }
 
 // A rowUse is one row and whether a hypervisor made the call that it allows.
@@ -171,10 +174,7 @@ screen { }
 	c.expect(slow, "guest: read")
 	c.send("reset\n")
 	c.expect(2*boot, "guest: ready")
-	// And a polite signal, which QEMU has a handler for.
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	l.must(0, "down", "--force", "watched")
 	eventually(t, slow, "QEMU has ended", func() bool { return !strings.Contains(l.skep("ps", "--json").out, `"running"`) })
 
 	l.judge(trace, pid, rows)
@@ -289,13 +289,14 @@ func (l *lab) judge(trace string, pid int, rows []*rowUse) {
 					break
 				}
 			}
-			if !known {
+			// In the start all is allowed but what the table of never has.
+			if !known && c.at > sealed {
 				stray[c.name] = true
 			}
 		}
 	}
 	for name := range stray {
-		l.t.Logf("it also asked for %s, which is refused", name)
+		l.t.Logf("it also asked for %s, which is refused and shown by skep show", name)
 	}
 	for _, r := range rows {
 		why, excused := unused[r.key()]
