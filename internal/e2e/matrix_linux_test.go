@@ -139,9 +139,15 @@ func (l *lab) sound(name, accel string) {
 	if c.Reach == nil || c.Reach.Syscalls > 40 || c.Reach.Files != 0 || c.Reach.Nodes != 0 {
 		l.t.Errorf("its rootfs: %+v", c.Reach)
 	}
-	if r := l.skep("audit", name); r.code != 0 {
-		l.t.Fatalf("its audit fails:\n%s", failing(r.out))
+	// A viewer that has just left is a descriptor of QEMU's until QEMU has seen it.
+	var r result
+	for range 20 {
+		if r = l.skep("audit", name); r.code == 0 {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
 	}
+	l.t.Fatalf("its audit fails:\n%s", failing(r.out))
 }
 
 // failing are the lines of an audit that are not good.
