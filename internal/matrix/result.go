@@ -35,6 +35,10 @@ func (r *result) ended(name, action string, said []string) {
 	if action != "pass" {
 		t.Why = complaint(said)
 	}
+	if name == "TestMatrix" && action == "skip" {
+		// A release in which no cell runs has not passed by running none.
+		t.Action = "fail"
+	}
 	r.Tests = append(r.Tests, t)
 	if strings.Count(name, "/") == 2 || action != "pass" || !strings.HasPrefix(name, "TestMatrix") {
 		fmt.Printf("%s: %s %s", r.Release, t.Action, t.Name)

@@ -62,6 +62,11 @@ func printSuites(w io.Writer, all []result) {
 		for _, c := range columns {
 			cells = append(cells, r.cell(c))
 		}
+		for _, t := range r.Tests {
+			if t.Name == "TestMatrix" && t.Action == "fail" && len(r.Tests) == 1 && len(cells) > 3 {
+				cells[3] = "failed: " + escape(t.Why)
+			}
+		}
 		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 	}
 }

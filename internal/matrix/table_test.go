@@ -33,3 +33,17 @@ func TestTable(t *testing.T) {
 		t.Errorf("%d columns failed, want 2", n)
 	}
 }
+
+// A release in which no cell can run is a failure, not a row of dashes.
+func TestNoCellIsAFailure(t *testing.T) {
+	r := result{Release: "bullseye", QEMU: "5.2.0"}
+	r.read(strings.NewReader(`{"Action":"output","Package":"p","Test":"TestMatrix","Output":"    x.go:3: this host runs no cell: QEMU is too old\n"}
+{"Action":"skip","Package":"p","Test":"TestMatrix"}
+`), false)
+	other := result{Release: "sid", Tests: []test{{Name: "TestMatrix/root/hello", Action: "pass"}}}
+	var b strings.Builder
+	printSuites(&b, []result{r, other})
+	if r.failures() != 1 || !strings.Contains(b.String(), "| failed: this host runs no cell: QEMU is too old |") {
+		t.Errorf("%d failures\n%s", r.failures(), b.String())
+	}
+}
