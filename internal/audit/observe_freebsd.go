@@ -94,7 +94,7 @@ func Jail(name string) ([]Report, error) {
 		all = append(all, r)
 	}
 	if len(all) == 0 {
-		return nil, fault.New(fault.Input, "ps -J "+strconv.Itoa(jid)+" lists its processes", "audit the jail %s: no hypervisor runs in it", name)
+		return nil, fault.Cannot(fault.Input, "ps -J "+strconv.Itoa(jid)+" lists its processes", "audit the jail", name, "no hypervisor runs in it")
 	}
 	return all, nil
 }

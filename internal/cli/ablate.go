@@ -66,7 +66,7 @@ func (a *app) drillApart() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var in ablation
 			if err := json.NewDecoder(a.in).Decode(&in); err != nil || in.Cell == nil {
-				return usage("measure layers: skep drill --ablate does")
+				return usage("this command is started by skep drill --ablate")
 			}
 			if err := drill.Furnish(); err != nil {
 				return err

@@ -38,7 +38,7 @@ written by hand; it is FreeBSD's.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("watch") && watch <= 0 {
-				return usage("look again every %s: --watch takes a pause, such as 10s", watch)
+				return usage("--watch takes a pause such as 10s, got %s", watch)
 			}
 			look, err := a.auditOf(args, pid, cmd.Flags().Changed("pid"), prison)
 			if err != nil {
@@ -73,7 +73,7 @@ func (a *app) auditOf(args []string, pid int, byPID bool, prison string) (func()
 		}
 	}
 	if asked != 1 {
-		return nil, usage("audit that: name one cell, a process with --pid, or a jail with --jail")
+		return nil, usage("skep audit takes one cell, --pid or --jail")
 	}
 	if prison != "" {
 		return func() ([]audit.Report, error) { return audit.Jail(prison) }, nil
@@ -144,10 +144,10 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 		return audit.Report{}, err
 	}
 	if st.Plan == nil || !keeper.Alive(st) {
-		return audit.Report{}, fault.New(fault.Host, "skep up "+name+" starts it", "audit %s: it is not running", name)
+		return audit.Report{}, fault.Cannot(fault.Host, "skep up "+name+" starts it", "audit", name, "it is not running")
 	}
 	if st.State == store.Starting {
-		return audit.Report{}, fault.New(fault.Host, "skep ps shows when it runs", "audit %s: it is starting, and its rootfs not closed yet", name)
+		return audit.Report{}, fault.Cannot(fault.Host, "skep ps shows when it runs", "audit", name, "it is starting, and its rootfs not closed yet")
 	}
 	r, err := audit.Cell(st)
 	if st.State == store.Paused {
@@ -155,7 +155,7 @@ func (a *app) auditCell(arg string) (audit.Report, error) {
 	}
 	if err == nil && !r.OK && !keeper.Alive(st) {
 		// Half of what was looked at had gone by then: that is no finding.
-		return audit.Report{}, fault.New(fault.Host, "skep ps shows how", "audit %s: it ended meanwhile", name)
+		return audit.Report{}, fault.Cannot(fault.Host, "skep ps shows how", "audit", name, "it ended meanwhile")
 	}
 	return r, err
 }

@@ -9,11 +9,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -36,9 +37,6 @@ type app struct {
 	probed  *host.Facts
 }
 
-// notANumber is how pflag says so: in the words of a function of Go's.
-var notANumber = regexp.MustCompile(`: strconv\.\w+: parsing .*$`)
-
 // Main runs one command line, without the name of the program, and returns
 // the exit status.
 func Main(ctx context.Context, args []string, s Streams) int {
@@ -49,7 +47,7 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	root.SetOut(asked{a.ui})
 	root.SetErr(s.Err)
 	if err := root.ExecuteContext(ctx); err != nil {
-		return a.fail(asInput(err))
+		return a.fail(err)
 	}
 	if a.lost != nil {
 		return a.fail(a.lost)
@@ -57,29 +55,42 @@ func Main(ctx context.Context, args []string, s Streams) int {
 	return int(fault.OK)
 }
 
-// asInput makes of an error of the command line's own an error of the input.
-func asInput(err error) error {
-	var f *fault.Error
-	var shown shownError
-	if errors.As(err, &f) || errors.As(err, &shown) {
-		return err
-	}
-	if u := new(usageError); errors.As(err, &u) {
-		return fault.New(fault.Input, "skep help shows what there is", "%s", u.Error())
-	}
-	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "unknown flag") ||
-		strings.HasPrefix(err.Error(), "unknown shorthand") || strings.HasPrefix(err.Error(), "flag needs") ||
-		strings.HasPrefix(err.Error(), "invalid argument") || strings.HasPrefix(err.Error(), "required flag") {
-		return fault.New(fault.Input, "skep help shows what there is", "read the command line: %s", strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", " "))
-	}
-	return err
+// usage is a command line that does not fit its verb, in a sentence of its own.
+func usage(format string, args ...any) error {
+	return fault.Fail(fault.Input, "skep help shows what there is", format, args...)
 }
 
-// usageError is a command line that does not fit its verb.
-type usageError struct{ error }
-
-func usage(format string, args ...any) error {
-	return &usageError{fmt.Errorf(format, args...)}
+// badFlag is a flag that is not there, or whose value is not what it takes.
+func badFlag(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd == cmd.Root() && len(words) > 0 {
+		return unknownCommand(cmd, words[0]) // exec -it web sh: its flags are not the mistake
+	}
+	hint := peerFlagHint(cmd, err)
+	if hint == "" {
+		hint = strings.Replace(cmd.CommandPath(), "skep", "skep help", 1) + " shows what there is"
+	}
+	var unknown *pflag.NotExistError
+	var empty *pflag.ValueRequiredError
+	var bad *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &bad):
+		value := new(strconv.NumError)
+		switch ok := errors.As(err, &value); {
+		case ok && value.Func == "ParseBool":
+			return fault.Fail(fault.Input, hint, "--%s must be true or false, got %q", bad.GetFlag().Name, bad.GetValue())
+		case ok:
+			return fault.Fail(fault.Input, hint, "--%s must be a number, got %q", bad.GetFlag().Name, bad.GetValue())
+		}
+		return fault.Fail(fault.Input, hint, "invalid value %q for --%s: %v", bad.GetValue(), bad.GetFlag().Name, bad.Unwrap())
+	case errors.As(err, &empty):
+		return fault.Fail(fault.Input, hint, "--%s needs a value", empty.GetFlag().Name)
+	case errors.As(err, &unknown):
+		if unknown.GetSpecifiedShortnames() != "" {
+			return fault.Fail(fault.Input, hint, "unknown flag -%s", unknown.GetSpecifiedName())
+		}
+		return fault.Fail(fault.Input, hint, "unknown flag --%s", unknown.GetSpecifiedName())
+	}
+	return fault.Fail(fault.Input, hint, "%v", err)
 }
 
 // root is the tree of commands: one constructor a verb.
@@ -109,16 +120,7 @@ a cell file, or "hello", the built-in guest.`,
 	f.StringVar(&a.dirs.Config, "config-dir", "", "directory with cells/NAME.hcl ($"+host.EnvConfigDir+")")
 	f.StringVar(&a.dirs.State, "state-dir", "", "directory for what outlives a reboot ($"+host.EnvStateDir+")")
 	f.StringVar(&a.dirs.Run, "run-dir", "", "directory for sockets and journals ($"+host.EnvRunDir+")")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if words := cmd.Flags().Args(); cmd == root && len(words) > 0 {
-			return unknownCommand(root, words[0]) // exec -it web sh: its flags are not the mistake
-		}
-		hint := peerFlagHint(cmd, err)
-		if hint == "" {
-			hint = strings.Replace(cmd.CommandPath(), "skep", "skep help", 1) + " shows what there is"
-		}
-		return fault.New(fault.Input, hint, "read the command line: %s", notANumber.ReplaceAllString(err.Error(), ": it is no number"))
-	})
+	root.SetFlagErrorFunc(badFlag)
 	root.AddGroup(
 		&cobra.Group{ID: "live", Title: "Running cells:"},
 		&cobra.Group{ID: "look", Title: "Looking at them:"},
@@ -164,7 +166,7 @@ func (a *app) help() *cobra.Command {
 				if about == cmd.Root() && len(args) > 0 {
 					return unknownCommand(about, args[0])
 				}
-				return usage("help with %q", strings.Join(args, " "))
+				return usage("no help on %q", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

@@ -133,7 +133,7 @@ fi
 func (a *app) completionCommand(c *cobra.Command) {
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("complete in the shell %q", args[0])
+			return usage("no completion for the shell %q", args[0])
 		}
 		return cmd.Help()
 	}

@@ -43,7 +43,7 @@ a pause, in which the guest can answer: a second, or what --wait says.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if wait < 0 {
-				return usage("wait %s", wait)
+				return usage("--wait must not be negative, got %s", wait)
 			}
 			return a.join(cmd.Context(), args[0], max(wait, 1), raw) // 0 is for ever to a session
 		},
@@ -70,7 +70,7 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool
 	}
 	a.adoptAll(ctx, dirs, name)
 	st := store.View(dirs)
-	lost := fault.New(fault.Host, "skep up "+name+" starts it; skep log "+name+" shows what it said", "join the console of %s: it is not running", name)
+	lost := fault.Cannot(fault.Host, "skep up "+name+" starts it; skep log "+name+" shows what it said", "join the console of", name, "it is not running")
 	lock, err := st.LockConsole(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return lost // nothing has run here yet

@@ -44,7 +44,7 @@ The status is 5 when a dangerous node is visible. --own names nodes that the
 jail is meant to have.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage("check %d things at once", len(args))
+				return usage("skep devfs-check takes at most one jail, got %d", len(args))
 			}
 			return nil
 		},
@@ -88,9 +88,9 @@ func (a *app) devfsHost(flags devfsFlags, cmd *cobra.Command, what string) (devf
 	set := cmd.Flags().Changed
 	switch {
 	case len(flags.files) > 0 && what == "":
-		return devfsHost{}, nil, usage("guess which rule set of the files: name it with --ruleset")
+		return devfsHost{}, nil, usage("--rules needs --ruleset with the number or name of a rule set")
 	case len(flags.files) == 0 && (set("depth") || set("nodes")):
-		return devfsHost{}, nil, usage("take --depth or --nodes without --rules: this host has its own")
+		return devfsHost{}, nil, usage("--depth and --nodes are only valid together with --rules")
 	case len(flags.files) == 0:
 		h, err := liveDevfs()
 		return h, []devfs.Problem{}, err

@@ -92,14 +92,14 @@ func TestDevfsCheckNodes(t *testing.T) {
 func TestDevfsCheckCommandLine(t *testing.T) {
 	f := write(t, filepath.Join(t.TempDir(), "devfs.rules"), articleRules)
 	for _, tc := range []struct{ line, want string }{
-		{"--rules " + f, "name it with --ruleset"},
+		{"--rules " + f, "needs --ruleset"},
 		{"--rules " + f + " --ruleset nobody", "25 (devfsrules_jail_bhyve)"},
 		{"--rules /no/such/file 25", "cannot read /no/such/file: no such file"},
 		{"--rules / 25", "it is not a regular file"},
 		{"--rules " + f + " --nodes /no/such 25", "read the nodes of a /dev"},
 		{"--rules " + f + " --depth -1 25", "take --depth -1"},
-		{"--depth 2 25", "without --rules"},
-		{"a b", "check 2 things"},
+		{"--depth 2 25", "only valid together with --rules"},
+		{"a b", "at most one jail, got 2"},
 	} {
 		skep(t, append([]string{"devfs-check"}, strings.Fields(tc.line)...)...).want(t, fault.Input, tc.want)
 	}

@@ -31,7 +31,7 @@ func (a *app) disk() *cobra.Command {
 		Long:  "What else is done with disks is in cell files: size = \"20G\" makes one that is missing.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("understand the command %q", "disk "+args[0])
+				return usage("unknown command %q", "disk "+args[0])
 			}
 			return nil
 		},
@@ -56,7 +56,7 @@ names, or one that is in use. The cell file and the logs stay.`,
 		ValidArgsFunction: a.completeDisks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("guess which cell: name one")
+				return usage("no cell given; name one")
 			}
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			c, err := a.load(dirs, args[0])
@@ -72,7 +72,7 @@ names, or one that is in use. The cell file and the logs stay.`,
 				return err
 			}
 			if st.Held(c.Name) || keeper.Orphaned(st, c.Name) {
-				return fault.New(fault.Input, "skep down "+c.Name+" stops it", "remove disks of %s: it is running", c.Name)
+				return fault.Cannot(fault.Input, "skep down "+c.Name+" stops it", "remove disks of", c.Name, "it is running")
 			}
 			// A hypervisor that a dead keeper left before its guest ran has them open.
 			if _, _, err := keeper.Sweep(cmd.Context(), st, c.Name); err != nil {
@@ -232,7 +232,7 @@ func (a *app) confirm(name string, disks []*plan.Disk) error {
 
 // removeDisks removes what it can and fails if any of them stays.
 func (a *app) removeDisks(st *store.Store, disks []*plan.Disk) error {
-	var first error
+	var failed []error
 	for _, d := range disks {
 		err := disk.Remove(d)
 		keeper.NameHolders(st, err)
@@ -241,12 +241,9 @@ func (a *app) removeDisks(st *store.Store, disks []*plan.Disk) error {
 			a.note("disk %s: %s is not there", d.Label, d.Path)
 		case err == nil:
 			a.printf("%s\n", cell.Printable(d.Path))
-		case first == nil:
-			first = err
 		default:
-			a.fail(first)
-			first = shownThen(first, err)
+			failed = append(failed, err)
 		}
 	}
-	return first
+	return a.some(failed, len(disks), "disks")
 }

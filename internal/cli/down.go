@@ -197,7 +197,7 @@ func (a *app) release(ctx context.Context, dirs host.Dirs, name, do, who string,
 			return fault.New(fault.Host, "skep kill "+name+" ends both", "%s %s: its keeper does not answer", do, name)
 		}
 		if killed++; killed > maxKilled {
-			return fault.New(fault.Host, "", "kill %s: one keeper after the other does not answer", name)
+			return fault.Cannot(fault.Host, "", "kill", name, "one keeper after the other does not answer")
 		}
 		if err := a.killKeeper(st, name, unresponsive.pid); err != nil {
 			return err
@@ -263,7 +263,7 @@ func (a *app) killKeeper(st *store.Store, name string, unresponsive int) error {
 	case !held || unresponsive != 0 && pid > 0 && pid != unresponsive:
 		return nil
 	case pid <= 1 || pid == os.Getpid():
-		return fault.New(fault.Host, "fuser "+st.LockPath(name)+" shows who it is", "end the keeper of %s: who it is cannot be told", name)
+		return fault.Cannot(fault.Host, "fuser "+st.LockPath(name)+" shows who it is", "end the keeper of", name, "who it is cannot be told")
 	}
 	a.note("the keeper of %s (pid %d) does not answer: it is killed too", name, pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {

@@ -33,7 +33,7 @@ all but each and capability mode, on this host. It takes minutes and is root's.`
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usage("drill %d cells at once: name one, or none for the built-in guest's", len(args))
+				return usage("skep drill takes at most one cell, got %d", len(args))
 			}
 			find := source(func(host.Facts) (*cell.Cell, error) { return cell.Hello(), nil })
 			if len(args) == 1 {

@@ -24,7 +24,7 @@ func (a *app) check() *cobra.Command {
 			"--host looks at this host too: what a start would refuse of its disks, bridges and addresses.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("check nothing: name a cell file")
+				return usage("no cell file given")
 			}
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			bad := false
@@ -66,7 +66,7 @@ func (a *app) fmt() *cobra.Command {
 		Long:  "Format cell files in place, as gofmt does Go. - reads standard input and writes standard output.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("format nothing: name a cell file")
+				return usage("no cell file given")
 			}
 			differ := false
 			for _, arg := range args {

@@ -203,7 +203,7 @@ func (a *app) screenshot() *cobra.Command {
 			}
 			cl, err := keeper.Dial(store.View(dirs).RunDir(name))
 			if err != nil {
-				return fault.New(fault.Host, "skep up "+name+" starts it", "take a screenshot of %s: it is not running", name)
+				return fault.Cannot(fault.Host, "skep up "+name+" starts it", "take a screenshot of", name, "it is not running")
 			}
 			defer cl.Close()
 			png, err := cl.Ask(cmd.Context(), "screenshot", "skep screenshot")
@@ -223,7 +223,7 @@ func (a *app) screenshot() *cobra.Command {
 				err = os.WriteFile(output, png, 0o600)
 			}
 			if err != nil {
-				return fault.New(fault.Host, "", "save the screenshot: %s", trimCannot(err.Error()))
+				return fault.Wrap(fault.Host, err, "", "save the screenshot")
 			}
 			a.printf("%s\n", cell.Printable(filepath.Clean(output)))
 			return nil

@@ -28,7 +28,10 @@ the files. --depth and --nodes say what the old host was like; without them it
 is this one, if it is a FreeBSD, else a typical one.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usage("import %d jails: name one of the file", len(args))
+				return usage("skep import takes one jail of the file, got %d", len(args))
+			}
+			if jailConf == "" || len(rules.files) == 0 {
+				return usage("skep import needs --jail-conf and --devfs-rules")
 			}
 			return nil
 		},
@@ -72,8 +75,6 @@ is this one, if it is a FreeBSD, else a typical one.`,
 	f.StringVar(&rcConf, "rc-conf", "", "the rc.conf(5) with taps and bridges")
 	f.StringVarP(&output, "output", "o", "", "write the cell file here instead of to standard output")
 	rules.addHost(cmd)
-	_ = cmd.MarkFlagRequired("jail-conf")
-	_ = cmd.MarkFlagRequired("devfs-rules")
 	return cmd
 }
 

@@ -42,7 +42,7 @@ func (l *leaving) wait(name string, within time.Duration) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fault.New(fault.Host, "", "see the end of %s: %s is still there after %s", name, who, within)
+			return fault.Cannot(fault.Host, "", "see the end of", name, "%s is still there after %s", who, within)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

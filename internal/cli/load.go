@@ -48,7 +48,7 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 			if arg == "hello" {
 				return cell.Hello(), nil
 			}
-			return nil, fault.New(fault.Input, a.knownCells(dirs), "find the cell %s: there is no %s", arg, path)
+			return nil, fault.Cannot(fault.Input, a.knownCells(dirs), "find the cell", arg, "there is no %s", path)
 		}
 		if err := trusted(path); err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		return nil, shownError{fault.Input}
 	}
 	if !isPath(arg) && c.Name != arg {
-		return nil, fault.New(fault.Input, "rename the file or the cell", "use %s: it holds the cell %q, not %q", path, c.Name, arg)
+		return nil, fault.Cannot(fault.Input, "rename the file or the cell", "use", path, "it holds the cell %q, not %q", c.Name, arg)
 	}
 	return c, nil
 }
@@ -128,7 +128,7 @@ func readCellFile(path string) ([]byte, string, error) {
 		return nil, "", cannot(err, "")
 	}
 	if !info.Mode().IsRegular() {
-		return nil, "", fault.New(fault.Input, "", "read the cell file %s: it is not a regular file (%s)", path, info.Mode())
+		return nil, "", fault.Cannot(fault.Input, "", "read the cell file", path, "it is not a regular file (%s)", info.Mode())
 	}
 	src, err := io.ReadAll(io.LimitReader(f, maxCellFile+1))
 	if err != nil {
@@ -201,11 +201,11 @@ func known(dirs host.Dirs) ([]string, error) {
 func (a *app) namesOf(args []string, all bool, each func() ([]string, error)) ([]string, error) {
 	switch {
 	case all && len(args) > 0:
-		return nil, usage("take both --all and names")
+		return nil, usage("--all cannot be combined with names")
 	case all:
 		return each()
 	case len(args) == 0:
-		return nil, usage("guess which cell: name one, or say --all")
+		return nil, usage("no cell given; name one or use --all")
 	}
 	return args, nil
 }

@@ -44,7 +44,7 @@ hypervisor said of itself; that log has no starts.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("tail") && o.tail < 0 {
-				return usage("print %d lines", o.tail)
+				return usage("the number of lines must not be negative, got %d", o.tail)
 			}
 			return a.logOf(cmd.Context(), args[0], o)
 		},
@@ -69,10 +69,10 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 		return err
 	}
 	if o.hypervisor && (o.last || o.since != "") {
-		return usage("take --hypervisor and --last or --since: that log has no starts")
+		return usage("--hypervisor cannot be combined with --last or --since")
 	}
 	if o.last && o.since != "" {
-		return usage("take both --last and --since")
+		return usage("--last cannot be combined with --since")
 	}
 	st := store.View(dirs)
 	file := "console.log"
@@ -163,7 +163,7 @@ func timeOf(s string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usage("read the time %q: write 10m, 2h, 2026-11-30 or 2026-11-30T09:13:13Z", s)
+	return time.Time{}, usage("invalid time %q: use 10m, 2h, 2026-11-30 or 2026-11-30T09:13:13Z", s)
 }
 
 // printLog writes a log from an offset, and with follow what comes until the
@@ -171,7 +171,7 @@ func timeOf(s string, now time.Time) (time.Time, error) {
 func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name, path string, from int64, follow bool) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return fault.New(fault.Host, "it has not run yet", "read the log of %s: there is none", name)
+		return fault.Cannot(fault.Host, "it has not run yet", "read the log of", name, "there is none")
 	}
 	if err == nil {
 		_, err = f.Seek(from, io.SeekStart)

@@ -54,9 +54,9 @@ func TestLogFrom(t *testing.T) {
 		}
 	}
 	skepIn(t, dir, "log", "--since", "yesterday", "web").want(t, fault.Input, `"yesterday"`)
-	skepIn(t, dir, "log", "--since", "1h", "--last", "web").want(t, fault.Input, "both")
+	skepIn(t, dir, "log", "--since", "1h", "--last", "web").want(t, fault.Input, "--last cannot be combined with --since")
 	skepIn(t, dir, "log", "--tail", "-2", "web").want(t, fault.Input)
-	skepIn(t, dir, "log", "--hypervisor", "--last", "web").want(t, fault.Input, "no starts")
+	skepIn(t, dir, "log", "--hypervisor", "--last", "web").want(t, fault.Input, "--hypervisor cannot be combined with")
 }
 
 func TestTimeOf(t *testing.T) {

@@ -52,7 +52,7 @@ func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
 	}
 	src := cell.Filled(name, fill)
 	if _, diags := parse(path, src); len(diags) > 0 {
-		return fault.New(fault.Input, diags[0].Hint, "write %s: %s", path, trimCannot(diags[0].Summary))
+		return fault.Fail(fault.Input, diags[0].Hint, "%s", diags[0].Summary)
 	}
 	if stdout {
 		_, err := a.out.Write(src)
@@ -61,7 +61,7 @@ func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
 	// The directory of cells is made where it is missing; one that a path names
 	// may be a slip of the pen.
 	if dir := filepath.Dir(path); isPath(arg) && !exists(dir) {
-		return fault.New(fault.Input, "mkdir -p "+dir, "write %s: there is no directory %s", path, dir)
+		return fault.Cannot(fault.Input, "mkdir -p "+dir, "write", path, "there is no directory %s", dir)
 	}
 	if err := a.writeNew(path, src); err != nil {
 		return err
@@ -77,7 +77,7 @@ func newPath(dirs host.Dirs, arg string) (name, path string, err error) {
 	name, path = arg, arg
 	if isPath(arg) {
 		if filepath.Ext(path) != ".hcl" {
-			return "", "", fault.New(fault.Input, "skep new web, or skep new ./web.hcl", "write %s: a cell file's name ends in .hcl", path)
+			return "", "", fault.Cannot(fault.Input, "skep new web, or skep new ./web.hcl", "write", path, "a cell file's name ends in .hcl")
 		}
 		name = strings.TrimSuffix(filepath.Base(path), ".hcl")
 	} else {
@@ -99,7 +99,7 @@ func lookAtImage(fill *cell.Filling) error {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return fault.New(fault.Input, "", "use the image %s: it is not a regular file", path)
+		return fault.Cannot(fault.Input, "", "use the image", path, "it is not a regular file")
 	}
 	has := func(magic string, at int64) bool {
 		b := make([]byte, len(magic))
@@ -133,7 +133,7 @@ func (a *app) writeNew(path string, b []byte) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.Input, "choose another name, or edit it; skep up starts it", "write %s: it is there already", path)
+		return fault.Cannot(fault.Input, "choose another name, or edit it; skep up starts it", "write", path, "it is there already")
 	}
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "write %s", path)

@@ -16,7 +16,7 @@ func (a *app) peek() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pid, err := strconv.Atoi(args[0])
 			if err != nil || pid <= 0 {
-				return usage("peek at %q: it is no process number", args[0])
+				return usage("%q is not a process number", args[0])
 			}
 			return a.json(audit.ReadPrivate(pid))
 		},

@@ -97,7 +97,7 @@ func unknownCommand(root *cobra.Command, word string) error {
 			hint = fmt.Sprintf("did you mean skep %s?", near)
 		}
 	}
-	return fault.New(fault.Input, hint, "understand the command %q", word)
+	return fault.Fail(fault.Input, hint, "unknown command %q", word)
 }
 
 // peerFlags are flags of other managers' verbs, and what to do instead, by the

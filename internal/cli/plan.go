@@ -50,7 +50,7 @@ script that runs bhyve(8) in that jail.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if asProgram && form != "" {
-				return usage("take both --json and --as")
+				return usage("--json cannot be combined with --as")
 			}
 			c, p, pure, err := a.makePlan(cmd.Context(), args[0], flags)
 			if err != nil {
@@ -120,7 +120,7 @@ func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cel
 func (a *app) factsFor(ctx context.Context, flags planFlags) (f host.Facts, pure bool, err error) {
 	switch {
 	case flags.hostFile != "" && flags.os != "":
-		return f, true, usage("take both --host and --os")
+		return f, true, usage("--host cannot be combined with --os")
 	case flags.os != "":
 		f, err = host.Reference(flags.os)
 		if err != nil {
@@ -137,7 +137,7 @@ func (a *app) factsFor(ctx context.Context, flags planFlags) (f host.Facts, pure
 			return f, true, fault.Wrap(fault.Input, err, "skep doctor --json > FACTS.json writes one", "read the host's facts in %s", flags.hostFile)
 		}
 		if d.Facts.Version != host.FactsVersion || d.Facts.OS == "" {
-			return f, true, fault.New(fault.Input, "skep doctor --json > FACTS.json writes one", "use %s: it is of version %d, this skep reads %d", flags.hostFile, d.Facts.Version, host.FactsVersion)
+			return f, true, fault.Cannot(fault.Input, "skep doctor --json > FACTS.json writes one", "use", flags.hostFile, "it is of version %d, this skep reads %d", d.Facts.Version, host.FactsVersion)
 		}
 		return d.Facts, true, nil
 	}

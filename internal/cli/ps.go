@@ -109,7 +109,7 @@ func (a *app) list(ctx context.Context, args []string, o psOptions) error {
 // read.
 func (a *app) chosen(dirs host.Dirs, cells []cellJSON, names []string, boot bool) ([]cellJSON, error) {
 	if boot && len(names) > 0 {
-		return nil, usage("take both --boot and names")
+		return nil, usage("--boot cannot be combined with names")
 	}
 	if boot {
 		list, bad := a.bootCells(dirs)
@@ -143,7 +143,7 @@ func allRun(cells []cellJSON) bool {
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("run skep %s: it takes no arguments", cmd.Name())
+		return usage("skep %s takes no arguments", cmd.Name())
 	}
 	return nil
 }

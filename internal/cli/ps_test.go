@@ -36,7 +36,7 @@ func TestPsChosen(t *testing.T) {
 		t.Errorf("%s%s", s.out, s.err)
 	}
 	skepIn(t, dir, "ps", "--running", "nobody").want(t, fault.Input, "find a cell nobody", "there are: a, b")
-	skepIn(t, dir, "ps", "--boot", "a").want(t, fault.Input, "both --boot and names")
+	skepIn(t, dir, "ps", "--boot", "a").want(t, fault.Input, "--boot cannot be combined with names")
 	// No cells at all: every one of them runs.
 	skep(t, "ps", "--boot", "--running").want(t, fault.OK)
 	// A file that nobody can read may be one that should run.

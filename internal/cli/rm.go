@@ -33,10 +33,10 @@ those disks. Then the cell's name is asked for, unless --yes is given.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("guess which cell: name one")
+				return usage("no cell given; name one")
 			}
 			if len(disks) > 0 && len(args) > 1 {
-				return usage("take --disks and more than one cell")
+				return usage("--disks takes one cell")
 			}
 			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
 			return a.eachOf(args, 1, func(arg string) error {

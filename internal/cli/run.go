@@ -53,7 +53,7 @@ The exit status is 0 when the guest powered off by itself; see
 // oneName wants exactly one cell.
 func oneName(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usage("run skep %s: name one cell; %d were named", cmd.Name(), len(args))
+		return usage("skep %s takes one cell, got %d", cmd.Name(), len(args))
 	}
 	return nil
 }

@@ -57,9 +57,9 @@ func (a *app) underName(dirs host.Dirs, c *cell.Cell, name string) (*cell.Cell, 
 	s, _, err := store.View(dirs).ReadState(name)
 	switch {
 	case exists(file):
-		return nil, fault.New(fault.Input, "choose another name", "use the name %s: %s is a cell of that name", name, file)
+		return nil, fault.Cannot(fault.Input, "choose another name", "use the name", name, "%s is a cell of that name", file)
 	case err == nil && !s.Since.IsZero() && s.File != c.File:
-		return nil, fault.New(fault.Input, "choose another name; skep rm "+name+" forgets that cell", "use the name %s: another cell has it", name)
+		return nil, fault.Cannot(fault.Input, "choose another name; skep rm "+name+" forgets that cell", "use the name", name, "another cell has it")
 	}
 	return c.Renamed(name), nil
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -47,7 +46,7 @@ func (a *app) try(ctx context.Context, facts host.Facts, accel cell.Accel, model
 	ctx, done := sheltered(ctx) // the guest of a trial does not outlive who tries
 	defer done()
 	unsure := func(err error) host.Trial {
-		return host.Trial{Why: whyNot(err), Hint: fault.HintOf(err), Unsure: true}
+		return host.Trial{Why: fault.ReasonOf(err), Hint: fault.HintOf(err), Unsure: true}
 	}
 	// What stands in the way of every cell is no matter of this accelerator's.
 	if err := host.Ready(cell.Hello(), facts); err != nil {
@@ -75,21 +74,11 @@ func (a *app) try(ctx context.Context, facts host.Facts, accel cell.Accel, model
 		t.Why = why
 		if err != nil {
 			// Only what the hypervisor itself came to is about the accelerator.
-			t.Why, t.Hint = whyNot(err), fault.HintOf(err)
+			t.Why, t.Hint = fault.ReasonOf(err), fault.HintOf(err)
 			t.Unsure = t.Unsure || fault.CodeOf(err) != fault.HypervisorDied
 		}
 	}
 	return t
-}
-
-// whyNot is an error's reason without what was to be done: nobody has asked for
-// the cell of a trial.
-func whyNot(err error) string {
-	why := trimCannot(err.Error())
-	for _, what := range []string{"start hello: ", "build the jail of " + trialName + ": "} {
-		why = strings.TrimPrefix(why, what)
-	}
-	return why
 }
 
 // tryModel runs the built-in guest and says why it did not greet, or "".

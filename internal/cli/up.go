@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ the other is started first.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if boot {
 				if all || len(args) > 0 {
-					return usage("take --boot and anything else")
+					return usage("--boot cannot be combined with names or --all")
 				}
 				return a.startBoot(cmd.Context())
 			}
@@ -70,7 +71,7 @@ func (a *app) twice(dirs host.Dirs, args []string) error {
 			continue // told when it is started
 		}
 		if other, ok := from[c.Name]; ok && other != c.File {
-			return fault.New(fault.Input, "give one of them another name", "start %s: both %s and %s describe it", c.Name, other, c.File)
+			return fault.Cannot(fault.Input, "give one of them another name", "start", c.Name, "both %s and %s describe it", other, c.File)
 		}
 		from[c.Name] = c.File
 	}
@@ -102,25 +103,20 @@ func (a *app) eachOf(names []string, atOnce int, do func(string) error) error {
 		}()
 	}
 	wg.Wait()
-	var first error
-	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		if first == nil {
-			first = err
-			continue
-		}
-		a.fail(first)
-		first = shownThen(first, err)
-	}
-	return first
+	return a.some(errs, len(names), "cells")
 }
 
-// shownThen is the error that is left to be shown, with the status of the
-// first.
-func shownThen(first, next error) error {
-	return fault.Wrap(fault.CodeOf(first), next, fault.HintOf(next), "%s", "do all of that")
+// some is the error for those of many that failed: the only one, or their number once each was shown,
+// with the status of the first.
+func (a *app) some(errs []error, of int, what string) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) < 2 {
+		return errors.Join(errs...)
+	}
+	for _, err := range errs {
+		a.fail(err)
+	}
+	return fault.Fail(fault.CodeOf(errs[0]), "", "%d of %d %s failed", len(errs), of, what)
 }
 
 // handover is what a keeper process is told on its standard input.
@@ -135,22 +131,9 @@ type handover struct {
 
 // report is what a keeper process says once the guest runs, or does not.
 type report struct {
-	Running bool       `json:"running"`
-	Note    string     `json:"note,omitempty"`
-	Error   string     `json:"error,omitempty"`
-	Hint    string     `json:"hint,omitempty"`
-	Code    fault.Code `json:"code,omitempty"`
-	// More are the errors after the first.
-	More []report `json:"more,omitempty"`
-}
-
-// err is the error that was reported.
-func (r report) err() error {
-	errs := []error{&fault.Error{Code: r.Code, What: trimCannot(r.Error), Hint: r.Hint}}
-	for _, m := range r.More {
-		errs = append(errs, m.err())
-	}
-	return fault.Join(errs...)
+	Running bool   `json:"running"`
+	Note    string `json:"note,omitempty"`
+	fault.Wire
 }
 
 // start starts one cell in a keeper process of its own.
@@ -183,7 +166,7 @@ func (a *app) startedAlready(st *store.Store, c *cell.Cell) error {
 	s, _, err := st.ReadDetail(c.Name)
 	switch {
 	case err == nil && s.State == store.Stopping:
-		return fault.New(fault.Busy, "start it again once skep ps shows that it has stopped", "start %s: it is stopping", c.Name)
+		return fault.Cannot(fault.Busy, "start it again once skep ps shows that it has stopped", "start", c.Name, "it is stopping")
 	case err == nil && s.State == store.Crashed:
 		a.note("%s has crashed; its keeper is already going to start it again", c.Name)
 	default:
@@ -290,19 +273,11 @@ func (a *app) follow(name string, r io.Reader) error {
 			a.note("%s", rep.Note)
 		case rep.Running:
 			return nil
-		case rep.Error != "":
-			return rep.err()
+		case rep.Err() != nil:
+			return rep.Err()
 		}
 	}
-	return fault.New(fault.Host, "skep sweep releases what it held", "start %s: its keeper died", name)
-}
-
-func trimCannot(s string) string {
-	const cannot = "cannot "
-	if len(s) > len(cannot) && s[:len(cannot)] == cannot {
-		return s[len(cannot):]
-	}
-	return s
+	return fault.Cannot(fault.Host, "skep sweep releases what it held", "start", name, "its keeper died")
 }
 
 // keeper is the process behind up. It is not for people.
@@ -321,7 +296,7 @@ func (a *app) keeper() *cobra.Command {
 func (a *app) keep(ctx context.Context) error {
 	var h handover
 	if err := json.NewDecoder(a.in).Decode(&h); err != nil || h.Cell == nil {
-		return usage("keep a cell: skep up starts keepers")
+		return usage("this command is started by skep up")
 	}
 	out := newReporter()
 	defer out.close()
@@ -398,13 +373,7 @@ func (r *reporter) say(rep report) {
 }
 
 func (r *reporter) error(err error) {
-	rep := report{Error: fault.First(err), Hint: fault.HintOf(err), Code: fault.CodeOf(err)}
-	for i, one := range fault.ListOf(err) {
-		if i > 0 {
-			rep.More = append(rep.More, report{Error: one.Error(), Hint: fault.HintOf(one), Code: fault.CodeOf(one)})
-		}
-	}
-	r.say(rep)
+	r.say(report{Wire: fault.ToWire(err)})
 }
 
 func (r *reporter) close() {

@@ -132,7 +132,7 @@ func createZvol(d *plan.Disk) (bool, error) {
 	}
 	tool, err := exec.LookPath("zfs")
 	if err != nil {
-		return false, fault.New(fault.Host, "install ZFS, or use file = …", "make the volume %s: zfs is not installed", d.Dataset)
+		return false, fault.Cannot(fault.Host, "install ZFS, or use file = …", "make the volume", d.Dataset, "zfs is not installed")
 	}
 	if exec.Command(tool, "list", "-H", "-t", "volume", d.Dataset).Run() == nil {
 		return false, waitForNode(d)

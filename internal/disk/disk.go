@@ -210,8 +210,7 @@ func checkRaw(d *plan.Disk, header []byte, size int64) error {
 
 // bad is an error about a disk: the input names it wrongly.
 func bad(d *plan.Disk, hint, format string, args ...any) error {
-	what := fmt.Sprintf("use disk %q (%s): ", d.Label, d.Path) + fmt.Sprintf(format, args...)
-	return &fault.Error{Code: fault.Input, Hint: hint, What: what}
+	return fault.Cannot(fault.Input, hint, "use disk", fmt.Sprintf("%q (%s)", d.Label, d.Path), format, args...)
 }
 
 // unwrapPath drops the path that an error carries: the message has it already.

@@ -83,7 +83,7 @@ func lock(d *plan.Disk, f *os.File) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &used):
-		return &fault.Error{Code: fault.Input, Hint: inUseHint, What: fmt.Sprintf("use disk %q (%s)", d.Label, d.Path), Err: used}
+		return &fault.Error{Code: fault.Input, Hint: inUseHint, Op: "use disk", Subject: fmt.Sprintf("%q (%s)", d.Label, d.Path), Err: used}
 	case noLocks(err):
 		return bad(d, "put the image on a file system that has locks", "it cannot be locked: %v", err)
 	default:

@@ -107,5 +107,5 @@ func foreign(d *plan.Disk, f io.ReaderAt, header []byte, size int64) *Foreign {
 
 // fault is the error for people.
 func (f *Foreign) fault() error {
-	return &fault.Error{Code: fault.Input, Hint: f.hint, What: fmt.Sprintf("use disk %q (%s)", f.Label, f.Path), Err: f}
+	return &fault.Error{Code: fault.Input, Hint: f.hint, Op: "use disk", Subject: fmt.Sprintf("%q (%s)", f.Label, f.Path), Err: f}
 }

@@ -51,7 +51,7 @@ func Remove(d *plan.Disk) error {
 func destroyZvol(d *plan.Disk) error {
 	tool, err := exec.LookPath("zfs")
 	if err != nil {
-		return fault.New(fault.Host, "", "remove the volume %s: zfs is not installed", d.Dataset)
+		return fault.Cannot(fault.Host, "", "remove the volume", d.Dataset, "zfs is not installed")
 	}
 	if exec.Command(tool, "list", "-H", "-t", "volume", d.Dataset).Run() != nil {
 		return ErrGone

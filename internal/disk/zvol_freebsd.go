@@ -19,7 +19,7 @@ func checkZvol(d *plan.Disk) error {
 	out, err := exec.Command("/sbin/zfs", "get", "-H", "-o", "value", "volmode", d.Dataset).CombinedOutput()
 	if err != nil {
 		if _, lerr := exec.LookPath("/sbin/zfs"); lerr != nil {
-			return fault.New(fault.Host, "kldload zfs, or use file = …", "use the volume %s: there is no zfs(8)", d.Dataset)
+			return fault.Cannot(fault.Host, "kldload zfs, or use file = …", "use the volume", d.Dataset, "there is no zfs(8)")
 		}
 		words, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		return bad(d, "zfs list -t volume shows what there is; size = \"20G\" makes it", "%.200s", words)

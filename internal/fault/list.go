@@ -3,7 +3,6 @@ package fault
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // At is an error together with the place in a cell file that it is about, as
@@ -13,7 +12,9 @@ type At struct {
 	Place string
 }
 
-func (a *At) Error() string { return a.Err.Error() + " (" + a.Place + ")" }
+func (a *At) Error() string { return a.Err.Error() + a.suffix() }
+
+func (a *At) suffix() string { return " (" + a.Place + ")" }
 
 func (a *At) Unwrap() error { return a.Err }
 
@@ -42,11 +43,19 @@ func (l List) Unwrap() []error { return l }
 // First is the text of an error with the first of its list in the list's place:
 // where each of the others gets a line of its own.
 func First(err error) string {
-	l := ListOf(err)
-	if l == nil {
-		return err.Error()
+	switch e := err.(type) {
+	case List:
+		return e[0].Error()
+	case *At:
+		return First(e.Err) + e.suffix()
+	case *Error:
+		if l := ListOf(e.Err); l != nil {
+			alone := *e
+			alone.Err = l[0]
+			return alone.Error()
+		}
 	}
-	return strings.Replace(err.Error(), l.Error(), l[0].Error(), 1)
+	return err.Error()
 }
 
 // ListOf are the errors of the List that an error is or wraps, or nil.

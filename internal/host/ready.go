@@ -21,13 +21,13 @@ func Ready(c *cell.Cell, f Facts) error {
 func readyLinux(c *cell.Cell, f Facts) error {
 	l := f.Linux
 	if l.QEMU == nil {
-		return fault.New(fault.Host, f.fixQEMU(), "start %s: no QEMU for x86-64 (%s)", c.Name, l.QEMUReason())
+		return fault.Cannot(fault.Host, f.fixQEMU(), "start", c.Name, "no QEMU for x86-64 (%s)", l.QEMUReason())
 	}
 	if why, fix := f.standsInTheWay(); why != "" {
-		return fault.New(fault.Jail, fix, "start %s: %s", c.Name, why)
+		return fault.Cannot(fault.Jail, fix, "start", c.Name, "%s", why)
 	}
 	if why, fix := shortLimit(f, c.Jail.Limits.Processes, c.Jail.Limits.OpenFiles); why != "" {
-		return fault.New(fault.Host, fix, "start %s: %s", c.Name, why)
+		return fault.Cannot(fault.Host, fix, "start", c.Name, "%s", why)
 	}
 	if c.Boot.Kind == cell.BootUEFI {
 		if _, err := ChooseFirmware(f); err != nil {
@@ -35,7 +35,7 @@ func readyLinux(c *cell.Cell, f Facts) error {
 		}
 	}
 	if f.EUID != 0 && l.userNSForbidden(f.EUID) {
-		return fault.New(fault.Host, userNSFix(l), "start %s: this host lets ordinary users have no user namespace of use", c.Name)
+		return fault.Cannot(fault.Host, userNSFix(l), "start", c.Name, "this host lets ordinary users have no user namespace of use")
 	}
 	return nil
 }
@@ -52,12 +52,12 @@ func readyFreeBSD(c *cell.Cell, f Facts) error {
 	case !b.VMM && b.Jailed:
 		return fault.New(fault.Host, "outside: kldload vmm, then allow.vmm for this jail", "start %s inside a jail without vmm", c.Name)
 	case !b.VMM:
-		return fault.New(fault.Host, "kldload vmm (and vmm_load=\"YES\" in /boot/loader.conf)", "start %s: vmm.ko is not loaded", c.Name)
+		return fault.Cannot(fault.Host, "kldload vmm (and vmm_load=\"YES\" in /boot/loader.conf)", "start", c.Name, "vmm.ko is not loaded")
 	case b.Jailed:
 		return fault.New(fault.Host, "run skep on the host; a jail that is to make jails needs children.max, allow.vmm, allow.mount.tmpfs and devfs rules of its own",
 			"start %s: this is already the inside of a jail", c.Name)
 	case f.EUID != 0:
-		return fault.New(fault.Host, "run skep as root", "start %s: jail(2) is root's", c.Name)
+		return fault.Cannot(fault.Host, "run skep as root", "start", c.Name, "jail(2) is root's")
 	}
 	if c.Boot.Kind == cell.BootUEFI {
 		if _, err := ChooseFirmware(f); err != nil {
@@ -65,7 +65,7 @@ func readyFreeBSD(c *cell.Cell, f Facts) error {
 		}
 	}
 	if c.Boot.Kind == cell.BootLoader && len(b.Bhyve.Loader) == 0 {
-		return fault.New(fault.Host, "", "start %s: there is no bhyveload on this host", c.Name)
+		return fault.Cannot(fault.Host, "", "start", c.Name, "there is no bhyveload on this host")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -31,11 +30,9 @@ type request struct {
 
 // response is one line of a keeper's.
 type response struct {
-	OK    bool       `json:"ok"`
-	Error string     `json:"error,omitempty"`
-	Hint  string     `json:"hint,omitempty"`
-	Code  fault.Code `json:"code,omitempty"`
-	Data  []byte     `json:"data,omitempty"`
+	OK bool `json:"ok"`
+	fault.Wire
+	Data []byte `json:"data,omitempty"`
 	// Ended is set in the last line after stop and kill: everything of the cell
 	// is released.
 	Ended  bool   `json:"ended,omitempty"`
@@ -115,14 +112,14 @@ func (s *server) client(conn net.Conn) {
 	out := json.NewEncoder(conn)
 	var req request
 	if err := json.Unmarshal(line, &req); err != nil {
-		_ = out.Encode(response{Error: "cannot understand the request"})
+		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "understand the request"))})
 		return
 	}
 	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), reply: make(chan answer, 1)}
 	switch o.do {
 	case commandStop, commandKill, commandScreenshot, commandStatus, commandPause:
 	default:
-		_ = out.Encode(response{Error: fmt.Sprintf("cannot do %.40q", req.Do)})
+		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "do %.40q", req.Do))})
 		return
 	}
 	s.keeper.tell(o)
@@ -131,10 +128,7 @@ func (s *server) client(conn net.Conn) {
 	case a = <-o.reply:
 	case <-s.keeper.finished:
 	}
-	r := response{OK: a.err == nil, Data: a.data}
-	if a.err != nil {
-		r.Error, r.Hint, r.Code = a.err.Error(), fault.HintOf(a.err), fault.CodeOf(a.err)
-	}
+	r := response{OK: a.err == nil, Wire: fault.ToWire(a.err), Data: a.data}
 	if out.Encode(r) != nil || a.err != nil {
 		return
 	}
@@ -207,7 +201,7 @@ func (c *Client) Ask(ctx context.Context, do, who string) ([]byte, error) {
 		return nil, err
 	}
 	if !r.OK {
-		return nil, &fault.Error{Code: r.Code, What: trimCannot(r.Error), Hint: r.Hint}
+		return nil, r.Wire.Err()
 	}
 	return r.Data, nil
 }
@@ -225,12 +219,4 @@ func (c *Client) Ended(ctx context.Context) (reason string, err error) {
 		return "", errors.New("the keeper ended without a word")
 	}
 	return r.Reason, nil
-}
-
-func trimCannot(s string) string {
-	const cannot = "cannot "
-	if len(s) > len(cannot) && s[:len(cannot)] == cannot {
-		return s[len(cannot):]
-	}
-	return s
 }

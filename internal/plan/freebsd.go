@@ -52,7 +52,7 @@ type bsd struct {
 // freebsd plans a cell on a FreeBSD or HardenedBSD host: bhyve in a jail.
 func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	if h.FreeBSD == nil || h.FreeBSD.Bhyve == nil {
-		return nil, fault.New(fault.Host, "", "start %s: there is no bhyve on this host", c.Name)
+		return nil, fault.Cannot(fault.Host, "", "start", c.Name, "there is no bhyve on this host")
 	}
 	h.Slots.Taken = withRulesets(h.Slots, h.FreeBSD.Rulesets)
 	common, err := newBuilder(c, h)
@@ -164,7 +164,7 @@ func (b *bsd) firmware() error {
 	case cell.BootUEFI:
 		code, vars := b.uefi()
 		if code == "" {
-			return fault.New(fault.Host, "pkg install edk2-bhyve", "start %s: no UEFI firmware for bhyve is installed", b.cell.Name)
+			return fault.Cannot(fault.Host, "pkg install edk2-bhyve", "start", b.cell.Name, "no UEFI firmware for bhyve is installed")
 		}
 		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: code})
 		b.input.Firmware = b.in(insideFirmware)

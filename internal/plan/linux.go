@@ -30,7 +30,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 		return nil, fault.Join(both(small, wrong)...)
 	}
 	if h.Linux == nil || h.Linux.QEMU == nil {
-		return nil, fault.New(fault.Host, "apt install qemu-system-x86", "start %s: QEMU is not installed", c.Name)
+		return nil, fault.Cannot(fault.Host, "apt install qemu-system-x86", "start", c.Name, "QEMU is not installed")
 	}
 	choice, err := host.ChooseAccel(c, h)
 	if err != nil {
@@ -175,7 +175,7 @@ func (b *builder) firmware() error {
 	}
 	ovmf := b.host.Linux.OVMF
 	if ovmf == nil {
-		return fault.New(fault.Host, "apt install ovmf", "start %s: no UEFI firmware for QEMU is installed", b.cell.Name)
+		return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
 	}
 	b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
 	b.add("vars", "boot", "the cell's own UEFI variables; they stay",

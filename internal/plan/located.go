@@ -2,7 +2,6 @@ package plan
 
 import (
 	"errors"
-	"strings"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -27,5 +26,5 @@ func Located(c *cell.Cell, path string, err error) error {
 
 // refusal is what a hypervisor cannot do, as a mistake of the cell file's.
 func refusal(c *cell.Cell, r hypervisor.Refusal) error {
-	return Located(c, r.Source, fault.New(fault.Input, r.Hint, "%s", strings.TrimPrefix(r.Text, "cannot ")))
+	return Located(c, r.Source, fault.Fail(fault.Input, r.Hint, "%s", r.Text))
 }

@@ -121,7 +121,7 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 		e.Ran = m.console.Said() > before
 		end, _ := hypervisor.Judge(e)
 		if !e.Ran {
-			return &fault.Error{Code: fault.HypervisorDied, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.provisioner.plan.Name + " shows all it said"}
+			return &fault.Error{Code: fault.HypervisorDied, Op: "start the hypervisor", Reason: end.Detail, Hint: "skep log --hypervisor " + m.provisioner.plan.Name + " shows all it said"}
 		}
 		m.deliver(end)
 		return nil

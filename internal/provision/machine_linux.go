@@ -253,7 +253,7 @@ func jailFault(err error) error {
 	}
 	var step *jail.StepError
 	if errors.As(err, &step) {
-		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows which layers this host has", What: "build the jail: step " + step.Step, Err: step.Errno}
+		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows which layers this host has", Op: "build the jail", Reason: "step " + step.Step, Err: step.Errno}
 	}
 	if what, ok := strings.CutPrefix(err.Error(), "cannot "); ok {
 		return fault.New(fault.Jail, "skep doctor shows which layers this host has", "%s", what)
@@ -286,7 +286,7 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 		if strings.Contains(end.Detail, "node-name") && strings.Contains(end.Detail, "-blockdev") {
 			code = fault.Input // an image that QEMU does not take
 		}
-		return &fault.Error{Code: code, What: "start the hypervisor: " + end.Detail, Hint: "skep log --hypervisor " + m.name + " shows all it said"}
+		return &fault.Error{Code: code, Op: "start the hypervisor", Reason: end.Detail, Hint: "skep log --hypervisor " + m.name + " shows all it said"}
 	case <-time.After(50 * time.Millisecond):
 	}
 	return fault.Wrap(fault.HypervisorDied, err, "", "speak with QEMU")

@@ -23,7 +23,7 @@ func acquireBridge(b *plan.Bridge) (made bool, err error) {
 		return made, nil
 	}
 	if err := network.FindBridge(b.Name); err != nil {
-		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err,
+		return false, &fault.Error{Code: fault.Input, Op: "use bridge", Subject: b.Name, Err: err,
 			Hint: fmt.Sprintf("ifconfig bridge create name %s up; or bridge %q { create = true } in the cell file", b.Name, b.Name)}
 	}
 	return false, nil

@@ -121,7 +121,7 @@ func acquireBridge(b *plan.Bridge) (made bool, err error) {
 		if errors.Is(err, network.ErrNotBridge) {
 			hint = "ip link show type bridge lists those there are"
 		}
-		return false, &fault.Error{Code: fault.Input, What: "use bridge " + b.Name, Err: err, Hint: hint}
+		return false, &fault.Error{Code: fault.Input, Op: "use bridge", Subject: b.Name, Err: err, Hint: hint}
 	}
 	return false, nil
 }

@@ -206,7 +206,7 @@ func exitText(e jail.Exit) string {
 func launchFault(err error) error {
 	var step *jail.StepError
 	if errors.As(err, &step) {
-		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows what this host has", What: "enter the jail: " + step.Step, Err: step.Errno}
+		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows what this host has", Op: "enter the jail", Reason: step.Step, Err: step.Errno}
 	}
 	return fault.Wrap(fault.Jail, err, "", "enter the jail")
 }

@@ -31,7 +31,7 @@ func (s *Store) LockCell(name string) (*Lock, error) {
 	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, ErrHeld) {
 		hint := "skep ps shows it; skep down " + name + " stops it"
-		return nil, &fault.Error{Code: fault.Busy, Hint: hint, What: "start " + name + ": it is already running" + holder(path), Err: nil}
+		return nil, &fault.Error{Code: fault.Busy, Hint: hint, Op: "start", Subject: name, Reason: "it is already running" + holder(path)}
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Host, err, "", "lock the cell %s", name)
@@ -49,7 +49,7 @@ func (s *Store) LockConsole(name string) (*Lock, error) {
 	path := filepath.Join(s.dirs.Run, "locks", name+".console")
 	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, ErrHeld) {
-		return nil, fault.New(fault.Host, "skep log -f "+name+" reads along", "join the console of %s: somebody else is there", name)
+		return nil, fault.Cannot(fault.Host, "skep log -f "+name+" reads along", "join the console of", name, "somebody else is there")
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Host, err, "", "join the console of %s", name)
