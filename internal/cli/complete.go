@@ -131,6 +131,7 @@ fi
 // completionCommand makes cobra's completion refuse shells that it does not
 // know, and its script for bash need no package.
 func (a *app) completionCommand(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs // cobra would refuse a shell in words of its own
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return usage("no completion for the shell %q", args[0])
