@@ -9,7 +9,9 @@
 #   make soak       anything done to cells at random, for MINUTES=10
 #   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once;
 #                   KERNELS="trixie" boots releases with their own kernel and systemd
-#   make lint       formatting, vet on every system, man pages
+#   make lint       formatting, vet and staticcheck on both systems, man pages
+#   make cover      statements covered, a line for each package
+#   make fuzz       each fuzz test for FUZZTIME=10s
 #   make install    PREFIX and DESTDIR as usual
 #   make uninstall  what make install has put there
 #   make clean      remove what was built
@@ -63,6 +65,17 @@ lint: vet
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./...
 	CGO_ENABLED=0 GOOS=freebsd GOARCH=arm64 $(GO) vet ./...
 	for page in man/*.[58]; do mandoc -T lint -W warning $$page || exit 1; done
+	CGO_ENABLED=0 GOOS=linux GO='$(GO)' sh scripts/staticcheck
+	CGO_ENABLED=0 GOOS=freebsd GO='$(GO)' sh scripts/staticcheck
+
+# Statements covered by the tests, a line for each package.
+cover:
+	@$(GO) test -short -cover ./... | sed -n 's/^ok[[:space:]]*\([^[:space:]]*\).*coverage: \([0-9.]*%\).*/\2	\1/p'
+
+# Every fuzz test for a while; what one finds is kept in its testdata/fuzz, to be committed.
+FUZZTIME = 10s
+fuzz:
+	@GO='$(GO)' sh scripts/fuzz $(FUZZTIME)
 
 bench: build
 	$(GO) run ./internal/bench -skep $(BIN) $(BENCHFLAGS)
@@ -114,4 +127,4 @@ help:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint bench drill-peers matrix matrix-table security-table soak freebsd-kit install uninstall clean help
+.PHONY: all build demo deps test vet lint cover fuzz bench drill-peers matrix matrix-table security-table soak freebsd-kit install uninstall clean help
