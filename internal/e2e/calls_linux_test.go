@@ -174,7 +174,7 @@ screen { }
 	c.expect(slow, "guest: read")
 	c.send("reset\n")
 	c.expect(2*boot, "guest: ready")
-	l.must(0, "down", "--force", "watched")
+	l.must(0, "down", "watched") // by its power button
 	eventually(t, slow, "QEMU has ended", func() bool { return !strings.Contains(l.skep("ps", "--json").out, `"running"`) })
 
 	l.judge(trace, pid, rows)
