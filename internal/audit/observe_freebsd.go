@@ -11,7 +11,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/jail"
-	"skep/internal/jailparam"
+	"skep/internal/jaillist"
 	"skep/internal/kinfo"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -61,7 +61,7 @@ func Process(pid int) (Report, error) {
 
 // Jail audits every hypervisor that runs in a jail of that name, or number.
 func Jail(name string) ([]Report, error) {
-	jails, err := jailparam.List()
+	jails, err := jaillist.List()
 	if err != nil {
 		return nil, err
 	}

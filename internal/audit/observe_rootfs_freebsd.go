@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/devfs"
+	"skep/internal/devfsctl"
 	"skep/internal/jail"
 )
 
@@ -125,7 +126,7 @@ func (r *bsdRootfs) readDev() {
 
 // readRules reads the rules of its set and what they come to.
 func (r *bsdRootfs) readRules(own []string) {
-	m, err := devfs.Open("/dev")
+	m, err := devfsctl.Open("/dev")
 	if err != nil {
 		return
 	}
@@ -134,7 +135,7 @@ func (r *bsdRootfs) readRules(own []string) {
 	if err != nil {
 		return
 	}
-	depth, err := devfs.Depth()
+	depth, err := devfsctl.Depth()
 	if err != nil {
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"os"
 	"testing"
 
-	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -18,7 +18,7 @@ func TestRecord(t *testing.T) {
 	if *record == "" {
 		return
 	}
-	st, _, err := store.View(host.DirsFor(host.Options{})).ReadDetail(*record)
+	st, _, err := store.View(probe.DirsFor(probe.Options{})).ReadDetail(*record)
 	if err != nil {
 		t.Fatal(err)
 	}

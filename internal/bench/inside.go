@@ -11,6 +11,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 	"skep/internal/unixsock"
 )
@@ -24,7 +25,7 @@ type inside struct {
 }
 
 func newInside(file string) (*inside, error) {
-	facts, err := host.Probe(context.Background(), host.Options{})
+	facts, err := probe.Probe(context.Background(), probe.Options{})
 	if err != nil {
 		return nil, err
 	}

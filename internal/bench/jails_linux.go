@@ -20,6 +20,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/probe"
 	"skep/internal/provision"
 	"skep/internal/store"
 )
@@ -148,7 +149,7 @@ func more(mounts int, dir string) error {
 
 // dryRun takes the resources of a cell like the built-in guest's, with true(1) as its hypervisor.
 func dryRun(name string, act func(context.Context, provision.Fixture) error) error {
-	facts, err := host.Probe(context.Background(), host.Options{})
+	facts, err := probe.Probe(context.Background(), probe.Options{})
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,11 @@
 package cell
 
 import (
-	"encoding/hex"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"skep/internal/address"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -21,7 +21,7 @@ var listen = scalar(
 		if m != nil {
 			return "", m
 		}
-		host, port, err := net.SplitHostPort(s)
+		host, port, err := address.SplitPort(s)
 		if err != nil {
 			return "", badListen(s)
 		}
@@ -49,7 +49,7 @@ var listen = scalar(
 func badListen(s string) *mistake {
 	m := wrong("must be an address and a port, such as \"127.0.0.1:5900\"")
 	if a, err := netip.ParseAddr(s); err == nil {
-		m.but("did you mean %q?", net.JoinHostPort(a.String(), "5900"))
+		m.but("did you mean %q?", address.JoinPort(a.String(), "5900"))
 	} else if n, err := strconv.Atoi(s); err == nil && n > 0 && n < 65536 {
 		m.but("did you mean \"127.0.0.1:%d\"?", n)
 	} else if i := strings.LastIndexByte(s, ':'); i > 0 {
@@ -60,9 +60,9 @@ func badListen(s string) *mistake {
 	return m
 }
 
-// address is an address of the jail: IPv4 or IPv6, with or without a prefix
+// ipAddress is an address of the jail: IPv4 or IPv6, with or without a prefix
 // length, as ip4.addr and ip6.addr of jail.conf(5) take them.
-func address(six bool) kind[string] {
+func ipAddress(six bool) kind[string] {
 	family, other := "IPv4", "ip6"
 	if six {
 		family, other = "IPv6", "ip4"
@@ -99,14 +99,14 @@ var macAddress = scalar(
 		if m != nil {
 			return "", m
 		}
-		hw, err := net.ParseMAC(s)
+		hw, err := address.ParseMAC(s)
 		switch {
-		case err != nil || len(hw) != 6:
+		case err != nil:
 			return "", wrong("must be six bytes, such as \"02:00:00:12:34:56\"")
 		case hw[0]&1 == 1:
 			hw[0] &^= 1
 			return "", wrong("a network card cannot have a multicast address").but("the lowest bit of the first byte is 0: did you mean %q?", hw.String())
-		case hex.EncodeToString(hw) == "000000000000":
+		case hw == address.MAC{}:
 			return "", wrong("not the address of a network card").but("leave out mac to have one made from the names of the cell and the nic")
 		}
 		return hw.String(), nil

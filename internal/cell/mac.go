@@ -2,9 +2,10 @@ package cell
 
 import (
 	"crypto/sha256"
-	"net"
 	"slices"
 	"strings"
+
+	"skep/internal/address"
 )
 
 // defaultMAC makes an address from the names, so that a card keeps it for ever
@@ -16,7 +17,7 @@ func defaultMAC(cell, nic string) string { return MACFrom("skep nic", cell, nic)
 // that nobody sold it.
 func MACFrom(words ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(words, "\x00")))
-	return net.HardwareAddr{0x02, sum[0], sum[1], sum[2], sum[3], sum[4]}.String()
+	return address.MAC{0x02, sum[0], sum[1], sum[2], sum[3], sum[4]}.String()
 }
 
 // OwnMAC says whether a card has the address that follows from the names, and

@@ -5,8 +5,8 @@ package cell
 var jailBlock = block[Jail]{
 	attrs: []attr[Jail]{
 		at("network", choice(NetworkNone, NetworkShared, NetworkVnet), func(j *Jail) *Network { return &j.Network }),
-		at("ip4", list(address(false), true), func(j *Jail) *[]string { return &j.IP4 }),
-		at("ip6", list(address(true), true), func(j *Jail) *[]string { return &j.IP6 }),
+		at("ip4", list(ipAddress(false), true), func(j *Jail) *[]string { return &j.IP4 }),
+		at("ip6", list(ipAddress(true), true), func(j *Jail) *[]string { return &j.IP6 }),
 		at("root", path(rootRule), func(j *Jail) *string { return &j.Root }),
 		at("allow_missing", list(layerName, true), func(j *Jail) *[]string { return &j.AllowMissing }),
 	},

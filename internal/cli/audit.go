@@ -13,8 +13,8 @@ import (
 	"skep/internal/audit"
 	"skep/internal/cell"
 	"skep/internal/fault"
-	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -125,7 +125,7 @@ func (a *app) showAudits(all []audit.Report, asProgram bool) error {
 const betweenLives = 5 * time.Second
 
 func (a *app) auditCell(arg string) (audit.Report, error) {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
 	if err != nil {
 		return audit.Report{}, err

@@ -9,6 +9,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -16,7 +17,7 @@ import (
 // wrong keeps none of the others down, and one that runs already is left alone,
 // so that it may be said again once the wrong one is fixed.
 func (a *app) startBoot(ctx context.Context) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	if err := trustedDir(dirs); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/probe"
 )
 
 // Streams are the three standard streams.
@@ -195,7 +196,7 @@ func (a *app) exitCodes() *cobra.Command {
 
 // probe is what this machine offers, looked at once for all cells of a command.
 func (a *app) probe(ctx context.Context, tryKVM bool) (host.Facts, error) {
-	o := host.Options{Dirs: a.dirs}
+	o := probe.Options{Dirs: a.dirs}
 	if tryKVM {
 		o.TryKVM = a.tryKVM
 	}
@@ -204,17 +205,17 @@ func (a *app) probe(ctx context.Context, tryKVM bool) (host.Facts, error) {
 
 // probeAll tries everything, whatever is remembered: the doctor's way.
 func (a *app) probeAll(ctx context.Context) (host.Facts, error) {
-	return a.probeWith(ctx, host.Options{Dirs: a.dirs, TryKVM: a.tryKVM, TryTCG: a.tryTCG})
+	return a.probeWith(ctx, probe.Options{Dirs: a.dirs, TryKVM: a.tryKVM, TryTCG: a.tryTCG})
 }
 
-func (a *app) probeWith(ctx context.Context, o host.Options) (host.Facts, error) {
+func (a *app) probeWith(ctx context.Context, o probe.Options) (host.Facts, error) {
 	a.probing.Lock()
 	defer a.probing.Unlock()
 	if a.probed != nil && o.TryTCG == nil && (o.TryKVM == nil || a.probed.Linux == nil || a.probed.Linux.KVM.Tried) {
 		return a.probed.Clone(), nil
 	}
 	defer a.slow("looking at this host")()
-	f, err := host.Probe(ctx, o)
+	f, err := probe.Probe(ctx, o)
 	if err != nil {
 		return f, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -50,7 +51,7 @@ func (a *app) completeNames(cmd *cobra.Command, args []string, typed string) ([]
 	if isPath(typed) {
 		return []string{"hcl"}, cobra.ShellCompDirectiveFilterFileExt
 	}
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	verb := strings.TrimPrefix(cmd.CommandPath(), "skep ")
 	fits := actsOn[verb]
 	names, _ := known(dirs)

@@ -17,7 +17,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/fault"
-	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 	"skep/internal/unixsock"
 )
@@ -60,7 +60,7 @@ const consoleHelp = `~.  leave the console; the guest goes on
 `
 
 func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/devfs"
+	"skep/internal/devfsctl"
 	"skep/internal/fault"
 )
 
@@ -38,7 +39,7 @@ const typicalNodes = "typical"
 // one, and its include depth.
 func (a *app) devfsOf(d devfsFlags, depthSet bool) (nodes []devfs.Node, depth int, err error) {
 	depth = d.depth
-	live, err := devfs.Depth()
+	live, err := devfsctl.Depth()
 	here := err == nil
 	if here && !depthSet {
 		depth = live

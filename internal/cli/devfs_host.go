@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"skep/internal/devfs"
+	"skep/internal/devfsctl"
 	"skep/internal/fault"
+	"skep/internal/jaillist"
 	"skep/internal/jailparam"
 )
 
@@ -49,7 +51,7 @@ func liveDevfs() (h devfsHost, err error) {
 		}
 		return h, fault.Wrap(fault.Host, err, hint, "ask the kernel for its rules")
 	}
-	m, err := devfs.Open("/dev")
+	m, err := devfsctl.Open("/dev")
 	if err != nil {
 		return cannot(err)
 	}
@@ -57,13 +59,13 @@ func liveDevfs() (h devfsHost, err error) {
 	if h.sets, err = m.Rulesets(); err != nil {
 		return cannot(err)
 	}
-	if h.depth, err = devfs.Depth(); err != nil {
+	if h.depth, err = devfsctl.Depth(); err != nil {
 		return cannot(err)
 	}
 	if h.nodes, err = devfs.List("/dev"); err != nil {
 		return cannot(err)
 	}
-	if h.jails, err = jailparam.List(); err != nil {
+	if h.jails, err = jaillist.List(); err != nil {
 		return cannot(err)
 	}
 	var l devfs.Loader
@@ -82,7 +84,7 @@ func listMounted(dir string) ([]devfs.Node, bool, error) {
 	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
 		return nil, false, nil
 	}
-	m, err := devfs.Open(dir)
+	m, err := devfsctl.Open(dir)
 	if err != nil {
 		return nil, false, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -27,7 +28,7 @@ func (a *app) settleDirs(cmd *cobra.Command, args []string) error {
 		verb = verb.Parent()
 	}
 	var err error
-	a.dirs, a.unused, err = host.Settle(host.Options{Dirs: a.dirs})
+	a.dirs, a.unused, err = probe.Settle(probe.Options{Dirs: a.dirs})
 	a.noHome = err
 	name := verb.Name()
 	switch {
@@ -52,7 +53,7 @@ func (a *app) settleDirs(cmd *cobra.Command, args []string) error {
 // opened with this user's rights. One that is named by its path is named by a
 // person, as a script is.
 func trusted(path string) error {
-	if err := host.Trusted(path); err != nil {
+	if err := probe.Trusted(path); err != nil {
 		return fault.Wrap(fault.Host, err, "", "obey the cell file %s", path)
 	}
 	return nil
@@ -61,7 +62,7 @@ func trusted(path string) error {
 // trustedDir is trusted for all of them: where anybody may put a file there is
 // none to be obeyed.
 func trustedDir(dirs host.Dirs) error {
-	if err := host.Trusted(cellDir(dirs)); err != nil {
+	if err := probe.Trusted(cellDir(dirs)); err != nil {
 		return fault.Wrap(fault.Host, err, "", "obey the cell files in %s", cellDir(dirs))
 	}
 	return nil
@@ -82,12 +83,12 @@ func (a *app) trustRows() (rows []host.Row) {
 		add(host.Fail, "directories", err.Error(), "no cell can run", fault.HintOf(err))
 	}
 	at := cellDir(dirs)
-	if err := host.Trusted(at); err != nil {
+	if err := probe.Trusted(at); err != nil {
 		add(host.Warn, "cell files", err.Error(), "no cell file in "+at+" is obeyed", fault.HintOf(err))
 		return rows
 	}
 	for _, name := range cellFiles(dirs) {
-		if err := host.Trusted(cellFile(dirs, name)); err != nil {
+		if err := probe.Trusted(cellFile(dirs, name)); err != nil {
 			add(host.Warn, "cell files", err.Error(), "the cell "+name+" is not started", fault.HintOf(err))
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -58,7 +59,7 @@ names, or one that is in use. The cell file and the logs stay.`,
 			if len(args) == 0 {
 				return usage("no cell given; name one")
 			}
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			c, err := a.load(dirs, args[0])
 			if err != nil {
 				return err
@@ -102,7 +103,7 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 		return a.completeNames(cmd, args, typed)
 	}
 	d = cobra.ShellCompDirectiveNoFileComp
-	c := peek(host.DirsFor(host.Options{Dirs: a.dirs}), args[0])
+	c := peek(probe.DirsFor(probe.Options{Dirs: a.dirs}), args[0])
 	if c == nil {
 		return nil, d
 	}

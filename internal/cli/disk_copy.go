@@ -15,6 +15,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -33,7 +34,7 @@ moves the bytes: no program reads them, and none has to be trusted with them.`,
 		ValidArgsFunction: a.completeOneDisk,
 		Args:              exactArgs(3, "a cell, a disk and a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			a.adoptAll(cmd.Context(), dirs, args[0])
 			c, err := a.loadRunning(dirs, args[0])
 			if err != nil {
@@ -134,7 +135,7 @@ disk that is missing.`,
 		ValidArgsFunction: a.completeOneDisk,
 		Args:              exactArgs(3, "a cell, a disk and a size"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			size, err := cell.ParseSize(args[2])
 			if err != nil {
 				return fault.New(fault.Input, "such as 40G", "understand the size %q: %v", args[2], err)

@@ -15,6 +15,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -71,7 +72,7 @@ func (a *app) restart() *cobra.Command {
 			if force {
 				do = "kill"
 			}
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			return a.each(names, func(arg string) error {
 				// A file with a mistake must not take down a cell that runs.
 				c, err := a.load(dirs, arg)
@@ -94,7 +95,7 @@ func (a *app) restart() *cobra.Command {
 
 // held lists the cells that have a living keeper.
 func (a *app) held() ([]string, error) {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	names, err := known(dirs)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -35,7 +36,7 @@ is kept and named. A cell that runs goes on as it was started.`,
 }
 
 func (a *app) editCell(ctx context.Context, arg string) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	path, err := editable(dirs, arg)
 	if err != nil {
 		return err

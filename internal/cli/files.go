@@ -12,6 +12,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -26,7 +27,7 @@ func (a *app) check() *cobra.Command {
 			if len(args) == 0 {
 				return usage("no cell file given")
 			}
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			bad := false
 			for _, arg := range args {
 				err := a.checkOne(cmd.Context(), dirs, arg, onHost)

@@ -17,6 +17,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -97,7 +98,7 @@ whose keeper has died is ended; ps and up adopt it instead.`,
 }
 
 func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	names := []string{}
 	for _, arg := range args {
 		n, err := a.nameOf(dirs, arg)
@@ -193,7 +194,7 @@ func (a *app) screenshot() *cobra.Command {
 		Long:  "Save the screen of a running guest as a PNG, to NAME.png or to the file that --output names (- for standard output).",
 		Args:  oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			name, err := a.nameOf(dirs, args[0])
 			if err != nil {
 				return err

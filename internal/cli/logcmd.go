@@ -14,7 +14,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/fault"
-	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -60,7 +60,7 @@ hypervisor said of itself; that log has no starts.`,
 }
 
 func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
 	if err == nil {
 		err = a.mustKnow(dirs, name)

@@ -13,6 +13,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/probe"
 )
 
 func (a *app) new() *cobra.Command {
@@ -41,7 +42,7 @@ the cell file at the first start, and may be given more than once.`,
 }
 
 func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
-	name, path, err := newPath(host.DirsFor(host.Options{Dirs: a.dirs}), arg)
+	name, path, err := newPath(probe.DirsFor(probe.Options{Dirs: a.dirs}), arg)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
-	"skep/internal/host"
+	"skep/internal/probe"
 )
 
 // order tells the keepers of some cells the same thing and waits for each end.
@@ -17,7 +17,7 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 	if err != nil {
 		return err
 	}
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	end := func(arg string) error {
 		name, err := a.nameOf(dirs, arg)
 		if err != nil {

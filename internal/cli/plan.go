@@ -14,6 +14,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -58,7 +59,7 @@ script that runs bhyve(8) in that jail.`,
 			}
 			if !pure {
 				// The plan is worth reading whether or not it can be carried out now.
-				dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+				dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 				defer func() {
 					if err == nil {
 						err = keeper.Look(keeper.Config{Cell: c, Store: store.View(dirs)}, p)
@@ -97,7 +98,7 @@ func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cel
 	}
 	// Where cell files are is a matter of this machine, whatever host the plan
 	// is for.
-	c, err := a.loadFor(host.DirsFor(host.Options{Dirs: a.dirs}), arg, pure)
+	c, err := a.loadFor(probe.DirsFor(probe.Options{Dirs: a.dirs}), arg, pure)
 	if err != nil {
 		return nil, nil, pure, err
 	}

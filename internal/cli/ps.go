@@ -11,6 +11,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -65,7 +66,7 @@ With --running the status is 1 unless every one of them is running.`,
 type psOptions struct{ all, json, quiet, boot, running bool }
 
 func (a *app) list(ctx context.Context, args []string, o psOptions) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	cells, orphans, err := listCells(dirs)
 	if err == nil && len(orphans) > 0 {
 		a.adoptAll(ctx, dirs, orphans...)

@@ -14,6 +14,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/plan"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -38,7 +39,7 @@ those disks. Then the cell's name is asked for, unless --yes is given.`,
 			if len(disks) > 0 && len(args) > 1 {
 				return usage("--disks takes one cell")
 			}
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			return a.eachOf(args, 1, func(arg string) error {
 				return a.forget(cmd.Context(), dirs, arg, disks, yes)
 			})

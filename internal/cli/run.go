@@ -16,6 +16,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/provision"
 	"skep/internal/store"
 	"skep/internal/unixsock"
@@ -65,7 +66,7 @@ type source func(host.Facts) (*cell.Cell, error)
 // named is the cell that an argument of the command line names. It is read at once: a mistake in it
 // does not wait for a look at the host.
 func (a *app) named(arg string) (source, error) {
-	c, err := a.load(host.DirsFor(host.Options{Dirs: a.dirs}), arg)
+	c, err := a.load(probe.DirsFor(probe.Options{Dirs: a.dirs}), arg)
 	return func(host.Facts) (*cell.Cell, error) { return c, err }, err
 }
 

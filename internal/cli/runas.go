@@ -7,6 +7,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -19,7 +20,7 @@ type runOptions struct {
 // runAs runs a cell in the foreground, under another name and for one run only
 // where the flags say so.
 func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
-	dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	c, err := find(host.Facts{}) // named: read already
 	if err != nil {
 		return err

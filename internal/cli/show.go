@@ -14,6 +14,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/jail"
 	"skep/internal/plan"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -47,7 +48,7 @@ func (a *app) show() *cobra.Command {
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			name, err := a.nameOf(dirs, args[0])
 			if err != nil {
 				return err

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"skep/internal/cell"
-	"skep/internal/host"
+	"skep/internal/probe"
 )
 
 // warnOfShutdown says which cell would be cut off by a shutdown of the host
@@ -15,7 +15,7 @@ func (a *app) warnOfShutdown(ctx context.Context, cells []*cell.Cell) {
 	if slowest == nil {
 		return
 	}
-	for _, l := range host.ShutdownLimits(ctx) {
+	for _, l := range probe.ShutdownLimits(ctx) {
 		if w := l.Warning(slowest.Name, took); w != "" {
 			a.note("warning: %s", w)
 		}

@@ -19,6 +19,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -42,7 +43,7 @@ the other is started first.`,
 				}
 				return a.startBoot(cmd.Context())
 			}
-			dirs := host.DirsFor(host.Options{Dirs: a.dirs})
+			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			names, err := a.namesOf(args, all, func() ([]string, error) { return cellFiles(dirs), trustedDir(dirs) })
 			if err != nil {
 				return err

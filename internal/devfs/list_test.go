@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"testing"
 )
 
@@ -38,14 +37,5 @@ func TestList(t *testing.T) {
 	}
 	if _, err := List(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing directory: %v", err)
-	}
-}
-
-func TestOpenElsewhere(t *testing.T) {
-	if runtime.GOOS == "freebsd" {
-		t.Skip("this host has devfs")
-	}
-	if _, err := Open("/dev"); !errors.Is(err, errors.ErrUnsupported) {
-		t.Error(err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/host"
+	"skep/internal/probe"
 )
 
 // TestPeers: the attempts that a cell stops succeed elsewhere, and nothing of it is left. The subjects
@@ -25,7 +26,7 @@ func TestPeers(t *testing.T) {
 	if _, ok := attackers[runtime.GOARCH]; !ok {
 		t.Skip("no attacker for this architecture")
 	}
-	facts, err := host.Probe(t.Context(), host.Options{})
+	facts, err := probe.Probe(t.Context(), probe.Options{})
 	if err == nil {
 		err = host.Ready(cell.Hello(), facts)
 	}

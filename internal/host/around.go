@@ -22,18 +22,6 @@ type Around struct {
 	Limits map[string]uint64 `json:"limits,omitempty"`
 }
 
-// rootMount finds the mount at / in a mountinfo. In a chroot there mostly is
-// none; the initial root is its own parent.
-func rootMount(mounts []mount) (found, initial bool) {
-	for _, m := range mounts {
-		if m.point == "/" {
-			// Of several, the last covers the others.
-			found, initial = true, m.id != "" && m.id == m.parent
-		}
-	}
-	return found, initial
-}
-
 // A limitNeed is a limit of setrlimit(2) that a start needs.
 type limitNeed struct {
 	name, flag, what string

@@ -169,7 +169,7 @@ func offset(count, slots int) int {
 	return max(0, min(count/2, count-slots))
 }
 
-// fit bounds the slots by what a subordinate range has room for.
-func (s *SubID) fit(slots int) int {
+// Fit bounds the slots by what a subordinate range has room for.
+func (s *SubID) Fit(slots int) int {
 	return min(slots, s.UIDCount, s.GIDCount)
 }

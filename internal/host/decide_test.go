@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/layer"
@@ -131,7 +132,7 @@ func TestChooseIdentity(t *testing.T) {
 		return func(f *Facts) {
 			f.EUID, f.EGID, f.Slots.Count = 1000, 1000, 100
 			f.Linux.SubID = &SubID{100000, count, 300000, count}
-			f.Slots.Count = f.Linux.SubID.fit(f.Slots.Count)
+			f.Slots.Count = f.Linux.SubID.Fit(f.Slots.Count)
 		}
 	}
 	for name, tt := range map[string]struct {

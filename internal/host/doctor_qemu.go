@@ -50,7 +50,7 @@ func (d *report) qemu(f Facts) {
 	defer d.qemuTried(l)
 	q := l.QEMU
 	if q == nil {
-		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.fixQEMU())
+		d.add(Fail, "qemu", l.QEMUReason(), "no cell can run", f.FixQEMU())
 		return
 	}
 	found := fmt.Sprintf("%s, version %s, %d files and libraries", q.Path, q.Version, len(q.Files))
@@ -87,7 +87,7 @@ func (d *report) kvm(f Facts) {
 	d.add(OK, "kvm", fact, "guests run on it", "")
 	if n := len(k.Refused); n > 0 {
 		d.add(Warn, "kvm", fmt.Sprintf("it failed on %d firmwares or kernels", n), "those guests are emulated (TCG), and slower",
-			"rm "+f.Dirs.State+"/cache/"+refusedMemory+" tries them again")
+			"rm "+f.Dirs.State+"/cache/"+RefusedMemory+" tries them again")
 	}
 }
 
@@ -128,7 +128,7 @@ func (d *report) who(f Facts) {
 
 func (d *report) cgroup(g Cgroup, euid int) {
 	var missing []string
-	for _, c := range controllers {
+	for _, c := range Controllers {
 		if !slices.Contains(g.Controllers, c) {
 			missing = append(missing, c)
 		}
@@ -137,7 +137,7 @@ func (d *report) cgroup(g Cgroup, euid int) {
 		d.add(OK, "cgroups", fmt.Sprintf("%s, with %s", g.Mode, strings.Join(g.Controllers, ", ")), "limits hold from the first instruction", "")
 		return
 	}
-	fix := cgroupFix(g, euid)
+	fix := CgroupFix(g, euid)
 	d.add(Warn, "cgroups", fmt.Sprintf("%s, without %s: %s", g.Mode, strings.Join(missing, ", "), orElse(g.Why, "they are not there")),
 		"these limits are not set; rlimits are", fix)
 }

@@ -17,7 +17,7 @@ type Facts struct {
 	OS      string `json:"os"`               // "linux" or "freebsd"
 	Arch    string `json:"arch"`             // as Go names it: "amd64", "arm64"
 	Kernel  string `json:"kernel"`           // uname -r
-	Distro  string `json:"distro,omitempty"` // family of packages: "debian", "fedora", …
+	Distro  string `json:"distro,omitempty"` // family of Packages: "debian", "fedora", …
 	CPUs    int    `json:"cpus"`
 	Memory  int64  `json:"memory"` // bytes of RAM
 	EUID    int    `json:"euid"`
@@ -166,7 +166,7 @@ type CgroupMode string
 const (
 	CgroupV2     CgroupMode = "v2"
 	CgroupV1     CgroupMode = "v1"
-	CgroupHybrid CgroupMode = "hybrid" // controllers on v1, an extra v2 tree
+	CgroupHybrid CgroupMode = "hybrid" // Controllers on v1, an extra v2 tree
 	CgroupNone   CgroupMode = "none"   // nothing that we may write to
 )
 
@@ -195,9 +195,9 @@ type SubID struct {
 	GIDCount int `json:"gid_count"`
 }
 
-// refusedMemory is the name under which KVM's failures are remembered; the
+// RefusedMemory is the name under which KVM's failures are remembered; the
 // doctor tells people of it.
-const refusedMemory = "kvm-refused.json"
+const RefusedMemory = "kvm-refused.json"
 
 // Clone is a copy whose own fields can be changed; what lists and maps hold is
 // shared.

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// identity is a digest of what a host is known by. machine-id(5) asks not to
+// IdentityOf is a digest of what a host is known by. machine-id(5) asks not to
 // tell the number itself to anybody, nor to a network. Numbers that every image
 // of a kind has are none.
-func identity(number string) string {
+func IdentityOf(number string) string {
 	number = strings.ToLower(strings.TrimSpace(number))
 	if len(strings.Trim(number, "0-")) < 8 || number == "uninitialized" {
 		return ""

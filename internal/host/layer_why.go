@@ -26,7 +26,7 @@ func (f Facts) whyMissing(id layer.ID) (why, fix string) {
 	p := f.Linux.Layers[id]
 	switch {
 	case slices.Contains(cgroupLayers, id):
-		return orElse(p.Detail, f.Linux.Cgroup.Why), cgroupFix(f.Linux.Cgroup, f.EUID)
+		return orElse(p.Detail, f.Linux.Cgroup.Why), CgroupFix(f.Linux.Cgroup, f.EUID)
 	case id == layer.OwnUID && f.Slots.Clash != "":
 		return p.Detail, EnvUIDBase + "=NUMBER moves the range"
 	case slices.Contains(namespaceLayers, id):

@@ -6,10 +6,10 @@ import (
 	"skep/internal/layer"
 )
 
-// withFacts completes what the jail found out about its layers with those that
+// WithFacts completes what the jail found out about its layers with those that
 // hang on facts which only this package looks at: whose numbers a cell may
-// have, and which controllers limit it.
-func withFacts(found map[layer.ID]layer.Probe, f Facts) map[layer.ID]layer.Probe {
+// have, and which Controllers limit it.
+func WithFacts(found map[layer.ID]layer.Probe, f Facts) map[layer.ID]layer.Probe {
 	out := make(map[layer.ID]layer.Probe, len(found)+5)
 	for id, p := range found {
 		out[id] = p

@@ -62,9 +62,9 @@ func (l *Linux) QEMULate() bool {
 	return l.QEMU == nil && slices.ContainsFunc(l.QEMUTried, func(t QEMUTried) bool { return t.Fault == QEMUSilent })
 }
 
-// fixQEMU is how to come by a QEMU that works: it follows from the first
+// FixQEMU is how to come by a QEMU that works: it follows from the first
 // reason that is more than absence.
-func (f Facts) fixQEMU() string {
+func (f Facts) FixQEMU() string {
 	if f.Linux == nil {
 		return f.install("qemu")
 	}
@@ -105,9 +105,9 @@ func (f Facts) fixLibrary(t QEMUTried) string {
 
 func (t *QEMUTried) Error() string { return t.Why }
 
-// tooOld says whether a version is one before LeastQEMU. One that cannot be
+// TooOld says whether a version is one before LeastQEMU. One that cannot be
 // read is not called old: what it lacks shows when it starts.
-func tooOld(version string) bool {
+func TooOld(version string) bool {
 	major, _, ok := strings.Cut(version, ".")
 	n, err := strconv.Atoi(major)
 	least, _ := strconv.Atoi(strings.SplitN(LeastQEMU, ".", 2)[0])

@@ -21,7 +21,7 @@ func Ready(c *cell.Cell, f Facts) error {
 func readyLinux(c *cell.Cell, f Facts) error {
 	l := f.Linux
 	if l.QEMU == nil {
-		return fault.Cannot(fault.Host, f.fixQEMU(), "start", c.Name, "no QEMU for x86-64 (%s)", l.QEMUReason())
+		return fault.Cannot(fault.Host, f.FixQEMU(), "start", c.Name, "no QEMU for x86-64 (%s)", l.QEMUReason())
 	}
 	if why, fix := f.standsInTheWay(); why != "" {
 		return fault.Cannot(fault.Jail, fix, "start", c.Name, "%s", why)
@@ -98,9 +98,9 @@ func userNSFix(l *Linux) string {
 	return ""
 }
 
-// packages are the names of what we need where they differ. The first column
+// Packages are the names of what we need where they differ. The first column
 // is the command.
-var packages = map[string]map[string]string{
+var Packages = map[string]map[string]string{
 	"debian":  {"": "apt install ", "qemu": "qemu-system-x86", "ovmf": "ovmf", "uidmap": "uidmap"},
 	"fedora":  {"": "dnf install ", "qemu": "qemu-system-x86-core", "ovmf": "edk2-ovmf", "uidmap": "shadow-utils"},
 	"arch":    {"": "pacman -S ", "qemu": "qemu-system-x86", "ovmf": "edk2-ovmf", "uidmap": "shadow"},
@@ -110,15 +110,15 @@ var packages = map[string]map[string]string{
 }
 
 // install is the command that installs a thing on this host, or says what to
-// look for where we do not know its packages.
+// look for where we do not know its Packages.
 func (f Facts) install(what string) string {
 	family := f.Distro
 	if f.OS == "freebsd" {
 		family = "freebsd"
 	}
-	p := packages[family]
+	p := Packages[family]
 	if p == nil {
-		p = packages["debian"]
+		p = Packages["debian"]
 	}
 	if p[what] == "" {
 		return ""
@@ -134,11 +134,11 @@ var reinstalls = map[string]string{
 
 func (f Facts) reinstallCommand() string { return orElse(reinstalls[f.Distro], reinstalls["debian"]) }
 
-// reinstall is the command that puts back the files of one of packages.
+// reinstall is the command that puts back the files of one of Packages.
 func (f Facts) reinstall(what string) string {
-	p := packages[f.Distro]
+	p := Packages[f.Distro]
 	if p == nil {
-		p = packages["debian"]
+		p = Packages["debian"]
 	}
 	return f.reinstallCommand() + p[what]
 }

@@ -21,7 +21,7 @@ func Reference(os string) (Facts, error) {
 }
 
 // referenceLinux is a Debian 12 with the kernel of its backports, KVM, cgroup
-// v2 and the packages that the doctor asks for, seen by root.
+// v2 and the Packages that the doctor asks for, seen by root.
 func referenceLinux() Facts {
 	layers := map[layer.ID]layer.Probe{}
 	for _, l := range layer.Table {
@@ -30,8 +30,8 @@ func referenceLinux() Facts {
 	f := Facts{
 		Version: FactsVersion, OS: "linux", Arch: "amd64", Kernel: "6.12.9+deb12-amd64", Distro: "debian",
 		CPUs: 16, Memory: 64 << 30,
-		Dirs:    systemDirsLinux,
-		Slots:   Slots{Count: defaultCount, UIDBase: defaultUIDBase},
+		Dirs:    SystemDirsLinux,
+		Slots:   Slots{Count: DefaultCount, UIDBase: DefaultUIDBase},
 		Bridges: []string{"br0"},
 		Linux: &Linux{
 			QEMU:     referenceQEMU(),
@@ -42,7 +42,7 @@ func referenceLinux() Facts {
 			TunTap:   true,
 		},
 	}
-	f.Linux.Layers = withFacts(layers, f)
+	f.Linux.Layers = WithFacts(layers, f)
 	return f
 }
 
@@ -114,8 +114,8 @@ func referenceFreeBSD() Facts {
 	return Facts{
 		Version: FactsVersion, OS: "freebsd", Arch: "amd64", Kernel: "14.2-RELEASE",
 		CPUs: 16, Memory: 64 << 30,
-		Dirs:    systemDirsFreeBSD,
-		Slots:   Slots{Count: defaultCount, UIDBase: defaultUIDBase, RulesetBase: defaultRulesetBase},
+		Dirs:    SystemDirsFreeBSD,
+		Slots:   Slots{Count: DefaultCount, UIDBase: DefaultUIDBase, RulesetBase: DefaultRulesetBase},
 		Bridges: []string{"bridge0"},
 		FreeBSD: &FreeBSD{
 			Release: "14.2-RELEASE", VMM: true, CPU: "svm", NMDM: true, TunTap: true,

@@ -114,7 +114,7 @@ func TestLastWordsAreTheLast(t *testing.T) {
 	if !ok || !strings.HasSuffix(end.Detail, "could not open the cause") || !strings.Contains(end.Detail, "…") || !utf8.ValidString(end.Detail) {
 		t.Errorf("%q", end.Detail)
 	}
-	if n := len(end.Detail); n > 2*qmpMaxText {
+	if n := len(end.Detail); n > 2*MaxText {
 		t.Errorf("%d bytes", n)
 	}
 	if got := lastOf("short", 10); got != "short" {

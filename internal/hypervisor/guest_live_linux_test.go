@@ -12,6 +12,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/hypervisor"
+	"skep/internal/qmp"
 )
 
 // bootSector is a disk's first sector with a program that copies it to the
@@ -79,7 +80,7 @@ func TestDisks(t *testing.T) {
 			if err := l.qmp.Cont(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			written := l.wait(10*time.Second, func(s hypervisor.DiskStats) bool { return s.Writes > 0 }, d.ReadOnly)
+			written := l.wait(10*time.Second, func(s qmp.DiskStats) bool { return s.Writes > 0 }, d.ReadOnly)
 			if written == d.ReadOnly {
 				t.Fatalf("written: %v", written)
 			}
@@ -100,7 +101,7 @@ func TestDisks(t *testing.T) {
 
 // wait asks for the first disk's counts until they are as wished. With calm it
 // asks until the disk was read and then for a second more.
-func (l *live) wait(within time.Duration, ok func(hypervisor.DiskStats) bool, calm bool) bool {
+func (l *live) wait(within time.Duration, ok func(qmp.DiskStats) bool, calm bool) bool {
 	l.t.Helper()
 	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		disks, err := l.qmp.QueryDisks(l.t.Context())

@@ -15,6 +15,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/hypervisor"
+	"skep/internal/qmp"
 )
 
 // A live is a QEMU started without any jail, with its descriptors handed in as
@@ -23,7 +24,7 @@ type live struct {
 	t       *testing.T
 	dir     string
 	cmd     *exec.Cmd
-	qmp     *hypervisor.QMP
+	qmp     *qmp.Client
 	console string   // path of its socket
 	typist  net.Conn // who types there, once someone did
 	log     string   // path of the console's log
@@ -142,7 +143,7 @@ func (l *live) open(d hypervisor.Descriptor, in inputs) *os.File {
 	return f
 }
 
-func (l *live) connect() *hypervisor.QMP {
+func (l *live) connect() *qmp.Client {
 	l.t.Helper()
 	conn, err := net.Dial("unix", filepath.Join(l.dir, hypervisor.FDQMP))
 	if err != nil {
@@ -150,7 +151,7 @@ func (l *live) connect() *hypervisor.QMP {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	q, err := hypervisor.NewQMP(ctx, conn)
+	q, err := qmp.New(ctx, conn)
 	if err != nil {
 		l.cmd.Process.Kill()
 		<-l.exited

@@ -61,7 +61,7 @@ func (s *Stderr) line(line string) {
 		if len(s.lines) == stderrLines {
 			s.lines = s.lines[1:]
 		}
-		s.lines = append(s.lines, clean(line))
+		s.lines = append(s.lines, Clean(line))
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *Stderr) LastWords() string {
 	defer s.mu.Unlock()
 	words := strings.Join(s.lines, "; ")
 	if len(s.partial) > 0 && !isRegisterDump(string(s.partial)) {
-		words = strings.TrimPrefix(words+"; "+clean(string(s.partial)), "; ")
+		words = strings.TrimPrefix(words+"; "+Clean(string(s.partial)), "; ")
 	}
 	return words
 }

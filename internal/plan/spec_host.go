@@ -2,12 +2,12 @@ package plan
 
 import (
 	"fmt"
-	"net"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
+	"skep/internal/address"
 	"skep/internal/cell"
 )
 
@@ -333,7 +333,7 @@ func (*Socket) Kind() Kind { return KindSocket }
 
 // Take implements Spec.
 func (s *Socket) Take() []string {
-	if host, port, err := net.SplitHostPort(s.Listen); err == nil {
+	if host, port, err := address.SplitPort(s.Listen); err == nil {
 		return []string{command("nc", "-l", host, port) + " &"}
 	}
 	return []string{command("nc", "-lU", s.Path) + " &"}

@@ -2,10 +2,10 @@ package plan
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 
+	"skep/internal/address"
 	"skep/internal/host"
 )
 
@@ -136,7 +136,7 @@ func (h *Hypervisor) Release() []string { return []string{"kill -KILL %1"} }
 
 // splitListen splits "host:port"; the cell file was checked, so it splits.
 func splitListen(s string) (host, port string) {
-	host, port, err := net.SplitHostPort(s)
+	host, port, err := address.SplitPort(s)
 	if err != nil {
 		return s, ""
 	}

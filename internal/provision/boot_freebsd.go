@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 
 	"skep/internal/cell"
-	"skep/internal/devfs"
+	"skep/internal/devfsctl"
 	"skep/internal/host"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -29,7 +29,7 @@ func Bare(s *store.Store, name string) []plan.Resource {
 // run directory's cell, or somebody else's jail. All of a host's cells meet
 // there, as rule sets belong to the whole host.
 func SlotBusy(p *plan.Plan) bool {
-	m, err := devfs.Open("/dev")
+	m, err := devfsctl.Open("/dev")
 	if err != nil {
 		return false
 	}

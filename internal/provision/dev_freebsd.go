@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"skep/internal/devfs"
+	"skep/internal/devfsctl"
 	"skep/internal/fault"
 	"skep/internal/jail"
 	"skep/internal/plan"
@@ -22,7 +23,7 @@ func acquireRuleset(s *plan.Ruleset) error {
 	if err != nil {
 		return err
 	}
-	m, err := devfs.Open("/dev")
+	m, err := devfsctl.Open("/dev")
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "write devfs rules")
 	}
@@ -45,7 +46,7 @@ func releaseRuleset(s *plan.Ruleset) error {
 	if err != nil {
 		return err
 	}
-	m, err := devfs.Open("/dev")
+	m, err := devfsctl.Open("/dev")
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func uncover(d *plan.DevMount) error {
 
 // show has one mount show a link, or hide it.
 func show(d *plan.DevMount, l plan.DevLink, on bool) error {
-	m, err := devfs.Open(d.Path)
+	m, err := devfsctl.Open(d.Path)
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func inspect(d *plan.DevMount, all bool) error {
 
 // hide hides every node of the jail's /dev, or applies the cell's rules again.
 func hide(d *plan.DevMount, on bool) error {
-	m, err := devfs.Open(d.Path)
+	m, err := devfsctl.Open(d.Path)
 	if err != nil {
 		return err
 	}

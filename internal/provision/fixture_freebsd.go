@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"skep/internal/devfs"
+	"skep/internal/devfsctl"
 	"skep/internal/jail"
 	"skep/internal/jailparam"
 	"skep/internal/plan"
@@ -124,7 +125,7 @@ func (s Fixture) Refill() error {
 
 // showAll has a jail's /dev show what the host's does.
 func showAll(d *plan.DevMount) error {
-	m, err := devfs.Open(d.Path)
+	m, err := devfsctl.Open(d.Path)
 	if err != nil {
 		return err
 	}

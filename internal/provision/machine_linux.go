@@ -19,6 +19,7 @@ import (
 	"skep/internal/layer"
 	"skep/internal/network"
 	"skep/internal/plan"
+	"skep/internal/qmp"
 	"skep/internal/screen"
 	"skep/internal/store"
 	"skep/internal/unixsock"
@@ -36,7 +37,7 @@ const (
 type qemuMachine struct {
 	name   string // the cell's
 	proc   *jail.Process
-	qmp    *hypervisor.QMP
+	qmp    *qmp.Client
 	accel  cell.Accel
 	stderr *hypervisor.Stderr
 	queue  chan Event
@@ -274,7 +275,7 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 	}()
 	conn, err := unixsock.Dial(path)
 	if err == nil {
-		m.qmp, err = hypervisor.NewQMP(ctx, conn)
+		m.qmp, err = qmp.New(ctx, conn)
 	}
 	if err == nil {
 		return nil

@@ -31,6 +31,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
+	"skep/internal/probe"
 
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -71,7 +72,7 @@ func Usable(dirs host.Dirs) error {
 				break
 			}
 		}
-		if err := host.Trusted(d); err != nil {
+		if err := probe.Trusted(d); err != nil {
 			return err
 		}
 		err := unix.Access(at, unix.W_OK|unix.X_OK)
@@ -100,10 +101,10 @@ func View(dirs host.Dirs) *Store { return &Store{dirs} }
 // Private refuses directories that another user could change: what is planted
 // there would be released, signalled or believed in this user's name.
 func Private(dirs host.Dirs) error {
-	if err := host.Trusted(dirs.Run); err != nil {
+	if err := probe.Trusted(dirs.Run); err != nil {
 		return err
 	}
-	return host.Trusted(dirs.State)
+	return probe.Trusted(dirs.State)
 }
 
 // Dirs are the directories of the store.

@@ -19,6 +19,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/drill"
 	"skep/internal/host"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -110,7 +111,7 @@ func inside() error {
 	if err := drill.FurnishPeers(); err != nil {
 		return err
 	}
-	facts, err := host.Probe(ctx, host.Options{})
+	facts, err := probe.Probe(ctx, probe.Options{})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,0 @@
-package host
-
-// systemDirs are the directories of root.
-var systemDirs = systemDirsLinux
