@@ -12,6 +12,8 @@ type child[T any] struct {
 	shape shape
 	read  func(r *reader, path string, in *hclsyntax.Block, into *T)
 	write func(to *hclwrite.Body, from *T)
+	// differ names what differs between the blocks of two, see Differences.
+	differ func(path string, from, to *T) []string
 }
 
 // always is a block that is there in any case: the file only changes it.
@@ -34,6 +36,9 @@ func always[T, C any](name string, b *block[C], where func(*T) *C) child[T] {
 				to.AppendBlock(in)
 			}
 		},
+		differ: func(path string, from, to *T) []string {
+			return b.differ(under(path, name), where(from), where(to))
+		},
 	}
 }
 
@@ -53,6 +58,9 @@ func maybe[T, C any](name string, b *block[C], where func(*T) **C) child[T] {
 			if c := *where(from); c != nil {
 				b.write(to.AppendNewBlock(name, nil).Body(), c)
 			}
+		},
+		differ: func(path string, from, to *T) []string {
+			return differMaybe(b, under(path, name), *where(from), *where(to))
 		},
 	}
 }
@@ -78,6 +86,9 @@ func many[T, C any](name, what string, valid func(string) *mistake, b *block[C],
 			for i := range list {
 				b.write(to.AppendNewBlock(name, []string{*label(&list[i])}).Body(), &list[i])
 			}
+		},
+		differ: func(path string, from, to *T) []string {
+			return differMany(b, name, path, label, *where(from), *where(to))
 		},
 	}
 }

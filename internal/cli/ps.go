@@ -35,6 +35,11 @@ type cellJSON struct {
 	File      string    `json:"file"`
 	Refused   uint64    `json:"refused_calls,omitempty"` // how many; show names them
 	FileError string    `json:"file_error,omitempty"`    // the first mistake in its file as it is now
+	// FileDiffers: its file as it is now says something else than the cell that runs, and Differences what.
+	FileDiffers bool     `json:"file_differs,omitempty"`
+	Differences []string `json:"differences,omitempty"`
+	differing   string   // that file
+	digest      string   // the cell's at its start
 }
 
 func (a *app) ps() *cobra.Command {
@@ -78,7 +83,9 @@ func (a *app) list(ctx context.Context, args []string, o psOptions) error {
 	if cells, err = a.chosen(dirs, cells, args, o.boot); err != nil {
 		return err
 	}
-	noteMistakes(dirs, cells)
+	for i := range cells {
+		cells[i].noteFile(dirs)
+	}
 	status := error(nil)
 	if o.running && !allRun(cells) {
 		status = shownError{fault.Host}
@@ -180,7 +187,7 @@ func asJSON(s store.State, held bool) cellJSON {
 	c := cellJSON{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Since: s.Since, PID: s.PID, KeeperPID: s.KeeperPID,
 		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, File: s.File,
-		Refused: s.Refused.Total(),
+		Refused: s.Refused.Total(), digest: s.CellDigest,
 	}
 	if !held {
 		c.KeeperPID = 0

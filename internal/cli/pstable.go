@@ -9,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"skep/internal/cell"
-	"skep/internal/host"
 	"skep/internal/store"
 )
 
@@ -20,28 +19,6 @@ const invalid = "invalid"
 // idle says whether ps leaves a cell out unless it is asked for all of them:
 // it is stopped or never ran, and nothing about it needs a look.
 func idle(c cellJSON) bool { return c.State == string(store.Stopped) && c.FileError == "" }
-
-// noteMistakes reads the file of each cell as it is now: one with mistakes is
-// said to have them, so that nobody is surprised by the next start.
-func noteMistakes(dirs host.Dirs, cells []cellJSON) {
-	for i := range cells {
-		c := &cells[i]
-		path := c.File
-		if in := cellFile(dirs, c.Name); exists(in) {
-			path = in
-		}
-		if path == "" {
-			continue
-		}
-		src, abs, err := readCellFile(path)
-		if err != nil {
-			continue // gone, or not to be read by this user: not a mistake in it
-		}
-		if _, diags := parse(abs, src); len(diags) > 0 {
-			c.FileError = diags[0].Error()
-		}
-	}
-}
 
 // column is one column of ps.
 type column struct {
@@ -87,7 +64,7 @@ func reasonText(c cellJSON) string {
 		return strings.TrimSuffix(fmt.Sprintf("%d %s refused, see skep show; %s", n, calls, reasonText(c)), "; ")
 	}
 	if c.FileError == "" {
-		return c.Reason
+		return strings.Trim(c.Reason+"; "+c.differsText(), "; ")
 	}
 	mistake := "mistake in " + inDirectory(c.FileError)
 	if c.Reason == "" || stateText(c) == invalid {

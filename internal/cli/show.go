@@ -34,8 +34,6 @@ type showJSON struct {
 	RefusedUncounted string            `json:"refused_uncounted,omitempty"`
 	// Of a cell that crashed or is held.
 	LastConsole []string `json:"last_console,omitempty"`
-	// FileDiffers: the cell file says something else than what runs.
-	FileDiffers bool     `json:"file_differs,omitempty"`
 	LastWords   []string `json:"last_words,omitempty"`
 }
 
@@ -63,7 +61,6 @@ func (a *app) show() *cobra.Command {
 			}
 			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Reach: s.Reach, Jail: s.Jail, Plan: s.Plan,
 				ConsoleLog: st.StateDir(name) + "/console.log"}
-			out.FileDiffers = differs(dirs, s)
 			if now := liveLayers(s); now != nil && s.Jail != nil {
 				seen := *s.Jail
 				seen.Layers = now
@@ -80,6 +77,7 @@ func (a *app) show() *cobra.Command {
 			if file := cellFile(dirs, name); out.File == "" && exists(file) {
 				out.File = file // it never ran
 			}
+			out.noteFile(dirs)
 			if asProgram {
 				return a.json(out)
 			}
@@ -102,9 +100,12 @@ func (a *app) showText(s showJSON) error {
 	}
 	if s.File != "" {
 		row("file", "%s", s.File)
-		if s.FileDiffers {
-			row("", "%s", howToTake(s.Name))
-		}
+	}
+	if s.FileError != "" {
+		row("", "mistake in %s", s.FileError)
+	}
+	if s.FileDiffers {
+		row("", "%s differs from what runs: %s; skep restart %s applies it", s.differing, strings.Join(s.Differences, ", "), s.Name)
 	}
 	if s.PID != 0 {
 		row("hypervisor", "pid %d, uid %d, gid %d, %s", s.PID, s.UID, s.GID, orDash(s.Accel))

@@ -161,24 +161,6 @@ func (a *app) start(ctx context.Context, arg string, boot bool) error {
 	return err
 }
 
-// startedAlready says that a cell which is to be started runs: up has nothing
-// to do. One that is on its way down is no success.
-func (a *app) startedAlready(st *store.Store, c *cell.Cell) error {
-	s, _, err := st.ReadDetail(c.Name)
-	switch {
-	case err == nil && s.State == store.Stopping:
-		return fault.Cannot(fault.Busy, "start it again once skep ps shows that it has stopped", "start", c.Name, "it is stopping")
-	case err == nil && s.State == store.Crashed:
-		a.note("%s has crashed; its keeper is already going to start it again", c.Name)
-	default:
-		a.note("%s is already running", c.Name)
-		if s.Cell != nil && !sameCell(c, s.Cell) {
-			a.note("%s", howToTake(c.Name))
-		}
-	}
-	return nil
-}
-
 // adopt starts a keeper for a guest whose own has died.
 func (a *app) adopt(ctx context.Context, facts host.Facts, st *store.Store, name string) error {
 	s, _, err := st.ReadDetail(name)

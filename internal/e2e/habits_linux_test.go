@@ -207,3 +207,56 @@ func TestBIOS(t *testing.T) {
 		t.Errorf("%s", r)
 	}
 }
+
+// Who has changed the file of a cell that runs hears that it has no effect yet:
+// from up, which leaves the cell alone, and from ps and show.
+func TestFileDiffers(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	says := func(args ...string) string {
+		t.Helper()
+		r := l.must(0, args...)
+		return r.out + r.err
+	}
+	differs := func(want bool, what, hint string) {
+		t.Helper()
+		for _, args := range [][]string{{"up", "web"}, {"ps"}, {"show", "web"}} {
+			got := says(args...)
+			if said := strings.Contains(got, "web.hcl differs from what runs: "+what); said != want {
+				t.Errorf("skep %s, want %v\n%s", strings.Join(args, " "), want, got)
+			}
+		}
+		up := l.must(0, "up", "web").err
+		if !strings.Contains(up, "web is already running") || strings.Contains(up, hint) != want {
+			t.Errorf("%s", up)
+		}
+		if json := l.must(0, "show", "--json", "web").out; strings.Contains(json, `"file_differs"`) != want {
+			t.Errorf("%s", json)
+		}
+	}
+	l.cell("web", "stop_timeout = \"9s\"")
+	l.must(0, "up", "web")
+	l.cell("web", "# the same\nstop_timeout = \"9s\"\ncpus = 1")
+	differs(false, "", "applies it")
+	l.cell("web", "stop_timeout = \"8s\"\ndisk \"root\" {\n  file = \"web.img\"\n  size = \"1M\"\n}")
+	differs(true, "stop_timeout, disk.root", "skep restart web applies it")
+	if s := l.show("web"); s.State != "running" {
+		t.Error(s)
+	}
+	// Another file of the same name is not what restart reads.
+	other := l.write("other.hcl", "cell \"web\" {\n  cpus = 2\n}\n")
+	if up := l.must(0, "up", other).err; !strings.Contains(up, other+" differs from what runs: cpus, stop_timeout") ||
+		!strings.Contains(up, "skep down web and then skep up "+other+" apply it") {
+		t.Errorf("%s", up)
+	}
+	l.must(0, "restart", "web")
+	differs(false, "", "applies it")
+	l.must(0, "down", "web")
+	// What does not run is what its file describes.
+	l.cell("web", "")
+	if got := says("ps", "-a"); strings.Contains(got, "differs") {
+		t.Errorf("%s", got)
+	}
+	l.nothingLeft()
+}

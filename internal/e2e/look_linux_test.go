@@ -49,7 +49,7 @@ screen { listen = %q }`, image, l.path("nosuch.img"), taken.Addr())
 }
 
 // A size that is more than the image has is told of, and a file that says
-// something else than what runs.
+// differs from what runs.
 func TestWhatIsNotObeyedIsTold(t *testing.T) {
 	needCells(t)
 	t.Parallel()
@@ -58,15 +58,15 @@ func TestWhatIsNotObeyedIsTold(t *testing.T) {
 	body := fmt.Sprintf("accel = \"tcg\"\ndisk \"a\" {\n  file = %q\n  size = \"1M\"\n}", image)
 	l.cell("s", body)
 	l.must(0, "up", "s")
-	if r := l.must(0, "up", "s"); strings.Contains(r.err, "something else") {
+	if r := l.must(0, "up", "s"); strings.Contains(r.err, "differs from") {
 		t.Errorf("%s", r)
 	}
-	if r := l.must(0, "show", "s"); strings.Contains(r.out, "something else") {
+	if r := l.must(0, "show", "s"); strings.Contains(r.out, "differs from") {
 		t.Errorf("%s", r)
 	}
 	l.cell("s", strings.Replace(body, "1M", "4M", 1))
 	for _, verb := range []string{"up", "show"} {
-		if r := l.must(0, verb, "s"); !strings.Contains(r.out+r.err, "skep restart s takes it") {
+		if r := l.must(0, verb, "s"); !strings.Contains(r.out+r.err, "skep restart s applies it") {
 			t.Errorf("%s: %s", verb, r)
 		}
 	}

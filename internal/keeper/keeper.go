@@ -122,13 +122,14 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 		)
 	}
 	k.state = store.State{
-		Version:   store.StateVersion,
-		Name:      name,
-		File:      k.Cell.File,
-		KeeperPID: os.Getpid(),
-		Boot:      process.BootID(),
-		UID:       -1,
-		GID:       -1,
+		Version:    store.StateVersion,
+		Name:       name,
+		File:       k.Cell.File,
+		CellDigest: k.Cell.Digest(),
+		KeeperPID:  os.Getpid(),
+		Boot:       process.BootID(),
+		UID:        -1,
+		GID:        -1,
 	}
 	return k.keep(ctx, lifecycle.Begin{})
 }

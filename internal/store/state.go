@@ -48,9 +48,12 @@ type State struct {
 	Resets    int       `json:"resets,omitempty"`
 	Screen    string    `json:"screen,omitempty"`
 	File      string    `json:"file,omitempty"`
-	Boot      string    `json:"boot,omitempty"` // the kernel's boot identity
-	End       string    `json:"end,omitempty"`  // how the last run ended
-	ExitCode  int       `json:"exit_code,omitempty"`
+	// CellDigest is that of the cell as its file described it at the start. Who
+	// lists many cells sees by it that a file has not changed.
+	CellDigest string `json:"cell_digest,omitempty"`
+	Boot       string `json:"boot,omitempty"` // the kernel's boot identity
+	End        string `json:"end,omitempty"`  // how the last run ended
+	ExitCode   int    `json:"exit_code,omitempty"`
 	// LastConsole and LastWords are the last lines of the console and of the
 	// hypervisor's standard error, of a cell that crashed or is held.
 	LastConsole []string `json:"last_console,omitempty"`
