@@ -212,6 +212,13 @@ func (a *app) spawn(h handover) error {
 	defer r.Close()
 	cmd := exec.Command(exe, "keeper", name)
 	cmd.ExtraFiles = []*os.File{w}
+	log, err := keeper.OpenLog(store.View(h.Facts.Dirs), name)
+	if err != nil {
+		w.Close()
+		return err
+	}
+	defer log.Close()
+	cmd.Stderr = log // its own words, and its stacks should it panic or be sent an ABRT
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stdin, err := cmd.StdinPipe()
@@ -288,8 +295,12 @@ func (a *app) keep(ctx context.Context) error {
 		out.error(err)
 		return shownError{fault.CodeOf(err)}
 	}
-	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot,
-		Notify: func(line string) { out.say(report{Note: h.Cell.Name + ": " + line}) },
+	log := keeper.StartLog(ctx, st, h.Cell.Name, os.Stderr)
+	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot, Log: log,
+		Notify: func(line string) {
+			log.Info(line)
+			out.say(report{Note: h.Cell.Name + ": " + line})
+		},
 		Running: func() {
 			out.say(report{Running: true})
 			out.close()

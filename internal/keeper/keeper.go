@@ -11,6 +11,7 @@ package keeper
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"time"
 
@@ -34,6 +35,8 @@ type Config struct {
 	// Boot: the host is booting. A start that fails is tried again within the
 	// restart budget, whatever the cell's restart says of its ends.
 	Boot bool
+	// Log takes what helps to understand a keeper afterwards; nil drops it.
+	Log *slog.Logger
 	// Notify takes one line for a person; nil drops it.
 	Notify func(line string)
 	// Prepared is called once the rootfs is closed and before the guest's first
@@ -79,6 +82,9 @@ type life struct {
 func New(cfg Config) *Keeper {
 	if cfg.Notify == nil {
 		cfg.Notify = func(string) {}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Keeper{
 		Config:   cfg,
@@ -169,6 +175,7 @@ func (k *Keeper) publish(p store.Phase, reason string) {
 		_ = k.Store.MakeRunDir(k.Cell.Name) // or the journal says why it cannot be made
 	}
 	k.state.Restarts, k.state.Resets = k.machine.Restarts, k.machine.Resets
+	k.Log.Info("state", "state", p, "reason", reason, "pid", k.state.PID)
 	k.state.State, k.state.Reason, k.state.Since = p, reason, time.Now().UTC()
 	k.writeState()
 }

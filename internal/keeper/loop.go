@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"skep/internal/cell"
@@ -66,7 +67,9 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 func (k *Keeper) step(ctx context.Context, e lifecycle.Event, c *command) {
 	for e != nil {
 		var actions []lifecycle.Action
+		before := k.machine.Phase
 		k.machine, actions = lifecycle.Next(k.machine, e)
+		k.Log.Debug("event", "event", fmt.Sprintf("%T", e), "from", before, "to", k.machine.Phase, "actions", len(actions))
 		e = nil
 		for _, a := range actions {
 			if next := k.do(ctx, a, c); next != nil {

@@ -11,7 +11,7 @@
 //
 // The state directory does:
 //
-//	STATE/cells/NAME/      console.log, hypervisor.log, uefi-vars.fd, last.json, macs.json
+//	STATE/cells/NAME/      console.log, hypervisor.log, keeper.log, uefi-vars.fd, last.json, macs.json
 //	STATE/cache/           facts that are dear to find out
 //
 // The kernel's state is the truth. A lock is a flock(2), so it cannot outlive
