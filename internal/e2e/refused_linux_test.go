@@ -64,6 +64,31 @@ boot = "hello"`)
 	l.nothingLeft()
 }
 
+// A hypervisor that ends as it should has asked for nothing that it did not get: a mark that every cell has
+// says nothing of any.
+func TestNothingRefusedAtTheEnd(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("even", "accel = \"tcg\"")
+	for _, end := range []func(){
+		func() { l.must(0, "down", "even") },
+		func() {
+			if r := l.typed("q", "console", "even"); r.code != 0 {
+				t.Errorf("%s", r)
+			}
+			eventually(t, 10*time.Second, "it powers off", func() bool { return l.show("even").State == "stopped" })
+		},
+	} {
+		l.must(0, "up", "even")
+		end()
+		if out := l.must(0, "ps", "-a").out; strings.Contains(out, "refused") {
+			t.Errorf("%s%s", out, l.must(0, "show", "even").out)
+		}
+	}
+	l.nothingLeft()
+}
+
 func kill(t *testing.T, pid int) {
 	t.Helper()
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {

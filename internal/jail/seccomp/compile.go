@@ -22,6 +22,7 @@ const (
 
 // Errors, by their names in the manual.
 const (
+	enoent   = 2
 	enosys   = 38
 	enotconn = 107
 )

@@ -233,6 +233,8 @@ func TestWhatMatters(t *testing.T) {
 		{"getsockopt SO_TYPE", 55, [6]uint64{9, 1, 3}, run},
 		{"getsockopt SO_PEERCRED", 55, [6]uint64{9, 1, 17}, start},
 		{"getpeername", 52, [6]uint64{}, "unconnected"},
+		{"unlink", 87, [6]uint64{}, "not there"},
+		{"unlinkat", 263, [6]uint64{}, start},
 		{"getsockopt of TCP", 55, [6]uint64{9, 6, 3}, start},
 		{"memfd_create of a surface", 319, [6]uint64{0, 1}, run},
 		{"memfd_create of huge pages", 319, [6]uint64{0, 5}, start},
@@ -269,7 +271,8 @@ func TestWhatMatters(t *testing.T) {
 	} {
 		said := m.run(t, data{number: row.number, arch: auditAMD64, args: row.args})
 		_, banned := p.Refuses(AMD64, row.number, row.args)
-		got := map[uint32]string{retAllow: run, retENOSYS: absent, retNotify: start, retErrno | enotconn: "unconnected"}[said]
+		got := map[uint32]string{retAllow: run, retENOSYS: absent, retNotify: start,
+			retErrno | enotconn: "unconnected", retErrno | enoent: "not there"}[said]
 		if said == retNotify && banned {
 			got = never
 		}

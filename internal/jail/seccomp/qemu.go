@@ -43,6 +43,8 @@ var qemu = []Row{
 	{Call: "getpeername", Phase: Absent, Errno: enotconn, Reason: "on each new screen client, which has no name worth telling"},
 	{Call: "getsockopt", When: []Cond{among(1, named{"SOL_SOCKET", 1}), among(2, named{"SO_TYPE", 3})}, Need: Screen,
 		Reason: "QEMU 10 and later, on each new screen client"},
+	{Call: "unlink", Phase: Absent, Errno: enoent,
+		Reason: "at QEMU's end, of the sockets that it listened on; their names lead nowhere in its rootfs"},
 
 	// A surface of a screen, from QEMU 10 on: a file in memory, mapped and thrown away with the next one.
 	{Call: "memfd_create", When: []Cond{among(1, named{"MFD_CLOEXEC", 1})}, Need: Screen, Reason: "a surface; QEMU ends if it cannot"},
