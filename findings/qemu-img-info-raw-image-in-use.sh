@@ -12,7 +12,7 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-apt-get download -qq qemu-utils >/dev/null
+apt-get download -qq qemu-utils=1:7.2+dfsg-7+deb12u18+b3 >/dev/null 2>&1
 dpkg-deb -x ./qemu-utils_*.deb root
 PATH=$dir/root/usr/bin:$PATH
 qemu-img --version | head -n 1
