@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
 	"skep/internal/cell"
@@ -170,9 +171,9 @@ func (a *app) signals(stop, kill func(who string)) (done func()) {
 				case s == syscall.SIGPIPE:
 				case first.IsZero():
 					first = time.Now()
-					stop(s.String())
+					stop(signalName(s))
 				case time.Since(first) >= sameWish:
-					kill(s.String() + ", the second signal")
+					kill(signalName(s) + ", the second signal")
 				}
 			case <-over:
 				return
@@ -180,6 +181,16 @@ func (a *app) signals(stop, kill func(who string)) (done func()) {
 		}
 	}()
 	return func() { signal.Stop(ch); close(over) }
+}
+
+// signalName is a signal as kill(1) and the manual call it.
+func signalName(s os.Signal) string {
+	if n, ok := s.(syscall.Signal); ok {
+		if name := unix.SignalName(n); name != "" {
+			return name
+		}
+	}
+	return s.String()
 }
 
 // verdict says how a run ended, unless it ended as it should.
