@@ -48,6 +48,25 @@ screen { listen = %q }`, image, l.path("nosuch.img"), taken.Addr())
 	l.nothingLeft()
 }
 
+// UEFI variables that a start would refuse are refused beforehand, too, and are left as they are.
+func TestLookAtVariables(t *testing.T) {
+	needCells(t)
+	needUEFI(t)
+	l := newLab(t)
+	l.cell("u", "boot = \"uefi\"\naccel = \"tcg\"")
+	l.must(0, "check", "--host", "u")
+	vars := l.write("state/cells/u/uefi-vars.fd", "")
+	for _, verb := range [][]string{{"check", "--host", "u"}, {"plan", "u"}, {"up", "u"}} {
+		if r := l.must(2, verb...); !strings.Contains(r.err, "uefi-vars.fd: the file is empty") {
+			t.Errorf("%v: %s", verb, r)
+		}
+	}
+	if info, err := os.Stat(vars); err != nil || info.Size() != 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+	l.nothingLeft()
+}
+
 // A size that is more than the image has is told of, and a file that says
 // differs from what runs.
 func TestWhatIsNotObeyedIsTold(t *testing.T) {

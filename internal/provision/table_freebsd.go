@@ -88,7 +88,7 @@ var table = map[plan.Kind]kind{
 	plan.KindVars: {
 		acquire: having(system.acquireVars),
 		release: letting(func(t system, s *plan.Vars) error { t.drop("vars"); return nil }),
-		look:    unseen("its path is skep's own"),
+		look:    looking(func(t system, s *plan.Vars) []error { return lookAtVars(t.cell.Name, s) }),
 		// What the guest has made of them is its own: only their lock is needed again.
 		adopt: letting(func(t system, s *plan.Vars) error {
 			f, err := lockVars(s)

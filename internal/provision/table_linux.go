@@ -87,7 +87,7 @@ var table = map[plan.Kind]kind{
 	plan.KindVars: {
 		acquire: having(system.acquireVars),
 		release: letting(func(t system, s *plan.Vars) error { t.drop("flash-vars"); return nil }),
-		look:    unseen("its path is skep's own"),
+		look:    looking(func(t system, s *plan.Vars) []error { return lookAtVars(t.cell.Name, s) }),
 		adopt:   survives("the hypervisor holds it"),
 		audit:   rows("descriptors", "kinds"),
 	},

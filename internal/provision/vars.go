@@ -57,6 +57,16 @@ func checkVars(cell string, v *plan.Vars, f *os.File) error {
 	return wrong("they are of another firmware than %s", v.From)
 }
 
+// lookAtVars is checkVars beforehand, of those that a cell has by now.
+func lookAtVars(cell string, v *plan.Vars) []error {
+	f, err := os.Open(v.Path)
+	if err != nil {
+		return nil // made at the start; one that cannot be opened is not the cell file's fault
+	}
+	defer f.Close()
+	return list(checkVars(cell, v, f))
+}
+
 // layoutOf is what tells one firmware's variables from another's: kind and
 // length of the volume and of the store in it. nil is none.
 func layoutOf(f io.ReaderAt) []byte {
