@@ -37,6 +37,9 @@ type Cell struct {
 	// File is the path of the cell file as the user named it, or "" for a
 	// built-in cell.
 	File string `json:"file,omitempty"`
+	// NameInFile is the name that the file gives a cell which was given another
+	// one on the command line; "" where the two are the same.
+	NameInFile string `json:"name_in_file,omitempty"`
 	// Sources says which line of the cell file asked for a thing. The keys are
 	// attribute paths such as "cpus", "disk.disk-01.file", "jail.limits.cpu",
 	// and block paths such as "disk.disk-01" or "screen". What is not in it is

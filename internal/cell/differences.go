@@ -23,7 +23,7 @@ func (c *Cell) Differences(other *Cell) []string {
 // settled something.
 func (c *Cell) Digest() string {
 	bare := *c
-	bare.Name, bare.File, bare.Sources = "", "", nil
+	bare.Name, bare.NameInFile, bare.File, bare.Sources = "", "", "", nil
 	text, err := json.Marshal(&bare)
 	if err != nil {
 		return ""

@@ -6,6 +6,9 @@ import "slices"
 // addresses of cards that the file gives none. The cell itself stays as it is.
 func (c *Cell) Renamed(name string) *Cell {
 	r := *c
+	if r.NameInFile == "" {
+		r.NameInFile = c.Name
+	}
 	r.Name = name
 	r.NICs = slices.Clone(c.NICs)
 	for i, n := range c.NICs {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -34,6 +35,11 @@ func (a *app) loadRemembered(dirs host.Dirs, name string) (*cell.Cell, error) {
 	c, err := a.load(dirs, s.File)
 	if err != nil {
 		return nil, err
+	}
+	// Where the name came from the file, a file that has become another cell's
+	// is not this cell's any more.
+	if inFile := cmp.Or(s.NameInFile, name); c.Name != inFile {
+		return nil, fault.Cannot(fault.Input, "name the file that is meant", "use", s.File, "it holds the cell %q, not %q", c.Name, inFile)
 	}
 	return renamed(c, name), nil
 }

@@ -58,10 +58,10 @@ var kernelAttempts = []Attempt{
 		By: "seccomp", Want: "EPERM | ENOSYS", Single: singleCall, Fresh: true, Do: code(ownFilter)},
 	{ID: "own-landlock", Tries: "make rules of its own for files",
 		Early: "rules only take away",
-		By:    "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_LANDLOCK_CREATE_RULESET, words(1, 0, 0), 8, 0).opening()},
+		By:    "two-phases", Want: "EPERM", Single: singlePhase, Do: try(unix.SYS_LANDLOCK_CREATE_RULESET, words(1, 0, 0), 8, 0).opening()},
 	{ID: "timer", Tries: "make a timer",
 		Early: "it ends with the process, and signals nobody else",
-		By:    "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_TIMER_CREATE, 0, 0, space(8))},
+		By:    "two-phases", Want: "EPERM", Single: singlePhase, Do: try(unix.SYS_TIMER_CREATE, 0, 0, space(8))},
 	{ID: "mqueue", Tries: "make a message queue",
 		By: "rlimits landlock two-phases", Want: "EPERM | EMFILE", Do: code(makeQueue)},
 }

@@ -19,7 +19,7 @@ var rightsAttempts = []Attempt{
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_CAPSET, words32(unix.LINUX_CAPABILITY_VERSION_3, 0), words32(1<<unix.CAP_SYS_ADMIN, 1<<unix.CAP_SYS_ADMIN, 0, 0, 0, 0)), Fresh: true},
 	{ID: "ambient", Tries: "have capabilities handed on",
 		Early: "there is no capability to hand on",
-		By:    "seccomp", Want: "EPERM", Single: singleCall, Do: try(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)},
+		By:    "two-phases", Want: "EPERM", Single: singlePhase, Do: try(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)},
 	{ID: "securebits", Tries: "unlock the bits that make user 0 mean nothing",
 		By: "user-namespace own-uid capabilities two-phases", Want: "EPERM", Do: try(unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, 0, 0, 0, 0)},
 	{ID: "new-privs", Tries: "allow itself new privileges again",

@@ -131,6 +131,7 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 		Version:    store.StateVersion,
 		Name:       name,
 		File:       k.Cell.File,
+		NameInFile: k.Cell.NameInFile,
 		CellDigest: k.Cell.Digest(),
 		KeeperPID:  os.Getpid(),
 		Boot:       process.BootID(),

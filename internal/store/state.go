@@ -48,6 +48,9 @@ type State struct {
 	Resets    int       `json:"resets,omitempty"`
 	Screen    string    `json:"screen,omitempty"`
 	File      string    `json:"file,omitempty"`
+	// NameInFile is the name that the file gave the cell, where it was started
+	// by another one.
+	NameInFile string `json:"name_in_file,omitempty"`
 	// CellDigest is that of the cell as its file described it at the start. Who
 	// lists many cells sees by it that a file has not changed.
 	CellDigest string `json:"cell_digest,omitempty"`
