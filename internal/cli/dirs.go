@@ -52,21 +52,11 @@ func (a *app) settleDirs(cmd *cobra.Command, args []string) error {
 // could have written: whoever writes it chooses which files and devices are
 // opened with this user's rights. One that is named by its path is named by a
 // person, as a script is.
-func trusted(path string) error {
-	if err := probe.Trusted(path); err != nil {
-		return fault.Wrap(fault.Host, err, "", "obey the cell file %s", path)
-	}
-	return nil
-}
+func trusted(path string) error { return probe.Trusted(path) }
 
 // trustedDir is trusted for all of them: where anybody may put a file there is
 // none to be obeyed.
-func trustedDir(dirs host.Dirs) error {
-	if err := probe.Trusted(cellDir(dirs)); err != nil {
-		return fault.Wrap(fault.Host, err, "", "obey the cell files in %s", cellDir(dirs))
-	}
-	return nil
-}
+func trustedDir(dirs host.Dirs) error { return probe.Trusted(cellDir(dirs)) }
 
 // trustRows are the doctor's lines on the directories.
 func (a *app) trustRows() (rows []host.Row) {

@@ -348,7 +348,7 @@ func TestForeign(t *testing.T) {
 			for _, name := range []string{"a.img", "a.raw"}[size%2:] {
 				d := raw(write(t, name, b))
 				_, _, err := Open(d)
-				if err == nil || !strings.Contains(err.Error(), "it is "+m.what+" and not") || fault.CodeOf(err) != fault.Input || fault.HintOf(err) == "" {
+				if err == nil || !strings.Contains(err.Error(), "it is "+m.what+", not a raw image") || fault.CodeOf(err) != fault.Input || fault.HintOf(err) == "" {
 					t.Errorf("%s, %d bytes: %v (%s)", m.what, size, err, fault.HintOf(err))
 				}
 				warned := ""

@@ -20,7 +20,7 @@ type Foreign struct {
 	hint  string
 }
 
-func (f *Foreign) Error() string { return "it is " + f.What + " and not a raw one" }
+func (f *Foreign) Error() string { return "it is " + f.What + ", not a raw image" }
 
 // Warning is what is said of one that a guest is given all the same.
 func (f *Foreign) Warning() string {

@@ -63,7 +63,7 @@ func trustedBy(path string, uid, group int) error {
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			if links++; links > maxLinks {
-				return fault.Cannot(fault.Host, "", "trust", path, "too many symbolic links")
+				return fault.Cannot(fault.Host, "", "use", path, "too many symbolic links")
 			}
 			target, err := os.Readlink(at)
 			if err != nil {
@@ -95,7 +95,7 @@ func othersMayChange(at string, info fs.FileInfo, uid, group int, last bool) err
 		return fmt.Errorf("%s: %w", at, errors.ErrUnsupported)
 	}
 	if owner := int(st.Uid); owner != 0 && owner != uid {
-		return fault.Cannot(fault.Host, fmt.Sprintf("chown %d %s, or use another place", uid, at), "trust", at, "it belongs to uid %d", owner)
+		return fault.Cannot(fault.Host, fmt.Sprintf("chown %d %s, or use another place", uid, at), "use", at, "it belongs to uid %d", owner)
 	}
 	mode := info.Mode()
 	if mode&fs.ModeSymlink != 0 {
@@ -108,5 +108,5 @@ func othersMayChange(at string, info fs.FileInfo, uid, group int, last bool) err
 	if open == 0 || mode.IsDir() && mode&fs.ModeSticky != 0 && !last {
 		return nil
 	}
-	return fault.Cannot(fault.Host, "chmod go-w "+at, "trust", at, "others may write to it (mode %04o)", mode.Perm())
+	return fault.Cannot(fault.Host, "chmod go-w "+at, "use", at, "others may write to it (mode %04o)", mode.Perm())
 }
