@@ -324,12 +324,15 @@ func (a *linuxAudit) rights() {
 }
 
 // refused says which calls it asked for and did not get. That it did not is as planned; that it asked is
-// for a person to look at.
+// for a person to look at, unless any hypervisor does.
 func (a *linuxAudit) refused() {
 	if a.state == nil || a.state.Refused == nil {
 		return
 	}
-	seen := a.state.Refused.Names()
+	if usual := jail.Names(a.state.Refused.Expected); len(usual) > 0 {
+		a.add(GroupRights, "expected-refusals", Recorded, "calls that a hypervisor asks for and does without", strings.Join(usual, ", "))
+	}
+	seen := jail.Names(a.state.Refused.Unexpected())
 	if why := a.state.Refused.Uncounted; why != "" {
 		seen = append(seen, why)
 	}

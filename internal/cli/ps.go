@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/jail"
 	"skep/internal/keeper"
 	"skep/internal/probe"
 	"skep/internal/store"
@@ -34,7 +35,9 @@ type cellJSON struct {
 	Screen    string    `json:"screen"`
 	File      string    `json:"file"`
 	Refused   uint64    `json:"refused_calls,omitempty"` // how many; show names them
-	FileError string    `json:"file_error,omitempty"`    // the first mistake in its file as it is now
+	// Unexpected are how many of them a hypervisor as it was installed does not ask for.
+	Unexpected uint64 `json:"refused_unexpected,omitempty"`
+	FileError  string `json:"file_error,omitempty"` // the first mistake in its file as it is now
 	// FileDiffers: its file as it is now says something else than the cell that runs, and Differences what.
 	FileDiffers bool     `json:"file_differs,omitempty"`
 	Differences []string `json:"differences,omitempty"`
@@ -187,7 +190,7 @@ func asJSON(s store.State, held bool) cellJSON {
 	c := cellJSON{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Since: s.Since, PID: s.PID, KeeperPID: s.KeeperPID,
 		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, File: s.File,
-		Refused: s.Refused.Total(), digest: s.CellDigest,
+		Refused: s.Refused.Total(), Unexpected: jail.Count(s.Refused.Unexpected()), digest: s.CellDigest,
 	}
 	if !held {
 		c.KeeperPID = 0

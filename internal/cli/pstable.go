@@ -54,9 +54,9 @@ func stateText(c cellJSON) string {
 // reasonText is the reason of a state; a mistake in the file of a cell that
 // does not run goes before what became of it last.
 func reasonText(c cellJSON) string {
-	if c.Refused > 0 {
-		n := c.Refused
-		c.Refused = 0
+	if c.Unexpected > 0 {
+		n := c.Unexpected
+		c.Unexpected = 0
 		calls := "calls"
 		if n == 1 {
 			calls = "call"

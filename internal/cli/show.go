@@ -30,6 +30,7 @@ type showJSON struct {
 	// Calls that the hypervisor asked for and did not get: while the guest runs, and in its start, which
 	// bans a few. Uncounted says why there may have been more.
 	Refused          map[string]uint64 `json:"refused"`
+	RefusedExpected  map[string]uint64 `json:"refused_expected,omitempty"` // of Refused: how many mean nothing
 	RefusedInStart   map[string]uint64 `json:"refused_in_start,omitempty"`
 	RefusedUncounted string            `json:"refused_uncounted,omitempty"`
 	// Of a cell that crashed or is held.
@@ -71,7 +72,7 @@ func (a *app) show() *cobra.Command {
 			out.Refused = map[string]uint64{}
 			if r := s.Refused; r != nil {
 				maps.Copy(out.Refused, r.Run)
-				out.RefusedInStart, out.RefusedUncounted = r.Start, r.Uncounted
+				out.RefusedExpected, out.RefusedInStart, out.RefusedUncounted = r.Expected, r.Start, r.Uncounted
 			}
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
 			if file := cellFile(dirs, name); out.File == "" && exists(file) {
@@ -125,7 +126,11 @@ func (a *app) showText(s showJSON) error {
 	if r := s.Reach; r != nil {
 		row("accessible", "%s", r)
 	}
-	if names := (&jail.Refusals{Run: s.Refused}).Names(); len(names) > 0 || s.RefusedUncounted != "" {
+	seen := &jail.Refusals{Run: s.Refused, Expected: s.RefusedExpected}
+	if usual := jail.Names(seen.Expected); len(usual) > 0 {
+		row("expected refusals", "%s", strings.Join(usual, ", "))
+	}
+	if names := jail.Names(seen.Unexpected()); len(names) > 0 || s.RefusedUncounted != "" {
 		row("refused calls", "%s", strings.Join(slices.DeleteFunc(append(names, s.RefusedUncounted), isEmpty), ", "))
 	}
 	if err := w.Flush(); err != nil {

@@ -11,7 +11,7 @@ func callRegs(r *unix.PtraceRegs, number uint64, args []uint64) error {
 	r.Rip -= 2
 	r.Rax, r.Orig_rax = number, ^uint64(0)
 	for i, a := range args {
-		*[]*uint64{&r.Rdi, &r.Rsi, &r.Rdx}[i] = a
+		*[]*uint64{&r.Rdi, &r.Rsi, &r.Rdx, &r.R10, &r.R8, &r.R9}[i] = a
 	}
 	return nil
 }

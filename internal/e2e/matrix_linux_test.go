@@ -136,6 +136,9 @@ func (l *lab) sound(name, accel string) {
 	if c.State != "running" || accel != "" && c.Accel != accel {
 		l.t.Fatalf("%s is %s under %s: %s", name, c.State, c.Accel, c.Reason)
 	}
+	if out := l.must(0, "ps", "--all").out; strings.Contains(out, "refused, see") {
+		l.t.Errorf("a call was refused that is not among the expected ones:\n%s\n%s", out, l.must(0, "show", name).out)
+	}
 	if c.Reach == nil || c.Reach.Syscalls > 40 || c.Reach.Files != 0 || c.Reach.Nodes != 0 {
 		l.t.Errorf("its rootfs: %+v", c.Reach)
 	}

@@ -23,7 +23,8 @@ boot = "hello"`)
 	refused := func() (r struct {
 		PID       int
 		Refused   map[string]uint64
-		Uncounted string `json:"refused_uncounted"`
+		Expected  map[string]uint64 `json:"refused_expected"`
+		Uncounted string            `json:"refused_uncounted"`
 	}) {
 		if err := json.Unmarshal([]byte(l.must(0, "show", "--json", "odd").out), &r); err != nil {
 			t.Fatal(err)
@@ -34,11 +35,26 @@ boot = "hello"`)
 	if len(now.Refused) != 0 {
 		t.Errorf("before: %v", now.Refused)
 	}
+	// What any hypervisor asks for is counted, and no reason to look.
+	asks(t, now.PID, 3, unix.SYS_MREMAP, 0, 0, 0, unix.MREMAP_MAYMOVE)
+	eventually(t, 10*time.Second, "an expected call is counted", func() bool { return refused().Refused["mremap"] == 3 })
+	if r := refused(); r.Expected["mremap"] != 3 || len(r.Refused) != 1 {
+		t.Errorf("expected: %+v", r)
+	}
+	if out := l.must(0, "ps").out; strings.Contains(out, "refused") {
+		t.Errorf("ps marks an expected call:\n%s", out)
+	}
+	if out := l.must(0, "show", "odd").out; !strings.Contains(out, "expected refusals") || strings.Contains(out, "refused calls") {
+		t.Errorf("show of an expected call:\n%s", out)
+	}
+	if seen := l.audit(0, "odd"); seen.seen("refused-calls") != "" || seen.seen("expected-refusals") != "mremap (3)" {
+		t.Errorf("the audit of an expected call: %q, %q", seen.seen("refused-calls"), seen.seen("expected-refusals"))
+	}
 	asks(t, now.PID, 2, unix.SYS_GETCWD)
 	asks(t, now.PID, 1, unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM)
 	eventually(t, 10*time.Second, "both calls are counted", func() bool {
 		r := refused().Refused
-		return r["getcwd"] == 2 && r["socket"] == 1 && len(r) == 2
+		return r["getcwd"] == 2 && r["socket"] == 1 && len(r) == 3
 	})
 	if out := l.must(0, "show", "odd").out; !strings.Contains(out, "getcwd (2), socket (1)") {
 		t.Errorf("show:\n%s", out)

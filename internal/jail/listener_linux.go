@@ -136,7 +136,11 @@ func (l *listener) judge(n *notification) (answer, bool) {
 // refuse answers once the start is over: no, and counts. A hypervisor that asks so often that answering
 // would cost the host gets its no from the kernel from then on, and that is told with the counts.
 func (l *listener) refuse(n *notification) (answer, bool) {
-	if !l.counts.inRun(l.arch.CallName(uint32(n.nr)), time.Now()) {
+	expected := func(seen uint64) bool {
+		_, yes := seccomp.Expects(l.arch, uint32(n.nr), n.args, seen)
+		return yes
+	}
+	if !l.counts.inRun(l.arch.CallName(uint32(n.nr)), expected, time.Now()) {
 		return answer{}, false
 	}
 	return answer{id: n.id, error: -int32(unix.EPERM)}, true

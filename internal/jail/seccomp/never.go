@@ -104,8 +104,10 @@ func (p Policy) Refuses(arch Arch, number uint32, args [6]uint64) (Row, bool) {
 	return Row{}, false
 }
 
-func (r Row) holds(args [6]uint64) bool {
-	for _, c := range r.When {
+func (r Row) holds(args [6]uint64) bool { return holdAll(r.When, args) }
+
+func holdAll(when []Cond, args [6]uint64) bool {
+	for _, c := range when {
 		if !c.holds(args[c.Arg]) {
 			return false
 		}
