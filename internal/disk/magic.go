@@ -24,7 +24,7 @@ func (f *Foreign) Error() string { return "it is " + f.What + ", not a raw image
 
 // Warning is what is said of one that a guest is given all the same.
 func (f *Foreign) Warning() string {
-	return fmt.Sprintf("disk %q (%s) begins as %s does; the guest gets it as raw bytes", f.Label, f.Path, f.What)
+	return fmt.Sprintf("disk %q (%s) looks like %s; the guest gets its bytes as they are", f.Label, f.Path, f.What)
 }
 
 // magic is how a format is known. Where says from where at is counted: from the
@@ -64,13 +64,13 @@ var magics = []magic{
 	{0, "WithouFreSpacExt", "a Parallels image", hintConvert, false},
 	{0, "Bochs Virtual HD Image", "a Bochs image", hintConvert, false},
 	{0, "LUKS\xba\xbe", "an encrypted image (LUKS)", hintLUKS, true},
-	{0, "\xfd7zXZ\x00", "packed with xz", unpack("xz -d"), true},
-	{0, "\x1f\x8b\x08", "packed with gzip", unpack("gzip -d"), true},
-	{0, "\x28\xb5\x2f\xfd", "packed with zstd", unpack("zstd -d"), true},
-	{0, "BZh", "packed with bzip2", unpack("bzip2 -d"), true},
-	{0, "\x04\x22\x4d\x18", "packed with lz4", unpack("lz4 -d"), true},
-	{0, "7z\xbc\xaf\x27\x1c", "packed with 7z", unpack("7z x"), true},
-	{0, "PK\x03\x04", "packed with zip", unpack("unzip"), true},
+	{0, "\xfd7zXZ\x00", "xz-compressed data", unpack("xz -d"), true},
+	{0, "\x1f\x8b\x08", "gzip-compressed data", unpack("gzip -d"), true},
+	{0, "\x28\xb5\x2f\xfd", "zstd-compressed data", unpack("zstd -d"), true},
+	{0, "BZh", "bzip2-compressed data", unpack("bzip2 -d"), true},
+	{0, "\x04\x22\x4d\x18", "lz4-compressed data", unpack("lz4 -d"), true},
+	{0, "7z\xbc\xaf\x27\x1c", "a 7z archive", unpack("7z x"), true},
+	{0, "PK\x03\x04", "a zip archive", unpack("unzip"), true},
 	{257, "ustar", "a tar archive", unpack("tar -x") + "; of an OVA, the disk is in it", true},
 }
 

@@ -72,7 +72,7 @@ func TestGuestWroteIt(t *testing.T) {
 	}
 	for _, magic := range []string{"QFI\xfb", "LUKS\xba\xbe"} {
 		begin(image, magic)
-		if r := l.must(0, "up", "g"); !strings.Contains(r.err, "the guest gets it as raw bytes") {
+		if r := l.must(0, "up", "g"); !strings.Contains(r.err, "the guest gets its bytes as they are") {
 			t.Errorf("%q: %s", magic, r)
 		}
 		l.must(0, "kill", "g")
