@@ -94,7 +94,7 @@ func (a *bsdAudit) ruleset() {
 	case err != nil:
 		a.add(GroupPlace, "ruleset", Unknown, want, err.Error())
 	case a.Rootfs.Report == nil:
-		a.add(GroupPlace, "ruleset", Unknown, want, "cannot be read")
+		a.add(GroupPlace, "ruleset", Unknown, want, orWords(a.Rootfs.Unread, "cannot be read"))
 	case a.Rootfs.Ruleset != s.Number:
 		a.add(GroupPlace, "ruleset", Missing, want, fmt.Sprintf("its jail names set %d", a.Rootfs.Ruleset))
 	case reflect.DeepEqual(a.Rootfs.Rules, rules):
@@ -121,7 +121,7 @@ func (a *bsdAudit) anyRuleset() {
 	r := a.Rootfs.Report
 	switch {
 	case r == nil:
-		a.add(GroupPlace, "ruleset", Unknown, want, "cannot be read")
+		a.add(GroupPlace, "ruleset", Unknown, want, orWords(a.Rootfs.Unread, "cannot be read"))
 		return
 	case r.Empty:
 		a.add(GroupPlace, "ruleset", Missing, want, fmt.Sprintf("set %d has no rules and hides nothing", r.Number))

@@ -312,3 +312,16 @@ func TestBSDRelaxations(t *testing.T) {
 		t.Errorf("%+v\n%s", r.Relaxations, b.String())
 	}
 }
+
+// Rules that nobody could read are unknown, and the row says why.
+func TestBSDRulesUnread(t *testing.T) {
+	st := bsdCell(t, "")
+	s := cleanSeen(t, st)
+	s.Rootfs.Report, s.Rootfs.Rules, s.Rootfs.Unread = nil, nil, "read "+devfs.DepthSetting+": no such file or directory"
+	for _, r := range []Report{mustJudge(t, s, st), judgeAny(s)} {
+		i := slices.IndexFunc(r.Rows, func(row Row) bool { return row.ID == "ruleset" })
+		if i < 0 || r.Rows[i].Verdict != Unknown || r.Rows[i].Seen != s.Rootfs.Unread {
+			t.Errorf("%+v", r.Rows)
+		}
+	}
+}

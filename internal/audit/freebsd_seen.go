@@ -75,10 +75,12 @@ type bsdRootfs struct {
 	Nodes     []devfs.Node `json:"nodes"`
 	NodesRead bool         `json:"nodes_read"`
 	// Ruleset is its devfs_ruleset, or jail(8)'s own where it names none; Rules
-	// are the rules of that set, Report what they come to on this host.
+	// are the rules of that set, Report what they come to on this host, and
+	// Unread is why there is no Report.
 	Ruleset int           `json:"ruleset"`
 	Rules   []devfs.Rule  `json:"rules"`
 	Report  *devfs.Report `json:"report"`
+	Unread  string        `json:"unread,omitempty"`
 }
 
 // bsdMount is a mount on the root or below it.

@@ -124,31 +124,38 @@ func (r *bsdRootfs) readDev() {
 	}
 }
 
-// readRules reads the rules of its set and what they come to.
+// readRules reads the rules of its set and what they come to, or notes why not.
 func (r *bsdRootfs) readRules(own []string) {
+	if err := r.checkRules(own); err != nil {
+		r.Unread = err.Error()
+	}
+}
+
+func (r *bsdRootfs) checkRules(own []string) error {
 	m, err := devfsctl.Open("/dev")
 	if err != nil {
-		return
+		return err
 	}
 	defer m.Close()
 	sets, err := m.Rulesets()
 	if err != nil {
-		return
+		return err
 	}
 	depth, err := devfsctl.Depth()
 	if err != nil {
-		return
+		return err
 	}
 	nodes, err := devfs.List("/dev")
 	if err != nil {
-		return
+		return err
 	}
 	report, err := devfs.Check(sets, r.Ruleset, depth, nodes, own...)
 	if err != nil {
-		return
+		return err
 	}
 	if set := sets[r.Ruleset]; set != nil {
 		r.Rules = set.Rules
 	}
 	r.Report = &report
+	return nil
 }

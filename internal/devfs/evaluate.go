@@ -2,8 +2,11 @@ package devfs
 
 import "fmt"
 
-// DefaultDepth is the kernel's vfs.devfs.rule_depth unless somebody changed
-// it: a set that is applied may include others, and those may include no more.
+// DepthSetting is the sysctl(8) variable that says how deep includes are
+// followed.
+const DepthSetting = "vfs.devfs.rule_depth"
+
+// DefaultDepth is what DepthSetting is unless somebody changed it: a set that is applied may include others, and those may include no more.
 const DefaultDepth = 1
 
 // maxSteps bounds the rules that one evaluation runs. A set that includes

@@ -121,3 +121,10 @@ func TestEvaluateLoopEnds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The kernel knows the variable by this name only.
+func TestDepthSetting(t *testing.T) {
+	if DepthSetting != "vfs.devfs.rule_depth" {
+		t.Errorf("includes are bounded by %s", DepthSetting)
+	}
+}

@@ -21,8 +21,8 @@ func (r Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "warning: no rule that runs hides everything first: each node is visible unless a rule names it\n")
 	}
 	for _, u := range r.Unfollowed {
-		fmt.Fprintf(&b, "warning: the kernel does not follow \"include %d\" in %s: it is reached through %s, and vfs.devfs.rule_depth is %d\n",
-			u.Include, u.Ref, through(u.Via), r.Depth)
+		fmt.Fprintf(&b, "warning: the kernel does not follow \"include %d\" in %s: it is reached through %s, and %s is %d\n",
+			u.Include, u.Ref, through(u.Via), DepthSetting, r.Depth)
 	}
 	for _, g := range r.Broad {
 		fmt.Fprintf(&b, "warning: %s unhides %q, every node of that name, other jails' and later ones too (now: %s)\n",

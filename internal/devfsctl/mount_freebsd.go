@@ -176,8 +176,11 @@ func (m *Mount) Apply(r devfs.Rule) error {
 	return nil
 }
 
-// Depth is the kernel's vfs.rule_depth.
+// Depth is how deep this kernel follows includes: devfs.DepthSetting.
 func Depth() (int, error) {
-	n, err := unix.SysctlUint32("vfs.rule_depth")
-	return int(n), err
+	n, err := unix.SysctlUint32(devfs.DepthSetting)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", devfs.DepthSetting, err)
+	}
+	return int(n), nil
 }

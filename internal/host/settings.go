@@ -66,5 +66,5 @@ func CgroupFix(g Cgroup, euid int) string {
 	case g.V2 != "" && len(g.V1) == 0:
 		return "echo +memory +pids +cpu > " + path.Join(path.Dir(g.V2), "cgroup.subtree_control") + ", from a group without processes of its own"
 	}
-	return "mount the missing Controllers: a cgroup v2 tree on /sys/fs/cgroup has them all"
+	return "mount the missing controllers: a cgroup v2 tree on /sys/fs/cgroup has them all"
 }

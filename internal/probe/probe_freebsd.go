@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"skep/internal/devfs"
 	"skep/internal/host"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ func probe(_ context.Context, o Options, f *host.Facts) error {
 		ZFS:       module("zfsctrl") || exists("/dev/zfs"),
 		Racct:     sysctlInt("kern.racct.enable") != 0,
 		GDBFiles:  exists("/usr/share/bhyve/gdb"),
-		RuleDepth: int(sysctlInt("vfs.devfs.rule_depth")),
+		RuleDepth: int(sysctlInt(devfs.DepthSetting)),
 		Firmware:  firmwareFiles(),
 		Rulesets:  rulesets(),
 		Addresses: addresses(),
