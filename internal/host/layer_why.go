@@ -31,6 +31,9 @@ func (f Facts) whyMissing(id layer.ID) (why, fix string) {
 		return p.Detail, EnvUIDBase + "=NUMBER moves the range"
 	case slices.Contains(namespaceLayers, id):
 		return f.whyNoNamespace(p)
+	case p.Errno == "EBUSY":
+		return refusal(p) + ": a container manager has a listener on this process already, and the kernel allows one",
+			"run skep outside of that container, or without the manager's seccomp notifications (listenerPath in its profile)"
 	case p.Errno == "EPERM" || p.Errno == "EACCES":
 		return refusal(p) + f.filtersSay(), "a security module or a filter of a parent's refuses it: start skep outside of that, or allow the call there"
 	}

@@ -22,6 +22,7 @@ func TestWhyMissing(t *testing.T) {
 		why, fix string
 	}{
 		{"chroot", layer.UserNamespace, lack("EPERM"), func(f *Facts) { f.Linux.Around.Chroot = true }, "this is a chroot", "pivot_root"},
+		{"a container manager's listener", layer.Seccomp, lack("EBUSY"), func(f *Facts) { f.Linux.Around.Filters = 1 }, "has a listener on this process already", "outside of that container"},
 		{"a container's filter", layer.PIDNamespace, lack("EPERM"), func(f *Facts) { f.Linux.Around.Filters = 1 }, "seccomp filter of a parent's", "seccomp profile"},
 		{"refused by nobody known", layer.UserNamespace, lack("EPERM"), nil, "the kernel's words", "security module"},
 		{"switched off", layer.UserNamespace, lack("ENOSPC"), func(f *Facts) { f.Linux.UserNSOff = "user.max_user_namespaces=0" }, "user.max_user_namespaces=0", "sysctl user.max_user_namespaces=10000"},

@@ -166,16 +166,6 @@ func seccompAction(action uint32) unix.Errno {
 	return errno
 }
 
-func notifyListener() unix.Errno {
-	if errno := seccompAction(unix.SECCOMP_RET_USER_NOTIF); errno != 0 {
-		return errno
-	}
-	if !flagKnown(unix.SECCOMP_FILTER_FLAG_NEW_LISTENER) {
-		return unix.EINVAL
-	}
-	return 0
-}
-
 func probeIdentity(probes map[layer.ID]layer.Probe, id Identity) {
 	p := layer.Probe{State: layer.Have}
 	if id.Mapping == ByOwn {
