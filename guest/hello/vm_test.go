@@ -369,11 +369,16 @@ func newConsole(t *testing.T, from io.Reader) *console {
 			case c.more <- struct{}{}:
 			default:
 			}
-			c.reading.Lock()
-			c.reading.Unlock()
+			c.mayRead()
 		}
 	}()
 	return c
+}
+
+// mayRead waits until nobody has paused the reader.
+func (c *console) mayRead() {
+	c.reading.Lock()
+	defer c.reading.Unlock()
 }
 
 func (c *console) text() string {

@@ -20,7 +20,8 @@ func programOf(p *plan.Plan) string {
 		return ""
 	}
 	for _, h := range plan.Specs[*plan.Bhyve](p) {
-		for _, t := range plan.Specs[*plan.JailRootfs](p) {
+		if roots := plan.Specs[*plan.JailRootfs](p); len(roots) > 0 {
+			t := roots[0]
 			for _, f := range t.Files {
 				if f.Inside == h.Path {
 					return f.Host

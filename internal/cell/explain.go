@@ -81,11 +81,8 @@ func firstSentence(s string) string {
 }
 
 func lower(s string) string {
-	for i, c := range s {
-		if i == 0 && unicode.IsUpper(c) {
-			return strings.ToLower(s[:1]) + s[1:]
-		}
-		break
+	if s != "" && unicode.IsUpper(rune(s[0])) {
+		return strings.ToLower(s[:1]) + s[1:]
 	}
 	return s
 }

@@ -30,7 +30,7 @@ const (
 	ioWrite     = 0x80000000
 	ioReadWrite = 0xc0000000
 
-	reqRuleAdd   = ioReadWrite | ruleSize<<16 | 'D'<<8 | 0
+	reqRuleAdd   = ioReadWrite | ruleSize<<16 | 'D'<<8 // number 0
 	reqRuleDel   = ioWrite | 4<<16 | 'D'<<8 | 1
 	reqRuleApply = ioWrite | ruleSize<<16 | 'D'<<8 | 2
 	reqRuleNext  = ioReadWrite | ruleSize<<16 | 'D'<<8 | 4

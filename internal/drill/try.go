@@ -84,12 +84,11 @@ const (
 
 // The bait, as late arguments.
 var (
-	baitFile    = late(func(s *Fixture) any { return s.Bait.file })
-	baitDir     = late(func(s *Fixture) any { return s.Bait.dir })
-	baitPublic  = late(func(s *Fixture) any { return s.Bait.public })
-	baitNew     = inPublic("new")
-	baitProgram = late(func(s *Fixture) any { return s.Bait.program })
-	baitPID     = late(func(s *Fixture) any { return s.Bait.pid() })
+	baitFile   = late(func(s *Fixture) any { return s.Bait.file })
+	baitDir    = late(func(s *Fixture) any { return s.Bait.dir })
+	baitPublic = late(func(s *Fixture) any { return s.Bait.public })
+	baitNew    = inPublic("new")
+	baitPID    = late(func(s *Fixture) any { return s.Bait.pid() })
 )
 
 // inPublic is a new name in the directory of the host's that is everybody's: a second attempt in

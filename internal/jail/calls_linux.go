@@ -45,7 +45,6 @@ var (
 	sysSigprocmask    = call{"rt_sigprocmask", unix.SYS_RT_SIGPROCMASK}
 	sysUmask          = call{"umask", unix.SYS_UMASK}
 	sysUmount         = call{"umount2", unix.SYS_UMOUNT2}
-	sysUnlinkat       = call{"unlinkat", unix.SYS_UNLINKAT}
 	sysUnshare        = call{"unshare", unix.SYS_UNSHARE}
 )
 

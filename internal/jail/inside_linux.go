@@ -77,7 +77,7 @@ func looking(pidfd, out int, argv []string) *Program {
 	const readSearch, ptrace = 1 << unix.CAP_DAC_READ_SEARCH, 1 << unix.CAP_SYS_PTRACE
 	type capHeader struct {
 		version uint32
-		pid     int32
+		_       int32 // pid: this one
 	}
 	type capSets [2]struct{ effective, permitted, inheritable uint32 }
 	sets := new(capSets)

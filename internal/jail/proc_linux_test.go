@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"skep/internal/jail/seccomp"
@@ -33,16 +34,12 @@ func TestHiddenProcesses(t *testing.T) {
 	}
 	spec := Spec{Hostname: "cell", Identity: id, Path: "/bin/true", Argv: []string{"true"},
 		Root: Root{Size: 1 << 20, Files: closure(t, "/bin/true")}, Layers: decide(probes), Policy: seccomp.QEMU(seccomp.TCG)}
-	done := make(chan struct{})
-	defer close(done)
+	var busy atomic.Bool
+	busy.Store(true)
+	defer busy.Store(false)
 	for range runtime.NumCPU() + 1 { // a busy machine
 		go func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
+			for busy.Load() {
 			}
 		}()
 	}

@@ -20,7 +20,6 @@ import (
 // qemu is a real hypervisor in a jail, with what a cell gives it.
 type qemu struct {
 	*Process
-	spec Spec
 	qmp  string
 	con  string
 	logs string

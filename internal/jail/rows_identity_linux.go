@@ -51,7 +51,7 @@ func (b *builder) surroundings() {
 func (b *builder) privileges() {
 	type capHeader struct {
 		version uint32
-		pid     int32
+		_       int32 // pid: this one
 	}
 	type capData [2]struct{ effective, permitted, inheritable uint32 }
 	// NOROOT, NO_SETUID_FIXUP and NO_CAP_AMBIENT_RAISE, each with its lock, and KEEP_CAPS locked

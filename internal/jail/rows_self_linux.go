@@ -99,7 +99,7 @@ func (s StopSignal) Bit() uint64 { return 1 << (uint(s.Number) - 1) }
 // blocked before the child was made, and clone3 took the handlers away; what the keeper ignores would
 // stay ignored.
 func (b *builder) signals() {
-	type sigaction struct{ handler, flags, restorer, mask uintptr }
+	type sigaction [4]uintptr // handler, flags, restorer, mask
 	for _, s := range []struct {
 		name   string
 		number unix.Signal

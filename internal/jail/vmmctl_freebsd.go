@@ -25,7 +25,7 @@ type vmmRequest struct {
 }
 
 const (
-	vmmCreate  = 0xC0000000 | unsafe.Sizeof(vmmRequest{})<<16 | 'V'<<8 | 0
+	vmmCreate  = 0xC0000000 | unsafe.Sizeof(vmmRequest{})<<16 | 'V'<<8 // number 0
 	vmmDestroy = vmmCreate | 1
 )
 

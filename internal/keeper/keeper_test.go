@@ -40,7 +40,7 @@ func keepIt(ctx context.Context, keep func(context.Context) (Outcome, error)) *k
 	b := &kept{over: make(chan struct{})}
 	go func() {
 		defer close(b.over)
-		b.out, b.err, b.died = run(ctx, keep)
+		b.out, b.died, b.err = run(ctx, keep)
 	}()
 	synctest.Wait()
 	return b

@@ -117,7 +117,7 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 		k.life.ran = k.life.ran || ran
 		c.answer(err)
 		if err != nil {
-			return lifecycle.PauseFailed{Number: a.Number}
+			return lifecycle.PauseFailed(a)
 		}
 	case lifecycle.Unpause:
 		var err error

@@ -178,7 +178,7 @@ func (w *world) keeper(file string, change func(*Config)) *Keeper {
 }
 
 // run keeps a cell to its end, or to the keeper's death.
-func run(ctx context.Context, keep func(context.Context) (Outcome, error)) (out Outcome, err error, died string) {
+func run(ctx context.Context, keep func(context.Context) (Outcome, error)) (out Outcome, died string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			d, ok := r.(death)
@@ -189,7 +189,7 @@ func run(ctx context.Context, keep func(context.Context) (Outcome, error)) (out 
 		}
 	}()
 	out, err = keep(ctx)
-	return out, err, ""
+	return out, "", err
 }
 
 // provisioner acquires in the world.

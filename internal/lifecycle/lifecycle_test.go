@@ -59,11 +59,11 @@ func machine(change func(*Policy)) State {
 func restart(r cell.Restart) func(*Policy) { return func(p *Policy) { p.Restart = r } }
 
 var (
-	noon   = time.Unix(100_000, 0)
-	crash  = Ended{End: hypervisor.End{Kind: hypervisor.EndTripleFault, Detail: "triple fault"}}
-	off    = Ended{End: hypervisor.End{Kind: hypervisor.EndPowerOff, Detail: "power off"}}
-	gone   = Released{At: noon}
-	broken = errors.New("no bridge")
+	noon      = time.Unix(100_000, 0)
+	crash     = Ended{End: hypervisor.End{Kind: hypervisor.EndTripleFault, Detail: "triple fault"}}
+	off       = Ended{End: hypervisor.End{Kind: hypervisor.EndPowerOff, Detail: "power off"}}
+	gone      = Released{At: noon}
+	errBroken = errors.New("no bridge")
 )
 
 const (
@@ -135,11 +135,11 @@ func goodEnds() []scenario {
 			nil,
 			[]step{
 				{Adopt{}, Starting, "Readopt"},
-				{StartFailed{Err: broken}, Releasing, "Release"},
+				{StartFailed{Err: errBroken}, Releasing, "Release"},
 				{gone, Stopped, last},
 			},
 			Outcome{State: Stopped, Code: fault.Host, Reason: "no bridge"},
-			broken,
+			errBroken,
 		},
 		{
 			"KVM gives up and is trusted",
@@ -209,27 +209,27 @@ func breakIns() []scenario {
 				Reason: "break-in: a VM that no plan names; triple fault",
 			}, nil},
 		{"broken into while it was loaded", func(p *Policy) { p.Boot = true }, []step{{Begin{}, Starting, begins},
-			{StartFailed{Err: broken}, Releasing, "Release"}, held},
-			Outcome{State: Held, Code: fault.Jail, Reason: "break-in: a VM that no plan names; no bridge"}, broken},
+			{StartFailed{Err: errBroken}, Releasing, "Release"}, held},
+			Outcome{State: Held, Code: fault.Jail, Reason: "break-in: a VM that no plan names; no bridge"}, errBroken},
 	}
 }
 
 func end(k hypervisor.EndKind) hypervisor.End { return hypervisor.End{Kind: k, Detail: "d"} }
 
 func starts() []scenario {
-	fails := []step{{Begin{}, Starting, begins}, {StartFailed{Err: broken}, Releasing, "Release"}}
+	fails := []step{{Begin{}, Starting, begins}, {StartFailed{Err: errBroken}, Releasing, "Release"}}
 	stopped := Outcome{State: Stopped, Code: fault.Host, Reason: "no bridge"}
 	return []scenario{
-		{"cannot start", restart(cell.RestartAlways), append(fails[:2:2], step{gone, Stopped, last}), stopped, broken},
+		{"cannot start", restart(cell.RestartAlways), append(fails[:2:2], step{gone, Stopped, last}), stopped, errBroken},
 		{
 			"cannot start at boot, on a terminal",
 			func(p *Policy) { p.Boot, p.Foreground = true, true },
 			append(fails[:2:2], step{gone, Stopped, last}),
 			stopped,
-			broken,
+			errBroken,
 		},
 		{"cannot start at boot, for good", func(p *Policy) { p.Boot = true }, []step{fails[0],
-			{StartFailed{Err: broken, Final: true}, Releasing, "Release"}, {gone, Stopped, last}}, stopped, broken},
+			{StartFailed{Err: errBroken, Final: true}, Releasing, "Release"}, {gone, Stopped, last}}, stopped, errBroken},
 		{"cannot start at boot, and does later", func(p *Policy) { p.Boot = true }, append(
 			fails[:2:2],
 			step{
@@ -255,7 +255,7 @@ func starts() []scenario {
 				"Report{no bridge 500ms} Publish{crashed: no bridge; starting again in 500ms} SetTimer{pause-over 500ms}",
 			},
 			step{Fired{TimerPause}, Starting, begins},
-			step{StartFailed{Err: broken}, Releasing, "Release"},
+			step{StartFailed{Err: errBroken}, Releasing, "Release"},
 			step{
 				gone,
 				Crashed,
@@ -266,7 +266,7 @@ func starts() []scenario {
 				Starting,
 				begins,
 			},
-			step{StartFailed{Err: broken}, Releasing, "Release"},
+			step{StartFailed{Err: errBroken}, Releasing, "Release"},
 			step{gone, Held, last},
 		),
 			Outcome{
@@ -278,7 +278,7 @@ func starts() []scenario {
 			"restart fails",
 			restart(cell.RestartOnCrash),
 			slices.Concat(started, []step{{crash, Releasing, over}, {gone, Crashed, pause1},
-				{Fired{TimerPause}, Starting, begins}, {StartFailed{Err: broken}, Releasing, "Release"},
+				{Fired{TimerPause}, Starting, begins}, {StartFailed{Err: errBroken}, Releasing, "Release"},
 				{
 					gone,
 					Crashed,
@@ -314,9 +314,9 @@ func starts() []scenario {
 			"killed while starting, and that fails",
 			func(p *Policy) { p.Boot = true },
 			[]step{{Begin{}, Starting, begins}, {KillAsked{"A"}, Starting, "Answer"},
-				{StartFailed{Err: broken}, Releasing, "Release"}, {gone, Stopped, last}},
+				{StartFailed{Err: errBroken}, Releasing, "Release"}, {gone, Stopped, last}},
 			stopped,
-			broken,
+			errBroken,
 		},
 		{
 			"stopped in the last moment of the start",
@@ -549,7 +549,7 @@ func resets() []scenario {
 			nil,
 			slices.Concat(
 				started,
-				[]step{{reset, Resetting, "Reset"}, {ResetFailed{broken}, Stopping, "SetTimer{force 1s}"},
+				[]step{{reset, Resetting, "Reset"}, {ResetFailed{errBroken}, Stopping, "SetTimer{force 1s}"},
 					{
 						Fired{TimerForce},
 						Stopping,
@@ -913,7 +913,7 @@ func TestCommandsAreAnswered(t *testing.T) {
 		Adopt{},
 		Started{},
 		GivenUp{},
-		StartFailed{Err: broken},
+		StartFailed{Err: errBroken},
 		StopAsked{"A"},
 		KillAsked{"A"},
 		Asked{},
@@ -923,7 +923,7 @@ func TestCommandsAreAnswered(t *testing.T) {
 			At: noon,
 		},
 		ResetDone{},
-		ResetFailed{broken},
+		ResetFailed{errBroken},
 		crash,
 		off,
 		gone,

@@ -34,7 +34,7 @@ func TestMACs(t *testing.T) {
 		}
 		seen[mac] = name
 	}
-	if MACs(web, here)["lan"] != MACs(web, here)["lan"] || MACs(web, here)["wan"] != "02:00:5e:10:00:01" {
+	if again := MACs(web, here); seen[again["lan"]] != "here" || MACs(web, here)["wan"] != "02:00:5e:10:00:01" {
 		t.Error("it is not the same twice, or a file's own address is not kept")
 	}
 	// What it had stays; a file that names the address which follows from the

@@ -13,6 +13,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/host"
 
+	"golang.org/x/net/route"
 	"golang.org/x/sys/unix"
 )
 
@@ -141,7 +142,7 @@ const ifTypeBridge = 0xd1
 // bridges lists interfaces by their type; names prove nothing, since an
 // interface can have any.
 func bridges() []string {
-	rib, err := syscall.RouteRIB(syscall.NET_RT_IFLIST, 0)
+	rib, err := route.FetchRIB(syscall.AF_UNSPEC, route.RIBTypeInterface, 0)
 	if err != nil {
 		return nil
 	}

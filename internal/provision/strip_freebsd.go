@@ -49,10 +49,7 @@ func strip(s *plan.JailRootfs) error {
 	}
 	level, err := unix.SysctlUint32("kern.securelevel")
 	raised := err == nil && int32(level) > 0
-	left := []string{"."}
-	for _, d := range slices.Sorted(maps.Keys(dirs)) {
-		left = append(left, d)
-	}
+	left := append([]string{"."}, slices.Sorted(maps.Keys(dirs))...)
 	for _, d := range slices.Backward(left) { // the deepest first
 		if d != "." && root.Remove(d) == nil {
 			continue

@@ -1,7 +1,5 @@
 package seccomp
 
-import "fmt"
-
 // The shapes of condition that the tables use.
 
 // among: the int argument is one of the named values.
@@ -25,17 +23,6 @@ func exactly(arg int, v named) Cond {
 // none: not one of the bits is set.
 func none(arg int, bits named) Cond {
 	return Cond{Arg: arg, Mask: bits.value, In: []uint64{0}, Text: "no " + bits.name}
-}
-
-// notAll: at least one of the two bits is missing.
-func notAll(arg int, a, b named) Cond {
-	return Cond{Arg: arg, Mask: a.value | b.value, In: []uint64{0, a.value, b.value},
-		Text: fmt.Sprintf("not %s with %s", a.name, b.name)}
-}
-
-// null: the pointer is nil.
-func null(arg int, what string) Cond {
-	return Cond{Arg: arg, Mask: ^uint64(0), In: []uint64{0}, Text: what + " is NULL"}
 }
 
 // all: each of the bits is set; lacks: one of them is not; some: one of them is.

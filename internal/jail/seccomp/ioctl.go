@@ -9,28 +9,11 @@ var tapRun = []named{
 	{"TUNGETVNETHDRSZ", 0x800454d7},
 }
 
-// tapStart: the name and the abilities of the tap; never TUNSETIFF, which would attach another one.
-var tapStart = []named{
-	{"TUNGETIFF", 0x800454d2},
-	{"TUNGETFEATURES", 0x800454cf},
-	{"TUNSETSNDBUF", 0x400454d4},
-}
-
 // diskRun: what a guest gives back and has zeroed, where its disk is a block device: of a file that is
 // fallocate(2). Whoever may write to the disk could write zeroes there himself.
 var diskRun = []named{
 	{"BLKDISCARD", 0x00001277},
 	{"BLKZEROOUT", 0x0000127f},
-}
-
-// diskStart: geometry of a block device, and whether it may be written. Nothing that reads
-// partitions or speaks SCSI.
-var diskStart = []named{
-	{"BLKSSZGET", 0x00001268},
-	{"BLKPBSZGET", 0x0000127b},
-	{"BLKSECTGET", 0x00001267},
-	{"BLKGETSIZE64", 0x80081272},
-	{"BLKROGET", 0x0000125e},
 }
 
 // debugRun: a debugger stops the guest where it likes. struct kvm_guest_debug has 72 bytes on amd64.
@@ -88,31 +71,6 @@ var kvmRun = []named{
 	{"KVM_TPR_ACCESS_REPORTING", 0xc028ae92},
 	{"KVM_SET_VAPIC_ADDR", 0x4008ae93},
 	{"KVM_CHECK_EXTENSION", 0x0000ae03},
-}
-
-// kvmStart: no second machine and no new virtual processor once the guest is prepared.
-var kvmStart = []named{
-	{"KVM_GET_API_VERSION", 0x0000ae00},
-	{"KVM_CREATE_VM", 0x0000ae01},
-	{"KVM_CREATE_VCPU", 0x0000ae41},
-	{"KVM_GET_VCPU_MMAP_SIZE", 0x0000ae04},
-	{"KVM_GET_SUPPORTED_CPUID", 0xc008ae05},
-	{"KVM_SET_CPUID2", 0x4008ae90},
-	{"KVM_GET_MSR_INDEX_LIST", 0xc004ae02},
-	{"KVM_GET_MSR_FEATURE_INDEX_LIST", 0xc004ae0a},
-	{"KVM_X86_SET_MSR_FILTER", 0x4188aec6},
-	{"KVM_X86_GET_MCE_CAP_SUPPORTED", 0x8008ae9d},
-	{"KVM_X86_SETUP_MCE", 0x4008ae9c},
-	{"KVM_GET_TSC_KHZ", 0x0000aea3},
-	{"KVM_SET_TSC_KHZ", 0x0000aea2},
-	{"KVM_SET_TSS_ADDR", 0x0000ae47},
-	{"KVM_SET_IDENTITY_MAP_ADDR", 0x4008ae48},
-	{"KVM_SET_BOOT_CPU_ID", 0x0000ae78},
-	{"KVM_CREATE_IRQCHIP", 0x0000ae60},
-	{"KVM_CREATE_PIT2", 0x4040ae77},
-	{"KVM_ENABLE_CAP", 0x4068aea3},
-	{"KVM_GET_DEVICE_ATTR", 0x4018aee2},
-	{"KVM_SET_SIGNAL_MASK", 0x4004ae8b},
 }
 
 // bannedRequests are those of the table of never. All others that a start may make of a descriptor

@@ -11,7 +11,6 @@ const SurfaceMax = 64 << 20
 
 // Constants of the kernel's headers, by their names there.
 var (
-	protWrite   = named{"PROT_WRITE", 2}
 	protExec    = named{"PROT_EXEC", 4}
 	surfaceBits = named{"bits above 64 MiB", ^uint64(SurfaceMax - 1)}
 	threadFlags = named{"CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM|SETTLS|PARENT_SETTID|CHILD_CLEARTID", 0x3d0f00}
