@@ -77,7 +77,7 @@ func Import(in Input) (*cell.Cell, []Warning, error) {
 	if err != nil {
 		hint := "name one of the jails of the file"
 		for _, u := range conf.Unmatched() {
-			hint = "nothing matches .include " + strconv.Quote(u.What) + " here (" + u.Pos.String() + "): have those files at hand, too"
+			hint = "nothing matches .include " + strconv.Quote(u.What) + " here (" + u.Pos.String() + "): copy those files here too"
 		}
 		return nil, nil, fault.Wrap(fault.Input, err, hint, "import jail %q", in.Jail)
 	}

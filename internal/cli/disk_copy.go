@@ -94,7 +94,7 @@ func (a *app) copyDisk(ctx context.Context, dirs host.Dirs, c *cell.Cell, d *pla
 	defer cl.Close()
 	// The copy gets its name once it is known that the guest stood still all the time.
 	if exists(path) {
-		return fault.New(fault.Input, "name a file that is not there yet", "copy to %s: it is there already", path)
+		return fault.New(fault.Input, "name a file that is not there yet", "copy to %s: it already exists", path)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

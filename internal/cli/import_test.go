@@ -57,7 +57,7 @@ func TestImport(t *testing.T) {
 	if b, err := os.ReadFile(out); err != nil || string(b) != want {
 		t.Errorf("%s, %v", b, err)
 	}
-	skep(t, args...).want(t, fault.Input, "it is there already")
+	skep(t, args...).want(t, fault.Input, "it already exists")
 	skep(t, "check", out).want(t, fault.OK)
 }
 

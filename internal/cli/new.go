@@ -134,7 +134,7 @@ func (a *app) writeNew(path string, b []byte) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fault.Cannot(fault.Input, "choose another name, or edit it; skep up starts it", "write", path, "it is there already")
+		return fault.Cannot(fault.Input, "choose another name, or edit it; skep up starts it", "write", path, "it already exists")
 	}
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "write %s", path)

@@ -35,7 +35,7 @@ func TestNewFilled(t *testing.T) {
 		"--image " + dir + "/no bad":  "no such file",
 		"--image " + dir + " bad":     "not a regular file",
 		"--memory 1G --disk -5G bad":  "-5G",
-		"--memory 2G " + file:         "there already",
+		"--memory 2G " + file:         "it already exists",
 		"--memory 2G ./nodir/bad.hcl": "no directory",
 	} {
 		skepIn(t, dir, append([]string{"new"}, strings.Fields(args)...)...).want(t, fault.Input, want)

@@ -71,7 +71,7 @@ func TestVmrunCommandLine(t *testing.T) {
 		{"--print=perhaps web", fault.Input, "--print must be true or false"},
 		{"--run-dir", fault.Input, "--run-dir needs a value"},
 		{"--print ../x", fault.Input, "rename the virtual machine"},
-		{"--print a b", fault.Input, "stands behind it"},
+		{"--print a b", fault.Input, "unexpected argument"},
 		{"--print -s secret web", fault.Input, "every process of the host can read it there"},
 		{"--print -p no-such0 web", fault.Input, "-p no-such0"},
 	} {

@@ -50,7 +50,7 @@ func Copy(src *os.File, path string) error {
 		return fault.Wrap(fault.Host, unwrapPath(err), hint, "copy to %s", path)
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return fault.New(fault.Input, "name a file that is not there yet", "copy to %s: it is there already", path)
+		return fault.New(fault.Input, "name a file that is not there yet", "copy to %s: it already exists", path)
 	}
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -66,7 +66,7 @@ func Copy(src *os.File, path string) error {
 	}
 	switch err := place(tmp.Name(), path); {
 	case errors.Is(err, fs.ErrExist):
-		return fault.New(fault.Input, "name a file that is not there yet", "copy to %s: it is there already", path)
+		return fault.New(fault.Input, "name a file that is not there yet", "copy to %s: it already exists", path)
 	case err != nil:
 		return bad(err, "")
 	}

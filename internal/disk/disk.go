@@ -94,7 +94,7 @@ func open(d *plan.Disk) (*os.File, error) {
 		case plan.DiskZvol:
 			hint = "zfs list -t volume shows what there is; size = \"20G\" makes it"
 		}
-		return nil, bad(d, hint, "it is not there")
+		return nil, bad(d, hint, "it does not exist")
 	case errors.Is(err, syscall.ELOOP), isLinkError(err):
 		target, _ := filepath.EvalSymlinks(path)
 		hint := "name the file itself"

@@ -81,7 +81,7 @@ func TestOpenRefuses(t *testing.T) {
 		disk *plan.Disk
 		want string
 	}{
-		{"missing", raw(filepath.Join(dir, "none")), "it is not there"},
+		{"missing", raw(filepath.Join(dir, "none")), "it does not exist"},
 		{"directory", raw(dir), "it is a directory"},
 		{"fifo", raw(fifo), "it is not a regular file"},
 		{"symbolic link", raw(link), "it is a symbolic link"},

@@ -130,7 +130,7 @@ func growZvol(d *plan.Disk, size cell.Size) error {
 	}
 	out, err := exec.Command(tool, "get", "-Hpo", "value", "volsize", d.Dataset).Output()
 	if err != nil {
-		return bad(d, "zfs list -t volume shows what there is", "it is not there")
+		return bad(d, "zfs list -t volume shows what there is", "it does not exist")
 	}
 	has, err := strconv.ParseInt(string(out[:max(len(out)-1, 0)]), 10, 64)
 	if err != nil || int64(size) < has {

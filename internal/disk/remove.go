@@ -11,7 +11,7 @@ import (
 )
 
 // ErrGone is of a disk that is not there to be removed.
-var ErrGone = errors.New("it is not there")
+var ErrGone = errors.New("it does not exist")
 
 // Remove removes the image or the volume of a disk, under the same lock that a
 // running cell holds. What skep could not have made is refused: an ISO image, a

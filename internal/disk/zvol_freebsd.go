@@ -19,7 +19,7 @@ func checkZvol(d *plan.Disk) error {
 	out, err := exec.Command("/sbin/zfs", "get", "-H", "-o", "value", "volmode", d.Dataset).CombinedOutput()
 	if err != nil {
 		if _, lerr := exec.LookPath("/sbin/zfs"); lerr != nil {
-			return fault.Cannot(fault.Host, "kldload zfs, or use file = …", "use the volume", d.Dataset, "there is no zfs(8)")
+			return fault.Cannot(fault.Host, "kldload zfs, or use file = …", "use the volume", d.Dataset, "zfs is not installed")
 		}
 		words, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		return bad(d, "zfs list -t volume shows what there is; size = \"20G\" makes it", "%.200s", words)
@@ -30,7 +30,7 @@ func checkZvol(d *plan.Disk) error {
 	}
 	if mode != "dev" {
 		return bad(d, "zfs set volmode=dev "+d.Dataset,
-			"its volmode is %s, not dev: the host would read the guest's partition table, and a jail of securelevel 3 may not write to it", mode)
+			"its volmode is %s and must be dev, so that the host does not read its partition table", mode)
 	}
 	if err := waitForNode(d); err != nil {
 		return err

@@ -140,7 +140,7 @@ var badFiles = []badInput{
 }
 
 var badDisks = []badInput{
-	{name: "disk missing", body: disk("none.img", ""), error: "it is not there", hint: `size = "20G"`},
+	{name: "disk missing", body: disk("none.img", ""), error: "it does not exist", hint: `size = "20G"`},
 	{name: "disk is a directory", body: disk("", ""), error: "it is a directory", hint: "a disk is a regular file"},
 	{name: "disk is a FIFO", make: func(l *lab) { l.try(unix.Mkfifo(l.path("d/fifo"), 0o600)) }, body: disk("fifo", ""), error: "it is not a regular file", hint: "a disk is a regular file"},
 	{name: "disk is a symlink into etc", make: func(l *lab) { l.try(os.Symlink("/etc/passwd", l.path("d/link"))) }, body: disk("link", ""), error: "it is a symbolic link", hint: "/etc/passwd"},
@@ -155,7 +155,7 @@ var badDisks = []badInput{
 	{name: "qcow2 called raw", make: func(l *lab) { l.write("d/q.qcow2", qcow2("")) }, body: disk("q.qcow2", ""), error: "it is a qcow2 image", hint: `format = "qcow2"`},
 	{name: "raw called qcow2", body: disk("keep.img", "qcow2"), error: "it is not a qcow2 image", hint: `format = "raw"`},
 	{name: "ahci that is read-only", body: "disk \"d\" {\n file = \"$D/keep.img\"\n model = \"ahci\"\n read_only = true\n}", error: "read-only with the model ahci", hint: "virtio"},
-	{name: "iso missing", body: `disk "cd" { iso = "$D/none.iso" }`, error: "it is not there", hint: "check the path"},
+	{name: "iso missing", body: `disk "cd" { iso = "$D/none.iso" }`, error: "it does not exist", hint: "check the path"},
 }
 
 var badBoots = []badInput{

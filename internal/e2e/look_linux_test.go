@@ -28,7 +28,7 @@ screen { listen = %q }`, image, l.path("nosuch.img"), taken.Addr())
 	l.must(0, "check", "wants")
 	for _, verb := range [][]string{{"check", "--host", "wants"}, {"plan", "wants"}, {"up", "wants"}} {
 		r := l.must(2, verb...)
-		for _, words := range []string{"in use by the cell has", "nosuch.img): it is not there", "nosuchbr0", "address already in use", "wants.hcl:"} {
+		for _, words := range []string{"in use by the cell has", "nosuch.img): it does not exist", "nosuchbr0", "address already in use", "wants.hcl:"} {
 			if !strings.Contains(r.err, words) {
 				t.Errorf("%v does not say %q: %s", verb, words, r)
 			}

@@ -192,7 +192,7 @@ func TestReady(t *testing.T) {
 		"vmm not loaded":       {free(func(f *Facts) { f.FreeBSD.VMM = false }), "kldload vmm"},
 		"no VT-x":              {free(func(f *Facts) { f.FreeBSD.VMM, f.FreeBSD.CPU = false, "" }), "VT-x or AMD-V"},
 		"in a jail":            {free(func(f *Facts) { f.FreeBSD.Jailed = true }), "children.max"},
-		"in a jail, no vmm":    {free(func(f *Facts) { f.FreeBSD.Jailed, f.FreeBSD.VMM = true, false }), "outside: kldload vmm"},
+		"in a jail, no vmm":    {free(func(f *Facts) { f.FreeBSD.Jailed, f.FreeBSD.VMM = true, false }), "on the host: kldload vmm"},
 		"an ordinary user":     {free(func(f *Facts) { f.EUID = 1001 }), "as root"},
 		"freebsd without edk2": {free(func(f *Facts) { f.FreeBSD.Firmware = nil }), "pkg install edk2-bhyve"},
 	} {

@@ -35,7 +35,7 @@ func readyLinux(c *cell.Cell, f Facts) error {
 		}
 	}
 	if f.EUID != 0 && l.userNSForbidden(f.EUID) {
-		return fault.Cannot(fault.Host, userNSFix(l), "start", c.Name, "this host lets ordinary users have no user namespace of use")
+		return fault.Cannot(fault.Host, userNSFix(l), "start", c.Name, "ordinary users cannot create user namespaces on this host")
 	}
 	return nil
 }
@@ -50,14 +50,14 @@ func readyFreeBSD(c *cell.Cell, f Facts) error {
 		return fault.New(fault.Host, "enable VT-x or AMD-V in the firmware setup; on a virtual machine, nested virtualisation",
 			"start %s: this processor shows neither VT-x nor AMD-V", c.Name)
 	case !b.VMM && b.Jailed:
-		return fault.New(fault.Host, "outside: kldload vmm, then allow.vmm for this jail", "start %s inside a jail without vmm", c.Name)
+		return fault.New(fault.Host, "on the host: kldload vmm, then give this jail allow.vmm", "start %s: this jail has no access to vmm", c.Name)
 	case !b.VMM:
 		return fault.Cannot(fault.Host, "kldload vmm (and vmm_load=\"YES\" in /boot/loader.conf)", "start", c.Name, "vmm.ko is not loaded")
 	case b.Jailed:
-		return fault.New(fault.Host, "run skep on the host; a jail that is to make jails needs children.max, allow.vmm, allow.mount.tmpfs and devfs rules of its own",
-			"start %s: this is already the inside of a jail", c.Name)
+		return fault.New(fault.Host, "run skep on the host, or give this jail children.max, allow.vmm, allow.mount.tmpfs and devfs rules",
+			"start %s: skep itself runs in a jail here", c.Name)
 	case f.EUID != 0:
-		return fault.Cannot(fault.Host, "run skep as root", "start", c.Name, "jail(2) is root's")
+		return fault.Cannot(fault.Host, "run skep as root", "start", c.Name, "only root can create jails")
 	}
 	if c.Boot.Kind == cell.BootUEFI {
 		if _, err := ChooseFirmware(f); err != nil {

@@ -58,7 +58,7 @@ func CgroupFix(g Cgroup, euid int) string {
 	case euid != 0:
 		return "systemd-run --user --scope -p Delegate=yes skep …"
 	case g.Mode == CgroupNone && g.ReadOnly != "":
-		return "mount -o remount,rw " + g.ReadOnly + "; for a container that is its manager's to say (docker: --privileged)"
+		return "mount -o remount,rw " + g.ReadOnly + "; in a container, ask its manager (docker: --privileged)"
 	case g.Mode == CgroupNone && g.Closed:
 		return "run skep where root may make control groups: on the host, or in a container that was given its own part of the tree"
 	case g.Mode == CgroupNone:

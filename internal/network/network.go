@@ -26,4 +26,4 @@ var ErrNotBridge = errors.New("it is not a bridge")
 
 // ErrForeign is wrapped where an interface has the name of one of ours and not
 // its tag.
-var ErrForeign = errors.New("it is there already and was not made by this cell")
+var ErrForeign = errors.New("it already exists and was not made by this cell")

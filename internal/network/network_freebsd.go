@@ -84,7 +84,7 @@ func OpenAdminTap(name string) (*Tap, error) {
 		return nil, err
 	}
 	if !there {
-		return nil, fmt.Errorf("interface %s: there is none", name)
+		return nil, fmt.Errorf("interface %s: no such interface", name)
 	}
 	if !slices.Contains(a.groups, "tap") {
 		return nil, fmt.Errorf("interface %s: %w", name, ErrNotTap)
@@ -104,7 +104,7 @@ func findBridge(name string) (attributes, error) {
 		return a, err
 	}
 	if !there {
-		return a, fmt.Errorf("bridge %s: there is none", name)
+		return a, fmt.Errorf("bridge %s: no such interface", name)
 	}
 	if !slices.Contains(a.groups, "bridge") {
 		return a, fmt.Errorf("interface %s: %w", name, ErrNotBridge)

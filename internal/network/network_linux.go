@@ -100,7 +100,7 @@ func attach(name string, more uint16) (*os.File, error) {
 func found(err error) error {
 	var gone netlink.LinkNotFoundError
 	if errors.As(err, &gone) {
-		return errors.New("there is none of that name")
+		return errors.New("no such interface")
 	}
 	return err
 }

@@ -21,11 +21,11 @@ var Forms = []string{"jail.conf", "devfs.rules", "rc.conf", "bhyve"}
 // and the rootfs of a cell empties itself while its guest runs.
 func As(form string, c *cell.Cell, p *Plan) (string, error) {
 	if !slices.Contains(Forms, form) {
-		return "", fault.New(fault.Input, "there are: "+strings.Join(Forms, ", "), "print a plan as %q", form)
+		return "", fault.New(fault.Input, "choose one of: "+strings.Join(Forms, ", "), "print a plan as %q: no such form", form)
 	}
 	if p.OS != "freebsd" {
 		return "", fault.New(fault.Input, "--os freebsd plans for a FreeBSD host, --host FACTS.json for a certain one",
-			"print a plan for %s as %s: that is FreeBSD's", p.OS, form)
+			"print a plan for %s as %s: this form exists for FreeBSD only", p.OS, form)
 	}
 	f, err := partsOf(c, p)
 	if err != nil {

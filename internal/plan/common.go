@@ -149,7 +149,7 @@ func both(first error, others []error) []error {
 func (b *builder) preflight() error {
 	c, h := b.cell, b.host
 	if h.Memory > 0 && int64(c.Memory) > h.Memory {
-		return Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has %s in all",
+		return Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has only %s",
 			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB))))
 	}
 	return nil

@@ -23,10 +23,10 @@ func (b *bsd) only() (wrong []error) {
 	}
 	if b.facts.MaxCPUs > 0 && c.CPUs > b.facts.MaxCPUs {
 		say("cpus", fault.New(fault.Input, "lower cpus in the cell file, or raise hw.vmm.maxcpu in loader.conf(5)",
-			"give %s %d processors: vmm(4) gives one machine %d here", c.Name, c.CPUs, b.facts.MaxCPUs))
+			"give %s %d processors: vmm(4) allows one machine only %d here", c.Name, c.CPUs, b.facts.MaxCPUs))
 	}
 	if b.loadsReadOnly() && c.Disks[0].File == "" && c.Disks[0].ISO == "" {
-		refuse("disk."+c.Disks[0].Label, `boot = "uefi" (-E of vmrun) boots it, or an image (file = …): bhyveload(8) opens for writing what it reads, and gets a copy of a file`,
+		refuse("disk."+c.Disks[0].Label, `boot = "uefi" (-E of vmrun) boots it; or use an image (file = …), of which bhyveload(8) gets a copy`,
 			"load a guest from disk %q, which is read-only,", c.Disks[0].Label)
 	}
 	if len(c.NICs) > maxTaps {
@@ -77,8 +77,8 @@ func (b *bsd) addresses() (wrong []error) {
 // paths refuses a rootfs whose mounts have longer paths than tools take.
 func (b *bsd) paths() error {
 	if p := filepath.Join(b.root, "dev"); len(p) > maxMountPath {
-		return fault.New(fault.Input, "SKEP_RUN_DIR or --run-dir names a shorter directory",
-			"mount the rootfs on %s: the path has %d characters, and a jail's mounts take %d", p, len(p), maxMountPath)
+		return fault.New(fault.Input, "set SKEP_RUN_DIR or --run-dir to a shorter directory",
+			"mount the rootfs on %s: the path has %d characters, and may have at most %d", p, len(p), maxMountPath)
 	}
 	return nil
 }

@@ -172,7 +172,7 @@ func TestFreeBSDRefuses(t *testing.T) {
 		"a kernel":          {"kernel { image = \"/vmlinuz\" }", nil, fault.Input, "boot a kernel directly"},
 		"emulation":         {"accel = \"tcg\"", nil, fault.Input, "accel"},
 		"a loader's volume": {"boot = \"loader\"\n disk \"a\" {\n zvol = \"tank/a\"\n read_only = true\n}", nil, fault.Input, "which is read-only"},
-		"many processors":   {"cpus = 4", func(f *host.Facts) { f.FreeBSD.MaxCPUs = 2 }, fault.Input, "gives one machine 2 here"},
+		"many processors":   {"cpus = 4", func(f *host.Facts) { f.FreeBSD.MaxCPUs = 2 }, fault.Input, "allows one machine only 2 here"},
 		"qcow2":             {"disk \"a\" {\n file = \"/a.qcow2\"\n format = \"qcow2\"\n}", nil, fault.Input, "qcow2"},
 		"a raw device":      {"disk \"a\" { device = \"/dev/ada0\" }", nil, fault.Input, "securelevel 3"},
 		"a foreign address": {"jail {\n network = \"shared\"\n ip4 = [\"192.0.2.1\"]\n}", nil, fault.Input, "does not have it"},

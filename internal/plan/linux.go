@@ -69,7 +69,7 @@ func linuxOnly(c *cell.Cell) (wrong []error) {
 		wrong = append(wrong, refusal(c, r))
 	}
 	if c.Jail.Root != "" {
-		wrong = append(wrong, Located(c, "jail.root", fault.New(fault.Input, "the rootfs is always made new on Linux", "use jail.root on a Linux host")))
+		wrong = append(wrong, Located(c, "jail.root", fault.New(fault.Input, "remove jail.root: on Linux skep always makes a new rootfs", "use jail.root on a Linux host")))
 	}
 	return wrong
 }

@@ -141,7 +141,7 @@ func (o Options) account(uid int) (string, error) {
 	}
 	u, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {
-		return "", errors.New("HOME names none, and there is no account of this number")
+		return "", errors.New("HOME is not set, and no account has this uid")
 	}
 	return u.HomeDir, nil
 }

@@ -59,7 +59,7 @@ func (o Options) slots() (host.Slots, error) {
 		}
 		n, err := strconv.Atoi(text)
 		if err != nil || n < v.min || n > v.max {
-			return s, fault.New(fault.Input, "", "use %s=%q: a number from %d to %d is needed", v.name, text, v.min, v.max)
+			return s, fault.Fail(fault.Input, "", "%s must be a number from %d to %d, got %q", v.name, v.min, v.max, text)
 		}
 		*v.at = n
 	}

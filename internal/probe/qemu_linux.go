@@ -62,7 +62,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 	candidates := qemuPaths
 	if asked != "" {
 		if !filepath.IsAbs(asked) {
-			return fault.New(fault.Input, "", "use %s=%q: a path that begins with / is needed", host.EnvQEMU, asked)
+			return fault.Fail(fault.Input, "", "%s must be a path that begins with /, got %q", host.EnvQEMU, asked)
 		}
 		candidates = []string{asked}
 	}

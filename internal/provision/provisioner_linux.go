@@ -159,7 +159,7 @@ func openTap(s *plan.Tap) (tap *network.Tap, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.Wrap(fault.Host, err, "modprobe tun", "give network card %q a tap", s.Label)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fault.Wrap(fault.Host, err, "run as root, or name a tap of yours: nic { tap = \"…\" }, made with ip tuntap add mode tap user $USER", "give network card %q a tap", s.Label)
+		return nil, fault.Wrap(fault.Host, err, "run as root, or name a tap of yours (ip tuntap add mode tap user $USER)", "give network card %q a tap", s.Label)
 	case s.Admin:
 		hint := "ip tuntap add dev " + s.Name + " mode tap"
 		switch {

@@ -25,7 +25,7 @@ const (
 // bhyve start with them without a word, and what the guest stores is lost.
 func checkVars(cell string, v *plan.Vars, f *os.File) error {
 	wrong := func(format string, args ...any) error {
-		return fault.New(fault.Input, "skep disk rm "+cell+" uefi-vars removes them, and the next start makes new ones; or bring back the firmware that they belong to",
+		return fault.New(fault.Input, "skep disk rm "+cell+" uefi-vars removes them; or bring back the firmware that they belong to",
 			"use the UEFI variables %s: "+format, append([]any{v.Path}, args...)...)
 	}
 	info, err := f.Stat()

@@ -105,7 +105,7 @@ func takeSize(r *request, v string) error {
 }
 
 func refusePassword(*request, string) error {
-	return fault.New(fault.Input, "write it to a file that only root can read, and screen { password_file = \"…\" } into the cell file that skep vmrun --print shows",
+	return fault.New(fault.Input, "write it to a file of root's, and set screen.password_file in the cell file (skep vmrun --print)",
 		"take a password on the command line: every process of the host can read it there")
 }
 

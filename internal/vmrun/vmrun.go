@@ -73,7 +73,7 @@ func Parse(args []string, o Options) (*Result, error) {
 	case len(operands) == 0:
 		return nil, fault.New(fault.Input, "the last argument is the name of the virtual machine", "run: virtual machine name not specified")
 	case len(operands) > 1:
-		return nil, fault.New(fault.Input, "flags come before the name, and after it comes nothing", "run %q: %q stands behind it", operands[0], operands[1])
+		return nil, fault.New(fault.Input, "put flags before the name; nothing may follow it", "run %q: unexpected argument %q after the name", operands[0], operands[1])
 	}
 	if err := cell.ValidName(operands[0]); err != nil {
 		return nil, fault.New(fault.Input, "rename the virtual machine: the name becomes that of its jail too", "run %q: %v", operands[0], err)

@@ -134,7 +134,7 @@ func TestErrors(t *testing.T) {
 	for _, tc := range []struct{ line, want, hint string }{
 		{"", "run: virtual machine name not specified", "last argument"},
 		{"-E", "run: virtual machine name not specified", "last argument"},
-		{"vm -E", `run "vm": "-E" stands behind it`, "come before the name"},
+		{"vm -E", `run "vm": unexpected argument "-E" after the name`, "before the name"},
 		{"-E -x vm", `take "-x": illegal option -- 'x'`, "lists the flags"},
 		{"--print vm", `take "--print": illegal option -- '-'`, "single letters"},
 		{"-g 1234 vm", `take "-g": illegal option -- 'g'`, "-G [w][address:]port"},
