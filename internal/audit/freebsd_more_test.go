@@ -258,11 +258,17 @@ func TestBSDRealHosts(t *testing.T) {
 		for _, row := range rep.Bad() {
 			t.Errorf("%s: %s is %s: %s (wanted: %s)", f, row.ID, row.Verdict, row.Seen, row.Want)
 		}
+		ids := []string{"capsicum", "jail-allow.raw_sockets", "nodes", "dangerous-nodes"}
+		for name, l := range r.Seen.Links {
+			l.Master = "bridge78"
+			r.Seen.Links[name] = l
+			ids = append(ids, "nic-lan-master")
+		}
 		r.Seen.Proc.Capability = false
 		r.Seen.Params["allow.raw_sockets"] = "true"
 		r.Seen.Rootfs.Nodes = append(r.Seen.Rootfs.Nodes, devfs.Node{Path: "mem"})
 		rep = mustJudge(t, r.Seen, r.State)
-		for _, id := range []string{"capsicum", "jail-allow.raw_sockets", "nodes", "dangerous-nodes"} {
+		for _, id := range ids {
 			if !verdictOf(rep, id).Bad() {
 				t.Errorf("%s: %s is %s", f, id, verdictOf(rep, id))
 			}
