@@ -118,7 +118,7 @@ func TestCopy(t *testing.T) {
 		if out, err := exec.Command("du", "-k", to).Output(); err != nil || len(out) == 0 || strings.HasPrefix(string(out), "5") || strings.HasPrefix(string(out), "6") {
 			t.Errorf("the holes were filled: %s, %v", out, err)
 		}
-		if err := Copy(src, to); err == nil || fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "there already") {
+		if err := Copy(src, to); err == nil || fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "already exists") {
 			t.Errorf("over one that is there: %v", err)
 		}
 		src.Close()

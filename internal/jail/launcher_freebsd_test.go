@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +31,9 @@ func TestLauncherTakesTheCellsUser(t *testing.T) {
 		uid   int
 		want  string
 	}{
-		{"root", true, 0, "uid=0 gid=0 groups=0"},
-		{"own user", true, 2100000321, "uid=2100000321 gid=2100000321 groups=2100000321"},
-		{"own user, root without rights", false, 2100000321, "uid=2100000321 gid=2100000321 groups=2100000321"},
+		{"root", true, 0, "uid=0 gid=0"},
+		{"own user", true, 2100000321, "uid=2100000321 gid=2100000321"},
+		{"own user, root without rights", false, 2100000321, "uid=2100000321 gid=2100000321"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			jid, err := CreatePrison([]jailparam.Param{
@@ -66,8 +67,11 @@ func TestLauncherTakesTheCellsUser(t *testing.T) {
 				t.Fatal("id does not end")
 			}
 			b, err := io.ReadAll(io.NewSectionReader(said, 0, 4096))
-			// A name stands behind the numbers that have one.
-			if got := strings.TrimSpace(names.ReplaceAllString(string(b), "")); err != nil || got != c.want || child.Exit().Code != 0 {
+			// A name stands behind the numbers that have one. Up to FreeBSD 14 the first of the
+			// groups is the effective one; from 15 on there are none besides it.
+			got := strings.TrimSpace(names.ReplaceAllString(string(b), ""))
+			got = strings.TrimSuffix(got, " groups="+strconv.Itoa(c.uid))
+			if err != nil || got != c.want || child.Exit().Code != 0 {
 				t.Errorf("it is %q, %v, %+v; want %q", got, err, child.Exit(), c.want)
 			}
 		})
