@@ -13,9 +13,9 @@ func TestExpectedRefusals(t *testing.T) {
 		seen uint64
 		want bool
 	}{
-		{"unlink", [6]uint64{0x7000}, 1, true},
-		{"unlink", [6]uint64{0x7000}, 4, false},
-		{"unlinkat", [6]uint64{cwd, 0x7000}, 0, true},
+		{"unlink", [6]uint64{0x7000}, 0, false}, // a row of the policy's says that it is not there
+		{"unlinkat", [6]uint64{cwd, 0x7000}, 3, true},
+		{"unlinkat", [6]uint64{cwd, 0x7000}, 4, false},
 		{"unlinkat", [6]uint64{cwd, 0x7000, 0x200}, 0, false}, // a directory
 		{"unlinkat", [6]uint64{8, 0x7000}, 0, false},
 		{"mremap", [6]uint64{0x7000, 0x201000, 0x101000, 1}, 1 << 40, true},
