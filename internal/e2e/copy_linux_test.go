@@ -61,7 +61,7 @@ disk "root" {
 		tool("qemu-img", "check", l.path(to))
 	}
 	c.expect(slow, "guest: pumped in")
-	if r := l.must(2, "disk", "copy", "c", "root", to); !strings.Contains(r.err, "there already") {
+	if r := l.must(2, "disk", "copy", "c", "root", to); !strings.Contains(r.err, "already exists") {
 		t.Errorf("%s", r)
 	}
 	l.must(2, "disk", "copy", "c", "nosuch", l.path("x"))
