@@ -30,7 +30,8 @@ The guest of a running cell is paused meanwhile, so that the copy is as the disk
 is at one moment; a guest that starts from it finds what it would find after a
 power failure. Where the file system can share blocks, as XFS and btrfs, that is
 a moment; elsewhere it takes as long as the copying, which is said. The kernel
-moves the bytes: no program reads them, and none has to be trusted with them.`,
+moves the bytes: nothing looks at what they say. Where a file
+system cannot do that, they pass through this process as they are.`,
 		ValidArgsFunction: a.completeOneDisk,
 		Args:              exactArgs(3, "a cell, a disk and a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
