@@ -33,6 +33,7 @@ type cellJSON struct {
 	Restarts  int       `json:"restarts"`
 	Resets    int       `json:"resets"`
 	Screen    string    `json:"screen"`
+	Suspended string    `json:"suspended,omitempty"`
 	File      string    `json:"file"`
 	Refused   uint64    `json:"refused_calls,omitempty"` // how many; show names them
 	// Unexpected are how many of them a hypervisor as it was installed does not ask for.
@@ -189,7 +190,7 @@ func listCells(dirs host.Dirs) (cells []cellJSON, orphans []string, err error) {
 func asJSON(s store.State, held bool) cellJSON {
 	c := cellJSON{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Since: s.Since, PID: s.PID, KeeperPID: s.KeeperPID,
-		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, File: s.File,
+		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, Suspended: s.Suspended, File: s.File,
 		Refused: s.Refused.Total(), Unexpected: jail.Count(s.Refused.Unexpected()), digest: s.CellDigest,
 	}
 	if !held {

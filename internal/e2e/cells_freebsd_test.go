@@ -411,6 +411,45 @@ func TestCellAdopted(t *testing.T) {
 	eventually(t, slow, "stopped", func() bool { return l.show("orphan").State == "stopped" })
 }
 
+// TestCellPaused: a paused guest executes nothing until it is resumed, whatever becomes of its keeper.
+func TestCellPaused(t *testing.T) {
+	l := clean(t)
+	l.cell("still", "")
+	l.must(0, "up", "still")
+	v := l.console("still")
+	v.send("x")
+	v.expect(slow, "x")
+	l.must(0, "pause", "still")
+	v.send("abc")
+	stands := func(what string) {
+		t.Helper()
+		if s := l.show("still"); s.State != "paused" || s.Suspended != "skep pause" {
+			t.Errorf("%s: %s, by %q", what, s.State, s.Suspended)
+		}
+		time.Sleep(time.Second)
+		if strings.Contains(v.out.String(), "abc") {
+			t.Errorf("%s: the guest executes", what)
+		}
+	}
+	stands("paused")
+	keeper := l.show("still").KeeperPID
+	_ = syscall.Kill(keeper, syscall.SIGKILL)
+	eventually(t, slow, "another keeper", func() bool {
+		l.skep("ps")
+		s := l.show("still")
+		return s.KeeperPID != 0 && s.KeeperPID != keeper && s.State == "paused"
+	})
+	l.must(0, "resume", "still")
+	v = l.console("still")
+	v.send("zap")
+	v.expect(slow, "zap")
+	l.must(0, "pause", "still")
+	l.must(0, "kill", "still")
+	if s := l.show("still"); s.Suspended != "" {
+		t.Errorf("ended, and suspended by %q", s.Suspended)
+	}
+}
+
 // TestCellCrashPoints kills the keeper between two steps, before and after each
 // resource.
 func TestCellCrashPoints(t *testing.T) {

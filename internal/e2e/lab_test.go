@@ -192,6 +192,7 @@ type cellState struct {
 	Name      string
 	State     string
 	Reason    string
+	Suspended string
 	PID       int
 	KeeperPID int `json:"keeper_pid"`
 	UID, GID  int

@@ -65,6 +65,7 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	if err := k.adoptAll(ctx, l.open, st); err != nil {
 		return fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)
 	}
+	k.life.ran = st.Suspended != "" // as the provisioner has left it: paused
 	return nil
 }
 

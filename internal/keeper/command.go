@@ -13,8 +13,10 @@ const (
 	commandKill       commandKind = "kill"       // at once
 	commandScreenshot commandKind = "screenshot" // a PNG of the screen
 	commandStatus     commandKind = "status"
-	commandPause      commandKind = "pause"  // until the connection ends
-	commandResume     commandKind = "resume" // the end of such a connection
+	commandPause      commandKind = "pause"      // until the connection ends
+	commandPauseDone  commandKind = "pause-done" // the end of such a connection
+	commandSuspend    commandKind = "suspend"    // until commandResume
+	commandResume     commandKind = "resume"
 )
 
 // command is one request to the keeper, by its terminal or over the
@@ -66,8 +68,12 @@ func (o command) event() lifecycle.Event {
 	switch o.do {
 	case commandPause:
 		return lifecycle.PauseAsked{Who: o.who, Number: o.number}
-	case commandResume:
+	case commandPauseDone:
 		return lifecycle.PauseDone{Number: o.number}
+	case commandSuspend:
+		return lifecycle.PauseAsked{Who: o.who, Number: lifecycle.ByCommand}
+	case commandResume:
+		return lifecycle.PauseDone{Number: lifecycle.ByCommand}
 	}
 	return lifecycle.Asked{Screenshot: o.do == commandScreenshot}
 }

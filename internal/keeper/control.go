@@ -24,7 +24,7 @@ import (
 //
 //	echo '{"do":"status"}' | nc -U /var/run/skep/cells/NAME/control.sock
 type request struct {
-	Do  string `json:"do"`  // stop, kill, screenshot, status
+	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume
 	Who string `json:"who"` // for the reason
 }
 
@@ -117,7 +117,7 @@ func (s *server) client(conn net.Conn) {
 	}
 	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), reply: make(chan answer, 1)}
 	switch o.do {
-	case commandStop, commandKill, commandScreenshot, commandStatus, commandPause:
+	case commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume:
 	default:
 		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "do %.40q", req.Do))})
 		return
@@ -156,7 +156,7 @@ func (s *server) untilDone(conn net.Conn, out *json.Encoder, asked command) {
 	case <-s.keeper.finished:
 		return // and with the connection the client learns of it
 	}
-	o := command{do: commandResume, who: asked.who, number: asked.number, reply: make(chan answer, 1)}
+	o := command{do: commandPauseDone, who: asked.who, number: asked.number, reply: make(chan answer, 1)}
 	s.keeper.tell(o)
 	select {
 	case a := <-o.reply:

@@ -178,6 +178,7 @@ func (k *Keeper) publish(p store.Phase, reason string) {
 	k.state.Restarts, k.state.Resets = k.machine.Restarts, k.machine.Resets
 	k.Log.Info("state", "state", p, "reason", reason, "pid", k.state.PID)
 	k.state.State, k.state.Reason, k.state.Since = p, reason, time.Now().UTC()
+	k.state.Suspended = k.machine.SuspendedBy()
 	k.writeState()
 }
 

@@ -126,6 +126,14 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 		}
 		k.life.ran = false
 		c.answer(err)
+	case lifecycle.GoOn:
+		if !k.life.ran {
+			break
+		}
+		if err := k.life.live.Unpause(ctx); err != nil {
+			k.Notify("cannot let the guest go on: " + err.Error())
+		}
+		k.life.ran = false
 	case lifecycle.StopTimer:
 		k.timers.stopOne(a.Timer)
 	case lifecycle.StopTimers:
@@ -170,7 +178,7 @@ func (k *Keeper) started(ctx context.Context, err error, adopted bool) lifecycle
 		return lifecycle.StartFailed{Err: err, Final: k.server == nil || ctx.Err() != nil}
 	}
 	k.life.live = k.life.provisioner.Machine()
-	return lifecycle.Started{Adopted: adopted}
+	return lifecycle.Started{Adopted: adopted, Suspended: k.state.Suspended}
 }
 
 // refusal says of a command that cannot be carried out now why.
@@ -178,6 +186,8 @@ func (k *Keeper) refusal(why error) error {
 	switch {
 	case errors.Is(why, lifecycle.ErrStarting):
 		return fault.New(fault.Host, "", "do that: %s is still starting", k.Cell.Name)
+	case errors.Is(why, lifecycle.ErrOtherPause):
+		return fault.New(fault.Host, "skep ps shows why", "do that: %s is paused, though not by skep pause, and goes on by itself", k.Cell.Name)
 	case why != nil:
 		return fault.New(fault.Host, "", "do that: %s is not running", k.Cell.Name)
 	}

@@ -26,7 +26,8 @@
 //
 // paused: out of running and back, and not drawn: the host could not write or read a disk, and QEMU has
 // paused the guest. It is let go on every two seconds. Or somebody has it stand still for a while, to copy
-// a disk; it goes on when the last of those is done or has hung up.
+// a disk; it goes on when the last of those is done or has hung up. Or `skep pause` has asked for it; then
+// `skep resume` has it go on, or a stop does, because a guest that stands still hears no power button.
 //
 // stopping: the ACPI power button was pressed, and is pressed again every few seconds; after
 // stop_timeout the hypervisor is killed. One that was killed is waited for here.
@@ -50,6 +51,7 @@
 //	stopped    begin         starting
 //	stopped    adopt         starting
 //	starting   started       running
+//	starting   started       paused      adopted, and paused by command as it was
 //	starting   started       stopping    a stop was asked for meanwhile
 //	starting   stop-asked    starting    the keeper gives the start up at the next resource
 //	starting   kill-asked    starting
@@ -62,6 +64,7 @@
 //	running    disk-failed   running     the guest was told and goes on
 //	running    disk-failed   paused
 //	running    pause-asked   paused
+//	running    pause-done    running     it is not paused
 //	running    stop-asked    stopping
 //	running    kill-asked    stopping
 //	running    cancelled     stopping

@@ -16,7 +16,7 @@ const (
 	Stopped   Phase = "stopped"
 	Starting  Phase = "starting"
 	Running   Phase = "running"
-	Paused    Phase = "paused" // a disk failed the guest, which waits
+	Paused    Phase = "paused" // a disk failed the guest, which waits; or somebody has paused it
 	Resetting Phase = "resetting"
 	Stopping  Phase = "stopping"
 	Releasing Phase = "releasing"
@@ -71,11 +71,11 @@ type State struct {
 	failed   string // what we could not do for the guest
 	before   Phase  // Resetting: the phase to go back to
 	shown    Publish
-	disk     string // what a disk failed the guest with, while that is paused for it
-	undisk   string // the reason of its state before
-	pauses   []int  // those who have the guest paused, by their number
-	unpaused string // the reason of its state before the first of them
-	retry    bool   // KVM failed where emulation may not
+	disk     string  // what a disk failed the guest with, while that is paused for it
+	undisk   string  // the reason of its state before
+	pauses   []pause // those who have the guest paused
+	unpaused string  // the reason of its state before the first of them
+	retry    bool    // KVM failed where emulation may not
 	start    *StartFailed
 }
 
@@ -104,8 +104,12 @@ type (
 	// Begin asks for the first life, Adopt for the rest of one that another keeper began.
 	Begin struct{}
 	Adopt struct{}
-	// Started: all is acquired, and the guest executes. Adopted: by another keeper's doing.
-	Started struct{ Adopted bool }
+	// Started: all is acquired, and the guest executes. Adopted: by another keeper's doing. Suspended is who
+	// had paused it until it is asked to go on, which it still is.
+	Started struct {
+		Adopted   bool
+		Suspended string
+	}
 	// GivenUp: the start was given up because a stop was asked for.
 	GivenUp struct{}
 	// StartFailed: something could not be acquired. Final: it cannot be tried again, because nobody could
@@ -132,8 +136,8 @@ type (
 	}
 	Resumed      struct{}
 	ResumeFailed struct{}
-	// PauseAsked is a command to have the guest stand still until PauseDone, which has the same number.
-	// PauseFailed: it goes on.
+	// PauseAsked is a command to have the guest stand still until PauseDone, which has the same number, or
+	// ByCommand. PauseFailed: it goes on.
 	PauseAsked struct {
 		Who    string
 		Number int
@@ -225,6 +229,8 @@ type (
 	Pause struct{ Number int }
 	// Unpause lets it go on, and answers the command.
 	Unpause struct{}
+	// GoOn lets it go on, and answers nobody.
+	GoOn struct{}
 	// Notify says one line of the cell to a person.
 	Notify struct{ Line string }
 	// Answer answers the command that was the event.
@@ -256,6 +262,7 @@ func (StopTimers) action() {}
 func (Resume) action()     {}
 func (Pause) action()      {}
 func (Unpause) action()    {}
+func (GoOn) action()       {}
 func (Notify) action()     {}
 func (Answer) action()     {}
 func (Screenshot) action() {}

@@ -89,7 +89,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return slices.Concat(goodEnds(), starts(), stops(), resets(), restarts(), disks(), commands(), breakIns())
+	return slices.Concat(goodEnds(), starts(), stops(), resets(), restarts(), disks(), commands(), breakIns(), suspensions())
 }
 
 func goodEnds() []scenario {
@@ -709,21 +709,21 @@ func disks() []scenario {
 			nil,
 		},
 		{"stands still for somebody", nil, slices.Concat(started, []step{
-			{PauseAsked{"copy", 1}, Paused, "Pause Publish{paused: by copy}"},
-			{PauseAsked{"copy", 2}, Paused, "Pause"},
-			{PauseDone{2}, Paused, "Answer"},
+			{PauseAsked{"copy", 1}, Paused, "Publish{paused: by copy} Pause"},
+			{PauseAsked{"copy", 2}, Paused, "Publish{paused: by copy} Pause"},
+			{PauseDone{2}, Paused, "Publish{paused: by copy} Answer"},
 			{PauseDone{9}, Paused, "Answer{it is not running}"},
-			{PauseDone{1}, Running, "Unpause Publish{running}"},
-			{PauseAsked{"copy", 3}, Paused, "Pause Publish{paused: by copy}"},
+			{PauseDone{1}, Running, "Publish{running} Unpause"},
+			{PauseAsked{"copy", 3}, Paused, "Publish{paused: by copy} Pause"},
 			{PauseFailed{3}, Running, "Publish{running}"},
-			{PauseAsked{"copy", 4}, Paused, "Pause Publish{paused: by copy}"},
+			{PauseAsked{"copy", 4}, Paused, "Publish{paused: by copy} Pause"},
 			{full, Paused, paused},
 			{Fired{TimerRetry}, Paused, "SetTimer{retry 2s}"},
-			{PauseDone{4}, Paused, "Unpause"},
+			{PauseDone{4}, Paused, "Publish{paused: full} Unpause"},
 			{Fired{TimerRetry}, Paused, "Resume"},
 			{Resumed{}, Paused, "SetTimer{calm 1s}"},
 			{Fired{TimerCalm}, Running, unpaused},
-			{PauseAsked{"copy", 5}, Paused, "Pause Publish{paused: by copy}"},
+			{PauseAsked{"copy", 5}, Paused, "Publish{paused: by copy} Pause"},
 			{StopAsked{"A"}, Stopping, pressed + " Answer"},
 			{PauseAsked{"copy", 6}, Stopping, "Answer{it is not running}"},
 			{PauseDone{5}, Stopping, "Unpause"},
@@ -829,6 +829,74 @@ func commands() []scenario {
 			},
 			nil,
 		},
+	}
+}
+
+// suspensions are lives in which the guest is paused until it is asked to go on.
+func suspensions() []scenario {
+	const by = "Publish{paused: by skep pause}"
+	suspend, resume := PauseAsked{"skep pause", ByCommand}, PauseDone{ByCommand}
+	full := DiskFailed{Reason: "full", Stopped: true}
+	powered := Outcome{End: off.End, State: Stopped, Code: fault.Stopped, Reason: "the guest powered off, asked by A"}
+	killed := hypervisor.End{Kind: hypervisor.EndKilled, Detail: "d"}
+	press := "Publish{stopping: asked by A} GoOn" + strings.TrimPrefix(pressed, "Publish{stopping: asked by A}") + " Answer"
+	stops := []step{{off, Releasing, over}, {gone, Stopped, last}}
+	return []scenario{
+		{"suspended and resumed", nil, slices.Concat(started, []step{
+			{resume, Running, "Answer"},
+			{suspend, Paused, by + " Pause"},
+			{suspend, Paused, "Answer"},
+			{PauseAsked{"copy", 1}, Paused, by + " Pause"},
+			{PauseDone{1}, Paused, by + " Answer"},
+			{resume, Running, "Publish{running} Unpause"},
+			{PauseAsked{"copy", 2}, Paused, "Publish{paused: by copy} Pause"},
+			{resume, Paused, "Answer{" + ErrOtherPause.Error() + "}"},
+			{suspend, Paused, by + " Pause"},
+			{resume, Paused, "Publish{paused: by copy} Answer"},
+			{suspend, Paused, by + " Pause"},
+			{PauseDone{2}, Paused, by + " Answer"},
+			{StopAsked{"A"}, Stopping, press},
+			{suspend, Stopping, "Answer{it is not running}"},
+			{resume, Stopping, "Answer{it is not running}"},
+		}, stops), powered, nil},
+		{"suspended while its disk fails", nil, slices.Concat(started, []step{
+			{full, Paused, "StopTimer{calm} SetTimer{retry 2s} Publish{paused: full} " +
+				"Notify{the guest is paused: full; it goes on by itself once that is over}"},
+			{resume, Paused, "Answer{" + ErrOtherPause.Error() + "}"},
+			{suspend, Paused, "Publish{paused: full} Pause"},
+			{Fired{TimerRetry}, Paused, "SetTimer{retry 2s}"},
+			{resume, Paused, "Publish{paused: full} Unpause"},
+			{KillAsked{"A"}, Stopping, "Publish{stopping: killed by A} Kill Answer"},
+			{Ended{End: killed}, Releasing, over}, {gone, Stopped, last}}),
+			Outcome{End: killed, State: Stopped, Code: fault.Stopped, Reason: "killed by A"}, nil},
+		{"stopped while suspended and copied", nil, slices.Concat(started, []step{
+			{suspend, Paused, by + " Pause"},
+			{PauseAsked{"copy", 1}, Paused, by + " Pause"},
+			{StopAsked{"A"}, Stopping, pressed + " Answer"},
+			{PauseDone{1}, Stopping, "Unpause"},
+		}, stops), powered, nil},
+		{"suspended, and its keeper died", nil, slices.Concat([]step{
+			{Adopt{}, Starting, "Readopt"},
+			{Started{Adopted: true, Suspended: "skep pause"}, Paused, by + " Announce"},
+			{resume, Running, "Publish{running: adopted after its keeper had died} Unpause"},
+			{StopAsked{"A"}, Stopping, pressed + " Answer"},
+		}, stops), powered, nil},
+	}
+}
+
+// A guest is said to be suspended while it is, and not once it is being stopped.
+func TestSuspendedBy(t *testing.T) {
+	s := machine(nil)
+	for _, st := range []struct {
+		event Event
+		by    string
+	}{
+		{Begin{}, ""}, {Started{}, ""}, {PauseAsked{"copy", 1}, ""}, {PauseAsked{"skep pause", ByCommand}, "skep pause"},
+		{DiskFailed{Reason: "full", Stopped: true}, "skep pause"}, {PauseDone{1}, "skep pause"}, {StopAsked{"A"}, ""},
+	} {
+		if s, _ = Next(s, st.event); s.SuspendedBy() != st.by {
+			t.Errorf("after %T it is suspended by %q, not %q", st.event, s.SuspendedBy(), st.by)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"skep/internal/cell"
@@ -124,8 +125,11 @@ func (s State) started(e Started) (State, []Action) {
 	if e.Adopted {
 		reason = "adopted after its keeper had died"
 	}
-	actions := []Action{s.publish(Running, reason), Announce{}}
-	return s.obey(actions)
+	if e.Suspended != "" {
+		s.Phase, s.unpaused, s.pauses = Paused, reason, []pause{{ByCommand, e.Suspended}}
+		return s.obey([]Action{s.publish(Paused, "by "+e.Suspended), Announce{}})
+	}
+	return s.obey([]Action{s.publish(Running, reason), Announce{}})
 }
 
 // obey carries out a stop that was asked for while the guest could not be asked.
@@ -150,8 +154,9 @@ func (s State) end() (State, []Action) {
 		s.undisk = why
 		why += "; the guest is paused: " + s.disk
 	}
-	return s, []Action{s.publish(Stopping, why), Press{Aloud: true},
-		SetTimer{TimerForce, s.Policy.StopTimeout}, SetTimer{TimerPress, pressAgain}}
+	s, goOn := s.toHear()
+	return s, slices.Concat([]Action{s.publish(Stopping, why)}, goOn, []Action{Press{Aloud: true},
+		SetTimer{TimerForce, s.Policy.StopTimeout}, SetTimer{TimerPress, pressAgain}})
 }
 
 // kill remembers why, the first time.

@@ -40,8 +40,12 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 	if err := adoptRest(t, open); err != nil {
 		return err
 	}
-	_ = m.Unpause(context.Background()) // should the dead keeper have paused it for somebody
-	if err := m.join(); err != nil {
+	if st.Suspended != "" {
+		_, err = m.Pause(context.Background())
+	} else {
+		err = m.Unpause(context.Background()) // should the dead keeper have paused it for somebody
+	}
+	if err := errors.Join(err, m.join()); err != nil {
 		return err
 	}
 	go m.follow(m.child)

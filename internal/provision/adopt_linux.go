@@ -63,13 +63,13 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 		m.failed <- m.qmp.LastIOError(ctx)
 		go m.follow()
 		return nil
-	case hypervisor.StatePaused: // by the keeper that has died, for whoever has hung up since
-		if err := m.Unpause(ctx); err != nil {
+	case hypervisor.StatePaused, hypervisor.StateRunning:
+		if err := m.standAs(ctx, st.Suspended != ""); err != nil {
 			return err
 		}
 		go m.follow()
 		return nil
-	case hypervisor.StateRunning, hypervisor.StateDebug:
+	case hypervisor.StateDebug:
 		go m.follow()
 		return nil
 	case hypervisor.StatePrelaunch:
@@ -82,6 +82,14 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	// It ended while nobody watched. Which end it was, QEMU no longer says.
 	go m.finish(hypervisor.End{Kind: hypervisor.EndNotSeen, Detail: fmt.Sprintf("the guest ended while it had no keeper (QEMU: %s); whether it powered off or reset was not seen", status.State)})
 	return nil
+}
+
+// standAs has the guest paused, or not, whatever its dead keeper was in the middle of.
+func (m *qemuMachine) standAs(ctx context.Context, paused bool) error {
+	if paused {
+		return m.qmp.Stop(ctx)
+	}
+	return m.qmp.Cont(ctx)
 }
 
 // adoptScreen listens for viewers again.

@@ -34,7 +34,8 @@ type Provisioner interface {
 	// lock or an address among it, it lets go of at once. The disks are those that were opened on the
 	// way, by label; they are the caller's to close.
 	Look(r plan.Resource, disks map[string]*os.File) []error
-	// Adopt takes over a live hypervisor with everything that its dead keeper had acquired.
+	// Adopt takes over a live hypervisor with everything that its dead keeper had acquired. A guest that
+	// was suspended stays paused; one that was paused for somebody who has hung up since goes on.
 	Adopt(ctx context.Context, open []store.Outstanding, st store.State) error
 	// Machine is the live hypervisor once its resource is acquired, nil before.
 	Machine() Machine

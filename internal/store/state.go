@@ -37,8 +37,9 @@ type State struct {
 	Name      string    `json:"name"`
 	State     Phase     `json:"state"`
 	Since     time.Time `json:"since"`
-	Reason    string    `json:"reason,omitempty"` // why it stopped, crashed or is held
-	PID       int       `json:"pid,omitempty"`    // the hypervisor's, as the host sees it
+	Reason    string    `json:"reason,omitempty"`    // why it stopped, crashed or is held
+	Suspended string    `json:"suspended,omitempty"` // who has paused the guest until it is asked to go on
+	PID       int       `json:"pid,omitempty"`       // the hypervisor's, as the host sees it
 	PIDStart  uint64    `json:"pid_start,omitempty"`
 	KeeperPID int       `json:"keeper_pid,omitempty"`
 	UID       int       `json:"uid"`
