@@ -6,10 +6,9 @@ import (
 	"os"
 
 	"skep/internal/cli"
-	"skep/internal/jail"
 )
 
 func main() {
-	jail.LaunchIfAsked()
+	launchIfAsked()
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

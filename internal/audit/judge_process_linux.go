@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 )
 
 // process is how the kernel runs it: which signals it takes, and what follows
@@ -39,7 +40,7 @@ func (a *linuxAudit) runs() {
 			stopped = append(stopped, "thread "+t.status["Pid"]+" is stopped")
 		}
 	}
-	if g := jail.Frozen(a.cgroups); g != "" {
+	if g := linuxjail.Frozen(a.cgroups); g != "" {
 		stopped = append(stopped, "its control group "+g+" is frozen")
 	}
 	if len(stopped) > 0 {
@@ -57,7 +58,7 @@ func (a *linuxAudit) hostName() {
 		return
 	}
 	want := orWords(j.Hostname, "the cell's")
-	switch seen, ok := a.standing.Settings[jail.HostName]; {
+	switch seen, ok := a.standing.Settings[linuxjail.HostName]; {
 	case !ok && os.Geteuid() != 0:
 		a.info(GroupRights, id, "not read: only root can enter its UTS namespace")
 	case !ok:
@@ -103,7 +104,7 @@ func (a *linuxAudit) settings(then *jail.Standing) {
 	}
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(then.Settings)) {
-		if was, now := then.Settings[name], a.standing.Settings[name]; was != now && name != jail.HostName {
+		if was, now := then.Settings[name], a.standing.Settings[name]; was != now && name != linuxjail.HostName {
 			changed = append(changed, strings.ReplaceAll(name, "/", ".")+" is "+orWords(now, "gone")+" and was "+was)
 		}
 	}
@@ -130,7 +131,7 @@ func (a *linuxAudit) stopSignals() {
 			a.add(GroupRights, id, Unknown, want, "cannot be read")
 			return
 		}
-		for _, s := range jail.StopSignals {
+		for _, s := range linuxjail.StopSignals {
 			if blocked&s.Bit() == 0 && !slices.Contains(takes, s.Name) {
 				takes = append(takes, s.Name)
 			}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/fault"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/jaillist"
 	"skep/internal/kinfo"
 	"skep/internal/network"
@@ -137,7 +137,7 @@ func observe(pid int, program string) (*bsdSeen, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &bsdSeen{Proc: p, Controls: jail.Controls(pid)}
+	s := &bsdSeen{Proc: p, Controls: freebsdjail.Controls(pid)}
 	s.memoryMap()
 	s.descriptorsOf()
 	s.others()
@@ -224,4 +224,4 @@ func (s *bsdSeen) environment() {
 	}
 }
 
-func (s *bsdSeen) limits() { s.Limits = jail.Rlimits(s.Proc.PID) }
+func (s *bsdSeen) limits() { s.Limits = freebsdjail.Rlimits(s.Proc.PID) }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 )
 
 // proc is the process file system. Reading a process of another user's needs
@@ -104,13 +105,13 @@ func observe(pid int) (*observed, error) {
 		return nil, fmt.Errorf("process %d has ended, and waits for its parent to hear of it", pid)
 	}
 	o.ns, o.hostNS = readNS(dir), readNS(filepath.Join(proc, "self"))
-	o.cgroups = jail.GroupsIn(dir + "/cgroup")
+	o.cgroups = linuxjail.GroupsIn(dir + "/cgroup")
 	o.others()
 	o.mounts = readMounts(dir + "/mountinfo")
 	o.files, o.nodes, o.unread = reachable(dir + "/root")
 	own := private(pid)
 	o.fds, o.environ, o.persona = own.FDs, own.Environ, own.Persona
-	o.limits = jail.Rlimits(pid)
+	o.limits = linuxjail.Rlimits(pid)
 	o.devices = readDevices(dir + "/net/dev")
 	o.address, o.addrs = readAddresses(dir + "/net")
 	o.maps(dir + "/maps")
@@ -119,9 +120,9 @@ func observe(pid int) (*observed, error) {
 	tasks, _ := os.ReadDir(dir + "/task")
 	for _, t := range tasks {
 		task := dir + "/task/" + t.Name()
-		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), jail.GroupsIn(task + "/cgroup"), jail.Scheduler(task + "/stat")})
+		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), linuxjail.GroupsIn(task + "/cgroup"), linuxjail.Scheduler(task + "/stat")})
 	}
-	o.standing = jail.StandingOf(pid)
+	o.standing = linuxjail.StandingOf(pid)
 	o.sockets = readSockets(dir)
 	if f, err := os.Open(dir + "/exe"); err == nil {
 		defer f.Close()
@@ -234,7 +235,7 @@ func (o *observed) others() {
 			for n, ns := range readChildNS(task) {
 				in[n] = in[n] || ns == o.ns[n]
 			}
-			for tree, path := range jail.GroupsIn(task + "/cgroup") {
+			for tree, path := range linuxjail.GroupsIn(task + "/cgroup") {
 				of[tree] = of[tree] || path != "/" && path == o.cgroups[tree]
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 	"skep/internal/devfs"
 	"skep/internal/devfsctl"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 )
 
 // stockRuleset is the set with which jail(8) mounts the /dev of a jail that
@@ -20,11 +20,11 @@ const stockRuleset = 4
 // prison reads the jail of the process and what can be reached in it.
 func (s *bsdSeen) prison() {
 	var err error
-	if s.Params, err = jail.Parameters(s.Proc.JID); err != nil {
+	if s.Params, err = freebsdjail.Parameters(s.Proc.JID); err != nil {
 		s.Params = nil
 		return
 	}
-	s.Rules, s.Counted, err = jail.Limits("jail:" + s.Params["name"])
+	s.Rules, s.Counted, err = freebsdjail.Limits("jail:" + s.Params["name"])
 	s.RulesRead = err == nil
 	r := &s.Rootfs
 	if r.Root = s.Params["path"]; r.Root == "" {
@@ -97,7 +97,7 @@ func (r *bsdRootfs) walk() {
 		case err != nil:
 			return fs.SkipDir
 		case path == dev && d.IsDir():
-			if kind, err := jail.MountedOn(dev); err == nil && kind == "devfs" {
+			if kind, err := freebsdjail.MountedOn(dev); err == nil && kind == "devfs" {
 				return fs.SkipDir
 			}
 		case !d.IsDir():
@@ -111,7 +111,7 @@ func (r *bsdRootfs) walk() {
 // readDev lists the devfs on /dev, if there is one.
 func (r *bsdRootfs) readDev() {
 	dev := filepath.Join(r.Root, "dev")
-	kind, err := jail.MountedOn(dev)
+	kind, err := freebsdjail.MountedOn(dev)
 	if err != nil {
 		return
 	}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 )
 
 // Peek is the hidden verb of skep that prints a Private.
@@ -40,7 +40,7 @@ func private(pid int) Private {
 	if p.Environ >= 0 || os.Geteuid() == 0 {
 		return p
 	}
-	b, err := jail.Inside(pid, "skep", Peek, fmt.Sprint(pid))
+	b, err := linuxjail.Inside(pid, "skep", Peek, fmt.Sprint(pid))
 	var inside Private
 	if err != nil || json.Unmarshal(b, &inside) != nil {
 		return p

@@ -17,7 +17,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/host"
-	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/keeper"
 	"skep/internal/plan"
 	"skep/internal/probe"
@@ -183,9 +183,9 @@ func dryRun(name string, act func(context.Context, provision.Fixture) error) err
 }
 
 // one is a jail, from the plan to the exec and to the end of what runs in it.
-func one(ctx context.Context, spec jail.Spec) (b built, err error) {
+func one(ctx context.Context, spec linuxjail.Spec) (b built, err error) {
 	before, begin := processor(), time.Now()
-	p, err := jail.Start(ctx, spec)
+	p, err := linuxjail.Start(ctx, spec)
 	if err != nil {
 		return b, err
 	}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/layer"
 	"skep/internal/plan"
 	"skep/internal/provision"
@@ -183,7 +183,7 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 // lacking is what of them is done without when the attacker enters.
 func lacking(p *plan.Plan, gone missing) provision.Missing {
 	m := provision.Missing{
-		Launch:      jail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
+		Launch:      freebsdjail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
 		EmptyRootfs: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
 	}
 	for _, tree := range plan.Specs[*plan.JailRootfs](p) {

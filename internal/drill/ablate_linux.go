@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/jail/seccomp"
 	"skep/internal/layer"
 	"skep/internal/plan"
@@ -130,7 +131,7 @@ func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.
-func (d *drill) arriveAgain(ctx context.Context, spec jail.Spec) (s *Fixture, err error) {
+func (d *drill) arriveAgain(ctx context.Context, spec linuxjail.Spec) (s *Fixture, err error) {
 	for range 100 {
 		if s, err = d.arrive(ctx, spec, phaseRun); !errors.Is(err, unix.EAGAIN) {
 			break
@@ -141,7 +142,7 @@ func (d *drill) arriveAgain(ctx context.Context, spec jail.Spec) (s *Fixture, er
 }
 
 // only is the spec with just these layers. undo puts limits of control groups back.
-func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
+func (d *drill) only(ids []layer.ID) (spec linuxjail.Spec, undo func(), err error) {
 	spec = d.harness.Spec
 	for _, l := range layer.Table {
 		if !slices.Contains(ids, l.ID) {
@@ -177,7 +178,7 @@ func (d *drill) only(ids []layer.ID) (spec jail.Spec, undo func(), err error) {
 
 // ungroup leaves the control groups of missing layers out: those of v1 by not joining them, the one
 // of v2, which holds all of the cell, by lifting its limits for so long.
-func (d *drill) ungroup(spec *jail.Spec, on func(layer.ID) bool) (undo func(), err error) {
+func (d *drill) ungroup(spec *linuxjail.Spec, on func(layer.ID) bool) (undo func(), err error) {
 	layers := map[string]layer.ID{"memory": layer.CgroupMemory, "pids": layer.CgroupPids, "cpu": layer.CgroupCPU}
 	var undos []func()
 	spec.Cgroups.V1Procs = nil

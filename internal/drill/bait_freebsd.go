@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/jailparam"
 )
 
@@ -39,14 +39,14 @@ func (b *Bait) hide() error { return os.Chmod(b.dir, 0o700) }
 // system lays out the rest.
 func (b *Bait) system() error {
 	name := fmt.Sprintf("skep-drill-bait-%d", os.Getpid())
-	jid, err := jail.CreatePrison([]jailparam.Param{
+	jid, err := freebsdjail.CreatePrison([]jailparam.Param{
 		jailparam.String("name", name), jailparam.String("path", b.public), jailparam.Bool("persist", true),
 	})
 	if err != nil {
 		return err
 	}
 	b.own.prison = jid
-	b.later(func() { _ = jail.RemovePrison(jid) })
+	b.later(func() { _ = freebsdjail.RemovePrison(jid) })
 	if err := b.terminalPair(); err != nil {
 		return err
 	}

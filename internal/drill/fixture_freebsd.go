@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/provision"
@@ -22,7 +22,7 @@ type Fixture struct {
 	Bait      *Bait
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
-	child     *jail.Child
+	child     *freebsdjail.Child
 	harness   provision.Fixture
 	own       possessions
 	measuring bool // layers are missing on purpose: nothing is left out for want of one

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
 	"skep/internal/plan"
 	"skep/internal/unixsock"
@@ -33,10 +34,10 @@ type Fixture struct {
 	Bait      *Bait
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
-	Spec      jail.Spec
+	Spec      linuxjail.Spec
 	Proc      body
-	jailed    *jail.Process // the same, in a jail of ours; nil in a peer's
-	KVM       *machine      // what a hypervisor has of KVM once its guest runs; nil without KVM
+	jailed    *linuxjail.Process // the same, in a jail of ours; nil in a peer's
+	KVM       *machine           // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
 	kept      uint64     // what was taken along from the start
 	bound     jail.Limit // set by the keeper once the guest is prepared
@@ -53,13 +54,13 @@ func (s *Fixture) on(id layer.ID) bool { return layer.On(s.Spec.Layers, id) }
 
 // enter starts an attacker and meets it. It is then where a hypervisor is before its guest is
 // prepared; prepare takes it on.
-func (d *drill) enter(ctx context.Context, spec jail.Spec) (*Fixture, error) {
+func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error) {
 	socket, ok := d.harness.Plan.Find("socket:" + commandSocket)
 	if !ok {
 		return nil, errors.New("the plan has no socket for commands")
 	}
 	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, bound: d.harness.Bound}
-	proc, err := careless(d.bait, func() (*jail.Process, error) { return jail.Start(ctx, spec) })
+	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +134,7 @@ func (s *Fixture) leave() {
 func (s *Fixture) planned() map[int]string {
 	fds := map[int]string{0: "stdin", 1: "stdout", 2: "stderr", s.fd: "commands"}
 	for i, fd := range s.Spec.FDs {
-		fds[jail.FDNumber(i)] = fd.Name
+		fds[linuxjail.FDNumber(i)] = fd.Name
 	}
 	if s.KVM != nil {
 		for _, fd := range []uint64{s.KVM.kvm, s.KVM.vm, s.KVM.vcpu} {
@@ -160,7 +161,7 @@ func handed(name string) late {
 	return func(s *Fixture) any {
 		for i, fd := range s.Spec.FDs {
 			if fd.Name == name {
-				return jail.FDNumber(i)
+				return linuxjail.FDNumber(i)
 			}
 		}
 		panic(fmt.Sprintf("no descriptor %s", name))

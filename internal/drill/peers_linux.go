@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/jail/seccomp"
 )
 
@@ -167,7 +168,7 @@ func (d *drill) visit(ctx context.Context, sub subject, rootfs peerRootfs) (*Fix
 		inside = rootfs.program
 	}
 	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, stacks: &d.stacks, measuring: true,
-		Spec: jail.Spec{Path: jail.RootfsPath(inside), Argv: make([]string, sub.commands), Policy: seccomp.Policy{}}}
+		Spec: linuxjail.Spec{Path: jail.RootfsPath(inside), Argv: make([]string, sub.commands), Policy: seccomp.Policy{}}}
 	if !sub.user {
 		s.Spec.Identity.UID = 0
 	} else {

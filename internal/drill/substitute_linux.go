@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"skep/internal/host"
-	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/plan"
 )
 
@@ -19,7 +19,7 @@ func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
 }
 
 // arrive is enter, and prepare if the phase is the guest's.
-func (d *drill) arrive(ctx context.Context, spec jail.Spec, phase string) (*Fixture, error) {
+func (d *drill) arrive(ctx context.Context, spec linuxjail.Spec, phase string) (*Fixture, error) {
 	s, err := d.enter(ctx, spec)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
 	"skep/internal/plan"
 )
@@ -175,7 +175,7 @@ func flood(name string, fd func(*Fixture) uint64) func(*Fixture) Outcome {
 func diskFD(s *Fixture) (int, bool) {
 	for i, fd := range s.Spec.FDs {
 		if strings.HasPrefix(fd.Name, "disk:") {
-			return jail.FDNumber(i), true
+			return linuxjail.FDNumber(i), true
 		}
 	}
 	return 0, false

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/process"
 )
 
@@ -69,7 +69,7 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 	root := l.path("run/cells/a/root")
 	dev := root + "/dev"
 	set := strconv.Itoa(ruleset(t, l, "a"))
-	rules, counted, err := jail.Limits("jail:" + name)
+	rules, counted, err := freebsdjail.Limits("jail:" + name)
 	if err != nil || counted && len(rules) == 0 {
 		t.Fatalf("limits: %v, %v", rules, err)
 	}
@@ -106,12 +106,12 @@ func TestAuditNoticesEveryTampering(t *testing.T) {
 		{"a rule of rctl(8) changed", "rctl-maxproc", "missing", "4000", true, sh("rctl -r "+rule+"; rctl -a jail:"+name+":maxproc:deny=4000", "rctl -r jail:"+name+":maxproc; rctl -a "+rule)},
 		{"a rule of rctl(8) added", "rctl", "extra", "readbps", true, run([]string{"rctl", "-a", "jail:" + name + ":readbps:throttle=1000000"}, []string{"rctl", "-r", "jail:" + name + ":readbps"})},
 		{"how large a file may become changed", "rlimit-fsize", "missing", "4096", false, func(t *testing.T) func() {
-			old := jail.Rlimits(s.PID)["fsize"]
+			old := freebsdjail.Rlimits(s.PID)["fsize"]
 			setLimit(t, s.PID, 1, 4096)
 			return func() { setLimit(t, s.PID, 1, old[1]) }
 		}},
 		{"a limit changed that no plan names", "rlimits", "missing", "data", false, func(t *testing.T) func() {
-			old := jail.Rlimits(s.PID)["data"]
+			old := freebsdjail.Rlimits(s.PID)["data"]
 			setLimit(t, s.PID, 2, 1<<32)
 			return func() { setLimit(t, s.PID, 2, old[1]) }
 		}},

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/process"
 )
 
@@ -241,17 +241,17 @@ func TestCellPromises(t *testing.T) {
 	if err != nil || !info.Capability || info.JID == 0 {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	for _, d := range jail.Evidence(s.PID, info.JID) {
+	for _, d := range freebsdjail.Evidence(s.PID, info.JID) {
 		if d.Verdict != "applied" {
 			t.Errorf("%s: %s (%s)", d.ID, d.Verdict, d.Detail)
 		}
 	}
 	for _, name := range []string{"allow.suser", "allow.raw_sockets", "allow.set_hostname", "allow.mount", "allow.reserved_ports", "allow.chflags"} {
-		if on, err := jail.Permission(info.JID, name); err != nil || on {
+		if on, err := freebsdjail.Permission(info.JID, name); err != nil || on {
 			t.Errorf("%s is %v, %v", name, on, err)
 		}
 	}
-	if on, err := jail.Permission(info.JID, "allow.vmm"); err != nil || !on {
+	if on, err := freebsdjail.Permission(info.JID, "allow.vmm"); err != nil || !on {
 		t.Errorf("allow.vmm is %v, %v", on, err)
 	}
 	root := l.path("run/cells/seen/root")
@@ -292,11 +292,11 @@ func TestCellNeighbours(t *testing.T) {
 	}
 	for name, other := range map[string]string{"one": "one2", "one2": "one"} {
 		dir := t.TempDir()
-		if err := jail.Mount("devfs", dir, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(ruleset(t, l, name))}); err != nil {
+		if err := freebsdjail.Mount("devfs", dir, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(ruleset(t, l, name))}); err != nil {
 			t.Fatal(err)
 		}
 		out, _ := exec.Command("find", dir, "-not", "-type", "d").Output()
-		if err := jail.Unmount(dir); err != nil {
+		if err := freebsdjail.Unmount(dir); err != nil {
 			t.Fatal(err)
 		}
 		nodes := strings.Fields(strings.ReplaceAll(string(out), dir+"/", ""))
@@ -380,7 +380,7 @@ func TestCellKilled(t *testing.T) {
 		c.do(l.show("victim"))
 		eventually(t, slow, c.what+" gone", func() bool {
 			l.skep("sweep")
-			_, err := jail.FindPrison("skep-victim")
+			_, err := freebsdjail.FindPrison("skep-victim")
 			return err != nil && !file(l.path("run/cells/victim")) // its keeper is through as well
 		})
 	}
@@ -464,7 +464,7 @@ func TestCellCrashPoints(t *testing.T) {
 		l.typed("q", "run", "crash")
 		l.env = env
 		l.must(0, "sweep")
-		if _, err := jail.FindPrison("skep-crash"); err == nil {
+		if _, err := freebsdjail.FindPrison("skep-crash"); err == nil {
 			t.Errorf("killed at %s: the jail is still there after a sweep", at)
 		}
 		if file("/dev/vmm/crash") {

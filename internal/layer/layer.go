@@ -2,7 +2,7 @@
 //
 // Each layer is a row of Table: what it does, what it asks of the kernel and of the caller, what
 // takes its place where it cannot be had, and how somebody outside can see that it is there. The
-// package knows nothing of any operating system's calls: internal/jail probes a host and applies
+// package knows nothing of any operating system's calls: internal/jail/linuxjail probes a host and applies
 // the layers, this package only decides which, so that the decision can be printed, tested and
 // argued about on any machine.
 package layer

@@ -8,6 +8,7 @@ import (
 
 	"skep/internal/host"
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
 	"skep/internal/process"
 )
@@ -29,7 +30,7 @@ func probeLayers(c cache, f *host.Facts) {
 	key := layersKey(f, who)
 	var r rememberedLayers
 	if c.load(layersMemory, &r) != nil || r.Key != key {
-		found, err := jail.ProbeLayers(jailIdentity(who))
+		found, err := linuxjail.ProbeLayers(jailIdentity(who))
 		if err != nil {
 			l.LayersWhy = err.Error()
 		}
@@ -61,7 +62,7 @@ func layersKey(f *host.Facts, who host.Identity) string {
 }
 
 // jailIdentity says the same in the jail's words.
-func jailIdentity(who host.Identity) jail.Identity {
+func jailIdentity(who host.Identity) linuxjail.Identity {
 	m := map[string]jail.Mapping{host.MappingRoot: jail.ByRoot, host.MappingSubUID: jail.BySubIDs, host.MappingOwn: jail.ByOwn}
-	return jail.Identity{UID: who.UID, GID: who.GID, Mapping: m[who.Mapping]}
+	return linuxjail.Identity{UID: who.UID, GID: who.GID, Mapping: m[who.Mapping]}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -33,7 +33,7 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 		return errors.Join(err, errors.New("its jail is gone"))
 	}
 	t.jid = p.JID
-	if m.child, err = jail.AdoptChild(st.PID, st.PIDStart); err != nil {
+	if m.child, err = freebsdjail.AdoptChild(st.PID, st.PIDStart); err != nil {
 		return err
 	}
 	t.bhyve = m

@@ -6,6 +6,7 @@ import (
 
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -40,7 +41,7 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 		waits:   waits(t.cell),
 	}
 	var err error
-	if m.proc, err = jail.Adopt(st.PID, st.PIDStart, record); err != nil {
+	if m.proc, err = linuxjail.Adopt(st.PID, st.PIDStart, record); err != nil {
 		return err
 	}
 	t.qemu = m

@@ -14,6 +14,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -146,7 +147,7 @@ func (t *linuxProvisioner) releaseHypervisor(ctx context.Context, h store.Held) 
 	if h.PID == 0 || !t.sameBoot {
 		return nil
 	}
-	p, err := jail.Adopt(h.PID, h.Start, jail.Record{})
+	p, err := linuxjail.Adopt(h.PID, h.Start, jail.Record{})
 	if err != nil {
 		return nil // gone
 	}

@@ -4,6 +4,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/fault"
 	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/jailparam"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -12,7 +13,7 @@ import (
 
 // close compares the jail's /dev with the plan for the last time and takes
 // away what only the start needed: files, nodes, and root's being root.
-func (m *bhyveMachine) close(c *jail.Child) error {
+func (m *bhyveMachine) close(c *freebsdjail.Child) error {
 	if err := inspect(m.dev, true); err != nil {
 		select {
 		case <-c.Exited():
@@ -28,11 +29,11 @@ func (m *bhyveMachine) close(c *jail.Child) error {
 		return wrong(err)
 	}
 	// Also where the start needs none: the end of an earlier bhyve's VM did.
-	if err := jail.UpdatePrison(m.provisioner.jid, jailparam.Bool("allow.suser", false)); err != nil {
+	if err := freebsdjail.UpdatePrison(m.provisioner.jid, jailparam.Bool("allow.suser", false)); err != nil {
 		return wrong(err)
 	}
 	m.counts = m.count()
-	m.rec = jail.Record{Layers: jail.Evidence(c.Pid(), m.provisioner.jid), Steps: len(m.provisioner.plan.Resources), Sealed: true, Limits: jail.Rlimits(c.Pid()),
+	m.rec = jail.Record{Layers: freebsdjail.Evidence(c.Pid(), m.provisioner.jid), Steps: len(m.provisioner.plan.Resources), Sealed: true, Limits: freebsdjail.Rlimits(c.Pid()),
 		Links: linksOf(m.provisioner.plan)}
 	return nil
 }
@@ -50,7 +51,7 @@ func (m *bhyveMachine) clear(nodes bool) error {
 	}
 	for _, s := range plan.Specs[*plan.Mount](m.provisioner.plan) {
 		if s.Passing {
-			if err := jail.Unmount(s.Path); err != nil {
+			if err := freebsdjail.Unmount(s.Path); err != nil {
 				return err
 			}
 		}
@@ -90,7 +91,7 @@ func (m *bhyveMachine) open() error {
 	}
 	m.emptied = false
 	if m.prison.Suser {
-		if err := jail.UpdatePrison(m.provisioner.jid, jailparam.Bool("allow.suser", true)); err != nil {
+		if err := freebsdjail.UpdatePrison(m.provisioner.jid, jailparam.Bool("allow.suser", true)); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/devfsctl"
 	"skep/internal/fault"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 )
 
@@ -63,7 +63,7 @@ func releaseRuleset(s *plan.Ruleset) error {
 
 // acquireDev mounts the jail's /dev under its rules, and looks at it.
 func acquireDev(d *plan.DevMount) error {
-	err := jail.Mount("devfs", d.Path, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(d.Ruleset)}, jail.Option("nosuid"), jail.Option("noexec"))
+	err := freebsdjail.Mount("devfs", d.Path, [2]string{"from", "devfs"}, [2]string{"ruleset", strconv.Itoa(d.Ruleset)}, freebsdjail.Option("nosuid"), freebsdjail.Option("noexec"))
 	if err != nil {
 		return fault.Wrap(fault.Jail, err, "", "mount the jail's /dev")
 	}
@@ -142,7 +142,7 @@ func covered(d *plan.DevMount, nodes []devfs.Node, late bool) string {
 // inspect lists the jail's /dev and compares it with the plan. One node too
 // many stops the cell, always; one too few stops it once all must be there.
 func inspect(d *plan.DevMount, all bool) error {
-	if kind, err := jail.MountedOn(d.Path); err != nil || kind != "devfs" {
+	if kind, err := freebsdjail.MountedOn(d.Path); err != nil || kind != "devfs" {
 		return fault.New(fault.Jail, "", "trust the jail's /dev: a %q is mounted there, not devfs", kind)
 	}
 	nodes, err := devfs.List(d.Path)

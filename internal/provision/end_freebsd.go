@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"skep/internal/hypervisor"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/store"
@@ -24,7 +24,7 @@ func (m *bhyveMachine) Kill() {
 }
 
 // evidence is what is known of the end of one bhyve.
-func (m *bhyveMachine) evidence(c *jail.Child) hypervisor.Evidence {
+func (m *bhyveMachine) evidence(c *freebsdjail.Child) hypervisor.Evidence {
 	m.stderr.catchUp()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -36,7 +36,7 @@ func (m *bhyveMachine) evidence(c *jail.Child) hypervisor.Evidence {
 }
 
 // follow waits for one bhyve's end and says what it means.
-func (m *bhyveMachine) follow(c *jail.Child) {
+func (m *bhyveMachine) follow(c *freebsdjail.Child) {
 	<-c.Exited()
 	e := m.evidence(c)
 	end, _ := hypervisor.Judge(e)
@@ -91,8 +91,8 @@ func (t *bsdProvisioner) releaseBhyve(ctx context.Context, s *plan.Bhyve, h stor
 
 // emptyPrison kills what runs in a jail and waits until it is gone.
 func emptyPrison(ctx context.Context, name string) error {
-	p, err := jail.FindPrison(name)
-	if errors.Is(err, jail.ErrNoPrison) || err == nil && p.Dying {
+	p, err := freebsdjail.FindPrison(name)
+	if errors.Is(err, freebsdjail.ErrNoPrison) || err == nil && p.Dying {
 		return nil
 	}
 	if err != nil {

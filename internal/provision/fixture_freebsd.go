@@ -7,7 +7,7 @@ import (
 
 	"skep/internal/devfs"
 	"skep/internal/devfsctl"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/jailparam"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -22,13 +22,13 @@ type Fixture struct {
 	// Missing is what is left out on purpose.
 	Missing Missing
 	machine *bhyveMachine
-	started func(*jail.Child) error
+	started func(*freebsdjail.Child) error
 }
 
 // Missing names what is left out of a fixture on purpose, beside what its plan leaves out. A cell never
 // lacks any.
 type Missing struct {
-	Launch      jail.Lack
+	Launch      freebsdjail.Lack
 	EmptyRootfs bool // its files and nodes stay
 	DevfsRules  bool // its /dev shows every node of the host
 	NoSuser     bool // root stays root in its jail
@@ -47,14 +47,14 @@ func (t *bsdProvisioner) Fixture(ctx context.Context, last plan.Resource, starte
 	}
 	t.bhyve = m
 	defer m.stderr.f.Close()
-	return act(ctx, Fixture{Plan: t.plan, JID: t.jid, machine: m, started: func(c *jail.Child) error {
+	return act(ctx, Fixture{Plan: t.plan, JID: t.jid, machine: m, started: func(c *freebsdjail.Child) error {
 		return started(store.Held{PID: c.Pid(), Start: c.Start()})
 	}})
 }
 
 // Enter starts what is run as bhyve, in the way that bhyve is started; input is its standard input, where
 // bhyve has /dev/null. It stands in the full rootfs.
-func (s Fixture) Enter(ctx context.Context, input *os.File) (*jail.Child, error) {
+func (s Fixture) Enter(ctx context.Context, input *os.File) (*freebsdjail.Child, error) {
 	m := s.machine
 	l, err := m.launch(m.spec.Path, m.spec.Argv, true)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s Fixture) Enter(ctx context.Context, input *os.File) (*jail.Child, error)
 }
 
 // Empty waits until the actor is in capability mode and empties the rootfs behind it, as behind bhyve.
-func (s Fixture) Empty(ctx context.Context, c *jail.Child) error {
+func (s Fixture) Empty(ctx context.Context, c *freebsdjail.Child) error {
 	if !s.Missing.Capsicum {
 		over, err := s.machine.sandboxed(ctx, c)
 		if err == nil && over {
@@ -103,7 +103,7 @@ func (s Fixture) closeSome() error {
 	if s.Missing.NoSuser || s.Missing.Launch.Jail() {
 		return nil
 	}
-	return jail.UpdatePrison(s.JID, jailparam.Bool("allow.suser", false))
+	return freebsdjail.UpdatePrison(s.JID, jailparam.Bool("allow.suser", false))
 }
 
 // Refill makes the rootfs what it was before the actor that has left; its VM goes, as at a reset.
@@ -117,7 +117,7 @@ func (s Fixture) Refill() error {
 		}
 	}
 	if s.Missing.Launch.Jail() {
-		return jail.DestroyVMOutside(s.machine.spec.VM)
+		return freebsdjail.DestroyVMOutside(s.machine.spec.VM)
 	}
 	_, err := destroyInside(s.JID, s.machine.spec.VM)
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -13,12 +14,12 @@ import (
 // now, and with what.
 type Fixture struct {
 	Plan *plan.Plan
-	Spec jail.Spec
+	Spec linuxjail.Spec
 	// Bound is what the keeper limits the hypervisor to once the guest is prepared.
 	Bound jail.Limit
 	// Started writes a process that was started here into the journal, so that a sweep ends it should
 	// this one die. It may be called again for the next one.
-	Started func(*jail.Process) error
+	Started func(*linuxjail.Process) error
 }
 
 // Fixture has the spec made as for the hypervisor itself.
@@ -45,7 +46,7 @@ func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, star
 	}
 	spec.Stderr = words.w
 	defer func() { words.w.Close(); <-words.done }()
-	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Started: func(proc *jail.Process) error {
+	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Started: func(proc *linuxjail.Process) error {
 		return started(store.Held{PID: proc.Pid(), Start: proc.StartTime()})
 	}})
 }

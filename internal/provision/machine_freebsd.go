@@ -13,6 +13,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/store"
@@ -41,7 +42,7 @@ type bhyveMachine struct {
 	emptied     bool
 
 	mu      sync.Mutex
-	child   *jail.Child
+	child   *freebsdjail.Child
 	killed  bool
 	pressed bool
 }
@@ -135,7 +136,7 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 }
 
 // sandboxed waits until bhyve is seen in capability mode. over: it has ended.
-func (m *bhyveMachine) sandboxed(ctx context.Context, c *jail.Child) (over bool, err error) {
+func (m *bhyveMachine) sandboxed(ctx context.Context, c *freebsdjail.Child) (over bool, err error) {
 	deadline := time.Now().Add(sandboxWait)
 	t := m.provisioner
 	viewer := t.cell.Screen != nil && t.cell.Screen.Wait

@@ -15,6 +15,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/jail/seccomp"
 	"skep/internal/layer"
 	"skep/internal/network"
@@ -36,7 +37,7 @@ const (
 // qemuMachine is a live QEMU in its jail.
 type qemuMachine struct {
 	name   string // the cell's
-	proc   *jail.Process
+	proc   *linuxjail.Process
 	qmp    *qmp.Client
 	accel  cell.Accel
 	stderr *hypervisor.Stderr
@@ -46,7 +47,7 @@ type qemuMachine struct {
 	exit   jail.Exit
 	killed chan struct{}
 	counts *store.Reach
-	root   jail.Root
+	root   linuxjail.Root
 	waits  bool // for a debugger to let the guest run
 	groups map[string]string
 	limits map[string][2]uint64 // nil where another keeper recorded them
@@ -98,7 +99,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 		return store.Held{}, err
 	}
 	m.stderr, spec.Stderr = words.stderr, words.w
-	m.proc, err = jail.Start(ctx, spec)
+	m.proc, err = linuxjail.Start(ctx, spec)
 	words.w.Close()
 	if err != nil {
 		return store.Held{}, jailFault(err)
@@ -134,10 +135,10 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	if err != nil {
 		return held, fault.Wrap(fault.Jail, err, "", "bound the files of %s", t.plan.Name)
 	}
-	m.limits = jail.Rlimits(m.proc.Pid())
-	m.groups = jail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
+	m.limits = linuxjail.Rlimits(m.proc.Pid())
+	m.groups = linuxjail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
 	m.links = linksOf(t.plan)
-	m.standing = sync.OnceValue(func() jail.Standing { return jail.StandingOf(m.proc.Pid()) })
+	m.standing = sync.OnceValue(func() jail.Standing { return linuxjail.StandingOf(m.proc.Pid()) })
 	go m.standing() // a hundred small files, which the guest need not wait for
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
@@ -148,15 +149,15 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 
 // jailSpec turns the plan's rootfs, jail and hypervisor into what the launcher
 // takes.
-func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err error) {
+func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec linuxjail.Spec, err error) {
 	rooms, jails := plan.Specs[*plan.Rootfs](t.plan), plan.Specs[*plan.Jail](t.plan)
 	if len(rooms) != 1 || len(jails) != 1 {
 		return spec, errors.New("the plan has no rootfs or no jail")
 	}
 	rootfs, j := rooms[0], jails[0]
-	spec = jail.Spec{
+	spec = linuxjail.Spec{
 		Hostname: j.Hostname,
-		Identity: jail.Identity{UID: j.UID, GID: j.GID, Mapping: mappings[j.Identity]},
+		Identity: linuxjail.Identity{UID: j.UID, GID: j.GID, Mapping: mappings[j.Identity]},
 		Path:     jail.RootfsPath(s.Path),
 		Argv:     s.Argv,
 		Layers:   t.plan.Layers,
@@ -165,10 +166,10 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err err
 		EmptyMounts: emptyMounts(),
 	}
 	for _, f := range rootfs.Files {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host), Exec: true})
+		spec.Root.Files = append(spec.Root.Files, linuxjail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host), Exec: true})
 	}
 	for _, f := range rootfs.Data {
-		spec.Root.Files = append(spec.Root.Files, jail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host)})
+		spec.Root.Files = append(spec.Root.Files, linuxjail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host)})
 	}
 	const page = 4096
 	spec.Root.Size = rootfs.Size
@@ -188,11 +189,11 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec jail.Spec, err err
 		if err != nil {
 			return spec, err
 		}
-		spec.Root.Copies = append(spec.Root.Copies, jail.Copy{Inside: jail.RootfsPath(c.Inside), From: f, Size: info.Size()})
+		spec.Root.Copies = append(spec.Root.Copies, linuxjail.Copy{Inside: jail.RootfsPath(c.Inside), From: f, Size: info.Size()})
 		spec.Root.Size += info.Size() + page
 	}
 	for _, d := range rootfs.Devices {
-		spec.Root.Nodes = append(spec.Root.Nodes, jail.Node{Inside: jail.RootfsPath(d), Host: jail.HostPath(d)})
+		spec.Root.Nodes = append(spec.Root.Nodes, linuxjail.Node{Inside: jail.RootfsPath(d), Host: jail.HostPath(d)})
 	}
 	for _, d := range s.Descriptors {
 		f := t.files[d.Name]
@@ -249,8 +250,8 @@ var mappings = map[string]jail.Mapping{
 
 // jailFault says what a person can do about a jail that could not be built.
 func jailFault(err error) error {
-	if errors.Is(err, jail.ErrUserNamespacesRestricted) {
-		return fault.Wrap(fault.Jail, err, jail.HintUserNamespaces, "build the jail")
+	if errors.Is(err, linuxjail.ErrUserNamespacesRestricted) {
+		return fault.Wrap(fault.Jail, err, linuxjail.HintUserNamespaces, "build the jail")
 	}
 	var step *jail.StepError
 	if errors.As(err, &step) {

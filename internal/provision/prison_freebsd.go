@@ -13,7 +13,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/fault"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/network"
 	"skep/internal/plan"
 )
@@ -21,8 +21,8 @@ import (
 // acquireRctl adds the limits one by one.
 func acquireRctl(s *plan.Rctl) error {
 	for _, rule := range s.Rules {
-		if err := jail.AddLimit(rule); err != nil {
-			return fault.Wrap(fault.Host, errors.Join(err, jail.RemoveLimits("jail:"+s.Jail)), "", "limit the cell")
+		if err := freebsdjail.AddLimit(rule); err != nil {
+			return fault.Wrap(fault.Host, errors.Join(err, freebsdjail.RemoveLimits("jail:"+s.Jail)), "", "limit the cell")
 		}
 	}
 	return nil
@@ -30,7 +30,7 @@ func acquireRctl(s *plan.Rctl) error {
 
 // nameIsFree refuses a name that another jail has.
 func nameIsFree(s *plan.Prison) error {
-	if old, err := jail.FindPrison(s.Name); err == nil && !old.Dying {
+	if old, err := freebsdjail.FindPrison(s.Name); err == nil && !old.Dying {
 		return fault.New(fault.Input, "jls shows it", "make the jail %s: there is one of that name (jid %d, path %s)", s.Name, old.JID, old.Path)
 	}
 	return nil
@@ -41,7 +41,7 @@ func (t *bsdProvisioner) acquirePrison(s *plan.Prison) (int, error) {
 	if err := nameIsFree(s); err != nil {
 		return 0, err
 	}
-	jid, err := jail.CreatePrison(s.Params())
+	jid, err := freebsdjail.CreatePrison(s.Params())
 	if err != nil {
 		hint := ""
 		switch {
@@ -58,7 +58,7 @@ func (t *bsdProvisioner) acquirePrison(s *plan.Prison) (int, error) {
 	if s.Network == cell.NetworkVnet {
 		// Nothing but lo0: what bhyve has listen there can be reached by nobody
 		// but the keeper.
-		if err := network.Loopback(func() (int, error) { return jail.Socket(jid) }); err != nil {
+		if err := network.Loopback(func() (int, error) { return freebsdjail.Socket(jid) }); err != nil {
 			return jid, fault.Wrap(fault.Jail, err, "", "bring up lo0 in the jail %s", s.Name)
 		}
 	}
@@ -70,9 +70,9 @@ func (t *bsdProvisioner) acquirePrison(s *plan.Prison) (int, error) {
 const prisonWait = 20 * time.Second
 
 // ours finds the jail of a cell: by name, and only with the root that is ours.
-func ours(s *plan.Prison) (jail.Prison, bool, error) {
-	p, err := jail.FindPrison(s.Name)
-	if errors.Is(err, jail.ErrNoPrison) {
+func ours(s *plan.Prison) (freebsdjail.Prison, bool, error) {
+	p, err := freebsdjail.FindPrison(s.Name)
+	if errors.Is(err, freebsdjail.ErrNoPrison) {
 		return p, false, nil
 	}
 	if err != nil {
@@ -91,7 +91,7 @@ func releasePrison(ctx context.Context, s *plan.Prison) error {
 			// Dying: it has no process any more, and its name is free.
 			return err
 		}
-		if err := jail.RemovePrison(p.JID); err != nil && !errors.Is(err, jail.ErrNoPrison) {
+		if err := freebsdjail.RemovePrison(p.JID); err != nil && !errors.Is(err, freebsdjail.ErrNoPrison) {
 			return err
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {

@@ -14,7 +14,7 @@ import (
 
 	"skep/guest/hello"
 	"skep/internal/fault"
-	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -44,11 +44,11 @@ func New(c Config) Provisioner {
 
 // emptyMounts is where jails are built from. Without root, or where there can be none, they are built from
 // among the host's mounts.
-func emptyMounts() *jail.EmptyMounts {
+func emptyMounts() *linuxjail.EmptyMounts {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	n, err := jail.SharedEmptyMounts()
+	n, err := linuxjail.SharedEmptyMounts()
 	if err != nil {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/screen"
 	"skep/internal/unixsock"
@@ -120,7 +120,7 @@ func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
 	}
 	// One at a time: the jail's limits have room for one visitor, see plan.
 	t.visit.Lock()
-	fd, err := jail.Socket(t.jid)
+	fd, err := freebsdjail.Socket(t.jid)
 	t.visit.Unlock()
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 
 	"skep/guest/hello"
 	"skep/internal/fault"
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 )
 
@@ -30,7 +30,7 @@ func (t *bsdProvisioner) acquireTree(s *plan.JailRootfs) error {
 	}
 	// Its mode is that of the directory: with a mode option of its own, tmpfs(5)
 	// would refuse to be made read-only later.
-	err := jail.Mount("tmpfs", s.Path, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(s.Size, 10)}, jail.Option("nosuid"))
+	err := freebsdjail.Mount("tmpfs", s.Path, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(s.Size, 10)}, freebsdjail.Option("nosuid"))
 	if err != nil {
 		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the rootfs")
 	}
@@ -43,7 +43,7 @@ func existingTree(s *plan.JailRootfs) error {
 	if err != nil || !info.IsDir() {
 		return fault.New(fault.Input, "jail.root names a directory with a system in it", "use %s as the jail's root: it is no directory", s.Path)
 	}
-	if kind, err := jail.MountedOn(filepath.Join(s.Path, "dev")); err != nil || kind != "" {
+	if kind, err := freebsdjail.MountedOn(filepath.Join(s.Path, "dev")); err != nil || kind != "" {
 		return fault.New(fault.Input, "no two jails share a mount: umount "+filepath.Join(s.Path, "dev"), "use %s as the jail's root: something is mounted on its /dev", s.Path)
 	}
 	return nil
@@ -70,7 +70,7 @@ func readOnly(s *plan.JailRootfs, on bool) error {
 	if on {
 		how = "ro"
 	}
-	return jail.Mount("tmpfs", s.Path, jail.Option("update"), jail.Option("nosuid"), jail.Option(how))
+	return freebsdjail.Mount("tmpfs", s.Path, freebsdjail.Option("update"), freebsdjail.Option("nosuid"), freebsdjail.Option(how))
 }
 
 func (t *bsdProvisioner) fill(s *plan.JailRootfs) error {
@@ -181,7 +181,7 @@ func releaseTree(s *plan.JailRootfs) error {
 	if s.Existing {
 		return releaseOurs(s)
 	}
-	if err := jail.Unmount(s.Path); err != nil {
+	if err := freebsdjail.Unmount(s.Path); err != nil {
 		return err
 	}
 	return removeFile(s.Path)
@@ -232,21 +232,21 @@ func checkMount(asked string, m *plan.Mount) error {
 // acquireMount shows one file or directory of the host's in the rootfs, or makes a
 // small tmpfs there.
 func acquireMount(m *plan.Mount) error {
-	options := [][2]string{jail.Option("nosuid"), jail.Option("noexec")}
+	options := [][2]string{freebsdjail.Option("nosuid"), freebsdjail.Option("noexec")}
 	if m.Size > 0 {
 		owner := strconv.Itoa(m.UID)
 		options = append(options, [2]string{"from", "tmpfs"}, [2]string{"size", strconv.FormatInt(m.Size, 10)},
 			[2]string{"mode", "0700"}, [2]string{"uid", owner}, [2]string{"gid", owner})
-		if err := jail.Mount("tmpfs", m.Path, options...); err != nil {
+		if err := freebsdjail.Mount("tmpfs", m.Path, options...); err != nil {
 			return fault.Wrap(fault.Jail, err, "", "make %s in the rootfs", m.Inside)
 		}
 		return nil
 	}
 	if m.ReadOnly {
-		options = append(options, jail.Option("ro"))
+		options = append(options, freebsdjail.Option("ro"))
 	}
 	options = append(options, [2]string{"target", m.From}, [2]string{"from", m.From})
-	err := jail.Mount("nullfs", m.Path, options...)
+	err := freebsdjail.Mount("nullfs", m.Path, options...)
 	switch {
 	case err == nil:
 		return nil

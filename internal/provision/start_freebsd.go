@@ -13,11 +13,12 @@ import (
 	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 )
 
 // prepare has a launcher stand ready in the jail.
-func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, keep bool) (*jail.Child, error) {
+func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, keep bool) (*freebsdjail.Child, error) {
 	l, err := m.launch(path, argv, keep)
 	if err != nil {
 		return nil, err
@@ -27,9 +28,9 @@ func (m *bhyveMachine) prepare(ctx context.Context, path string, argv []string, 
 
 // launch is what a program of this cell is started with: as the plan has it,
 // and with the locks of its disks if it is to keep them.
-func (m *bhyveMachine) launch(path string, argv []string, keep bool) (jail.Launch, error) {
+func (m *bhyveMachine) launch(path string, argv []string, keep bool) (freebsdjail.Launch, error) {
 	t := m.provisioner
-	l := jail.Launch{
+	l := freebsdjail.Launch{
 		JID: t.jid, Path: jail.RootfsPath(path), Argv: argv, UID: m.spec.UID, GID: m.spec.GID,
 		Console: jail.RootfsPath(m.modem.Inside), Stderr: t.files["hypervisor-log"],
 	}
@@ -85,8 +86,8 @@ func (m *bhyveMachine) fileBound() (jail.Limit, error) {
 
 // ready has the launcher open the console's near end, opens the far end, and
 // looks at the jail's /dev once more, if that has rules.
-func (m *bhyveMachine) ready(ctx context.Context, l jail.Launch, ruled bool) (*jail.Child, error) {
-	c, err := jail.Prepare(ctx, l)
+func (m *bhyveMachine) ready(ctx context.Context, l freebsdjail.Launch, ruled bool) (*freebsdjail.Child, error) {
+	c, err := freebsdjail.Prepare(ctx, l)
 	if err != nil {
 		return nil, launchFault(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"io/fs"
 	"os"
 
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -147,7 +147,7 @@ var table = map[plan.Kind]kind{
 			}
 			return store.Held{}, acquireMount(s)
 		},
-		release: letting(func(_ system, s *plan.Mount) error { return jail.Unmount(s.Path) }),
+		release: letting(func(_ system, s *plan.Mount) error { return freebsdjail.Unmount(s.Path) }),
 		look:    func(_ system, c call) []error { return list(checkMount(c.r.For, c.r.Spec.(*plan.Mount))) },
 		adopt:   survives("a mount"),
 		audit:   rows("mounts", "mount-flags"),
@@ -161,7 +161,7 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindDevMount: {
 		acquire: having(func(_ system, s *plan.DevMount) error { return acquireDev(s) }),
-		release: letting(func(_ system, s *plan.DevMount) error { return jail.Unmount(s.Path) }),
+		release: letting(func(_ system, s *plan.DevMount) error { return freebsdjail.Unmount(s.Path) }),
 		look:    unseen("its path is skep's own"),
 		adopt:   survives("a mount"),
 		audit:   rows("nodes", "dangerous-nodes"),
@@ -180,7 +180,7 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindRctl: {
 		acquire: having(func(_ system, s *plan.Rctl) error { return acquireRctl(s) }),
-		release: letting(func(_ system, s *plan.Rctl) error { return jail.RemoveLimits("jail:" + s.Jail) }),
+		release: letting(func(_ system, s *plan.Rctl) error { return freebsdjail.RemoveLimits("jail:" + s.Jail) }),
 		look:    unseen("its values are checked with the plan"),
 		adopt:   survives("the kernel's"),
 		audit:   rows("rctl"),

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"skep/internal/jail"
+	"skep/internal/jail/freebsdjail"
 	"skep/internal/jailparam"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -14,19 +14,19 @@ import (
 
 // destroyInside ends VMs as root of their jail, which is root for that moment, and says which were there.
 func destroyInside(jid int, names ...string) ([]string, error) {
-	if on, err := jail.Permission(jid, "allow.suser"); err == nil && !on {
-		if err := jail.UpdatePrison(jid, jailparam.Bool("allow.suser", true)); err != nil {
+	if on, err := freebsdjail.Permission(jid, "allow.suser"); err == nil && !on {
+		if err := freebsdjail.UpdatePrison(jid, jailparam.Bool("allow.suser", true)); err != nil {
 			return nil, err
 		}
 	}
-	return jail.DestroyVMs(jid, names...)
+	return freebsdjail.DestroyVMs(jid, names...)
 }
 
 // destroyStrangers ends every VM that was made in a cell's jail but the cell's own. The kernel has no list
 // of a jail's VMs, and lets nobody destroy one in a jail that was not made there: so all of the host's
 // are tried.
 func (t *bsdProvisioner) destroyStrangers(jid int, vm string, own bool) (strangers []string, err error) {
-	names, err := jail.VMs()
+	names, err := freebsdjail.VMs()
 	if err != nil {
 		return nil, err
 	}
@@ -55,18 +55,18 @@ func (t *bsdProvisioner) releaseVM(v *plan.VM, h store.Held) error {
 	if !h.Made || t.otherBoot {
 		return nil // one of that name is somebody else's
 	}
-	p, err := jail.FindPrison(plan.JailName(v.Name))
+	p, err := freebsdjail.FindPrison(plan.JailName(v.Name))
 	switch {
 	case err == nil && !p.Dying:
 		// Its jail may be removed in this very moment, and the VM outlive it.
 		if _, err := t.destroyStrangers(p.JID, v.Name, true); err == nil && !exists("/dev/vmm/"+v.Name) {
 			return nil
 		}
-	case err != nil && !errors.Is(err, jail.ErrNoPrison):
+	case err != nil && !errors.Is(err, freebsdjail.ErrNoPrison):
 		return err
 	}
 	if !exists("/dev/vmm/" + v.Name) {
 		return nil
 	}
-	return jail.DestroyVMOutside(v.Name)
+	return freebsdjail.DestroyVMOutside(v.Name)
 }

@@ -14,15 +14,17 @@ var pure = []string{"cell", "host", "plan", "lifecycle", "hypervisor", "devfs", 
 
 // impure is what none of them may have, and why.
 var impure = map[string]string{
-	"os/exec":               "it runs programs",
-	"net":                   "it opens sockets and looks names up; package address reads addresses",
-	"os/user":               "it reads accounts",
-	"golang.org/x/sys/unix": "it makes system calls",
-	"skep/internal/probe":   "it looks at this machine",
-	"skep/internal/process": "it looks at this machine",
-	"skep/internal/jail":    "it is one machine's",
-	"skep/internal/qmp":     "it speaks with a live hypervisor",
-	"skep/internal/elf":     "it reads files",
+	"os/exec":                        "it runs programs",
+	"net":                            "it opens sockets and looks names up; package address reads addresses",
+	"os/user":                        "it reads accounts",
+	"golang.org/x/sys/unix":          "it makes system calls",
+	"skep/internal/probe":            "it looks at this machine",
+	"skep/internal/process":          "it looks at this machine",
+	"skep/internal/jail":             "it holds what a machine did",
+	"skep/internal/jail/linuxjail":   "it is one machine's",
+	"skep/internal/jail/freebsdjail": "it is one machine's",
+	"skep/internal/qmp":              "it speaks with a live hypervisor",
+	"skep/internal/elf":              "it reads files",
 }
 
 func TestPurePackages(t *testing.T) {

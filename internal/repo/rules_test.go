@@ -14,21 +14,23 @@ var forbidden = map[string]struct {
 	imports []string
 	why     string
 }{
-	"internal/cell":         {[]string{"skep/internal/fault", "skep/internal/host", "skep/internal/probe", "skep/internal/plan", "skep/internal/store", "skep/internal/jail", "os", "os/exec", "syscall", "golang.org/x/sys/unix"}, "a cell file is read without looking at any machine"},
-	"internal/fault":        {[]string{"skep/"}, "it is below everything"},
-	"internal/layer":        {[]string{"skep/", "os", "os/exec", "syscall", "golang.org/x/sys/unix"}, "which layers there are is decided without touching a host"},
-	"internal/plan":         {[]string{"os", "os/exec", "syscall", "golang.org/x/sys/unix", "skep/internal/jail", "skep/internal/store", "skep/internal/keeper"}, "a plan is pure"},
-	"internal/jail":         {[]string{"skep/internal/cell", "skep/internal/host", "skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "the launcher knows nothing of cells, only what it is handed"},
-	"internal/jailparam":    {[]string{"skep/"}, "it writes bytes and text"},
-	"internal/elf":          {[]string{"skep/"}, "it reads programs"},
-	"internal/screen":       {[]string{"skep/"}, "it draws pictures"},
-	"internal/hypervisor":   {[]string{"skep/internal/host", "skep/internal/plan", "skep/internal/jail", "skep/internal/store", "skep/internal/keeper"}, "it knows hypervisors and no hosts"},
-	"internal/host":         {[]string{"skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "facts come before plans"},
-	"internal/probe":        {[]string{"skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "facts come before plans"},
-	"internal/address":      {[]string{"skep/"}, "it reads text"},
-	"internal/store":        {[]string{"skep/internal/keeper"}, "it is told what to remember"},
-	"guest/hello":           {[]string{"skep/"}, "the built-in guest needs nothing"},
-	"internal/jail/seccomp": {[]string{"skep/", "os", "golang.org/x/sys/unix"}, "filters are compiled and tested without a kernel"},
+	"internal/cell":             {[]string{"skep/internal/fault", "skep/internal/host", "skep/internal/probe", "skep/internal/plan", "skep/internal/store", "skep/internal/jail", "os", "os/exec", "syscall", "golang.org/x/sys/unix"}, "a cell file is read without looking at any machine"},
+	"internal/fault":            {[]string{"skep/"}, "it is below everything"},
+	"internal/layer":            {[]string{"skep/", "os", "os/exec", "syscall", "golang.org/x/sys/unix"}, "which layers there are is decided without touching a host"},
+	"internal/plan":             {[]string{"os", "os/exec", "syscall", "golang.org/x/sys/unix", "skep/internal/jail", "skep/internal/store", "skep/internal/keeper"}, "a plan is pure"},
+	"internal/jail":             {[]string{"skep/internal/jail/", "skep/internal/cell", "skep/internal/host", "skep/internal/plan", "skep/internal/store", "skep/internal/keeper", "os/exec", "golang.org/x/sys/unix"}, "it is what both jails share, and acts on nothing"},
+	"internal/jail/linuxjail":   {[]string{"skep/internal/cell", "skep/internal/host", "skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "the launcher knows nothing of cells, only what it is handed"},
+	"internal/jail/freebsdjail": {[]string{"skep/internal/cell", "skep/internal/host", "skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "the launcher knows nothing of cells, only what it is handed"},
+	"internal/jailparam":        {[]string{"skep/"}, "it writes bytes and text"},
+	"internal/elf":              {[]string{"skep/"}, "it reads programs"},
+	"internal/screen":           {[]string{"skep/"}, "it draws pictures"},
+	"internal/hypervisor":       {[]string{"skep/internal/host", "skep/internal/plan", "skep/internal/jail", "skep/internal/store", "skep/internal/keeper"}, "it knows hypervisors and no hosts"},
+	"internal/host":             {[]string{"skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "facts come before plans"},
+	"internal/probe":            {[]string{"skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "facts come before plans"},
+	"internal/address":          {[]string{"skep/"}, "it reads text"},
+	"internal/store":            {[]string{"skep/internal/keeper"}, "it is told what to remember"},
+	"guest/hello":               {[]string{"skep/"}, "the built-in guest needs nothing"},
+	"internal/jail/seccomp":     {[]string{"skep/", "os", "golang.org/x/sys/unix"}, "filters are compiled and tested without a kernel"},
 }
 
 // TestImports guards the one way in which data flows.

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package jail
-
-// Limit is for Linux so far.
-func (*Process) Limit(Limit) error { return errUnsupported }
