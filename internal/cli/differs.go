@@ -79,6 +79,9 @@ func (c *cellJSON) noteFile(dirs host.Dirs) {
 	switch {
 	case len(diags) > 0:
 		c.FileError = diags[0].Error()
+	case c.KeeperPID != 0 && now.Name != c.Name:
+		now = now.Renamed(c.Name)
+		fallthrough
 	case c.KeeperPID != 0:
 		c.Differences = fileDiffers(store.View(dirs), c.Name, c.digest, now)
 		c.FileDiffers, c.differing = len(c.Differences) > 0, abs

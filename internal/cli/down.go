@@ -26,7 +26,8 @@ func (a *app) down() *cobra.Command {
 		Short: "Stop cells: power button first, force after stop_timeout",
 		Long: `Stop cells. Each guest's power button is pressed; one that is still there after
 its stop_timeout is killed. The command returns once everything that the cell
-held is released. --force does not press the button.`,
+held is released. --force does not press the button. 'lab@*' stands for the
+instances of lab that skep knows.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			do := "stop"

@@ -87,7 +87,7 @@ func editable(dirs host.Dirs, arg string) (string, error) {
 	if isPath(arg) {
 		return arg, nil
 	}
-	if err := validName(arg); err != nil {
+	if err := plainName(arg); err != nil {
 		return "", err
 	}
 	path := cellFile(dirs, arg)

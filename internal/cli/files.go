@@ -29,6 +29,10 @@ func (a *app) check() *cobra.Command {
 			}
 			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			bad := false
+			args, err := a.expand(dirs, args)
+			if err != nil {
+				return err
+			}
 			for _, arg := range args {
 				err := a.checkOne(cmd.Context(), dirs, arg, onHost)
 				if err != nil {

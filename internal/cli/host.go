@@ -100,7 +100,11 @@ whose keeper has died is ended; ps and up adopt it instead.`,
 func (a *app) sweepCells(ctx context.Context, args []string, asProgram bool) error {
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	names := []string{}
-	for _, arg := range args {
+	expanded, err := a.expand(dirs, args)
+	if err != nil {
+		return err
+	}
+	for _, arg := range expanded {
 		n, err := a.nameOf(dirs, arg)
 		if err == nil {
 			err = a.mustKnow(dirs, n)

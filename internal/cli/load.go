@@ -14,6 +14,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/layer"
+	"skep/internal/probe"
 	"skep/internal/store"
 )
 
@@ -22,7 +23,8 @@ const maxCellFile = 1 << 20
 
 // isPath tells a path to a cell file from a name.
 func isPath(arg string) bool {
-	return strings.ContainsRune(arg, '/') || strings.HasSuffix(arg, ".hcl") || arg == "-"
+	_, _, instance := splitFile(arg)
+	return strings.ContainsRune(arg, '/') || strings.HasSuffix(arg, ".hcl") || arg == "-" || instance
 }
 
 // load finds and reads the cell that a command line names: a path to a file,
@@ -35,20 +37,15 @@ func (a *app) load(dirs host.Dirs, arg string) (*cell.Cell, error) {
 // loadFor is load; asNamed keeps paths as they are named, so that what is made
 // of them is the same on every machine.
 func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, error) {
-	path := arg
+	of, instance, isInstance := split(arg)
+	path := of
 	if !isPath(arg) {
 		if err := validName(arg); err != nil {
 			return nil, err
 		}
 		path = cellFile(dirs, arg)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			if c, err := a.loadRemembered(dirs, arg); c != nil || err != nil {
-				return c, err
-			}
-			if arg == "hello" {
-				return cell.Hello(), nil
-			}
-			return nil, fault.Cannot(fault.Input, a.knownCells(dirs), "find the cell", arg, "there is no %s", path)
+			return a.loadWithout(dirs, arg, path)
 		}
 		if err := trusted(path); err != nil {
 			return nil, err
@@ -66,10 +63,35 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		_ = diags.Render(a.err, src)
 		return nil, shownError{fault.Input}
 	}
-	if !isPath(arg) && c.Name != arg {
-		return nil, fault.Cannot(fault.Input, "rename the file or the cell", "use", path, "it holds the cell %q, not %q", c.Name, arg)
+	if !isPath(arg) && c.Name != of {
+		return nil, fault.Cannot(fault.Input, "rename the file or the cell", "use", path, "it holds the cell %q, not %q", c.Name, of)
+	}
+	if isInstance {
+		return a.instanceOf(c, instance, src)
 	}
 	return c, nil
+}
+
+// loadWithout finds the cell of a name that has no file in the configuration
+// directory, which would be path.
+func (a *app) loadWithout(dirs host.Dirs, name, path string) (*cell.Cell, error) {
+	if c, err := a.loadRemembered(dirs, name); c != nil || err != nil {
+		return c, err
+	}
+	of, instance, isInstance := cell.SplitInstance(name)
+	if isInstance && of != "hello" {
+		// The first instance of a cell that was started by the path of its file.
+		if s, _, err := store.View(dirs).ReadState(of); err == nil && s.File != "" {
+			return a.load(dirs, s.File+"@"+instance)
+		}
+	}
+	switch {
+	case of == "hello" && isInstance:
+		return a.instanceOf(cell.Hello(), instance, nil)
+	case of == "hello":
+		return cell.Hello(), nil
+	}
+	return nil, fault.Cannot(fault.Input, a.knownCells(dirs), "find the cell", name, "there is no %s", path)
 }
 
 // peek reads a cell file for what another cell must know of it, without a word
@@ -78,7 +100,7 @@ func peek(dirs host.Dirs, arg string) *cell.Cell {
 	if arg == "-" {
 		return nil // can be read once
 	}
-	path := arg
+	path, instance, isInstance := split(arg)
 	if !isPath(arg) {
 		path = cellFile(dirs, arg)
 		if trusted(path) != nil {
@@ -92,6 +114,9 @@ func peek(dirs host.Dirs, arg string) *cell.Cell {
 	c, diags := parse(abs, src)
 	if len(diags) > 0 {
 		return nil
+	}
+	if isInstance {
+		return c.Renamed(c.Name + "@" + instance)
 	}
 	return c
 }
@@ -137,18 +162,26 @@ func readCellFile(path string) ([]byte, string, error) {
 	return src, abs, nil
 }
 
-// validName is cell.ValidName as an error of the command line.
+// validName is cell.ValidInstance as an error of the command line.
 func validName(name string) error {
-	if err := cell.ValidName(name); err != nil {
-		return fault.Fail(fault.Input, "a name is a letter and then at most 31 letters, digits, - and _", "%v", err)
+	err := cell.ValidInstance(name)
+	switch _, _, is := cell.SplitInstance(name); {
+	case err == nil:
+		return nil
+	case is:
+		return fault.Fail(fault.Input, "an instance is NAME@ and letters, digits, - and _, 32 characters in all", "%v", err)
 	}
-	return nil
+	return fault.Fail(fault.Input, "a name is a letter and then at most 31 letters, digits, - and _", "%v", err)
 }
 
 // cellDir holds the cell files that are known by name, and cellFile is one.
 func cellDir(dirs host.Dirs) string { return filepath.Join(dirs.Config, "cells") }
 
-func cellFile(dirs host.Dirs, name string) string { return filepath.Join(cellDir(dirs), name+".hcl") }
+// All instances of a cell have its file.
+func cellFile(dirs host.Dirs, name string) string {
+	of, _, _ := cell.SplitInstance(name)
+	return filepath.Join(cellDir(dirs), of+".hcl")
+}
 
 // cellFiles lists the names in the configuration directory, sorted.
 func cellFiles(dirs host.Dirs) []string {
@@ -207,5 +240,5 @@ func (a *app) namesOf(args []string, all bool, each func() ([]string, error)) ([
 	case len(args) == 0:
 		return nil, usage("no cell given; name one or use --all")
 	}
-	return args, nil
+	return a.expand(probe.DirsFor(probe.Options{Dirs: a.dirs}), args)
 }

@@ -84,7 +84,7 @@ func newPath(dirs host.Dirs, arg string) (name, path string, err error) {
 	} else {
 		path = cellFile(dirs, name)
 	}
-	return name, path, validName(name)
+	return name, path, plainName(name)
 }
 
 // lookAtImage finds out what the image of --image is, and makes its path one

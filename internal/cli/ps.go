@@ -134,6 +134,10 @@ func (a *app) chosen(dirs host.Dirs, cells []cellJSON, names []string, boot bool
 	} else if len(names) == 0 {
 		return cells, nil
 	}
+	names, err := a.expand(dirs, names)
+	if err != nil {
+		return nil, err
+	}
 	some := []cellJSON{}
 	for _, n := range names {
 		n, err := a.nameOf(dirs, n)

@@ -41,6 +41,13 @@ func (a *app) loadRemembered(dirs host.Dirs, name string) (*cell.Cell, error) {
 	if inFile := cmp.Or(s.NameInFile, name); c.Name != inFile {
 		return nil, fault.Cannot(fault.Input, "name the file that is meant", "use", s.File, "it holds the cell %q, not %q", c.Name, inFile)
 	}
+	if _, instance, is := cell.SplitInstance(name); is {
+		src, _, err := readCellFile(s.File)
+		if err != nil {
+			return nil, err
+		}
+		return a.instanceOf(c, instance, src)
+	}
 	return renamed(c, name), nil
 }
 

@@ -40,6 +40,10 @@ those disks. Then the cell's name is asked for, unless --yes is given.`,
 				return usage("--disks takes one cell")
 			}
 			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
+			args, err := a.expand(dirs, args)
+			if err != nil {
+				return err
+			}
 			return a.eachOf(args, 1, func(arg string) error {
 				return a.forget(cmd.Context(), dirs, arg, disks, yes)
 			})

@@ -48,7 +48,7 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 // underName is a cell under the name of --name. A name that another cell has is
 // refused: they would share logs and UEFI variables.
 func (a *app) underName(dirs host.Dirs, c *cell.Cell, name string) (*cell.Cell, error) {
-	if err := validName(name); err != nil {
+	if err := plainName(name); err != nil {
 		return nil, err
 	}
 	if name == c.Name {

@@ -34,7 +34,11 @@ every cell that has a file in the configuration directory; --boot starts those
 of them whose file says start = "boot" and leaves alone what runs already. With
 --boot a start that fails is reported and tried again in the background, until
 the cell's restart_limit is reached. Where one cell names another in its after,
-the other is started first.`,
+the other is started first.
+
+NAME@INSTANCE is one of many cells of one file, each with a state, a number and
+a console of its own: skep up lab@1 lab@2, or 'lab@{1..40}'. --all and --boot
+mean the plain cells.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if boot {

@@ -155,7 +155,7 @@ func (s *Store) Names() ([]string, error) {
 			return nil, fault.Wrap(fault.Host, err, "", "list the cells in %s", d)
 		}
 		for _, e := range entries {
-			if e.IsDir() && cell.ValidName(e.Name()) == nil {
+			if e.IsDir() && cell.ValidInstance(e.Name()) == nil {
 				seen[e.Name()] = true
 			}
 		}
