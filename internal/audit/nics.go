@@ -64,7 +64,7 @@ func (j *judge) nicTap(id string, t *plan.Tap, now network.Link, there bool, was
 		why = t.Name + " is no tap"
 	case now.Tag != t.Tag && !t.Admin:
 		why = "its tag is " + strconv.Quote(now.Tag)
-	case recorded && was.Index != now.Index:
+	case recorded && was.Index != 0 && was.Index != now.Index: // 0: an older skep took the record
 		why = "another interface has its name"
 	case recorded && was.Up && !now.Up:
 		why = "it is down"

@@ -224,6 +224,15 @@ func dash(n int) string {
 	return fmt.Sprint(n)
 }
 
+// uidText is the uid of the hypervisor: 0 is one too, as on FreeBSD, where a
+// cell with a disk or a nic is root in its jail.
+func uidText(c cellJSON) string {
+	if c.UID < 0 {
+		return "-"
+	}
+	return fmt.Sprint(c.UID)
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "-"

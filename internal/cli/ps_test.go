@@ -81,6 +81,9 @@ func TestPsWidth(t *testing.T) {
 		{Name: "web", State: "running", PID: 4466, UID: 2100000723, GID: 1, Accel: "kvm"},
 		{Name: "a-name-of-thirty-two-characters-", State: "held", UID: -1, Reason: strings.Repeat("held: it reset too often, ", 8)},
 	}
+	if a, b := uidText(cellJSON{UID: 0}), uidText(cellJSON{UID: -1}); a != "0" || b != "-" {
+		t.Errorf("root is shown as %q, nobody as %q", a, b)
+	}
 	for _, width := range []int{60, 80, 100, 200} {
 		lines := psLines(cells, width)
 		for _, line := range lines {

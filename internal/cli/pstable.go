@@ -33,7 +33,7 @@ var (
 		{"NAME", func(c cellJSON) string { return c.Name }},
 		{"STATE", stateText},
 		{"PID", func(c cellJSON) string { return dash(c.PID) }},
-		{"UID", func(c cellJSON) string { return dash(c.UID) }},
+		{"UID", uidText},
 		{"ACCEL", func(c cellJSON) string { return orDash(c.Accel) }},
 		{"SINCE", func(c cellJSON) string { return ago(c.Since) }},
 		{"REASON", reasonText},

@@ -1,16 +1,19 @@
 package drill
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"skep/internal/jail/freebsdjail"
+	"skep/internal/jaillist"
 	"skep/internal/jailparam"
+	"skep/internal/process"
 )
 
 // leakFrom is the number of the first leaked descriptor. It is small: rctl(8) counts openfiles by the
@@ -36,9 +39,27 @@ func noExec(dir string) bool {
 // hide closes the directory to everybody but root: nobody else can run what is in it.
 func (b *Bait) hide() error { return os.Chmod(b.dir, 0o700) }
 
+// baitJail and the pid of its drill are the name of the jail that is bait.
+const baitJail = "skep-drill-bait-"
+
+// clearLeft removes the jails of drills that were killed: nobody else knows them.
+func clearLeft() error {
+	jails, err := jaillist.List()
+	for _, j := range jails {
+		owner, found := strings.CutPrefix(j.Name, baitJail)
+		if pid, err := strconv.Atoi(owner); found && err == nil && process.Gone(pid) {
+			_ = freebsdjail.RemovePrison(j.JID) // another drill may have been quicker
+		}
+	}
+	return err
+}
+
 // system lays out the rest.
 func (b *Bait) system() error {
-	name := fmt.Sprintf("skep-drill-bait-%d", os.Getpid())
+	if err := clearLeft(); err != nil {
+		return err
+	}
+	name := baitJail + strconv.Itoa(os.Getpid())
 	jid, err := freebsdjail.CreatePrison([]jailparam.Param{
 		jailparam.String("name", name), jailparam.String("path", b.public), jailparam.Bool("persist", true),
 	})

@@ -66,7 +66,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 		if err == nil {
 			err = errors.New("it ended at once")
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(2 * patience):
 		err = errors.New("it does not greet")
 	}
 	n.leave()
@@ -75,7 +75,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 
 // expect reads until text has come.
 func (n *neighbour) expect(text string) error {
-	_ = n.console.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = n.console.SetDeadline(time.Now().Add(patience))
 	got, one := "", make([]byte, 1)
 	for {
 		if _, err := io.ReadFull(n.console, one); err != nil {
@@ -92,7 +92,7 @@ func (n *neighbour) expect(text string) error {
 
 // answers says whether the guest echoes what is typed.
 func (n *neighbour) answers() error {
-	_ = n.console.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = n.console.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(n.console, "1"); err != nil {
 		return err
 	}
@@ -124,6 +124,6 @@ func (n *neighbour) leave() {
 	n.keeper.Kill("the end of the drill")
 	select {
 	case <-n.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 	}
 }

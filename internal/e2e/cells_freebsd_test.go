@@ -28,7 +28,7 @@ import (
 )
 
 // slow is how long anything may take on a busy host, or an emulated one.
-const slow = 60 * time.Second
+const slow = 3 * time.Minute
 
 // needCells skips where no cell can run, and says why.
 func needCells(t testing.TB) {

@@ -4,7 +4,7 @@ package network
 type Link struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"`             // "tap", "bridge"
-	Index  int    `json:"index,omitempty"`  // Linux
+	Index  int    `json:"index,omitempty"`  // the kernel's number
 	Master string `json:"master,omitempty"` // the bridge that it is on
 	MTU    int    `json:"mtu"`
 	MAC    string `json:"mac"` // its own; the guest's card has another

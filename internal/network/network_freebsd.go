@@ -209,6 +209,9 @@ func LinkOf(name string) (Link, bool, error) {
 		return Link{}, false, err
 	}
 	l := a.link(name)
+	if at, err := net.InterfaceByName(name); err == nil {
+		l.Index = at.Index
+	}
 	bridges, err := ifconfig("-g", "bridge")
 	if err != nil {
 		return l, true, err
