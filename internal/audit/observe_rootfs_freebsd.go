@@ -11,6 +11,7 @@ import (
 	"skep/internal/devfs"
 	"skep/internal/devfsctl"
 	"skep/internal/jail/freebsdjail"
+	"skep/internal/layout"
 )
 
 // stockRuleset is the set with which jail(8) mounts the /dev of a jail that
@@ -85,7 +86,7 @@ const maxReach = 2000
 // walk lists what is below the root that is no directory, and nothing of /dev:
 // to stat(2) the name of a device can make it.
 func (r *bsdRootfs) walk() {
-	dev := filepath.Join(r.Root, "dev")
+	dev := filepath.Join(r.Root, layout.Dev)
 	count := 0
 	err := filepath.WalkDir(r.Root, func(path string, d fs.DirEntry, err error) error {
 		if count++; count > maxReach {
@@ -110,7 +111,7 @@ func (r *bsdRootfs) walk() {
 
 // readDev lists the devfs on /dev, if there is one.
 func (r *bsdRootfs) readDev() {
-	dev := filepath.Join(r.Root, "dev")
+	dev := filepath.Join(r.Root, layout.Dev)
 	kind, err := freebsdjail.MountedOn(dev)
 	if err != nil {
 		return

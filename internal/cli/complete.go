@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/host"
+	"skep/internal/layout"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -75,9 +76,9 @@ func candidateOf(dirs host.Dirs, name string) candidate {
 	st := store.View(dirs)
 	c := candidate{
 		held:       st.Held(name),
-		file:       name == "hello" || exists(cellFile(dirs, name)),
+		file:       name == "hello" || exists(dirs.CellFile(name)),
 		remembered: exists(st.StateDir(name)),
-		logged:     exists(filepath.Join(st.StateDir(name), "console.log")),
+		logged:     exists(filepath.Join(st.StateDir(name), layout.ConsoleLog)),
 	}
 	c.running = c.held || st.HasJournal(name)
 	if s, _, err := st.ReadState(name); err == nil && s.File != "" {

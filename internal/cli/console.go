@@ -17,6 +17,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/fault"
+	"skep/internal/layout"
 	"skep/internal/probe"
 	"skep/internal/store"
 	"skep/internal/unixsock"
@@ -79,7 +80,7 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool
 		return err
 	}
 	defer lock.Unlock()
-	conn, err := unixsock.Dial(filepath.Join(st.RunDir(name), "console.sock"))
+	conn, err := unixsock.Dial(filepath.Join(st.RunDir(name), layout.Socket(layout.Console)))
 	if err != nil {
 		return lost
 	}
@@ -159,7 +160,7 @@ func begun(st *store.Store, name string, conn net.Conn) (before, live []byte, er
 	}
 	_ = conn.SetReadDeadline(time.Time{})
 	first = first[:n]
-	tail, err := console.Tail(filepath.Join(st.StateDir(name), "console.log"), replay)
+	tail, err := console.Tail(filepath.Join(st.StateDir(name), layout.ConsoleLog), replay)
 	if err != nil {
 		tail = nil // a console without its log is still a console
 	}

@@ -15,6 +15,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/jaillist"
 	"skep/internal/jailparam"
+	"skep/internal/layout"
 )
 
 // devfsHost is what a check of rules looks at.
@@ -152,7 +153,7 @@ func (h devfsHost) checkJail(j jailparam.Running, own []string) (devfsReport, er
 	if out.Report, err = h.checkSet(number, own); err != nil {
 		return out, err
 	}
-	dev := filepath.Join(j.Path, "dev")
+	dev := filepath.Join(j.Path, layout.Dev)
 	nodes, mounted, err := h.list(dev)
 	if err != nil {
 		return out, fault.Wrap(fault.Host, err, "", "list the /dev of jail %s", j.Name)

@@ -57,7 +57,7 @@ func fileDiffers(st *store.Store, name, digest string, c *cell.Cell) []string {
 // fileOf is the file that a name leads to: the one in the configuration
 // directory, or else the one that the cell was started from.
 func fileOf(dirs host.Dirs, name, startedFrom string) string {
-	if in := cellFile(dirs, name); exists(in) {
+	if in := dirs.CellFile(name); exists(in) {
 		return in
 	}
 	return startedFrom

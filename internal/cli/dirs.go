@@ -56,7 +56,7 @@ func trusted(path string) error { return probe.Trusted(path) }
 
 // trustedDir is trusted for all of them: where anybody may put a file there is
 // none to be obeyed.
-func trustedDir(dirs host.Dirs) error { return probe.Trusted(cellDir(dirs)) }
+func trustedDir(dirs host.Dirs) error { return probe.Trusted(dirs.CellFiles()) }
 
 // trustRows are the doctor's lines on the directories.
 func (a *app) trustRows() (rows []host.Row) {
@@ -72,13 +72,13 @@ func (a *app) trustRows() (rows []host.Row) {
 	} else if err := store.Usable(dirs); err != nil {
 		add(host.Fail, "directories", err.Error(), "no cell can run", fault.HintOf(err))
 	}
-	at := cellDir(dirs)
+	at := dirs.CellFiles()
 	if err := probe.Trusted(at); err != nil {
 		add(host.Warn, "cell files", err.Error(), "no cell file in "+at+" is obeyed", fault.HintOf(err))
 		return rows
 	}
 	for _, name := range cellFiles(dirs) {
-		if err := probe.Trusted(cellFile(dirs, name)); err != nil {
+		if err := probe.Trusted(dirs.CellFile(name)); err != nil {
 			add(host.Warn, "cell files", err.Error(), "the cell "+name+" is not started", fault.HintOf(err))
 		}
 	}

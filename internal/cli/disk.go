@@ -16,6 +16,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/probe"
 	"skep/internal/store"
@@ -120,7 +121,7 @@ func disksOfCell(dirs host.Dirs, c *cell.Cell) (all []*plan.Disk) {
 	for _, d := range c.Disks {
 		all = append(all, plan.DiskOf(d))
 	}
-	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), "uefi-vars.fd")}
+	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), layout.Vars)}
 	if !slices.ContainsFunc(all, func(d *plan.Disk) bool { return d.Label == varsName }) {
 		all = append(all, vars)
 	}

@@ -90,7 +90,7 @@ func editable(dirs host.Dirs, arg string) (string, error) {
 	if err := plainName(arg); err != nil {
 		return "", err
 	}
-	path := cellFile(dirs, arg)
+	path := dirs.CellFile(arg)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if s, _, err := store.View(dirs).ReadState(arg); err == nil && s.File != "" {
 			return s.File, trusted(s.File)

@@ -14,6 +14,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/layer"
+	"skep/internal/layout"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -24,7 +25,7 @@ const maxCellFile = 1 << 20
 // isPath tells a path to a cell file from a name.
 func isPath(arg string) bool {
 	_, _, instance := splitFile(arg)
-	return strings.ContainsRune(arg, '/') || strings.HasSuffix(arg, ".hcl") || arg == "-" || instance
+	return strings.ContainsRune(arg, '/') || strings.HasSuffix(arg, layout.CellSuffix) || arg == "-" || instance
 }
 
 // load finds and reads the cell that a command line names: a path to a file,
@@ -43,7 +44,7 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		if err := validName(arg); err != nil {
 			return nil, err
 		}
-		path = cellFile(dirs, arg)
+		path = dirs.CellFile(arg)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			return a.loadWithout(dirs, arg, path)
 		}
@@ -102,7 +103,7 @@ func peek(dirs host.Dirs, arg string) *cell.Cell {
 	}
 	path, instance, isInstance := split(arg)
 	if !isPath(arg) {
-		path = cellFile(dirs, arg)
+		path = dirs.CellFile(arg)
 		if trusted(path) != nil {
 			return nil
 		}
@@ -174,24 +175,15 @@ func validName(name string) error {
 	return fault.Fail(fault.Input, "a name is a letter and then at most 31 letters, digits, - and _", "%v", err)
 }
 
-// cellDir holds the cell files that are known by name, and cellFile is one.
-func cellDir(dirs host.Dirs) string { return filepath.Join(dirs.Config, "cells") }
-
-// All instances of a cell have its file.
-func cellFile(dirs host.Dirs, name string) string {
-	of, _, _ := cell.SplitInstance(name)
-	return filepath.Join(cellDir(dirs), of+".hcl")
-}
-
 // cellFiles lists the names in the configuration directory, sorted.
 func cellFiles(dirs host.Dirs) []string {
-	entries, err := os.ReadDir(cellDir(dirs))
+	entries, err := os.ReadDir(dirs.CellFiles())
 	if err != nil {
 		return nil
 	}
 	var names []string
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".hcl"); ok && cell.ValidName(name) == nil {
+		if name, ok := strings.CutSuffix(e.Name(), layout.CellSuffix); ok && cell.ValidName(name) == nil {
 			names = append(names, name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/fault"
+	"skep/internal/layout"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -75,9 +76,9 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 		return usage("--last cannot be combined with --since")
 	}
 	st := store.View(dirs)
-	file := "console.log"
+	file := layout.ConsoleLog
 	if o.hypervisor {
-		file = "hypervisor.log"
+		file = layout.HypervisorLog
 	}
 	path := filepath.Join(st.StateDir(name), file)
 	from, err := logFrom(st, name, path, o, time.Now())

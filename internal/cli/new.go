@@ -13,6 +13,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/layout"
 	"skep/internal/probe"
 )
 
@@ -77,12 +78,12 @@ func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
 func newPath(dirs host.Dirs, arg string) (name, path string, err error) {
 	name, path = arg, arg
 	if isPath(arg) {
-		if filepath.Ext(path) != ".hcl" {
+		if filepath.Ext(path) != layout.CellSuffix {
 			return "", "", fault.Cannot(fault.Input, "skep new web, or skep new ./web.hcl", "write", path, "a cell file's name ends in .hcl")
 		}
-		name = strings.TrimSuffix(filepath.Base(path), ".hcl")
+		name = strings.TrimSuffix(filepath.Base(path), layout.CellSuffix)
 	} else {
-		path = cellFile(dirs, name)
+		path = dirs.CellFile(name)
 	}
 	return name, path, plainName(name)
 }

@@ -90,7 +90,7 @@ func (a *app) forget(ctx context.Context, dirs host.Dirs, arg string, disks []st
 	if err := a.removeDisks(st, chosen); err != nil {
 		return err
 	}
-	if file := cellFile(dirs, name); exists(file) {
+	if file := dirs.CellFile(name); exists(file) {
 		a.note("%s stays: skep removes no cell files", file)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/layout"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -54,7 +55,7 @@ func (a *app) underName(dirs host.Dirs, c *cell.Cell, name string) (*cell.Cell, 
 	if name == c.Name {
 		return c, nil
 	}
-	file := cellFile(dirs, name)
+	file := dirs.CellFile(name)
 	s, _, err := store.View(dirs).ReadState(name)
 	switch {
 	case exists(file):
@@ -68,7 +69,7 @@ func (a *app) underName(dirs host.Dirs, c *cell.Cell, name string) (*cell.Cell, 
 // throwaway refuses to run a cell for once that has UEFI variables of earlier
 // runs: forgetting it would remove them, and nobody asked for that by name.
 func throwaway(dirs host.Dirs, name string) error {
-	vars := filepath.Join(store.View(dirs).StateDir(name), store.VarsFile)
+	vars := filepath.Join(store.View(dirs).StateDir(name), layout.Vars)
 	if !exists(vars) {
 		return nil
 	}

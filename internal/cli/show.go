@@ -75,7 +75,7 @@ func (a *app) show() *cobra.Command {
 				out.RefusedExpected, out.RefusedInStart, out.RefusedUncounted = r.Expected, r.Start, r.Uncounted
 			}
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
-			if file := cellFile(dirs, name); out.File == "" && exists(file) {
+			if file := dirs.CellFile(name); out.File == "" && exists(file) {
 				out.File = file // it never ran
 			}
 			out.noteFile(dirs)

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"skep/internal/layout"
 )
 
 // A log has a line for each start of its cell:
@@ -20,17 +22,12 @@ import (
 //	[skep: started 2026-11-30T09:13:13Z 5f3a9c1d07e2b466]
 //
 // A guest can write such a line as well. It cannot know the number at its end,
-// which is drawn at each start and kept beside the log; see startsPath.
+// which is drawn at each start and kept beside the log; see package layout.
 const markFormat = "[skep: started %s %s]\n"
 
 // maxStarts bounds how many starts are remembered. Of older ones the log has
 // nothing left, or no use.
 const maxStarts = 200
-
-// startsPath is the file beside a log with the numbers of its starts.
-func startsPath(log string) string {
-	return strings.TrimSuffix(log, filepath.Ext(log)) + ".starts"
-}
 
 // MarkStart writes a line for a start to a log that is open for appending, and
 // remembers its number.
@@ -40,7 +37,7 @@ func MarkStart(log *os.File, at time.Time) error {
 		return err
 	}
 	number := hex.EncodeToString(b)
-	if err := rememberStart(startsPath(log.Name()), number); err != nil {
+	if err := rememberStart(layout.Starts(log.Name()), number); err != nil {
 		return err
 	}
 	line := fmt.Sprintf(markFormat, at.UTC().Format(time.RFC3339), number)
@@ -103,7 +100,7 @@ type Start struct {
 // Starts finds the starts in a log, in order. Lines that only look like one
 // are the guest's.
 func Starts(log string) ([]Start, error) {
-	b, err := os.ReadFile(startsPath(log))
+	b, err := os.ReadFile(layout.Starts(log))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

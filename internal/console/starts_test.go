@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"skep/internal/layout"
 )
 
 // Each start has its line, with its time; a guest that writes the like of one
@@ -52,7 +54,7 @@ func TestStarts(t *testing.T) {
 	for range maxStarts + 10 {
 		mark(first)
 	}
-	if b, err := os.ReadFile(startsPath(path)); err != nil || strings.Count(string(b), "\n") != maxStarts {
+	if b, err := os.ReadFile(layout.Starts(path)); err != nil || strings.Count(string(b), "\n") != maxStarts {
 		t.Errorf("%d, %v", strings.Count(string(b), "\n"), err)
 	}
 	// A log of an older skep has no starts.

@@ -6,7 +6,10 @@
 // every decision is a pure function over it that returns its reasons.
 package host
 
-import "skep/internal/layer"
+import (
+	"skep/internal/layer"
+	"skep/internal/layout"
+)
 
 // FactsVersion is the version of the JSON form of Facts.
 const FactsVersion = 1
@@ -38,11 +41,7 @@ type Facts struct {
 }
 
 // Dirs are the three directories that flags and environment can move.
-type Dirs struct {
-	Config string `json:"config"` // holds cells/NAME.hcl
-	State  string `json:"state"`  // outlives a reboot: logs, UEFI variables
-	Run    string `json:"run"`    // does not: journals, sockets, locks
-}
+type Dirs = layout.Dirs
 
 // Slots are what cells are numbered with. A running cell holds one slot, and
 // its uid, its ruleset number and the names of its taps follow from it, so that

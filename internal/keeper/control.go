@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"skep/internal/fault"
+	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/unixsock"
 )
@@ -175,7 +176,7 @@ type Client struct {
 
 // Dial connects to the keeper whose cell has that run directory.
 func Dial(runDir string) (*Client, error) {
-	conn, err := unixsock.Dial(filepath.Join(runDir, "control.sock"))
+	conn, err := unixsock.Dial(filepath.Join(runDir, layout.Socket(layout.Control)))
 	if err != nil {
 		return nil, err
 	}

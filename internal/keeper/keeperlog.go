@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/fault"
+	"skep/internal/layout"
 	"skep/internal/provision"
 	"skep/internal/store"
 )
@@ -21,7 +22,7 @@ const EnvDebug = "SKEP_DEBUG"
 const maxLog = 256 << 10
 
 func logPath(s *store.Store, name string) string {
-	return filepath.Join(s.StateDir(name), "keeper.log")
+	return filepath.Join(s.StateDir(name), layout.KeeperLog)
 }
 
 // OpenLog opens the log of a cell's keeper, which is to be its standard error: there the Go runtime writes

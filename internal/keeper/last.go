@@ -6,6 +6,7 @@ import (
 
 	"skep/internal/console"
 	"skep/internal/hypervisor"
+	"skep/internal/layout"
 )
 
 // Bounds on what is kept of a cell's last moments. Its logs have the rest.
@@ -19,10 +20,10 @@ const (
 // the guest's words: whoever prints them escapes them. A log that cannot be
 // read has no last lines.
 func lastLines(stateDir string) (guest, hyper []string) {
-	if b, err := console.Tail(filepath.Join(stateDir, "console.log"), lastBytes); err == nil {
+	if b, err := console.Tail(filepath.Join(stateDir, layout.ConsoleLog), lastBytes); err == nil {
 		guest = tailLines(string(b))
 	}
-	if b, err := console.Tail(filepath.Join(stateDir, "hypervisor.log"), lastBytes); err == nil {
+	if b, err := console.Tail(filepath.Join(stateDir, layout.HypervisorLog), lastBytes); err == nil {
 		words := hypervisor.Stderr{} // leaves out the registers
 		_, _ = words.Write(b)
 		if said := words.LastWords(); said != "" {

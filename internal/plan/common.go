@@ -54,10 +54,13 @@ func pickSlot(name string, s host.Slots) (int, error) {
 }
 
 // RunDir is the directory of a running cell.
-func RunDir(h host.Facts, name string) string { return filepath.Join(h.Dirs.Run, "cells", name) }
+func RunDir(h host.Facts, name string) string { return h.Dirs.RunDir(name) }
 
 // StateDir is the directory of what stays of a cell.
-func StateDir(h host.Facts, name string) string { return filepath.Join(h.Dirs.State, "cells", name) }
+func StateDir(h host.Facts, name string) string { return h.Dirs.StateDir(name) }
+
+// kept is a file in the state directory of the cell.
+func (b *builder) kept(file string) string { return filepath.Join(StateDir(b.host, b.cell.Name), file) }
 
 // TapName names the tap of network card n of the cell in a slot. Interface
 // names hold 15 characters on both systems.

@@ -11,6 +11,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/hypervisor"
+	"skep/internal/layout"
 )
 
 // Places in the rootfs of a FreeBSD host; see bsd.in.
@@ -59,7 +60,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bsd{builder: common, facts: h.FreeBSD, root: filepath.Join(RunDir(h, c.Name), "root")}
+	b := &bsd{builder: common, facts: h.FreeBSD, root: filepath.Join(RunDir(h, c.Name), layout.Root)}
 	if c.Jail.Root != "" {
 		b.root = c.Jail.Root
 	}
@@ -80,7 +81,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	if b.loadsReadOnly() {
 		d := DiskOf(b.cell.Disks[0])
 		b.add("double:"+d.Label, "disk."+d.Label, "a copy for bhyveload, which opens for writing what it reads; it goes with the cell",
-			&ScratchCopy{From: d.Path, Dir: filepath.Join(StateDir(b.host, b.cell.Name), "loader")})
+			&ScratchCopy{From: d.Path, Dir: b.kept(layout.Loader)})
 	}
 	if err := b.firmware(); err != nil {
 		return nil, err
@@ -145,11 +146,11 @@ func (b *bsd) state() {
 	dir := RunDir(b.host, b.cell.Name)
 	b.add("directory:run", "", "journal, state and sockets of the running cell", &Directory{Path: dir, Mode: 0o700})
 	b.add("slot", "", "a number of its own: rule set, tap names and uid follow from it",
-		&Slot{Number: b.plan.Slot, Name: b.cell.Name, File: filepath.Join(b.host.Dirs.Run, "slots", strconv.Itoa(b.plan.Slot)), UID: b.uid, GID: b.uid})
+		&Slot{Number: b.plan.Slot, Name: b.cell.Name, File: b.host.Dirs.Slot(b.plan.Slot), UID: b.uid, GID: b.uid})
 	b.add("log:console", "console.log_size", "what the guest says, kept below a size",
-		&Log{Name: "console-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "console.log"), Max: b.cell.Console.LogSize})
+		&Log{Name: "console-log", Path: b.kept(layout.ConsoleLog), Max: b.cell.Console.LogSize})
 	b.add("log:hypervisor", "", "what the hypervisor says of itself",
-		&Log{Name: "hypervisor-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "hypervisor.log"), Max: cell.MiB})
+		&Log{Name: "hypervisor-log", Path: b.kept(layout.HypervisorLog), Max: cell.MiB})
 }
 
 // firmware adds what the guest executes first, and its UEFI variables.
@@ -170,7 +171,7 @@ func (b *bsd) firmware() error {
 		b.input.Firmware = b.in(insideFirmware)
 		if vars != "" {
 			b.add("vars", "boot", "the cell's own UEFI variables; they stay",
-				&Vars{Path: filepath.Join(StateDir(b.host, b.cell.Name), "uefi-vars.fd"), From: vars})
+				&Vars{Path: b.kept(layout.Vars), From: vars})
 			b.input.FirmwareRW = b.in(insideVars)
 		}
 	}
@@ -195,6 +196,6 @@ func (b *bsd) uefi() (code, vars string) {
 // sockets adds what the keeper and its clients talk through.
 func (b *bsd) sockets() {
 	dir := RunDir(b.host, b.cell.Name)
-	b.add("socket:control", "", "where skep's own commands reach the keeper", &Socket{Name: "control", Path: filepath.Join(dir, "control.sock")})
-	b.add("socket:console", "", "the serial console; one reader at a time", &Socket{Name: "console", Path: filepath.Join(dir, "console.sock")})
+	b.add("socket:control", "", "where skep's own commands reach the keeper", &Socket{Name: layout.Control, Path: filepath.Join(dir, layout.Socket(layout.Control))})
+	b.add("socket:console", "", "the serial console; one reader at a time", &Socket{Name: layout.Console, Path: filepath.Join(dir, layout.Socket(layout.Console))})
 }

@@ -9,6 +9,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
+	"skep/internal/layout"
 )
 
 // only refuses what no FreeBSD host can do.
@@ -76,7 +77,7 @@ func (b *bsd) addresses() (wrong []error) {
 
 // paths refuses a rootfs whose mounts have longer paths than tools take.
 func (b *bsd) paths() error {
-	if p := filepath.Join(b.root, "dev"); len(p) > maxMountPath {
+	if p := filepath.Join(b.root, layout.Dev); len(p) > maxMountPath {
 		return fault.New(fault.Input, "set SKEP_RUN_DIR or --run-dir to a shorter directory",
 			"mount the rootfs on %s: the path has %d characters, and may have at most %d", p, len(p), maxMountPath)
 	}

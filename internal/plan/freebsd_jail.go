@@ -6,6 +6,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/hypervisor"
+	"skep/internal/layout"
 )
 
 // JailName is the name of a cell's jail.
@@ -108,7 +109,7 @@ func (b *bsd) hypervisor() {
 	switch {
 	case c.Screen == nil:
 	case b.unixScreen():
-		b.input.ScreenSocket = b.in(insideSockets) + "/screen.sock"
+		b.input.ScreenSocket = b.in(insideSockets) + "/" + layout.Socket(layout.Screen)
 	case b.inside():
 		b.input.ScreenAddress = insideScreen
 	default:
@@ -164,11 +165,11 @@ func (b *bsd) screens() {
 		} else {
 			r := &Relay{Name: "screen", Listen: s.Listen, Jail: JailName(c.Name), Inside: insideScreen}
 			if b.unixScreen() {
-				r.Inside = "unix:" + filepath.Join(b.root, b.in(insideSockets), "screen.sock")
+				r.Inside = "unix:" + filepath.Join(b.root, b.in(insideSockets), layout.Socket(layout.Screen))
 			}
 			why := "viewers connect here; bhyve listens where nobody else can"
 			if r.Listen == "" {
-				r.Path = filepath.Join(dir, "screen.sock")
+				r.Path = filepath.Join(dir, layout.Socket(layout.Screen))
 				why = "viewers connect here; no network sees it"
 			}
 			b.add("screen", "screen", why, r)

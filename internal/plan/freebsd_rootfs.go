@@ -7,6 +7,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/devfs"
+	"skep/internal/layout"
 )
 
 // rootfsSize bounds a rootfs: bhyve and its libraries are 20 MiB, a firmware 16 at
@@ -73,7 +74,7 @@ func (b *bsd) rootfs() {
 	set := &Ruleset{Number: b.host.Slots.RulesetBase + b.plan.Slot, Nodes: nodes}
 	b.add("ruleset", "", "hides every device node and shows these, by their exact names", set)
 	b.add("dev", "", "the rootfs's /dev, listed and compared before bhyve starts",
-		&DevMount{Path: filepath.Join(b.root, "dev"), Ruleset: set.Number, Nodes: append(slices.Clone(nodes), linked(b.links())...), Links: b.links()})
+		&DevMount{Path: filepath.Join(b.root, layout.Dev), Ruleset: set.Number, Nodes: append(slices.Clone(nodes), linked(b.links())...), Links: b.links()})
 }
 
 // in is where the rootfs has one of our places: at its root, or in an existing

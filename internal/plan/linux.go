@@ -10,6 +10,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/hypervisor"
 	"skep/internal/layer"
+	"skep/internal/layout"
 )
 
 // Places in the rootfs.
@@ -95,11 +96,11 @@ func (b *builder) linuxState(who host.Identity) {
 	dir := RunDir(b.host, b.cell.Name)
 	b.add("directory:run", "", "journal, state and sockets of the running cell", &Directory{Path: dir, Mode: 0o700})
 	b.add("slot", "", "a number of its own: uid and tap names follow from it",
-		&Slot{Number: b.plan.Slot, Name: b.cell.Name, File: filepath.Join(b.host.Dirs.Run, "slots", strconv.Itoa(b.plan.Slot)), UID: who.UID, GID: who.GID})
+		&Slot{Number: b.plan.Slot, Name: b.cell.Name, File: b.host.Dirs.Slot(b.plan.Slot), UID: who.UID, GID: who.GID})
 	b.add("log:console", "console.log_size", "what the guest says, kept below a size",
-		&Log{Name: "console-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "console.log"), Max: b.cell.Console.LogSize})
+		&Log{Name: "console-log", Path: b.kept(layout.ConsoleLog), Max: b.cell.Console.LogSize})
 	b.add("log:hypervisor", "", "what the hypervisor says of itself",
-		&Log{Name: "hypervisor-log", Path: filepath.Join(StateDir(b.host, b.cell.Name), "hypervisor.log"), Max: cell.MiB})
+		&Log{Name: "hypervisor-log", Path: b.kept(layout.HypervisorLog), Max: cell.MiB})
 }
 
 // cgroups adds the cell's control groups and returns their paths.
@@ -179,7 +180,7 @@ func (b *builder) firmware() error {
 	}
 	b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
 	b.add("vars", "boot", "the cell's own UEFI variables; they stay",
-		&Vars{Path: filepath.Join(StateDir(b.host, b.cell.Name), "uefi-vars.fd"), From: ovmf.Vars})
+		&Vars{Path: b.kept(layout.Vars), From: ovmf.Vars})
 	return nil
 }
 
@@ -191,7 +192,7 @@ func (b *builder) sockets() {
 		{"qmp", "where the keeper speaks with QEMU; bound outside, so that a new keeper can connect"},
 		{"console", "the serial console; one reader at a time"},
 	} {
-		b.add("socket:"+s.name, "", s.why, &Socket{Name: s.name, Path: filepath.Join(dir, s.name+".sock")})
+		b.add("socket:"+s.name, "", s.why, &Socket{Name: s.name, Path: filepath.Join(dir, layout.Socket(s.name))})
 	}
 	if g := b.cell.GDB; g != nil {
 		b.add("socket:gdb", "gdb", "debuggers connect here; QEMU alone accepts on it", &Socket{Name: "gdb", Listen: g.Listen})
@@ -341,7 +342,7 @@ func (b *builder) screen() {
 	spec := &Screen{Listen: s.Listen, PasswordFile: s.PasswordFile}
 	why := "viewers connect here; each is handed to QEMU as a descriptor"
 	if spec.Listen == "" {
-		spec.Path = filepath.Join(RunDir(b.host, b.cell.Name), "screen.sock")
+		spec.Path = filepath.Join(RunDir(b.host, b.cell.Name), layout.Socket(layout.Screen))
 		why = "viewers connect here; no network sees it"
 	}
 	b.add("screen", "screen", why, spec)

@@ -28,7 +28,7 @@ func (o Options) cache(d host.Dirs) cache {
 	if o.NoCache || d.State == "" {
 		return cache{}
 	}
-	return cache{filepath.Join(d.State, "cache")}
+	return cache{d.Cache()}
 }
 
 type envelope struct {

@@ -6,6 +6,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/devfsctl"
 	"skep/internal/host"
+	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -15,10 +16,10 @@ func RememberRefused(*cell.Cell, host.Facts) error { return nil }
 
 // Bare is what of a cell can be found without its plan.
 func Bare(s *store.Store, name string) []plan.Resource {
-	root, j := filepath.Join(s.RunDir(name), "root"), plan.JailName(name)
+	root, j := filepath.Join(s.RunDir(name), layout.Root), plan.JailName(name)
 	return []plan.Resource{
 		{ID: "root", Spec: &plan.JailRootfs{Path: root}},
-		{ID: "dev", Spec: &plan.DevMount{Path: filepath.Join(root, "dev")}},
+		{ID: "dev", Spec: &plan.DevMount{Path: filepath.Join(root, layout.Dev)}},
 		{ID: "jail", Spec: &plan.Prison{Name: j, Path: root}},
 		{ID: VMID, Spec: &plan.VM{Name: name}},
 		{ID: HypervisorID, Spec: &plan.Bhyve{Jail: j}},

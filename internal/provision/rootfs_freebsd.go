@@ -14,6 +14,7 @@ import (
 	"skep/guest/hello"
 	"skep/internal/fault"
 	"skep/internal/jail/freebsdjail"
+	"skep/internal/layout"
 	"skep/internal/plan"
 )
 
@@ -43,8 +44,8 @@ func existingTree(s *plan.JailRootfs) error {
 	if err != nil || !info.IsDir() {
 		return fault.New(fault.Input, "jail.root names a directory with a system in it", "use %s as the jail's root: it is no directory", s.Path)
 	}
-	if kind, err := freebsdjail.MountedOn(filepath.Join(s.Path, "dev")); err != nil || kind != "" {
-		return fault.New(fault.Input, "no two jails share a mount: umount "+filepath.Join(s.Path, "dev"), "use %s as the jail's root: something is mounted on its /dev", s.Path)
+	if kind, err := freebsdjail.MountedOn(filepath.Join(s.Path, layout.Dev)); err != nil || kind != "" {
+		return fault.New(fault.Input, "no two jails share a mount: umount "+filepath.Join(s.Path, layout.Dev), "use %s as the jail's root: something is mounted on its /dev", s.Path)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 // pure are the packages that touch no machine. All that they depend on is looked at, on both systems: a
 // probe behind three imports is a probe. What fmt itself has (os, syscall) cannot be kept out.
-var pure = []string{"cell", "host", "plan", "lifecycle", "hypervisor", "devfs", "jailparam", "layer", "address"}
+var pure = []string{"cell", "host", "plan", "lifecycle", "hypervisor", "devfs", "jailparam", "layer", "layout", "address"}
 
 // impure is what none of them may have, and why.
 var impure = map[string]string{

@@ -66,6 +66,23 @@ func TestNoSwitchOnSystem(t *testing.T) {
 	}
 }
 
+// TestPathsInOnePlace: what a file of skep's is called is said in package layout alone. What looks at a host
+// from outside, as a user would, says it for itself.
+func TestPathsInOnePlace(t *testing.T) {
+	names := regexp.MustCompile(`"(console\.log|hypervisor\.log|keeper\.log|uefi-vars\.fd|(last|macs|disks|state|detail)\.json|` +
+		`(control|console|screen|qmp|gdb)\.sock|slots|cells|locks)"\)?[,)]`)
+	for _, f := range goFiles(t) {
+		if f.test() || f.pkg == "internal/layout" || f.pkg == "internal/matrix" || f.pkg == "internal/bench" {
+			continue
+		}
+		for _, line := range strings.Split(string(f.src), "\n") {
+			if strings.Contains(line, "filepath.Join(") && names.MatchString(line) {
+				t.Errorf("%s: this path is package layout's to build: %s", f.path, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
 // TestPackageDocs: every package says in a sentence what it is, in a file that every system
 // builds, or in one for each system it exists on.
 func TestPackageDocs(t *testing.T) {

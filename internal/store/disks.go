@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"skep/internal/layout"
 )
 
 // hadDisk is a disk that a guest of the cell has had: what it holds since may be
@@ -15,7 +17,7 @@ type hadDisk struct {
 	Inode  uint64 `json:"inode"`
 }
 
-func (s *Store) hadPath(name string) string { return filepath.Join(s.StateDir(name), "disks.json") }
+func (s *Store) hadPath(name string) string { return filepath.Join(s.StateDir(name), layout.Disks) }
 
 func (s *Store) hadDisks(name string) (had []hadDisk) {
 	if readJSON(s.hadPath(name), &had) != nil {

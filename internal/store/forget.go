@@ -7,13 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"skep/internal/layout"
 )
-
-// VarsFile is the file of a cell's UEFI variables in its state directory.
-const VarsFile = "uefi-vars.fd"
-
-// remembered are the files that skep keeps of a cell that does not run.
-var remembered = []string{"console.log", "console.starts", "disks.json", "hypervisor.log", "keeper.log", "last.json", macFile, VarsFile}
 
 // Forget removes what is kept of a cell that does not run: its last state, its
 // logs and its UEFI variables. The caller holds the cell's lock. It returns
@@ -51,10 +47,10 @@ func (s *Store) Forget(name string) (removed []string, err error) {
 // that is remembered, what a crash left of writing it, or an empty directory
 // of a loader's scratch copies, which os.Remove leaves where it is not empty.
 func ours(name string) bool {
-	for _, f := range remembered {
+	for _, f := range layout.StateFiles() {
 		if name == f || strings.HasPrefix(name, "."+f+".") {
 			return true
 		}
 	}
-	return name == "loader"
+	return name == layout.Loader
 }

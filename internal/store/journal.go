@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"skep/internal/layout"
 	"skep/internal/plan"
 )
 
@@ -59,7 +60,7 @@ type Journal struct {
 
 // JournalPath is where a cell's journal is.
 func (s *Store) JournalPath(name string) string {
-	return filepath.Join(s.RunDir(name), "journal")
+	return filepath.Join(s.RunDir(name), layout.Journal)
 }
 
 // OpenJournal opens the journal of a cell for appending, making it when it is

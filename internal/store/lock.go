@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,7 +45,7 @@ func (s *Store) LockCell(name string) (*Lock, error) {
 // LockConsole takes the lock of whoever is at a cell's console, or fails at
 // once: two readers of one console would each get half of it.
 func (s *Store) LockConsole(name string) (*Lock, error) {
-	path := filepath.Join(s.dirs.Run, "locks", name+".console")
+	path := s.dirs.ConsoleLock(name)
 	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, ErrHeld) {
 		return nil, fault.Cannot(fault.Host, "skep log -f "+name+" reads along", "join the console of", name, "somebody else is there")
@@ -87,18 +86,18 @@ func (s *Store) Holder(name string) (pid int, held bool) {
 }
 
 // LockPath is the file of a cell's lock.
-func (s *Store) LockPath(name string) string { return filepath.Join(s.dirs.Run, "locks", name) }
+func (s *Store) LockPath(name string) string { return s.dirs.Lock(name) }
 
 // lockSlots takes the lock under which slots are given out, waiting for it:
 // its holders are brief.
 func (s *Store) lockSlots() (*Lock, error) {
-	return lock(filepath.Join(s.dirs.Run, "lock"), syscall.LOCK_EX)
+	return lock(s.dirs.SlotsLock(), syscall.LOCK_EX)
 }
 
 // LockNamed takes a lock of its own name in the state directory, waiting for
 // it: for work that two processes would otherwise do at once.
 func (s *Store) LockNamed(name string) (*Lock, error) {
-	return lock(filepath.Join(s.dirs.Run, name+".lock"), syscall.LOCK_EX)
+	return lock(s.dirs.NamedLock(name), syscall.LOCK_EX)
 }
 
 // lock opens and locks a file. The file may be removed by a holder that lets

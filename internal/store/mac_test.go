@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/layout"
 )
 
 // The addresses of a guest's cards outlive what they were made from. A cell that
@@ -38,7 +39,7 @@ func TestMACsAreRemembered(t *testing.T) {
 		t.Errorf("of a cell that an older skep has run: %v, %v", macs, err)
 	}
 	// A file that cannot be read is no reason to give a guest other cards.
-	if err := os.WriteFile(filepath.Join(s.StateDir("web"), macFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.StateDir("web"), layout.MACs), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.MACs(c); err == nil {

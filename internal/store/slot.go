@@ -14,10 +14,10 @@ func (s *Store) SlotFile(n int) string {
 	return s.slotPath(strconv.Itoa(n))
 }
 
-func (s *Store) slotPath(name string) string { return filepath.Join(s.dirs.Run, "slots", name) }
+func (s *Store) slotPath(name string) string { return filepath.Join(s.dirs.Slots(), name) }
 
 func (s *Store) slotFiles() ([]fs.DirEntry, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dirs.Run, "slots"))
+	entries, err := os.ReadDir(s.dirs.Slots())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/jail"
+	"skep/internal/layout"
 	"skep/internal/lifecycle"
 	"skep/internal/plan"
 )
@@ -115,12 +116,12 @@ type detail struct {
 // WriteState replaces the state of a running cell, but for its large part.
 func (s *Store) WriteState(st State) error {
 	st.Plan, st.Cell, st.Relaxations, st.Jail = nil, nil, nil, nil
-	return writeJSON(filepath.Join(s.RunDir(st.Name), "state.json"), st, false)
+	return writeJSON(filepath.Join(s.RunDir(st.Name), layout.State), st, false)
 }
 
 // WriteDetail replaces the large part of the state: plan, cell, jail.
 func (s *Store) WriteDetail(st State) error {
-	return writeJSON(filepath.Join(s.RunDir(st.Name), "detail.json"), detail{st.Plan, st.Cell, st.Relaxations, st.Jail}, false)
+	return writeJSON(filepath.Join(s.RunDir(st.Name), layout.Detail), detail{st.Plan, st.Cell, st.Relaxations, st.Jail}, false)
 }
 
 // WriteLast replaces what is remembered of a cell that does not run.
@@ -128,7 +129,7 @@ func (s *Store) WriteLast(st State) error {
 	if err := s.MakeStateDir(st.Name); err != nil {
 		return err
 	}
-	return writeJSON(filepath.Join(s.StateDir(st.Name), "last.json"), st, true)
+	return writeJSON(filepath.Join(s.StateDir(st.Name), layout.Last), st, true)
 }
 
 // ReadState is what the keeper of a cell last said, and whether that keeper
@@ -137,9 +138,9 @@ func (s *Store) WriteLast(st State) error {
 func (s *Store) ReadState(name string) (State, bool, error) {
 	held := s.Held(name)
 	var st State
-	err := readJSON(filepath.Join(s.RunDir(name), "state.json"), &st)
+	err := readJSON(filepath.Join(s.RunDir(name), layout.State), &st)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = readJSON(filepath.Join(s.StateDir(name), "last.json"), &st)
+		err = readJSON(filepath.Join(s.StateDir(name), layout.Last), &st)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		st, err = State{State: Stopped, UID: -1, GID: -1}, nil
@@ -158,7 +159,7 @@ func (s *Store) ReadDetail(name string) (State, bool, error) {
 		return st, held, err
 	}
 	var d detail
-	err = readJSON(filepath.Join(s.RunDir(name), "detail.json"), &d)
+	err = readJSON(filepath.Join(s.RunDir(name), layout.Detail), &d)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, held, nil
 	}

@@ -1,18 +1,7 @@
 // Package store keeps what skep must remember: which cells are held and by
 // whom, what each has taken from the host, and what became of it.
 //
-// There are two directories. The run directory does not outlive a reboot, and
-// neither does anything its journals name: processes, mounts, links, sockets.
-//
-//	RUN/lock               taken while slots are given out
-//	RUN/locks/NAME         held by the living keeper of NAME
-//	RUN/slots/N            the name of the cell that holds slot N
-//	RUN/cells/NAME/        journal, state.json, the sockets
-//
-// The state directory does:
-//
-//	STATE/cells/NAME/      console.log, hypervisor.log, keeper.log, uefi-vars.fd, last.json, macs.json
-//	STATE/cache/           facts that are dear to find out
+// Where its files lie is package layout's to say.
 //
 // The kernel's state is the truth. A lock is a flock(2), so it cannot outlive
 // its holder; a state file that says "running" without a held lock is a story
@@ -31,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
+	"skep/internal/layout"
 	"skep/internal/probe"
 
 	"skep/internal/fault"
@@ -53,8 +43,7 @@ func Open(dirs host.Dirs) (*Store, error) {
 	}
 	for _, d := range []string{
 		dirs.Run, dirs.State,
-		filepath.Join(dirs.Run, "locks"), filepath.Join(dirs.Run, "slots"), filepath.Join(dirs.Run, "cells"),
-		filepath.Join(dirs.State, "cells"), filepath.Join(dirs.State, "cache"),
+		dirs.Locks(), dirs.Slots(), dirs.RunDirs(), dirs.StateDirs(), dirs.Cache(),
 	} {
 		if err := makeDir(d); err != nil {
 			return nil, err
@@ -111,10 +100,10 @@ func Private(dirs host.Dirs) error {
 func (s *Store) Dirs() host.Dirs { return s.dirs }
 
 // RunDir is the directory of a running cell's journal, state and sockets.
-func (s *Store) RunDir(name string) string { return filepath.Join(s.dirs.Run, "cells", name) }
+func (s *Store) RunDir(name string) string { return s.dirs.RunDir(name) }
 
 // StateDir is the directory of what stays of a cell: logs, UEFI variables.
-func (s *Store) StateDir(name string) string { return filepath.Join(s.dirs.State, "cells", name) }
+func (s *Store) StateDir(name string) string { return s.dirs.StateDir(name) }
 
 // MakeStateDir makes StateDir.
 func (s *Store) MakeStateDir(name string) error {
@@ -126,7 +115,7 @@ func (s *Store) MakeStateDir(name string) error {
 
 // RunNames lists the cells that have a run directory, sorted.
 func (s *Store) RunNames() ([]string, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dirs.Run, "cells"))
+	entries, err := os.ReadDir(s.dirs.RunDirs())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Wrap(fault.Host, err, "", "list the running cells")
 	}
@@ -149,7 +138,7 @@ func (s *Store) HasJournal(name string) bool {
 // has no name of a cell's is skep's own.
 func (s *Store) Names() ([]string, error) {
 	seen := map[string]bool{}
-	for _, d := range []string{filepath.Join(s.dirs.Run, "cells"), filepath.Join(s.dirs.State, "cells")} {
+	for _, d := range []string{s.dirs.RunDirs(), s.dirs.StateDirs()} {
 		entries, err := os.ReadDir(d)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fault.Wrap(fault.Host, err, "", "list the cells in %s", d)
@@ -218,7 +207,7 @@ func (s *Store) MakeRunDir(name string) error { return os.MkdirAll(s.RunDir(name
 // ForgetRunning removes what says that a cell runs. Its journal stays: it names what could not be released.
 func (s *Store) ForgetRunning(name string) error {
 	var errs []error
-	for _, f := range []string{"state.json", "detail.json"} {
+	for _, f := range []string{layout.State, layout.Detail} {
 		if err := os.Remove(filepath.Join(s.RunDir(name), f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -231,7 +220,7 @@ func (s *Store) ForgetRunning(name string) error {
 // said.
 func (s *Store) RemoveRunDir(name string) error {
 	dir := s.RunDir(name)
-	for _, f := range []string{"state.json", "detail.json", "control.sock", "qmp.sock", "console.sock", "screen.sock", "gdb.sock", "journal"} {
+	for _, f := range layout.RunFiles() {
 		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove %s: %w", filepath.Join(dir, f), err)
 		}
@@ -239,7 +228,7 @@ func (s *Store) RemoveRunDir(name string) error {
 	// What a crash left half-written.
 	if entries, err := os.ReadDir(dir); err == nil {
 		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), ".state.json.") || strings.HasPrefix(e.Name(), ".detail.json.") {
+			if strings.HasPrefix(e.Name(), "."+layout.State+".") || strings.HasPrefix(e.Name(), "."+layout.Detail+".") {
 				os.Remove(filepath.Join(dir, e.Name()))
 			}
 		}
@@ -247,7 +236,7 @@ func (s *Store) RemoveRunDir(name string) error {
 	// FreeBSD's rc.d/cleanvar takes the files of /var/run at a start of the host,
 	// the journal with them, and leaves directories: the rootfs's is one. What is
 	// mounted on, or not empty, stays.
-	for _, d := range []string{filepath.Join(dir, "root"), dir} {
+	for _, d := range []string{filepath.Join(dir, layout.Root), dir} {
 		if err := os.Remove(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove %s: %w", d, err)
 		}

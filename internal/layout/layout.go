@@ -1,0 +1,128 @@
+// Package layout says where skep's files lie and what they are called. It builds paths and looks at
+// nothing, so that whoever plans, keeps or reads a cell means the same file.
+//
+// The configuration directory is the administrator's:
+//
+//	CONFIG/cells/NAME.hcl
+//
+// The run directory does not outlive a reboot, and neither does anything its journals name: processes,
+// mounts, links, sockets.
+//
+//	RUN/lock               taken while slots are given out
+//	RUN/locks/NAME         held by the living keeper of NAME
+//	RUN/slots/N            the name of the cell that holds slot N
+//	RUN/cells/NAME/        journal, state.json, detail.json, the sockets; on FreeBSD the rootfs
+//
+// The state directory does:
+//
+//	STATE/cells/NAME/      logs, uefi-vars.fd, last.json, macs.json, disks.json
+//	STATE/cache/           facts that are dear to find out
+package layout
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Dirs are the three directories.
+type Dirs struct {
+	Config string `json:"config"` // holds cells/NAME.hcl
+	State  string `json:"state"`  // outlives a reboot: logs, UEFI variables
+	Run    string `json:"run"`    // does not: journals, sockets, locks
+}
+
+// CellFiles is the directory of the cell files that are known by name.
+func (d Dirs) CellFiles() string { return filepath.Join(d.Config, "cells") }
+
+// CellFile is the file of a cell. All instances of one, web@1 and web@2, have its file.
+func (d Dirs) CellFile(name string) string {
+	of, _, _ := strings.Cut(name, "@")
+	return filepath.Join(d.CellFiles(), of+CellSuffix)
+}
+
+// RunDirs has a directory for each running cell, and RunDir is one of them.
+func (d Dirs) RunDirs() string           { return filepath.Join(d.Run, "cells") }
+func (d Dirs) RunDir(name string) string { return filepath.Join(d.RunDirs(), name) }
+
+// StateDirs has a directory for each cell that has run, and StateDir is one of them.
+func (d Dirs) StateDirs() string           { return filepath.Join(d.State, "cells") }
+func (d Dirs) StateDir(name string) string { return filepath.Join(d.StateDirs(), name) }
+
+// Cache is the directory of facts that are dear to find out.
+func (d Dirs) Cache() string { return filepath.Join(d.State, "cache") }
+
+// Slots has a file for each slot that is held, and Slot is one of them.
+func (d Dirs) Slots() string     { return filepath.Join(d.Run, "slots") }
+func (d Dirs) Slot(n int) string { return filepath.Join(d.Slots(), strconv.Itoa(n)) }
+
+// SlotsLock is taken while slots are given out.
+func (d Dirs) SlotsLock() string { return filepath.Join(d.Run, "lock") }
+
+// NamedLock is taken for work that two processes would otherwise do at once.
+func (d Dirs) NamedLock(name string) string { return filepath.Join(d.Run, name+".lock") }
+
+// Locks has a file for each cell that a keeper holds, and Lock is one of them.
+func (d Dirs) Locks() string           { return filepath.Join(d.Run, "locks") }
+func (d Dirs) Lock(name string) string { return filepath.Join(d.Locks(), name) }
+
+// ConsoleLock is held by whoever is at a cell's console.
+func (d Dirs) ConsoleLock(name string) string { return d.Lock(name) + ".console" }
+
+// CellSuffix ends the name of a cell file.
+const CellSuffix = ".hcl"
+
+// The files of a cell's run directory.
+const (
+	State   = "state.json"
+	Detail  = "detail.json"
+	Journal = "journal"
+	Root    = "root" // the rootfs, where the host sees it (FreeBSD)
+)
+
+// The sockets of a cell's run directory, by the names of their resources.
+const (
+	Control = "control"
+	Console = "console"
+	Screen  = "screen"
+	QMP     = "qmp"
+	GDB     = "gdb"
+)
+
+// Socket is the file of a socket.
+func Socket(name string) string { return name + ".sock" }
+
+// RunFiles are the files that a cell's run directory may have.
+func RunFiles() []string {
+	files := []string{State, Detail}
+	for _, s := range []string{Control, QMP, Console, Screen, GDB} {
+		files = append(files, Socket(s))
+	}
+	// The journal goes last: it names what is left if this stops halfway.
+	return append(files, Journal)
+}
+
+// The files of a cell's state directory.
+const (
+	ConsoleLog    = "console.log"
+	HypervisorLog = "hypervisor.log"
+	KeeperLog     = "keeper.log"
+	Vars          = "uefi-vars.fd"
+	Last          = "last.json"
+	MACs          = "macs.json"
+	Disks         = "disks.json"
+	Loader        = "loader" // a directory: the loader's scratch copies
+)
+
+// StateFiles are the files that skep makes in a cell's state directory.
+func StateFiles() []string {
+	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Vars}
+}
+
+// Starts is the file beside a log that has the numbers of its starts.
+func Starts(log string) string { return strings.TrimSuffix(log, filepath.Ext(log)) + ".starts" }
+
+// The rootfs of a FreeBSD jail.
+const (
+	Dev = "dev" // devfs(5) in it
+)
