@@ -32,6 +32,7 @@ var actsOn = map[string]func(candidate) bool{
 	"restart":    func(c candidate) bool { return c.file || c.running },
 	"down":       func(c candidate) bool { return c.running },
 	"kill":       func(c candidate) bool { return c.running },
+	"adopt":      func(c candidate) bool { return c.running && !c.held },
 	"console":    func(c candidate) bool { return c.running },
 	"screenshot": func(c candidate) bool { return c.running },
 	"audit":      func(c candidate) bool { return c.running },

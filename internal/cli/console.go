@@ -69,7 +69,7 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool
 	if err := a.mustKnow(dirs, name); err != nil {
 		return err
 	}
-	a.adoptAll(ctx, dirs, name)
+	a.adoptFirst(ctx, dirs, name)
 	st := store.View(dirs)
 	lost := fault.Cannot(fault.Host, "skep up "+name+" starts it; skep log "+name+" shows what it said", "join the console of", name, "it is not running")
 	lock, err := st.LockConsole(name)

@@ -36,7 +36,7 @@ system cannot do that, they pass through this process as they are.`,
 		Args:              exactArgs(3, "a cell, a disk and a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
-			a.adoptAll(cmd.Context(), dirs, args[0])
+			a.adoptFirst(cmd.Context(), dirs, args[0])
 			c, err := a.loadRunning(dirs, args[0])
 			if err != nil {
 				return err

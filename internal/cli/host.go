@@ -87,7 +87,7 @@ func (a *app) sweep() *cobra.Command {
 		Short: "Release what dead keepers have left",
 		Long: `Release what a journal names and no living keeper holds. Cells that a keeper
 holds are left alone, and so is everything that holds a guest's data. A guest
-whose keeper has died is ended; ps and up adopt it instead.`,
+whose keeper has died is ended; skep adopt keeps it instead.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.sweepCells(cmd.Context(), args, asProgram)
 		},

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"skep/internal/audit"
+	"skep/internal/keeper"
 	"skep/internal/layer"
-	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -11,7 +11,7 @@ import (
 // protects a cell can be seen from outside on this system, so it is the audit's
 // rows. One that fails is a layer that is missing.
 func liveLayers(s store.State) []layer.Decision {
-	if s.PID == 0 || s.Plan == nil || !process.Lives(s.PID, s.PIDStart) {
+	if s.Plan == nil || !keeper.Alive(s) {
 		return nil
 	}
 	r, err := audit.Cell(s)

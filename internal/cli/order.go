@@ -23,7 +23,7 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 		if err != nil {
 			return err
 		}
-		a.adoptAll(ctx, dirs, name)
+		a.adoptFirst(ctx, dirs, name)
 		return a.end(ctx, dirs, name, do, who)
 	}
 	if do == "stop" {

@@ -62,7 +62,7 @@ func (a *app) pausing(verb, do string, cmd *cobra.Command) *cobra.Command {
 
 // ask makes one request of a cell's keeper, within a bound.
 func (a *app) ask(ctx context.Context, dirs host.Dirs, name, verb, do string) error {
-	a.adoptAll(ctx, dirs, name)
+	a.adoptFirst(ctx, dirs, name)
 	st := store.View(dirs)
 	if !st.Held(name) {
 		if err := a.mustKnow(dirs, name); err != nil {

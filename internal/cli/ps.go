@@ -76,11 +76,7 @@ type psOptions struct{ all, json, quiet, boot, running bool }
 
 func (a *app) list(ctx context.Context, args []string, o psOptions) error {
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
-	cells, orphans, err := listCells(dirs)
-	if err == nil && len(orphans) > 0 {
-		a.adoptAll(ctx, dirs, orphans...)
-		cells, _, err = listCells(dirs)
-	}
+	cells, err := listCells(dirs)
 	if err != nil {
 		return err
 	}
@@ -164,16 +160,15 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// listCells reads the state of every known cell, and says which of them run
-// without a keeper.
-func listCells(dirs host.Dirs) (cells []cellJSON, orphans []string, err error) {
+// listCells reads the state of every known cell.
+func listCells(dirs host.Dirs) ([]cellJSON, error) {
 	names, err := known(dirs)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	slices.SortFunc(names, natural)
 	st := store.View(dirs)
-	cells = make([]cellJSON, 0, len(names))
+	cells := make([]cellJSON, 0, len(names))
 	for _, n := range names {
 		s, held, err := st.ReadState(n)
 		if err != nil {
@@ -181,13 +176,9 @@ func listCells(dirs host.Dirs) (cells []cellJSON, orphans []string, err error) {
 			cells = append(cells, cellJSON{Name: n, State: "unknown", Reason: "its state cannot be read: " + err.Error(), UID: -1, GID: -1})
 			continue
 		}
-		c := asJSON(s, held)
-		if !held && c.PID != 0 {
-			orphans = append(orphans, n)
-		}
-		cells = append(cells, c)
+		cells = append(cells, asJSON(s, held))
 	}
-	return cells, orphans, nil
+	return cells, nil
 }
 
 // asJSON is the state of a cell; what a dead keeper said is called so.
@@ -204,7 +195,7 @@ func asJSON(s store.State, held bool) cellJSON {
 			if s.KeeperPID != 0 {
 				// Whether the guest still runs is for the kernel to say.
 				if keeper.Alive(s) {
-					c.Reason = "its keeper has died; skep ps takes it up again, skep down ends it"
+					c.Reason = "its keeper has died; skep adopt " + s.Name + " keeps it, skep down " + s.Name + " ends it"
 				} else {
 					c.State, c.PID, c.Reason = string(store.Crashed), 0, "its keeper has died; skep sweep releases what it held"
 				}

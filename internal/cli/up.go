@@ -165,37 +165,6 @@ func (a *app) start(ctx context.Context, arg string, boot bool) error {
 	return err
 }
 
-// adopt starts a keeper for a guest whose own has died.
-func (a *app) adopt(ctx context.Context, facts host.Facts, st *store.Store, name string) error {
-	s, _, err := st.ReadDetail(name)
-	if err != nil || s.Cell == nil {
-		return fault.Wrap(fault.Host, err, "skep sweep "+name+" ends it", "adopt %s: its state cannot be read", name)
-	}
-	a.note("%s runs without its keeper, which has died: taking it up again", name)
-	return a.spawn(handover{Cell: s.Cell, Facts: facts, Adopt: true})
-}
-
-// adoptAll takes up again every guest that runs without a keeper. What fails
-// is said and keeps nobody from looking.
-func (a *app) adoptAll(ctx context.Context, dirs host.Dirs, names ...string) {
-	v := store.View(dirs)
-	if len(names) == 0 {
-		names, _ = v.RunNames()
-	}
-	for _, n := range names {
-		if !keeper.Orphaned(v, n) {
-			continue
-		}
-		facts, err := a.probe(ctx, false)
-		if err == nil {
-			err = a.adopt(ctx, facts, v, n)
-		}
-		if err != nil {
-			a.note("%s", err)
-		}
-	}
-}
-
 // spawn starts a keeper process and waits for its first word.
 func (a *app) spawn(h handover) error {
 	name := h.Cell.Name

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A guest survives its keeper: the next look takes it up again, its console
-// has lost nothing, and down presses its power button.
+// A guest survives its keeper: ps only says so, adopt keeps it, its console has lost nothing, and down
+// presses its power button.
 func TestGuestSurvivesItsKeeper(t *testing.T) {
 	needCells(t)
 	l := newLab(t)
@@ -22,7 +22,16 @@ func TestGuestSurvivesItsKeeper(t *testing.T) {
 		s := statusOf(before.KeeperPID)["State"]
 		return s == "" || strings.HasPrefix(s, "Z")
 	})
-	l.must(0, "ps")
+	if r := l.must(0, "ps"); !strings.Contains(r.out, "its keeper has died; skep adopt s keeps it, skep down s ends it") {
+		t.Errorf("ps: %s", r)
+	}
+	if s := l.show("s"); s.State != "running" || s.KeeperPID != 0 {
+		t.Errorf("ps, which only looks, left it with keeper %d, %s", s.KeeperPID, s.State)
+	}
+	l.must(0, "adopt", "s")
+	if r := l.must(0, "adopt", "s"); !strings.Contains(r.err, "s has a keeper") {
+		t.Errorf("adopted twice: %s", r)
+	}
 	after := l.show("s")
 	if after.State != "running" || after.PID != before.PID {
 		t.Fatalf("the cell is %s with pid %d, want running with pid %d", after.State, after.PID, before.PID)
@@ -46,6 +55,10 @@ func TestGuestSurvivesItsKeeper(t *testing.T) {
 	if s := l.show("s"); s.State != "stopped" || !strings.Contains(s.Reason, "powered off") {
 		t.Errorf("%s: %s", s.State, s.Reason)
 	}
+	if r := l.must(1, "adopt", "s"); !strings.Contains(r.err, "it is not running") {
+		t.Errorf("adopt of a cell that is stopped: %s", r)
+	}
+	l.must(0, "adopt", "--all")
 	l.nothingLeft()
 }
 

@@ -395,7 +395,7 @@ func TestCellAdopted(t *testing.T) {
 	first := l.show("orphan")
 	_ = syscall.Kill(first.KeeperPID, syscall.SIGKILL)
 	eventually(t, slow, "another keeper", func() bool {
-		l.skep("ps")
+		l.skep("adopt", "--all")
 		s := l.show("orphan")
 		return s.State == "running" && s.KeeperPID != 0 && s.KeeperPID != first.KeeperPID
 	})
@@ -435,7 +435,7 @@ func TestCellPaused(t *testing.T) {
 	keeper := l.show("still").KeeperPID
 	_ = syscall.Kill(keeper, syscall.SIGKILL)
 	eventually(t, slow, "another keeper", func() bool {
-		l.skep("ps")
+		l.skep("adopt", "--all")
 		s := l.show("still")
 		return s.KeeperPID != 0 && s.KeeperPID != keeper && s.State == "paused"
 	})

@@ -152,7 +152,7 @@ func TestRebootBetweenUpAndPs(t *testing.T) {
 	if s := l.show("b"); s.State == "running" || s.PID != 0 {
 		t.Errorf("it is %s with pid %d: %s", s.State, s.PID, s.Reason)
 	}
-	l.must(0, "ps")
+	l.must(0, "adopt", "--all") // nobody's
 	l.must(0, "up", "b")
 	if s := l.show("b"); s.State != "running" || s.PID == pid || s.PID == c.PID {
 		t.Errorf("it is %s with pid %d", s.State, s.PID)

@@ -61,7 +61,7 @@ func TestJournalLost(t *testing.T) {
 		{"both died", func(keeper, hypervisor int) { kill(keeper); kill(hypervisor) }, 0},
 		{"taken up", func(keeper, hypervisor int) {
 			kill(keeper)
-			l.must(0, "ps")
+			l.must(0, "adopt", "lost")
 			if s := l.show("lost"); s.State != "running" || s.PID != hypervisor || s.KeeperPID == keeper {
 				t.Errorf("it was not taken up: %+v", s)
 			}
@@ -69,7 +69,7 @@ func TestJournalLost(t *testing.T) {
 		}, 0},
 		{"taken up, and both died then", func(keeper, hypervisor int) {
 			kill(keeper)
-			l.must(0, "ps")
+			l.must(0, "adopt", "lost")
 			kill(l.show("lost").KeeperPID)
 			kill(hypervisor)
 		}, 0},
@@ -77,7 +77,7 @@ func TestJournalLost(t *testing.T) {
 			kill(keeper)
 			env := l.env
 			l.env = append(slices.Clone(env), "SKEP_TEST_CRASH_AT=rewritten:slot")
-			l.skep("ps") // its keeper dies
+			l.skep("adopt", "lost") // its keeper dies
 			l.env = env
 			kill(hypervisor)
 		}, 0},
@@ -191,7 +191,7 @@ func TestDeadKeeperIsToldAndCleared(t *testing.T) {
 	if gone(before.PID) {
 		t.Fatal("the hypervisor died with its keeper")
 	}
-	if r := l.must(0, "ps"); !strings.Contains(r.out, "running") && !strings.Contains(r.out, "keeper has died") {
+	if r := l.must(0, "ps"); !strings.Contains(r.out, "running") || !strings.Contains(r.out, "keeper has died") {
 		t.Errorf("ps: %s", r)
 	}
 	l.must(0, "down", "hello")

@@ -54,7 +54,7 @@ disk "root" {
 	old := l.show("full").KeeperPID
 	l.try(unix.Kill(old, unix.SIGKILL))
 	eventually(t, slow, "another keeper has adopted it", func() bool {
-		l.must(0, "ps")
+		l.skep("adopt", "--all") // once the lock of the one that was killed is gone
 		now := l.show("full").KeeperPID
 		return now != 0 && now != old
 	})

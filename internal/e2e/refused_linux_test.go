@@ -71,7 +71,7 @@ boot = "hello"`)
 		t.Errorf("%d were counted", n)
 	}
 	kill(t, l.show("odd").KeeperPID)
-	l.must(0, "ps")
+	l.must(0, "adopt", "odd")
 	asks(t, now.PID, 1, unix.SYS_GETCWD)
 	if r := refused(); r.PID != now.PID || r.Refused["socket"] != 1 || r.Uncounted == "" {
 		t.Errorf("after its keeper's death: %+v", r)

@@ -194,6 +194,7 @@ func signal(pid int, sig syscall.Signal) error {
 
 func (s *soaked) cells() (map[string]cellState, error) {
 	var list struct{ Cells []cellState }
+	s.l.skep("adopt", "--all")
 	r := s.l.skep("ps", "--json")
 	if err := json.Unmarshal([]byte(r.out), &list); err != nil || r.code != 0 {
 		return nil, fmt.Errorf("ps: %w\n%s", err, r)

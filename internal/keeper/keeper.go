@@ -109,7 +109,7 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 	if orphaned(k.Store, name) {
 		return Outcome{}, fault.New(
 			fault.Busy,
-			"skep ps adopts it; skep down "+name+" ends it",
+			"skep adopt "+name+" keeps it; skep down "+name+" ends it",
 			"start %s: it is already running, and its keeper has died",
 			name,
 		)

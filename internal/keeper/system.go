@@ -26,7 +26,7 @@ var thisHost = system{
 	provisioner: provision.New,
 	sweeper:     provision.Sweeper,
 	slotBusy:    provision.SlotBusy,
-	lives:       func(pid int, start uint64) bool { return process.Lives(pid, start) && !process.Gone(pid) },
+	lives:       process.Lives,
 	listen:      func(path string) (net.Listener, error) { return unixsock.Listen(path) },
 	crash:       crashAt,
 }
