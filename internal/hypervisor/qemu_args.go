@@ -92,8 +92,8 @@ func qemuProcess(c *cell.Cell, in QEMUInput) []Option {
 func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 	machine := props(
 		"q35",
-		"vmport=off",          // VMware's back door: no guest of ours needs it
-		"smm=off",             // not needed without Secure Boot; a software KVM has none
+		"vmport=off", // VMware's back door: no guest of ours needs it
+		optional(!in.blankWithoutSMM(c), "smm=off"), // not needed without Secure Boot; a software KVM has none
 		"hpet=off",            // one timer less; TSC, APIC timer and PIT remain
 		"usb=off",             // a screen brings its own controller
 		"smbus=off",           // only carries memory module descriptions

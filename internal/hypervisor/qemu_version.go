@@ -3,6 +3,8 @@ package hypervisor
 import (
 	"strconv"
 	"strings"
+
+	"skep/internal/cell"
 )
 
 // since says whether a version of QEMU, as it writes it itself, is this one or
@@ -39,4 +41,14 @@ func (in QEMUInput) monitor() Option {
 		return Option{Flag: "-object", Value: "monitor-qmp,id=monitor,chardev=qmp", Why: "QMP"}
 	}
 	return Option{Flag: "-mon", Value: "chardev=qmp,mode=control", Why: "QMP"}
+}
+
+// blankWithoutSMM: on q35 without system management mode the first releases of 10.0 keep the guest from the
+// memory of VGA's text mode, and its screen stays black. Seen with 10.0.2, and not with 7.2, 10.0.13 and 11.1;
+// which release between the two fixed it is not known. Such a board keeps QEMU's own choice, which is to have
+// the mode where the accelerator has it.
+func (in QEMUInput) blankWithoutSMM(c *cell.Cell) bool {
+	patch, found := strings.CutPrefix(in.Version, "10.0.")
+	n, err := strconv.Atoi(patch)
+	return c.Screen != nil && found && err == nil && n < 13
 }

@@ -25,6 +25,22 @@ func TestOptionsOfEachVersion(t *testing.T) {
 	}
 }
 
+// A board without system management mode, but where it would make a screen black.
+func TestSMMOfEachVersion(t *testing.T) {
+	for version, black := range map[string]bool{
+		"": false, "7.2.22": false, "10.0.0": true, "10.0.2": true, "10.0.13": false, "10.0.rc1": false, "10.1.0": false, "11.1.3": false,
+	} {
+		for name, want := range map[string]bool{"hello": true, "screen": !black} {
+			for _, accel := range []cell.Accel{cell.AccelTCG, cell.AccelKVM} {
+				line := strings.Join(hypervisor.QEMUArgs(testCells()[name], hypervisor.QEMUInput{Accel: accel, Version: version}), " ")
+				if strings.Contains(line, "smm=off") != want {
+					t.Errorf("QEMU %q, %s, %s: smm=off is %t: %s", version, name, accel, !want, line)
+				}
+			}
+		}
+	}
+}
+
 // The QEMU of this host has nothing to complain about.
 func TestNoComplaints(t *testing.T) {
 	for _, name := range []string{"hello", "screen", "disks"} {
