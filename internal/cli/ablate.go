@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os/exec"
 	"os/signal"
 	"syscall"
@@ -25,10 +27,18 @@ const apartName = "drill-apart"
 type ablation struct {
 	Cell  *cell.Cell `json:"cell"`
 	Facts host.Facts `json:"facts"`
+	// Within is how long it may take in all.
+	Within time.Duration `json:"within"`
 }
 
+// ablateWithin is how long drill --ablate may take where nothing else is said. It takes minutes.
+const ablateWithin = 30 * time.Minute
+
+// ablateGrace is what the process in the throwaway host has to say where it was, and to release all.
+const ablateGrace = time.Minute
+
 // ablate measures in a throwaway host, in a process of its own: without layers the attempts succeed.
-func (a *app) ablate(ctx context.Context, find source) (m drill.Matrix, err error) {
+func (a *app) ablate(ctx context.Context, find source, within time.Duration) (m drill.Matrix, err error) {
 	c, facts, _, err := a.ready(ctx, find)
 	if err != nil {
 		return m, err
@@ -40,10 +50,13 @@ func (a *app) ablate(ctx context.Context, find source) (m drill.Matrix, err erro
 	if err != nil {
 		return m, err
 	}
-	in, err := json.Marshal(ablation{c, facts})
+	in, err := json.Marshal(ablation{c, facts, within})
 	if err != nil {
 		return m, err
 	}
+	late := fmt.Errorf("it took longer than %s", within)
+	ctx, cancel := context.WithTimeoutCause(ctx, within+ablateGrace, late)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, exe, apartName)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
@@ -51,6 +64,13 @@ func (a *app) ablate(ctx context.Context, find source) (m drill.Matrix, err erro
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, a.err
 	if err = drill.Apart(cmd); err == nil {
 		err = cmd.Wait()
+	}
+	var exit *exec.ExitError
+	switch {
+	case context.Cause(ctx) == late:
+		err = late // it did not say so itself
+	case errors.As(err, &exit) && exit.Exited():
+		return m, shownError{fault.Jail} // it has said why
 	}
 	if err != nil {
 		return m, fault.Wrap(fault.Jail, err, "", "measure the layers of %s", c.Name)
@@ -77,10 +97,16 @@ func (a *app) drillApart() *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
+			ctx, cancel := context.WithTimeoutCause(ctx, in.Within, fmt.Errorf("it took longer than %s", in.Within))
+			defer cancel()
 			m, err := drill.Ablate(ctx, drill.Config{Cell: in.Cell, Facts: in.Facts, Store: st,
 				Progress: func(r drill.Row) { a.note("measuring %s", r.ID) }})
 			if err != nil {
-				return fault.Wrap(fault.Jail, err, "", "measure the layers")
+				hint := ""
+				if ctx.Err() != nil {
+					hint = "--within allows more time"
+				}
+				return fault.Wrap(fault.Jail, err, hint, "measure the layers")
 			}
 			return a.json(m)
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 
 func (a *app) drill() *cobra.Command {
 	var asProgram, ablate, markdown bool
+	var within time.Duration
 	cmd := &cobra.Command{
 		Use:   "drill [NAME|FILE]",
 		Short: "Put an attacker in the hypervisor's place and see what it can reach",
@@ -29,7 +31,8 @@ is left alone, running or not.
 --ablate makes every attempt again with layers of the jail left out, and says
 which stop it: on Linux without any layer, with each alone and with all but
 each, in mounts and a network of its own; on FreeBSD with all but each, and with
-all but each and capability mode, on this host. It takes minutes and is root's.`,
+all but each and capability mode, on this host. It takes minutes and is root's.
+What takes longer than --within is ended, and the error says where it was.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -44,12 +47,15 @@ all but each and capability mode, on this host. It takes minutes and is root's.`
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
+			if within <= 0 {
+				return usage("--within must be longer than 0, got %s", within)
+			}
 			if markdown {
 				a.printf("%s", drill.Markdown())
 				return nil
 			}
 			if ablate {
-				m, err := a.ablate(ctx, find)
+				m, err := a.ablate(ctx, find, within)
 				if err != nil {
 					return err
 				}
@@ -60,6 +66,7 @@ all but each and capability mode, on this host. It takes minutes and is root's.`
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
 	cmd.Flags().BoolVar(&ablate, "ablate", false, "measure which layers stop which attempt, by leaving layers out")
+	cmd.Flags().DurationVar(&within, "within", ablateWithin, "how long --ablate may take")
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "the attempts and what stops them, as docs/security.md has them; nothing is tried")
 	return cmd
 }

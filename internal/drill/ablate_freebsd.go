@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 				m.Unbuilt[l.ID] = err.Error()
 			}
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return fmt.Errorf("layer %s: %w", l.ID, cmp.Or(err, context.Cause(ctx)))
 			}
 		}
 		of[l.ID] = s

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 			m.Unbuilt[l.ID] = strings.TrimPrefix(m.Unbuilt[l.ID]+"; without it: "+rerr.Error(), "; ")
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return fmt.Errorf("layer %s: %w", l.ID, cmp.Or(err, rerr, context.Cause(ctx)))
 		}
 		for i := range m.Rows {
 			r := &m.Rows[i]
@@ -121,19 +122,13 @@ func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
 	}
 	defer undo()
 	d.stacks = nil
-	// One attacker before the others, whose addresses they can be compared with.
-	s, err := d.arrive(ctx, spec, phaseRun)
-	if err != nil {
-		return nil, err
-	}
-	s.leave()
 	return measured(ctx, func(ctx context.Context) (*Fixture, error) { return d.arriveAgain(ctx, spec) })
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.
 func (d *drill) arriveAgain(ctx context.Context, spec linuxjail.Spec) (s *Fixture, err error) {
 	for range 100 {
-		if s, err = d.arrive(ctx, spec, phaseRun); !errors.Is(err, unix.EAGAIN) {
+		if s, err = d.arrive(ctx, spec, phaseRun); !errors.Is(err, unix.EAGAIN) || ctx.Err() != nil {
 			break
 		}
 		time.Sleep(30 * time.Millisecond)

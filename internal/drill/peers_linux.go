@@ -108,20 +108,18 @@ func (d *drill) peer(ctx context.Context, c *Comparison, s subject) error {
 // contest makes every attempt, in as many attackers as that takes.
 func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixture, error)) (map[string]Result, error) {
 	all := map[string]Result{}
-	s, err := enter(ctx) // one before the others, whose addresses they can be compared with
-	if err != nil {
-		return nil, err
-	}
-	s.leave()
-	again := func(ctx context.Context) (s *Fixture, err error) {
+	again := func(ctx context.Context, _ Attempt) (s *Fixture, err error) {
 		for try := 0; ; try++ {
 			if s, err = enter(ctx); err == nil || ctx.Err() != nil || try == 5 {
 				return s, err
 			}
 		}
 	}
-	err = attempted(ctx, again, func(a Attempt, v Verdict, how string) { all[a.ID] = Result{v, how} })
-	return all, err
+	r := round{attempts: attempts(), paired: true, enter: again, made: func(a Attempt, v Verdict, how string) { all[a.ID] = Result{v, how} }}
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // furnish makes what a subject needs, or says why that is not to be had.

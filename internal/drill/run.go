@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"skep/internal/cell"
@@ -86,120 +87,39 @@ func (d *drill) dryRun(ctx context.Context, c *cell.Cell, substitute func(*plan.
 // another, all of them; last those of an intruder who was there in the start.
 func (d *drill) all(ctx context.Context, r *Report) error {
 	for _, phase := range []string{phaseStart, phaseRun} {
-		if err := d.phase(ctx, r, phase); err != nil {
+		if err := d.phase(phase, r).run(ctx); err != nil {
 			return err
 		}
 	}
-	for _, a := range headStarts() {
-		s, err := d.ahead(ctx, a)
-		if err != nil {
-			return err
-		}
-		d.make(r, s, a, phaseRun)
-		s.leave()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return nil
+	ahead := round{attempts: headStarts(), enter: d.ahead, made: d.reports(r, phaseRun),
+		spent: func(Attempt, Verdict) bool { return true }}
+	return ahead.run(ctx)
 }
 
-func (d *drill) phase(ctx context.Context, r *Report, phase string) error {
-	var s *Fixture
-	defer func() {
-		if s != nil {
-			s.leave()
-		}
-	}()
-	for _, a := range attempts() {
-		if phase == phaseStart && !a.Start {
-			continue
-		}
-		var err error
-		if s == nil {
-			if s, err = d.appear(ctx, phase); err != nil {
-				return err
-			}
-		}
-		v := d.make(r, s, a, phase)
-		if s.lost != nil || a.Fresh || v != Stopped && v != Skipped {
-			s.leave()
-			s = nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+// phase is the round of a phase. Whoever got out is not used again: it may have changed what the next
+// attempt would meet.
+func (d *drill) phase(phase string, r *Report) round {
+	these := attempts()
+	if phase == phaseStart {
+		these = slices.DeleteFunc(these, func(a Attempt) bool { return !a.Start })
 	}
-	return nil
+	return round{
+		attempts: these,
+		enter:    func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.appear(ctx, phase) },
+		made:     d.reports(r, phase),
+		spent:    func(_ Attempt, v Verdict) bool { return v == Escaped },
+	}
 }
 
-// make makes one attempt and reports it.
-func (d *drill) make(r *Report, s *Fixture, a Attempt, phase string) Verdict {
-	v, how := s.make(a)
-	if v == Escaped && phase == phaseStart && a.Early != "" {
-		v, how = Allowed, a.Early
-	}
-	r.add(a, phase, v, how)
-	if d.Progress != nil {
-		d.Progress(r.Rows[len(r.Rows)-1])
-	}
-	return v
-}
-
-// outcomes are by attempt; one that was skipped is not in it.
-type outcomes map[string]Outcome
-
-// measured makes every attempt in the guest's phase and says what came of it.
-func measured(ctx context.Context, next func(context.Context) (*Fixture, error)) (outcomes, error) {
-	all := outcomes{}
-	err := attempted(ctx, next, func(a Attempt, v Verdict, how string) {
-		if v != Skipped {
-			all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
+// reports adds each attempt of a phase to the report.
+func (d *drill) reports(r *Report, phase string) func(Attempt, Verdict, string) {
+	return func(a Attempt, v Verdict, how string) {
+		if v == Escaped && phase == phaseStart && a.Early != "" {
+			v, how = Allowed, a.Early
 		}
-	})
-	return all, err
-}
-
-// attempted makes every attempt in one attacker after another: next brings the one that follows where one
-// was lost.
-func attempted(ctx context.Context, next func(context.Context) (*Fixture, error), tell func(a Attempt, v Verdict, how string)) error {
-	var s *Fixture
-	defer func() {
-		if s != nil {
-			s.leave()
-		}
-	}()
-	for _, a := range attempts() {
-		if s == nil {
-			var err error
-			if s, err = next(ctx); err != nil {
-				return fmt.Errorf("before %s: %w", a.ID, err)
-			}
-		}
-		v, how := s.make(a)
-		tell(a, v, how)
-		if s.lost != nil || a.Fresh {
-			s.leave()
-			s = nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		r.add(a, phase, v, how)
+		if d.Progress != nil {
+			d.Progress(r.Rows[len(r.Rows)-1])
 		}
 	}
-	return nil
-}
-
-// make makes one attempt.
-func (s *Fixture) make(a Attempt) (Verdict, string) {
-	if a.Needs != nil {
-		if why, ok := a.Needs(s); !ok {
-			return Skipped, why
-		}
-	}
-	s.again()
-	o := a.Do.do(s)
-	if !o.Stopped {
-		return Escaped, o.How
-	}
-	return Stopped, o.How
 }

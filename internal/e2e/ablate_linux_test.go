@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -53,5 +54,19 @@ func TestAblation(t *testing.T) {
 		}
 	}
 	t.Logf("%d attempts, %d stopped by two layers or more, each alone; not measured: %v", len(m.Rows), two, m.Unbuilt)
+	l.nothingLeft()
+}
+
+// What takes longer than it may is ended, in a second and not in half an hour, and says where it was.
+func TestAblationIsBounded(t *testing.T) {
+	needCells(t)
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: does without all layers")
+	}
+	l := newLab(t)
+	r := l.skep("drill", "--ablate", "--within", "3s")
+	if r.code == 0 || !strings.Contains(r.err, "it took longer than 3s") || !strings.Contains(r.err, "--within allows more time") {
+		t.Errorf("%s", r)
+	}
 	l.nothingLeft()
 }
