@@ -6,9 +6,12 @@ import (
 	"os"
 
 	"skep/internal/cli"
+	"skep/internal/reader"
+	"skep/internal/tool"
 )
 
 func main() {
 	launchIfAsked()
+	tool.ServeIfAsked(reader.Table())
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -16,7 +17,9 @@ import (
 	"skep/internal/fault"
 	"skep/internal/layout"
 	"skep/internal/probe"
+	"skep/internal/reader"
 	"skep/internal/store"
+	"skep/internal/tool"
 )
 
 // logOptions are the flags of log.
@@ -81,70 +84,50 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 		file = layout.HypervisorLog
 	}
 	path := filepath.Join(st.StateDir(name), file)
-	from, err := logFrom(st, name, path, o, time.Now())
+	job, err := logJob(st, name, path, o, time.Now())
 	if err != nil {
 		return err
 	}
+	log, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return fault.Cannot(fault.Host, "it has not run yet", "read the log of", name, "there is none")
+	}
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "", "read the log of %s", name)
+	}
+	defer log.Close()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	defer catchPipe()()
-	return console.Show(a.out, terminal(a.out), o.raw, func(w io.Writer) error {
-		return a.printLog(ctx, w, st, name, path, from, o.follow)
+	screen := terminal(a.out)
+	job.Escape = screen != nil && !o.raw
+	if job.Escape {
+		screen = nil // escaped already
+	}
+	return console.Show(a.out, screen, o.raw, func(w io.Writer) error {
+		if job.Escape {
+			w = &console.Harmless{W: w}
+		}
+		return a.printLog(ctx, w, st, name, log, job)
 	})
 }
 
-// logFrom is where in a log to begin.
-func logFrom(st *store.Store, name, path string, o logOptions, now time.Time) (from int64, err error) {
-	if o.last || o.since != "" {
-		if from, err = startOffset(st, name, path, o, now); err != nil {
-			return 0, err
-		}
-	}
-	if o.tail < 0 {
-		return from, nil
-	}
-	tail, err := console.TailLines(path, o.tail)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // printLog says so
-	}
-	return max(from, tail), err
-}
-
-// startOffset is where the start of --last or --since is, or the end of the log
-// where the cell did not run since.
-func startOffset(st *store.Store, name, path string, o logOptions, now time.Time) (int64, error) {
-	var since time.Time
+// logJob is what of a log is asked for.
+func logJob(st *store.Store, name, path string, o logOptions, now time.Time) (j reader.LogJob, err error) {
+	j.Last, j.Tail, j.Follow = o.last, o.tail, o.follow
 	if o.since != "" {
-		var err error
-		if since, err = timeOf(o.since, now); err != nil {
-			return 0, err
-		}
-	}
-	starts, err := console.Starts(path)
-	if err != nil || len(starts) == 0 {
-		return 0, nil // of an older skep, or cut away: all of it is of one start
-	}
-	if o.last {
-		return starts[len(starts)-1].Offset, nil
-	}
-	// It has ended before that: there is nothing of it.
-	if s, held, err := st.ReadState(name); err == nil && !held && s.Since.Before(since) {
-		info, err := os.Stat(path)
+		since, err := timeOf(o.since, now)
 		if err != nil {
-			return 0, nil
+			return j, err
 		}
-		return info.Size(), nil
+		j.Since = since.Unix()
+		s, held, err := st.ReadState(name)
+		j.Ended = err == nil && !held && s.Since.Before(since)
 	}
-	from := starts[0].Offset
-	for _, s := range starts {
-		if !s.At.After(since) {
-			from = s.Offset
-		}
+	if j.Numbers, err = console.StartNumbers(path); err != nil {
+		return j, fault.Wrap(fault.Host, err, "", "read the log of %s", name)
 	}
-	if starts[0].At.After(since) {
-		from = 0 // what is left of an earlier start may be of that time too
-	}
-	return from, nil
+	return j, nil
 }
 
 // timeForms are the forms of a time on the command line beside RFC 3339; they
@@ -167,43 +150,56 @@ func timeOf(s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usage("invalid time %q: use 10m, 2h, 2026-11-30 or 2026-11-30T09:13:13Z", s)
 }
 
-// printLog writes a log from an offset, and with follow what comes until the
-// cell ends or nobody reads any more.
-func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name, path string, from int64, follow bool) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return fault.Cannot(fault.Host, "it has not run yet", "read the log of", name, "there is none")
+// printLog has the reader of logs write a log, and with follow what comes until the cell ends or nobody reads
+// any more. None of it is read here.
+func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name string, log *os.File, job reader.LogJob) error {
+	args, err := job.Args()
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		_, err = f.Seek(from, io.SeekStart)
+	f, err := probe.ForTools(probe.Options{Dirs: a.dirs})
+	if err != nil {
+		return err
+	}
+	t := tool.Job{Tool: tool.Reader(reader.Log), Args: args, Files: []tool.File{{Name: "log", File: log}}, Out: w,
+		Limits: tool.Limits{Output: math.MaxInt64, Wall: forever, CPU: forever}}
+	if s, _, err := st.ReadDetail(name); err == nil && s.Cell != nil {
+		t.AllowMissing = s.Cell.Jail.AllowMissing
+	}
+	if job.Follow {
+		stop, end, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		defer stop.Close()
+		t.Files = append(t.Files, tool.File{Name: "stop", File: stop})
+		go a.endFollowing(ctx, st, name, end)
+		ctx = context.WithoutCancel(ctx) // it prints what has come until then
+	}
+	_, err = tool.Run(ctx, f, t)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, context.Canceled) {
+		return nil
 	}
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "read the log of %s", name)
 	}
-	defer f.Close()
+	return nil
+}
+
+// forever is longer than anybody follows a log.
+const forever = 365 * 24 * time.Hour
+
+// endFollowing closes a pipe when the cell has ended, or nobody reads any more.
+func (a *app) endFollowing(ctx context.Context, st *store.Store, name string, end *os.File) {
+	defer end.Close()
 	gone := readerGone(ctx, a.out)
-	for {
-		live := st.Held(name)
-		if _, err := io.Copy(w, f); errors.Is(err, syscall.EPIPE) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if !follow || !live {
-			return nil
-		}
+	for st.Held(name) {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-gone:
-			return nil
+			return
 		case <-time.After(200 * time.Millisecond):
-		}
-		// A log that was cut begins anew.
-		if at, err := f.Seek(0, io.SeekCurrent); err == nil {
-			if info, err := f.Stat(); err == nil && info.Size() < at {
-				_, _ = f.Seek(0, io.SeekStart)
-			}
 		}
 	}
 }

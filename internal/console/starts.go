@@ -100,15 +100,12 @@ type Start struct {
 // Starts finds the starts in a log, in order. Lines that only look like one
 // are the guest's.
 func Starts(log string) ([]Start, error) {
-	b, err := os.ReadFile(layout.Starts(log))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	known, err := StartNumbers(log)
+	if err != nil || known == nil {
 		return nil, err
 	}
 	numbers := map[string]bool{}
-	for _, n := range strings.Fields(string(b)) {
+	for _, n := range known {
 		numbers[n] = true
 	}
 	f, err := os.Open(log)
@@ -158,6 +155,10 @@ func TailLines(path string, n int) (int64, error) {
 		return 0, err
 	}
 	defer f.Close()
+	return tailLines(f, n)
+}
+
+func tailLines(f *os.File, n int) (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err

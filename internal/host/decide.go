@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"skep/internal/cell"
@@ -172,4 +173,29 @@ func offset(count, slots int) int {
 // Fit bounds the slots by what a subordinate range has room for.
 func (s *SubID) Fit(slots int) int {
 	return min(slots, s.UIDCount, s.GIDCount)
+}
+
+// toolNumbers are how many numbers beside the slots' are for tools, which are jailed for a moment each.
+const toolNumbers = 512
+
+// ToolIdentity is who a tool is: a number just above those of the cells, or below where there is no room.
+// Which of them hangs on nothing that another user could foresee and take. Two tools that meet by chance
+// are in namespaces of their own all the same.
+func ToolIdentity(f Facts) Identity {
+	n := rand.IntN(toolNumbers)
+	switch who := ChooseIdentity(f, 0); who.Mapping {
+	case MappingRoot:
+		u := f.Slots.UIDBase + f.Slots.Count + n
+		if u > MaxUID {
+			u = f.Slots.UIDBase - 1 - n
+		}
+		return Identity{Mapping: MappingRoot, UID: u, GID: u}
+	case MappingSubUID:
+		s := f.Linux.SubID
+		at := offset(min(s.UIDCount, s.GIDCount), f.Slots.Count) + f.Slots.Count + n
+		at %= min(s.UIDCount, s.GIDCount)
+		return Identity{Mapping: MappingSubUID, UID: s.UIDStart + at, GID: s.GIDStart + at}
+	default:
+		return Identity{Mapping: who.Mapping, UID: who.UID, GID: who.GID}
+	}
 }

@@ -17,6 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// probeTools fills in what the jail of a tool needs.
+func probeTools(o Options, f *host.Facts) {
+	f.OS = "freebsd"
+	f.Dirs, _, _ = o.settle(systemDirs, f.EUID)
+	f.FreeBSD = &host.FreeBSD{Jailed: sysctlInt("security.jail.jailed") != 0}
+}
+
 // probe fills in the facts of a FreeBSD or HardenedBSD host.
 func probe(_ context.Context, o Options, f *host.Facts) error {
 	f.OS = "freebsd"

@@ -24,13 +24,36 @@ func probe(ctx context.Context, o Options, f *host.Facts) error {
 	f.Distro = distroOf(text("/etc/os-release"))
 	f.Memory = memTotal(text("/proc/meminfo"))
 	f.Bridges = bridges("/sys/class/net")
-	a := accountFiles{text("/etc/passwd"), text("/etc/group"), text("/etc/subuid"), text("/etc/subgid")}
-	f.Slots.Clash = a.clash(f.Slots)
-
 	l := &host.Linux{KVM: lookAtKVM(), Landlock: landlockABI(), TunTap: opens("/dev/net/tun")}
 	f.Linux = l
 	c := o.cache(f.Dirs)
 	l.Cgroup = findCgroups(c, f.EUID)
+	probeCaller(f)
+	probeLayers(c, f)
+
+	if err := findQEMU(ctx, o, c, l); err != nil {
+		return err
+	}
+	judgeKVM(ctx, o, c, f)
+	judgeTCG(ctx, o, f)
+	return nil
+}
+
+// probeTools fills in what the jail of a tool needs.
+func probeTools(o Options, f *host.Facts) {
+	f.OS = "linux"
+	f.Kernel = release()
+	f.Dirs, _, _ = o.settle(systemDirs, f.EUID)
+	f.Linux = &host.Linux{Landlock: landlockABI()}
+	probeCaller(f)
+	probeLayers(o.cache(f.Dirs), f)
+}
+
+// probeCaller finds out whose numbers this caller can give out, and whether user namespaces.
+func probeCaller(f *host.Facts) {
+	l := f.Linux
+	a := accountFiles{text("/etc/passwd"), text("/etc/group"), text("/etc/subuid"), text("/etc/subgid")}
+	f.Slots.Clash = a.clash(f.Slots)
 	if f.EUID != 0 {
 		l.SubID = a.subID(f.EUID, idHelpers())
 		if l.SubID != nil {
@@ -44,14 +67,6 @@ func probe(ctx context.Context, o Options, f *host.Facts) error {
 	if sysctl("/proc/sys/user/max_user_namespaces") == "0" {
 		l.UserNSOff = "user.max_user_namespaces=0"
 	}
-	probeLayers(c, f)
-
-	if err := findQEMU(ctx, o, c, l); err != nil {
-		return err
-	}
-	judgeKVM(ctx, o, c, f)
-	judgeTCG(ctx, o, f)
-	return nil
 }
 
 // release is uname -r.

@@ -15,6 +15,8 @@ func probe(context.Context, Options, *host.Facts) error {
 	return fmt.Errorf("cells on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 
+func probeTools(Options, *host.Facts) {}
+
 // systemDirs: reading a cell file or planning for another host needs no more of
 // this system.
 var systemDirs = host.SystemDirsLinux

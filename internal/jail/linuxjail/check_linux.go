@@ -67,6 +67,14 @@ func (s Spec) check() error {
 			bad("descriptor %d (%s) is not open", FDNumber(i), fd.Name)
 		}
 	}
+	for _, h := range s.Handed {
+		if h.File == nil || !clean(h.Name) {
+			bad("the file that is handed in as %q is not open, or that is no path", h.Name)
+		}
+	}
+	if s.WithCaller && (s.EmptyMounts != nil || len(s.Cgroups.V1Procs) > 0) {
+		bad("what ends with its caller is started by the caller's own thread")
+	}
 	for _, c := range s.Root.Copies {
 		if c.From == nil || c.Size < 0 {
 			bad("the source of %q is not open", c.Inside)

@@ -51,6 +51,7 @@ type listener struct {
 	leave  atomic.Bool
 	done   chan struct{}
 	counts refusals
+	handing
 }
 
 func (p *Process) listen(fd int, spec Spec) error {
@@ -64,7 +65,8 @@ func (p *Process) listen(fd int, spec Spec) error {
 	arch, _ := seccomp.ArchOf(runtime.GOARCH) // Start has looked already
 	p.listener = &listener{fd: fd, wake: wake, pid: uint32(p.pid), policy: spec.Policy, arch: arch,
 		oneExec: layer.On(spec.Layers, layer.OneExec),
-		sealed:  make(chan struct{}), done: make(chan struct{}), counts: newRefusals()}
+		sealed:  make(chan struct{}), done: make(chan struct{}), counts: newRefusals(),
+		handing: handing{files: spec.Handed, empty: p.Empty}}
 	go p.listener.serve()
 	return nil
 }
@@ -80,6 +82,9 @@ func (l *listener) serve() {
 	var woken [8]byte
 	if n, err := unix.Read(l.wake, woken[:]); n != len(woken) || err != nil || l.leave.Load() {
 		return // not sealed: it has ended, or is let go
+	}
+	if l.waiting != nil {
+		l.begin()
 	}
 	for l.next(l.refuse) {
 	}
@@ -115,6 +120,11 @@ func (l *listener) next(answerTo func(*notification) (answer, bool)) bool {
 // Of later calls another thread may change it while we look, so nothing is decided by it; the registers
 // are the caller's own, and it waits.
 func (l *listener) judge(n *notification) (answer, bool) {
+	if _, hands := l.hands(n); hands && l.began {
+		l.waiting = n
+		l.once.Do(func() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+		return answer{}, false // answered by begin, once nothing else is allowed any more
+	}
 	yes, no := answer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}, answer{id: n.id, error: -int32(unix.EPERM)}
 	if n.nr == unix.SYS_EXECVE || n.nr == unix.SYS_EXECVEAT {
 		if !l.began && n.pid == l.pid || l.began && !l.oneExec {
@@ -136,6 +146,9 @@ func (l *listener) judge(n *notification) (answer, bool) {
 // refuse answers once the start is over: no, and counts. A hypervisor that asks so often that answering
 // would cost the host gets its no from the kernel from then on, and that is told with the counts.
 func (l *listener) refuse(n *notification) (answer, bool) {
+	if f, hands := l.hands(n); hands {
+		return l.hand(n, f)
+	}
 	expected := func(seen uint64) bool {
 		_, yes := seccomp.Expects(l.arch, uint32(n.nr), n.args, seen)
 		return yes
@@ -149,11 +162,10 @@ func (l *listener) refuse(n *notification) (answer, bool) {
 // seal ends the start: when it returns, no call is said yes to any more, and none ever will.
 func (l *listener) seal() error {
 	var err error
-	l.once.Do(func() {
-		if _, err = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}); err == nil {
-			<-l.sealed
-		}
-	})
+	l.once.Do(func() { _, err = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	if err == nil {
+		<-l.sealed
+	}
 	return err
 }
 

@@ -111,6 +111,10 @@ func (b *builder) signals() {
 		b.rows(step("", "default-"+s.name, sysSigaction, "", named(s.name, uintptr(s.number)),
 			mem("{SIG_DFL}", new(sigaction)), null(), number(8)))
 	}
+	if b.spec.WithCaller {
+		b.rows(step("", "end-with-caller", sysPrctl, "a tool has nobody to work for then; a change of user would undo it",
+			named("PR_SET_PDEATHSIG", unix.PR_SET_PDEATHSIG), named("SIGKILL", uintptr(unix.SIGKILL)), number(0), number(0), number(0)))
+	}
 	mask, text := uint64(0), []string{}
 	for _, s := range StopSignals {
 		mask |= s.Bit()

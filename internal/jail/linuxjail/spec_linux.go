@@ -51,6 +51,18 @@ const FirstFD = 3
 // FDNumber is the number under which the hypervisor finds the i-th FD.
 func FDNumber(i int) int { return FirstFD + i }
 
+// A Handed file is what a program gets when it opens a name. Some programs, qemu-img among them, take
+// paths and no descriptors: the listener puts a copy of the descriptor in the place of their open(2), so
+// that they need no right on the file and the rootfs no entry for it.
+//
+// The first such open ends the start: the program has its libraries and has read nothing yet. It is
+// sealed and its rootfs is emptied, and only then is it answered. The policy of such a program has no
+// row that opens anything.
+type Handed struct {
+	Name jail.RootfsPath
+	File *os.File
+}
+
 // Cgroups is where the process is put before its first instruction.
 type Cgroups struct {
 	V2      *os.File // a directory of the v2 tree, or nil
@@ -78,6 +90,12 @@ type Spec struct {
 	// EmptyMounts is where the child is cloned, if it can be; nil is among the host's mounts. It changes what
 	// a start costs and nothing of the jail.
 	EmptyMounts *EmptyMounts
+	// Handed are files that the program gets when it opens their names; for one that takes paths only.
+	Handed []Handed
+	// WithCaller has the program end with the thread that started it. A hypervisor goes on; a tool does
+	// not, and its caller stays on one thread meanwhile. EmptyMounts and v1 groups are not for it: those
+	// are started from a thread that ends.
+	WithCaller bool
 	// Layers is layer.Decide's answer. A layer not Applied there is left out of the jail.
 	Layers []layer.Decision
 	Policy seccomp.Policy

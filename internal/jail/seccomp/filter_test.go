@@ -133,6 +133,9 @@ func policies() map[string]Policy {
 		"bare":    QEMU(),
 		"tcg":     QEMU(Disk, NIC, TCG),
 		"all":     QEMU(Disk, NIC, KVM, TCG, Screen),
+		"image":   QEMUImg(),
+		"go":      GoProgram(),
+		"go all":  GoProgram(Sockets, Cgo),
 	}
 }
 

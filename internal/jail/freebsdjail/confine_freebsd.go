@@ -1,0 +1,82 @@
+package freebsdjail
+
+import (
+	"fmt"
+	"os/signal"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+)
+
+// Confinement is what a process of skep's puts on itself before it reads what is hostile.
+type Confinement struct {
+	// JID is the jail that it enters; 0 is none, for a caller that may not make one.
+	JID      int          `json:"jid,omitempty"`
+	UID      int          `json:"uid,omitempty"`
+	GID      int          `json:"gid,omitempty"`
+	Limits   []jail.Limit `json:"limits,omitempty"`
+	Keep     int          `json:"keep"`     // descriptors from 3 on that stay open
+	Capsicum bool         `json:"capsicum"` // capability mode: no name of any kind leads anywhere
+}
+
+// procPdeathsigCtl is PROC_PDEATHSIG_CTL of sys/sys/procctl.h: the signal that a process gets when its
+// parent has ended.
+const procPdeathsigCtl = 11
+
+// Confine puts it on. Nothing of it can be taken off again.
+func (c Confinement) Confine() error {
+	if err := harden(); err != nil {
+		return fmt.Errorf("harden: %w", err)
+	}
+	kill := int32(unix.SIGKILL)
+	if err := procctl(0, procPdeathsigCtl, &kill); err != nil {
+		return fmt.Errorf("procctl(2) pdeathsig: %w", err)
+	}
+	if unix.Getppid() == 1 {
+		return unix.ECANCELED // it has ended already
+	}
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(launcherFD+c.Keep), uintptr(^uint32(0)), 0)
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
+	if c.JID != 0 {
+		o := command{UID: c.UID, GID: c.GID}
+		if err := o.settle(); err != nil {
+			return fmt.Errorf("take its groups: %w", err)
+		}
+		if err := attach(c.JID); err != nil {
+			return fmt.Errorf("enter the jail: %w", err)
+		}
+		if err := unix.Setresuid(c.UID, c.UID, c.UID); err != nil {
+			return fmt.Errorf("take its user: %w", err)
+		}
+	}
+	for _, l := range c.Limits {
+		if err := limit(l); err != nil {
+			return fmt.Errorf("limit %s: %w", l.Name, err)
+		}
+	}
+	if c.Capsicum {
+		if _, _, errno := unix.RawSyscall(unix.SYS_CAP_ENTER, 0, 0, 0); errno != 0 {
+			return fmt.Errorf("enter capability mode: %w", errno)
+		}
+	}
+	return nil
+}
+
+// Exec becomes another program of the jail's.
+func Exec(path string, argv []string) error {
+	p, err := unix.BytePtrFromString(path)
+	if err != nil {
+		return err
+	}
+	args := make([]*byte, len(argv)+1)
+	for i, a := range argv {
+		if args[i], err = unix.BytePtrFromString(a); err != nil {
+			return err
+		}
+	}
+	env := []*byte{nil}
+	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
+	return errno
+}

@@ -1,0 +1,6 @@
+package linuxjail
+
+import "golang.org/x/sys/unix"
+
+// sysOpen is the old open(2).
+const sysOpen = unix.SYS_OPEN

@@ -1,0 +1,20 @@
+// Package reader is the table of what reads bytes that a guest, or whoever has taken its hypervisor over,
+// has made. Each row of it runs in a jail of its own, by package tool.
+package reader
+
+import (
+	"skep/internal/tool"
+)
+
+// Names of the readers.
+const (
+	// Log prints a guest's console, as it was asked for.
+	Log = "log"
+)
+
+// Table is every reader.
+func Table() tool.Readers {
+	return tool.Readers{
+		Log: printLog,
+	}
+}
