@@ -8,7 +8,7 @@ const jailCreate, jailUpdate = 1, 2
 // jailAttempts go to other jails, make new ones and change their own.
 var jailAttempts = []Attempt{
 	{ID: "jail-attach", Tries: "enter another jail",
-		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_JAIL_ATTACH, late(baitPrison))},
+		By: "jail no-suser capsicum", Want: "EINVAL | EPERM | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_JAIL_ATTACH, late(baitPrison))},
 	{ID: "jail-get", Tries: "see another jail",
 		By: "jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
 			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)))
@@ -34,7 +34,7 @@ var jailAttempts = []Attempt{
 			return attempt{}.judge(s.call(unix.SYS_JAIL_SET, v, n, jailUpdate))
 		})},
 	{ID: "jail-remove", Tries: "remove another jail",
-		By: "jail no-suser capsicum", Want: "EINVAL | ECAPMODE", Start: true, Do: try(unix.SYS_JAIL_REMOVE, late(baitPrison))},
+		By: "jail no-suser capsicum", Want: "EINVAL | EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_JAIL_REMOVE, late(baitPrison))},
 }
 
 func baitPrison(s *Fixture) any { return s.Bait.own.prison }
