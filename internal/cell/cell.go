@@ -104,20 +104,30 @@ const (
 	AccelTCG  Accel = "tcg"
 )
 
-// Disk is one disk of the guest. Exactly one of File, Zvol, ISO and Device is
-// set.
+// Disk is one disk of the guest. Exactly one of File, Zvol, ISO, Device, Base and
+// Image is set.
 type Disk struct {
-	Label    string     `json:"label"`
-	File     string     `json:"file,omitempty"`
-	Format   DiskFormat `json:"format,omitempty"` // of File; raw unless said
-	Zvol     string     `json:"zvol,omitempty"`   // dataset name, without /dev/zvol
+	Label string `json:"label"`
+	File  string `json:"file,omitempty"`
+	// Base is an image file that the guest sees below a layer of the cell's own:
+	// it is read, and what the guest writes goes into the layer. Image is one of
+	// skep's store, by its name.
+	Base       string `json:"base,omitempty"`
+	Image      string `json:"image,omitempty"`
+	Disposable bool   `json:"disposable,omitempty"` // the layer is made at each start and goes at the end
+	// Format is that of File or Base; raw unless said, or the name of a base ends in .qcow2.
+	Format   DiskFormat `json:"format,omitempty"`
+	Zvol     string     `json:"zvol,omitempty"` // dataset name, without /dev/zvol
 	ISO      string     `json:"iso,omitempty"`
 	Device   string     `json:"device,omitempty"`   // a raw device node of the host, by path: a relaxation
-	Size     Size       `json:"size,omitempty"`     // create it with this size when it is missing
+	Size     Size       `json:"size,omitempty"`     // create it with this size when it is missing; a layer is at least as large
 	Reserved bool       `json:"reserved,omitempty"` // zvol created with its space reserved
 	ReadOnly bool       `json:"read_only,omitempty"`
 	Model    string     `json:"model"` // "virtio" (default), "ahci", "nvme"
 }
+
+// Layered says whether the guest writes to a layer of the cell's own.
+func (d Disk) Layered() bool { return d.Base != "" || d.Image != "" }
 
 // DiskFormat is the format of an image file.
 type DiskFormat string
@@ -213,6 +223,9 @@ type Limits struct {
 	OpenFiles      int  `json:"open_files"` // file descriptors
 	// CPU is in percent of one processor; 0 is no limit.
 	CPU int `json:"cpu,omitempty"`
+	// Disk is how large a file of the host may become that the hypervisor writes
+	// to; 0 is as large as its disks come to when all of them is written.
+	Disk Size `json:"disk,omitempty"`
 }
 
 // Start says when a cell is started.

@@ -54,20 +54,26 @@ func (r *reader) only(path, attr, where string) {
 }
 
 func checkDisk(r *reader, path string, d *Disk) {
-	r.exactlyOne(path, "disk", "file", "zvol", "iso", "device")
+	r.exactlyOne(path, "disk", "file", "zvol", "iso", "device", "base", "image")
 	file, zvol := r.said(under(path, "file")), r.said(under(path, "zvol"))
-	if !file {
-		r.only(path, "format", "together with file")
+	base, image := r.said(under(path, "base")), r.said(under(path, "image"))
+	if !file && !base {
+		r.only(path, "format", "together with file or base")
 	}
-	if !file && !zvol {
-		r.only(path, "size", "together with file or zvol")
+	if !file && !zvol && !base && !image {
+		r.only(path, "size", "together with file, zvol, base or image")
+	}
+	if !base && !image {
+		r.only(path, "disposable", "together with base or image")
+	} else if at := under(path, "read_only"); r.said(at) && d.ReadOnly {
+		r.at(at, "read_only", wrong("a layer is there to be written").but("use file = … for an image that is only read"))
 	}
 	if !zvol {
 		r.only(path, "reserved", "together with zvol")
 	} else if d.Reserved && !r.said(under(path, "size")) {
 		r.at(under(path, "reserved"), "reserved", wrong("needs size, as it only matters when the zvol is created").but(`add size = "20G"`))
 	}
-	if d.ReadOnly && r.said(under(path, "size")) {
+	if d.ReadOnly && !base && !image && r.said(under(path, "size")) {
 		r.at(under(path, "size"), "size", wrong("a new disk that is read-only would stay empty").but("leave out size or read_only"))
 	}
 	if at := under(path, "read_only"); r.said(under(path, "iso")) && r.said(at) && !d.ReadOnly {

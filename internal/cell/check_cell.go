@@ -29,6 +29,11 @@ func checkTwice(r *reader, c *Cell) {
 		once(p+"file", "file", d.File, "another disk")
 		once(p+"iso", "iso", d.ISO, "another disk")
 		once(p+"device", "device", d.Device, "another disk")
+		if d.Base != "" {
+			if first, written := used[d.Base]; written {
+				r.at(p+"base", "base", wrong("already used by another disk on line %d, which may write to it", r.places[first].Start.Line))
+			}
+		}
 	}
 	for _, n := range c.NICs {
 		once("nic."+n.Label+".mac", "mac", n.MAC, "another nic")

@@ -1,5 +1,7 @@
 package cell
 
+import "strings"
+
 // complete fills in the defaults that follow from other values. What it fills in
 // it finds empty, so that a second time changes nothing.
 func complete(c *Cell) {
@@ -32,8 +34,8 @@ func complete(c *Cell) {
 }
 
 func completeDisk(d *Disk) {
-	if d.File != "" && d.Format == "" {
-		d.Format = FormatRaw
+	if d.Format == "" {
+		d.Format = defaultFormat(d)
 	}
 	if d.ISO != "" {
 		d.ReadOnly = true
@@ -41,6 +43,18 @@ func completeDisk(d *Disk) {
 	if d.Model == "" {
 		d.Model = defaultModel(d)
 	}
+}
+
+// defaultFormat is never guessed from what is in a file: a guest could write
+// another format's header. The name of a base is the administrator's.
+func defaultFormat(d *Disk) DiskFormat {
+	switch {
+	case strings.HasSuffix(d.Base, ".qcow2"):
+		return FormatQcow2
+	case d.File != "", d.Layered():
+		return FormatRaw
+	}
+	return ""
 }
 
 // defaultModel makes an iso a drive with a disc in it, which is what firmware

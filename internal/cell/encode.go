@@ -36,7 +36,7 @@ func strip(c *Cell) Cell {
 	}
 	bare.Disks = nil
 	for _, d := range c.Disks {
-		if d.Format == FormatRaw {
+		if d.Format == defaultFormat(&d) {
 			d.Format = ""
 		}
 		if d.ISO != "" {

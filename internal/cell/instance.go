@@ -86,7 +86,7 @@ func (c *Cell) unshared() (all []unshared) {
 		switch {
 		case d.ReadOnly:
 		case d.File != "":
-			add(at+"file", "all instances would write to this file", "read_only = true lets all of them read it")
+			add(at+"file", "all instances would write to this file", "base = %q gives each instance a layer of its own", d.File)
 		case d.Zvol != "":
 			add(at+"zvol", "all instances would write to this volume", "read_only = true lets all of them read it")
 		case d.Device != "":

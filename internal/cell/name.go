@@ -97,6 +97,37 @@ func zvolRule(s string) *mistake {
 	return nil
 }
 
+// maxImage is the longest name of an image in the store.
+const maxImage = 64
+
+// ValidImage tells why s cannot be the name of an image in the store, or nil. It
+// becomes part of paths there.
+func ValidImage(s string) error {
+	if m := imageRule(s); m != nil {
+		return errors.New("invalid name " + fmt.Sprintf(`"%s"`, Printable(shorten(s, 40))) + ": " + m.why)
+	}
+	return nil
+}
+
+func imageRule(s string) *mistake {
+	switch {
+	case s == "":
+		return wrong("must not be empty")
+	case strings.Contains(s, "/"):
+		return wrong("must be the name of an image in the store, not a path").but("base = %q uses a file", s)
+	case len(s) > maxImage:
+		return wrong("has %d characters, at most %d are allowed", len([]rune(s)), maxImage)
+	case !letter(s[0]) && !digit(s[0]):
+		return wrong("must start with a letter or a digit")
+	}
+	for i := range len(s) {
+		if !letter(s[i]) && !digit(s[i]) && !strings.ContainsRune("._-", rune(s[i])) {
+			return wrong("must consist of letters, digits, dots, - and _")
+		}
+	}
+	return nil
+}
+
 // plainText is text that can stand in one line of an argument, a rule or a log,
 // and that looks there like what it is: a path that reads backwards would fool
 // whoever looks at an audit.

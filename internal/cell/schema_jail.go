@@ -23,6 +23,7 @@ var limitsBlock = block[Limits]{
 		at("processes", count(1, 100_000, ""), func(l *Limits) *int { return &l.Processes }),
 		at("open_files", count(32, 1_000_000, ""), func(l *Limits) *int { return &l.OpenFiles }),
 		at("cpu", percent(100*maxCPUs), func(l *Limits) *int { return &l.CPU }),
+		at("disk", size(16*MiB, 1024*TiB, MiB), func(l *Limits) *Size { return &l.Disk }),
 	},
 	fresh: func() Limits { return Limits{} }, // they follow from the rest: complete
 }

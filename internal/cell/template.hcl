@@ -27,8 +27,8 @@ cell "NAME" {
   # How the guest's instructions run on Linux: "kvm", "tcg", or what works.
   #accel = "auto"
 
-  # Each disk has one of file, zvol, iso and device. A size makes a file or
-  # zvol that is missing.
+  # Each disk has one of file, zvol, iso, device, base and image. A size makes a
+  # file or zvol that is missing.
   #disk "disk-01" {
   #  file      = "NAME.img"
   #  format    = "raw" # or "qcow2"
@@ -43,6 +43,14 @@ cell "NAME" {
   #}
   #disk "cd" {
   #  iso = "install.iso"
+  #}
+  # What the guest writes to a base or an image goes into a layer of the cell's own.
+  #disk "layer" {
+  #  base       = "debian.qcow2"
+  #  disposable = false # true: made anew at each start, gone at the end
+  #}
+  #disk "store" {
+  #  image = "debian-13" # skep image import
   #}
   #disk "raw" {
   #  device = "/dev/ada1"
@@ -97,6 +105,7 @@ cell "NAME" {
   #    processes       = 128
   #    open_files      = 512
   #    cpu             = "100%"
+  #    disk            = "20G"
   #  }
   #}
 

@@ -119,13 +119,18 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 // disksOfCell are the disks of a cell, and last its UEFI variables.
 func disksOfCell(dirs host.Dirs, c *cell.Cell) (all []*plan.Disk) {
 	for _, d := range c.Disks {
-		all = append(all, plan.DiskOf(d))
+		all = append(all, plan.DiskOf(d, layersOf(dirs, c.Name)))
 	}
 	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), layout.Vars)}
 	if !slices.ContainsFunc(all, func(d *plan.Disk) bool { return d.Label == varsName }) {
 		all = append(all, vars)
 	}
 	return all
+}
+
+// layersOf are the layers of a cell on this host.
+func layersOf(dirs host.Dirs, name string) plan.Layers {
+	return plan.Layers{Dirs: dirs, Cell: name, Format: disk.LayerFormat}
 }
 
 // findDisk is the disk of a cell that goes by a name.
@@ -164,7 +169,7 @@ func othersDisks(dirs host.Dirs, c *cell.Cell, chosen []*plan.Disk) error {
 		}
 		for _, theirs := range other.Disks {
 			for _, d := range chosen {
-				if sameDisk(plan.DiskOf(theirs).Path, d.Path) {
+				if sameDisk(plan.DiskOf(theirs, layersOf(dirs, other.Name)).Path, d.Path) || sameDisk(theirs.Base, d.Path) {
 					return fault.New(fault.Input, "take it out of the file of that cell first; skep show "+other.Name+" says which that is",
 						"remove disk %q (%s): the cell %s has it, too", d.Label, d.Path, other.Name)
 				}

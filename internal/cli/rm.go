@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -80,15 +81,21 @@ func (a *app) forget(ctx context.Context, dirs host.Dirs, arg string, disks []st
 			return err
 		}
 	}
-	removed, err := st.Forget(name)
+	// Layers are disks: they go by their names, and before what stays is looked at.
+	if err := a.removeDisks(st, chosen); err != nil {
+		return err
+	}
+	removed, kept, err := st.Forget(name)
 	for _, path := range removed {
 		a.printf("%s\n", cell.Printable(path))
 	}
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "forget all of %s", name)
 	}
-	if err := a.removeDisks(st, chosen); err != nil {
-		return err
+	for _, path := range kept {
+		if filepath.Ext(path) != ".json" {
+			a.note("%s stays: it is a disk; skep rm --disks %s removes it", path, name)
+		}
 	}
 	if file := dirs.CellFile(name); exists(file) {
 		a.note("%s stays: skep removes no cell files", file)

@@ -84,7 +84,7 @@ func (a *app) forgetRun(ctx context.Context, dirs host.Dirs, name string) error 
 		return err
 	}
 	defer lock.Unlock()
-	if _, err := st.Forget(name); err != nil {
+	if _, _, err := st.Forget(name); err != nil {
 		return fault.Wrap(fault.Host, err, "", "forget all of %s", name)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/plan"
 )
@@ -21,6 +22,9 @@ const (
 // the caller sees to that. locked asks for a lock, where no guest has it; else a
 // guest has it, and is paused.
 func OpenForCopy(d *plan.Disk, locked bool) (*os.File, error) {
+	if d.Layer && d.Format == cell.FormatQcow2 {
+		return nil, bad(d, "copy its base too, or give the guest a file of its own", "a copy of a layer would lack its base")
+	}
 	one := *d
 	one.ReadOnly = true
 	f, err := open(&one)

@@ -2,13 +2,11 @@ package disk
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -61,7 +59,7 @@ func create(d *plan.Disk) (made bool, err error) {
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
 	if d.Format == cell.FormatQcow2 {
-		err = createQcow2(tmp.Name(), d.Create)
+		err = writeQcow2(tmp, d.Create)
 	} else {
 		err = tmp.Truncate(int64(d.Create))
 	}
@@ -105,21 +103,6 @@ func place(tmp, path string) error {
 	if err := os.Rename(tmp, path); err != nil {
 		os.Remove(path)
 		return err
-	}
-	return nil
-}
-
-// createQcow2 lets qemu-img write an empty image. It reads nothing that a
-// guest has written.
-func createQcow2(path string, size cell.Size) error {
-	tool, err := exec.LookPath("qemu-img")
-	if err != nil {
-		return fault.New(fault.Host, "apt install qemu-utils, or use format = \"raw\"", "make a qcow2 image: qemu-img is not installed")
-	}
-	cmd := exec.Command(tool, "create", "-q", "-f", "qcow2", path, strconv.FormatInt(int64(size), 10))
-	cmd.Env = []string{}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%.200s (qemu-img: %w)", strings.TrimPrefix(strings.TrimSpace(string(out)), "qemu-img: "), err)
 	}
 	return nil
 }

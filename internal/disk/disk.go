@@ -70,7 +70,7 @@ func open(d *plan.Disk) (*os.File, error) {
 	}
 	path := d.Path
 	switch {
-	case d.Type == plan.DiskFile || d.Type == plan.DiskISO:
+	case d.Type == plan.DiskFile || d.Type == plan.DiskISO || d.Type == plan.DiskBase:
 		flags |= syscall.O_NOFOLLOW
 	default:
 		// To open some devices is to set them going: a watchdog(8), say.
@@ -89,7 +89,7 @@ func open(d *plan.Disk) (*os.File, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		hint := "make it, or let skep make it with size = \"20G\""
 		switch d.Type {
-		case plan.DiskISO, plan.DiskDevice:
+		case plan.DiskISO, plan.DiskDevice, plan.DiskBase:
 			hint = "check the path in the cell file"
 		case plan.DiskZvol:
 			hint = "zfs list -t volume shows what there is; size = \"20G\" makes it"
@@ -172,7 +172,7 @@ func check(d *plan.Disk, f *os.File, accept func(*Foreign) bool) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return bad(d, "", "%v", unwrapPath(err))
 	}
-	if size == 0 && (d.Type == plan.DiskFile || d.Type == plan.DiskISO) {
+	if size == 0 && (d.Type == plan.DiskFile || d.Type == plan.DiskISO || d.Type == plan.DiskBase) {
 		return bad(d, "truncate -s 20G "+d.Path+" gives it a size", "it is empty")
 	}
 	header := make([]byte, 4096)
@@ -194,7 +194,7 @@ func check(d *plan.Disk, f *os.File, accept func(*Foreign) bool) error {
 }
 
 func checkRaw(d *plan.Disk, header []byte, size int64) error {
-	if d.Type == plan.DiskFile && size%512 != 0 {
+	if (d.Type == plan.DiskFile || d.Type == plan.DiskBase) && size%512 != 0 {
 		return bad(d, "a disk is made of 512-byte sectors: fetch the image again, or round its size up", "it is truncated: %d bytes are no whole number of sectors", size)
 	}
 	// A GUID partition table names its last block: UEFI 2.10, section 5.3.2.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 
 	"skep/internal/fault"
+	"skep/internal/layout"
 	"skep/internal/plan"
 )
 
@@ -42,6 +43,9 @@ func Remove(d *plan.Disk) error {
 	}
 	if err := os.Remove(d.Path); err != nil {
 		return bad(d, "", "it cannot be removed: %v", unwrapPath(err))
+	}
+	if d.Layer && !d.Disposable {
+		os.Remove(layout.LayerNote(d.Path))
 	}
 	return nil
 }

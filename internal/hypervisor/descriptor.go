@@ -29,6 +29,9 @@ const (
 // FDDisk names the descriptor of a disk.
 func FDDisk(label string) string { return "disk:" + label }
 
+// FDBase names the descriptor of what a disk is a layer of.
+func FDBase(label string) string { return "base:" + label }
+
 // FDTap names the descriptor of a network card's tap.
 func FDTap(label string) string { return "tap:" + label }
 
@@ -68,6 +71,9 @@ func QEMUDescriptors(c *cell.Cell) []Descriptor {
 			use = UseRead
 		}
 		list = append(list, Descriptor{FDDisk(d.Label), use, "disk." + d.Label})
+		if d.Layered() {
+			list = append(list, Descriptor{FDBase(d.Label), UseRead, "disk." + d.Label})
+		}
 	}
 	for _, n := range c.NICs {
 		list = append(list, Descriptor{FDTap(n.Label), UseTap, "nic." + n.Label})

@@ -49,7 +49,12 @@ func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
 	for i, d := range c.Disks {
 		source := "disk." + d.Label
 		opts = append(opts, in.addFD(FDDisk(d.Label), source))
-		opts = append(opts, blockdevs(d, i, in, source)...)
+		if d.Layered() {
+			opts = append(opts, in.addFD(FDBase(d.Label), source))
+			opts = append(opts, layerBlockdevs(d, i, in, source)...)
+		} else {
+			opts = append(opts, blockdevs(d, i, in, source)...)
+		}
 		if onSATA(d) && sata > 0 && sata%sataPerBridge == 0 {
 			// The board's controller is full.
 			opts = append(opts, Option{Flag: "-device", Value: fmt.Sprintf("ich9-ahci,id=ahci%d,bus=pcie.0", sata/sataPerBridge), Why: "another SATA controller", Source: source})
@@ -87,36 +92,66 @@ func blockdevs(d cell.Disk, i int, in QEMUInput, source string) []Option {
 	if d.Zvol != "" || d.Device != "" {
 		driver = "host_device"
 	}
-	// The access mode is the descriptor's. What the guest discards is given
-	// back to the host.
+	node, readOnly := "disk"+strconv.Itoa(i), diskReadOnly(d)
+	if d.Format != cell.FormatQcow2 {
+		return []Option{{Flag: "-blockdev", Value: fileNode(driver, node, in.fdset(FDDisk(d.Label)), readOnly), Why: "raw, never guessed: a guest could write another format's header", Source: source}}
+	}
+	return []Option{
+		{Flag: "-blockdev", Value: fileNode(driver, node+"-file", in.fdset(FDDisk(d.Label)), readOnly), Why: "the image's file", Source: source},
+		{Flag: "-blockdev", Value: qcow2Node(node, "", readOnly), Why: "qcow2; a backing file that the image names is not followed", Source: source},
+	}
+}
+
+// layerBlockdevs is the back end of a disk that is a layer: the base, of which
+// nothing but a descriptor for reading is there, and the layer on top of it. The
+// node of the base is named here: what a layer's header says is not followed.
+func layerBlockdevs(d cell.Disk, i int, in QEMUInput, source string) []Option {
+	node := "disk" + strconv.Itoa(i)
+	base := node + "-base"
+	var opts []Option
+	if d.Format == cell.FormatQcow2 {
+		opts = []Option{
+			{Flag: "-blockdev", Value: fileNode("file", base+"-file", in.fdset(FDBase(d.Label)), true), Why: "the base's file, which is only read", Source: source},
+			{Flag: "-blockdev", Value: qcow2Node(base, "", true), Why: "the base; a backing file that it names is not followed", Source: source},
+		}
+	} else {
+		opts = []Option{{Flag: "-blockdev", Value: fileNode("file", base, in.fdset(FDBase(d.Label)), true), Why: "the base, which is only read", Source: source}}
+	}
+	return append(opts,
+		Option{Flag: "-blockdev", Value: fileNode("file", node+"-file", in.fdset(FDDisk(d.Label)), false), Why: "the layer's file", Source: source},
+		Option{Flag: "-blockdev", Value: qcow2Node(node, base, false), Why: "what the guest writes, on top of the base", Source: source})
+}
+
+// fileNode opens a descriptor as a file or as a device. The access mode is the
+// descriptor's. What the guest discards is given back to the host.
+func fileNode(driver, node, path string, readOnly bool) string {
 	mode, discard := "read-only=off", "discard=unmap"
-	if diskReadOnly(d) {
+	if readOnly {
 		mode, discard = "read-only=on", ""
 	}
-	node := "disk" + strconv.Itoa(i)
-	file := props(
+	return props(
 		"driver="+driver,
-		"node-name=%s",
-		"filename="+in.fdset(FDDisk(d.Label)),
+		"node-name="+node,
+		"filename="+path,
 		mode, "auto-read-only=off", // say so rather than fall back in silence
 		"locking=off", // the keeper holds QEMU's locks on this very descriptor
 		"aio=threads", // Linux AIO and io_uring would need calls of their own in the filter
 		discard,
 		"cache.direct=off,cache.no-flush=off", // the host's cache, and the guest's flushes are real
 	)
-	if d.Format != cell.FormatQcow2 {
-		return []Option{{Flag: "-blockdev", Value: fmt.Sprintf(file, node), Why: "raw, never guessed: a guest could write another format's header", Source: source}}
+}
+
+// qcow2Node reads the node that is called so and "-file". It is JSON, because
+// only JSON can say that there is no backing node.
+func qcow2Node(node, backing string, readOnly bool) string {
+	under, ro, unmap := "null", "false", `,"discard":"unmap"`
+	if backing != "" {
+		under = `"` + backing + `"`
 	}
-	ro, unmap := "false", `,"discard":"unmap"`
-	if diskReadOnly(d) {
+	if readOnly {
 		ro, unmap = "true", ""
 	}
-	return []Option{
-		{Flag: "-blockdev", Value: fmt.Sprintf(file, node+"-file"), Why: "the image's file", Source: source},
-		// JSON, because only JSON can say null.
-		{Flag: "-blockdev", Value: `{"driver":"qcow2","node-name":"` + node + `","file":"` + node + `-file","backing":null,"read-only":` + ro + unmap + `}`,
-			Why: "qcow2; a backing file that the image names is not followed", Source: source},
-	}
+	return `{"driver":"qcow2","node-name":"` + node + `","file":"` + node + `-file","backing":` + under + `,"read-only":` + ro + unmap + `}`
 }
 
 func sataPort(n int) string {

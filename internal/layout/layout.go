@@ -15,7 +15,8 @@
 //
 // The state directory does:
 //
-//	STATE/cells/NAME/      logs, uefi-vars.fd, last.json, macs.json, disks.json
+//	STATE/cells/NAME/      logs, uefi-vars.fd, last.json, macs.json, disks.json, layers
+//	STATE/images/          the image store, see ImageStore
 //	STATE/cache/           facts that are dear to find out
 package layout
 
@@ -48,6 +49,23 @@ func (d Dirs) RunDir(name string) string { return filepath.Join(d.RunDirs(), nam
 // StateDirs has a directory for each cell that has run, and StateDir is one of them.
 func (d Dirs) StateDirs() string           { return filepath.Join(d.State, "cells") }
 func (d Dirs) StateDir(name string) string { return filepath.Join(d.StateDirs(), name) }
+
+// Layer is the file of a disk's layer, which holds what the guest wrote. A disposable one has a name of its
+// own: what a cell has kept is not removed because its file says something else now.
+func (d Dirs) Layer(cell, label, format string, disposable bool) string {
+	prefix := LayerPrefix
+	if disposable {
+		prefix = DisposablePrefix
+	}
+	return filepath.Join(d.StateDir(cell), prefix+label+"."+format)
+}
+
+// LayerNote is the file beside a layer that says what it lies on.
+func LayerNote(layer string) string { return strings.TrimSuffix(layer, filepath.Ext(layer)) + ".json" }
+
+// ImageStore is the directory of the image store, and Image the file of an image in it.
+func (d Dirs) ImageStore() string       { return filepath.Join(d.State, "images") }
+func (d Dirs) Image(name string) string { return filepath.Join(d.ImageStore(), "names", name+".raw") }
 
 // Cache is the directory of facts that are dear to find out.
 func (d Dirs) Cache() string { return filepath.Join(d.State, "cache") }
@@ -112,6 +130,9 @@ const (
 	MACs          = "macs.json"
 	Disks         = "disks.json"
 	Loader        = "loader" // a directory: the loader's scratch copies
+
+	LayerPrefix      = "layer-"
+	DisposablePrefix = "disposable-"
 )
 
 // StateFiles are the files that skep makes in a cell's state directory.

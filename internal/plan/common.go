@@ -114,14 +114,24 @@ func (b *builder) network() {
 
 // disks adds the disks in the file's order.
 func (b *builder) disks() {
+	own := LayersOf(b.host, b.cell.Name)
 	for _, d := range b.cell.Disks {
-		s := DiskOf(d)
-		b.add("disk:"+d.Label, "disk."+d.Label, "opened and locked outside", s)
+		if d.Layered() {
+			why := "what the guest writes; the base is only read"
+			if d.Disposable {
+				why = "what the guest writes, gone at the end; the base is only read"
+			}
+			b.add("layer:"+d.Label, "disk."+d.Label, why, own.layer(d))
+		}
+		b.add("disk:"+d.Label, "disk."+d.Label, "opened and locked outside", DiskOf(d, own))
 	}
 }
 
-// DiskOf is a disk of a cell file as a plan has it.
-func DiskOf(d cell.Disk) *Disk {
+// DiskOf is a disk of a cell file as a plan has it; own says where layers are.
+func DiskOf(d cell.Disk, own Layers) *Disk {
+	if d.Layered() {
+		return &Disk{Label: d.Label, Type: DiskFile, Path: own.path(d), Format: own.Format, Layer: true, Disposable: d.Disposable}
+	}
 	s := &Disk{Label: d.Label, Format: d.Format, ReadOnly: d.ReadOnly, Create: d.Size, Reserved: d.Reserved}
 	if s.Format == "" {
 		s.Format = cell.FormatRaw

@@ -79,7 +79,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.network()
 	b.disks()
 	if b.loadsReadOnly() {
-		d := DiskOf(b.cell.Disks[0])
+		d := DiskOf(b.cell.Disks[0], LayersOf(b.host, b.cell.Name))
 		b.add("double:"+d.Label, "disk."+d.Label, "a copy for bhyveload, which opens for writing what it reads; it goes with the cell",
 			&ScratchCopy{From: d.Path, Dir: b.kept(layout.Loader)})
 	}
@@ -136,7 +136,7 @@ func (b *bsd) identity() {
 // device, other than to read what everybody may.
 func (b *bsd) opensFiles() bool {
 	c := b.cell
-	files := slices.ContainsFunc(c.Disks, func(d cell.Disk) bool { return d.File != "" || d.ISO != "" })
+	files := slices.ContainsFunc(c.Disks, func(d cell.Disk) bool { return d.File != "" || d.ISO != "" || d.Layered() })
 	uefi := c.Boot.Kind == cell.BootUEFI
 	return files || uefi || len(c.Shares) > 0 || c.Screen != nil || c.Boot.Loader != nil && c.Boot.Loader.HostPath != ""
 }

@@ -46,7 +46,7 @@ func (b *bsd) only() (wrong []error) {
 // ISO. It opens each for writing: open(path, O_RDWR) in usr.sbin/bhyveload/bhyveload.c.
 func (b *bsd) loadsReadOnly() bool {
 	c := b.cell
-	return c.Boot.Kind == cell.BootLoader && len(c.Disks) > 0 && DiskOf(c.Disks[0]).ReadOnly
+	return c.Boot.Kind == cell.BootLoader && len(c.Disks) > 0 && DiskOf(c.Disks[0], LayersOf(b.host, c.Name)).ReadOnly
 }
 
 // addresses refuses a jail's address that the host has not got: the jail would

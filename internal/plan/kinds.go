@@ -29,6 +29,7 @@ var kinds = map[Kind]kind{
 	KindBridge:      {func() Spec { return new(Bridge) }, on{onLinux, onFreeBSD}},
 	KindTap:         {func() Spec { return new(Tap) }, on{onLinux, onFreeBSD}},
 	KindDisk:        {func() Spec { return new(Disk) }, on{onLinux, onFreeBSD}},
+	KindLayer:       {func() Spec { return new(Layer) }, on{onLinux, onFreeBSD}},
 	KindFirmware:    {func() Spec { return new(Firmware) }, on{onLinux, onFreeBSD}},
 	KindVars:        {func() Spec { return new(Vars) }, on{onLinux, onFreeBSD}},
 	KindLog:         {func() Spec { return new(Log) }, on{onLinux, onFreeBSD}},
@@ -70,6 +71,7 @@ const (
 	KindBridge      Kind = "bridge"
 	KindTap         Kind = "tap"
 	KindDisk        Kind = "disk"
+	KindLayer       Kind = "layer"
 	KindFirmware    Kind = "firmware"
 	KindVars        Kind = "vars"
 	KindLog         Kind = "log"

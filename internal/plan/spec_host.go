@@ -221,6 +221,7 @@ const (
 	DiskZvol   DiskKind = "zvol"
 	DiskISO    DiskKind = "iso"
 	DiskDevice DiskKind = "device"
+	DiskBase   DiskKind = "base" // a file that a layer lies on
 )
 
 // Disk is a disk of the guest, opened and locked by the keeper. It holds the
@@ -234,6 +235,9 @@ type Disk struct {
 	ReadOnly bool            `json:"read_only,omitempty"`
 	Create   cell.Size       `json:"create,omitempty"` // size to make it with when it is missing; 0: it must be there
 	Reserved bool            `json:"reserved,omitempty"`
+	// Layer: it is the cell's own, made by a Layer before this.
+	Layer      bool `json:"layer,omitempty"`
+	Disposable bool `json:"disposable,omitempty"`
 }
 
 // Kind implements Spec.

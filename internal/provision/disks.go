@@ -3,7 +3,9 @@
 package provision
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"strings"
@@ -51,6 +53,9 @@ func openDisk(d *plan.Disk, files map[string]*os.File, e Env) (*os.File, bool, e
 func lookAtDisk(d *plan.Disk, held, disks map[string]*os.File, e Env) error {
 	if missing, err := disk.ToBeMade(d); missing || err != nil {
 		return err
+	}
+	if _, err := os.Lstat(d.Path); d.Layer && errors.Is(err, fs.ErrNotExist) || d.Disposable {
+		return nil // made with its base, which was looked at
 	}
 	all := maps.Clone(held)
 	maps.Copy(all, disks)

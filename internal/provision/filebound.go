@@ -6,10 +6,12 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
+	"skep/internal/fault"
 	"skep/internal/jail"
 	"skep/internal/jail/seccomp"
 	"skep/internal/plan"
@@ -19,7 +21,9 @@ import (
 // that it was given, and twice what a log may hold. Without it an intruder could fill the host's disk
 // by way of a log, faster than that is cut, or of a raw image that grows. On Linux it cannot be set
 // before the start: there QEMU sizes a file in memory for the code it translates.
-func fileBound(p *plan.Plan, fds []jail.FD) (jail.Limit, error) {
+//
+// With a limit of the cell file that is it, for each file: one that is larger already is refused.
+func fileBound(p *plan.Plan, fds []jail.FD, limit cell.Size) (jail.Limit, error) {
 	bound := uint64(1 << 20)
 	if len(plan.Specs[*plan.Screen](p)) > 0 {
 		bound = seccomp.SurfaceMax // from QEMU 10 on a surface is a file in memory, and it ends without
@@ -32,13 +36,30 @@ func fileBound(p *plan.Plan, fds []jail.FD) (jail.Limit, error) {
 		grows["disk:"+d.Label] = d.Format == cell.FormatQcow2
 	}
 	for _, fd := range fds {
-		size, err := mayGrowTo(fd.File, grows[fd.Name])
+		if strings.HasPrefix(fd.Name, "base:") {
+			continue // it cannot be written to
+		}
+		size, err := mayGrowTo(fd.File, grows[fd.Name] && limit == 0)
 		if err != nil {
 			return jail.Limit{}, err
 		}
-		bound = max(bound, size)
+		if label, isDisk := strings.CutPrefix(fd.Name, "disk:"); isDisk && limit > 0 && size > uint64(limit) && writable(fd.File) {
+			return jail.Limit{}, fault.New(fault.Input, "raise disk in the limits block, or leave it out",
+				"keep disk %q within limits.disk = %s: it is a file of %s already", label, limit, cell.Size(size))
+		}
+		if limit == 0 {
+			bound = max(bound, size)
+		}
 	}
+	bound = max(bound, uint64(limit))
 	return jail.Limit{Name: "fsize", Value: bound}, nil
+}
+
+// writable says whether a descriptor can be written to.
+func writable(f *os.File) bool {
+	flags := 0
+	err := control(f, func(fd int) (err error) { flags, err = unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); return err })
+	return err == nil && flags&unix.O_ACCMODE != unix.O_RDONLY
 }
 
 // mayGrowTo is the size of a file, and for an image that grows what it comes to when all of it is

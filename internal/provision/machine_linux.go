@@ -128,7 +128,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	if err := m.sealRootfs(ctx, t.plan.Layers); err != nil {
 		return held, fault.Wrap(fault.Jail, err, "", "seal the rootfs of %s", t.plan.Name)
 	}
-	bound, err := fileBound(t.plan, spec.FDs)
+	bound, err := fileBound(t.plan, spec.FDs, t.cell.Jail.Limits.Disk)
 	if err == nil {
 		err = m.proc.Limit(bound)
 	}

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 
+	"skep/internal/disk"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -75,6 +76,24 @@ var table = map[plan.Kind]kind{
 		},
 		adopt: survives("the locks of images are bhyve's as well"),
 		audit: rows("descriptors", "kinds"),
+	},
+	plan.KindLayer: {
+		acquire: making(func(t system, s *plan.Layer) (bool, error) {
+			base, made, err := acquireLayer(s)
+			t.hold("base:"+s.Label, base)
+			return made, err
+		}),
+		release: letting(func(t system, s *plan.Layer) error {
+			t.drop("base:" + s.Label)
+			return disk.RemoveLayer(s)
+		}),
+		look: looking(func(_ system, s *plan.Layer) []error { return list(lookAtLayer(s)) }),
+		adopt: letting(func(t system, s *plan.Layer) error {
+			base, err := disk.OpenBase(s)
+			t.hold("base:"+s.Label, base)
+			return err
+		}),
+		audit: notAudited("bhyve has the copy, which is a disk, and not the base"),
 	},
 	plan.KindScratchCopy: {
 		acquire: func(_ system, c call) (store.Held, error) {

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 
+	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -82,6 +83,20 @@ var table = map[plan.Kind]kind{
 			return list(lookAtDisk(c.r.Spec.(*plan.Disk), t.files, c.disks, t.env))
 		},
 		adopt: survives("the hypervisor holds it"),
+		audit: rows("descriptors", "kinds"),
+	},
+	plan.KindLayer: {
+		acquire: making(func(t system, s *plan.Layer) (bool, error) {
+			base, made, err := acquireLayer(s)
+			t.hold("base:"+s.Label, base)
+			return made, err
+		}),
+		release: letting(func(t system, s *plan.Layer) error {
+			t.drop("base:" + s.Label)
+			return disk.RemoveLayer(s)
+		}),
+		look:  looking(func(_ system, s *plan.Layer) []error { return list(lookAtLayer(s)) }),
+		adopt: survives("the hypervisor holds the base, and the layer is a disk"),
 		audit: rows("descriptors", "kinds"),
 	},
 	plan.KindVars: {

@@ -13,20 +13,24 @@ import (
 
 // Forget removes what is kept of a cell that does not run: its last state, its
 // logs and its UEFI variables. The caller holds the cell's lock. It returns
-// the paths that were removed; a file that skep has not made stays and is an
-// error.
-func (s *Store) Forget(name string) (removed []string, err error) {
+// the paths that were removed, and those of layers, which hold the guest's data
+// and stay; a file that skep has not made stays and is an error.
+func (s *Store) Forget(name string) (removed, kept []string, err error) {
 	dir := s.StateDir(name)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var errs []error
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
+		if isLayer(e.Name()) {
+			kept = append(kept, path)
+			continue
+		}
 		if !ours(e.Name()) {
 			errs = append(errs, fmt.Errorf("%s stays: skep has not made it", path))
 			continue
@@ -37,11 +41,15 @@ func (s *Store) Forget(name string) (removed []string, err error) {
 		}
 		removed = append(removed, path)
 	}
-	if len(errs) > 0 {
-		return removed, errors.Join(errs...)
+	if len(errs) > 0 || len(kept) > 0 {
+		return removed, kept, errors.Join(errs...)
 	}
-	return removed, os.Remove(dir)
+	return removed, nil, os.Remove(dir)
 }
+
+// isLayer says whether a file in a cell's state directory is the layer of a disk,
+// or says what that lies on: it holds the guest's data.
+func isLayer(name string) bool { return strings.HasPrefix(name, layout.LayerPrefix) }
 
 // ours says whether a file in a cell's state directory is one of skep's: one
 // that is remembered, what a crash left of writing it, or an empty directory
@@ -51,6 +59,9 @@ func ours(name string) bool {
 		if name == f || strings.HasPrefix(name, "."+f+".") {
 			return true
 		}
+	}
+	if strings.HasPrefix(name, layout.DisposablePrefix) || strings.HasPrefix(name, "."+layout.LayerPrefix) {
+		return true // a layer that goes with its cell, or was never finished
 	}
 	return name == layout.Loader
 }

@@ -1,0 +1,40 @@
+//go:build linux || freebsd
+
+package provision
+
+import (
+	"os"
+
+	"skep/internal/disk"
+	"skep/internal/plan"
+)
+
+// acquireLayer opens the base, for reading and nothing else, and makes the layer
+// where it is missing. The layer itself is opened as the disk that it is.
+func acquireLayer(l *plan.Layer) (base *os.File, made bool, err error) {
+	base, digest, err := openBase(l)
+	if err != nil {
+		return nil, false, err
+	}
+	if made, err = disk.MakeLayer(l, base, digest); err != nil {
+		base.Close()
+		return nil, false, err
+	}
+	return base, made, nil
+}
+
+// openBase opens what a layer lies on; digest is the content of an image.
+func openBase(l *plan.Layer) (base *os.File, digest string, err error) {
+	base, err = disk.OpenBase(l)
+	return base, "", err
+}
+
+// lookAtLayer says beforehand why a layer could not be had.
+func lookAtLayer(l *plan.Layer) error {
+	base, digest, err := openBase(l)
+	if err != nil {
+		return err
+	}
+	defer base.Close()
+	return disk.CheckLayer(l, base, digest)
+}
