@@ -4,8 +4,9 @@
 // It is made of two parts: an observation reads a live process once
 // (observe_linux.go, observe_freebsd.go), and judging compares it with what the
 // plan promises, row by row. A thing that is missing is a failure, and so is one
-// that is present and on no list. Judging a FreeBSD host's process touches no
-// machine (freebsd_*.go), so it is tested on any.
+// that is present and on no list. Judging touches no machine (linux_*.go,
+// freebsd_*.go, and rows.go for what is the same on both), so each tampering is
+// tested on any.
 //
 // The eight protections that the conclusion of "Jailing the bhyve hypervisor"
 // (2018) lists stand first, in its order. What nobody outside of a process can

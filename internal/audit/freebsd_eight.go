@@ -17,15 +17,11 @@ const (
 func (a *bsdAudit) eight() {
 	a.aslr()
 	a.strictWX()
-	if a.Exe == nil {
-		for _, id := range []string{"cfi", "full-relro", "safestack"} {
-			a.add(GroupEight, id, Unknown, "a readable program", "cannot be read")
-		}
-	} else {
-		a.info(GroupEight, "cfi", "control-flow integrity: "+a.Exe.CFI.String()+fmt.Sprintf("; CET marks: IBT %s, SHSTK %s", a.Exe.IBT, a.Exe.SHSTK))
-		a.relro()
-		a.info(GroupEight, "safestack", "SafeStack: "+a.Exe.SafeStack.String()+"; stack protector: "+a.Exe.Protector.String())
+	var exe *Program
+	if a.Exe != nil {
+		exe = &a.Exe.Program
 	}
+	a.built(exe, a.relro)
 	a.jailed()
 	a.guarded()
 	a.capsicum()

@@ -16,8 +16,8 @@ type bsdAudit struct {
 	want *bsdWant
 }
 
-// judgeCell judges what was seen of a cell's process.
-func judgeCell(seen *bsdSeen, st store.State, resolve func(string) string) (Report, error) {
+// judgeFreeBSD judges what was seen of a cell's process.
+func judgeFreeBSD(seen *bsdSeen, st store.State, resolve func(string) string) (Report, error) {
 	w, err := wantOf(st, resolve)
 	if err != nil {
 		return Report{}, err
@@ -26,8 +26,8 @@ func judgeCell(seen *bsdSeen, st store.State, resolve func(string) string) (Repo
 	return a.rows().report(st.Name, seen.Proc.PID).relaxed(st.Relaxations), nil
 }
 
-// judgeAny judges a process that nobody planned.
-func judgeAny(seen *bsdSeen) Report {
+// judgeAnyFreeBSD judges a process that nobody planned.
+func judgeAnyFreeBSD(seen *bsdSeen) Report {
 	a := &bsdAudit{bsdSeen: seen}
 	return a.rows().report("", seen.Proc.PID)
 }
@@ -45,14 +45,14 @@ func (a *bsdAudit) rows() *judge {
 	}
 	a.limit()
 	a.memory()
-	if a.Exe != nil {
-		a.Exe.rows(&a.judge)
-		a.info(GroupProgram, "feature-control", a.Exe.optOuts())
-		if !a.Exe.Same {
-			a.add(GroupProgram, "program", Unknown, "the file that the process was started from", a.Exe.Path+" is another file by now")
-		}
-	} else {
-		a.add(GroupProgram, "program", Unknown, "a readable ELF file", "cannot be read")
+	if a.Exe == nil {
+		a.ofProgram(nil)
+		return &a.judge
+	}
+	a.ofProgram(&a.Exe.Program)
+	a.info(GroupProgram, "feature-control", a.Exe.optOuts())
+	if !a.Exe.Same {
+		a.add(GroupProgram, "program", Unknown, "the file that the process was started from", a.Exe.Path+" is another file by now")
 	}
 	return &a.judge
 }
@@ -81,7 +81,7 @@ func (a *bsdAudit) identity() {
 		others = append(others, who(c))
 	}
 	if p.UID != 0 {
-		a.none(GroupIdentity, "uid-company", "no other process has its uid", others)
+		a.alone(others)
 	}
 	var groups []string
 	for i, g := range p.Groups {
@@ -89,7 +89,7 @@ func (a *bsdAudit) identity() {
 			groups = append(groups, fmt.Sprint(g))
 		}
 	}
-	a.none(GroupIdentity, "groups", "no supplementary groups", groups)
+	a.ungrouped(groups)
 	a.othersInJail()
 }
 
@@ -160,7 +160,7 @@ func (a *bsdAudit) rights() {
 	if f, ok := a.special(ktraceFile); ok {
 		ktrace = "ktrace(1), to " + orWords(f.Path, "a file without a name")
 	}
-	a.none(GroupRights, "tracers", "nobody traces it", nonEmpty(tracer, ktrace))
+	a.untraced(nonEmpty(tracer, ktrace))
 	if f, ok := a.special(terminalFile); ok {
 		a.add(GroupRights, "terminal", Extra, "no controlling terminal", orWords(f.Path, "a terminal"))
 	} else {

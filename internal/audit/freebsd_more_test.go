@@ -166,7 +166,7 @@ func handMade() *bsdSeen {
 
 // The same table judges a hypervisor in a jail that skep did not make.
 func TestBSDHandMade(t *testing.T) {
-	r := judgeAny(handMade())
+	r := judgeAnyFreeBSD(handMade())
 	for id, want := range map[string]Verdict{
 		"jailed": Seen, "capsicum": Seen, "guard-pages": Seen, "strict-wx": Missing, "no-new-privs": Missing, "no-trace": Missing, "groups": Extra,
 		"company": Extra, "jail-securelevel": Missing, "jail-allow.set_hostname": Extra, "jail-allow.suser": Extra, "jail-allow.vmm": Seen, "jail-ip4": Seen,
@@ -195,7 +195,7 @@ func TestBSDHandMade(t *testing.T) {
 	}
 	bare := handMade()
 	bare.Proc.JID, bare.Params, bare.Rootfs = 0, nil, bsdRootfs{}
-	r = judgeAny(bare)
+	r = judgeAnyFreeBSD(bare)
 	for _, id := range []string{"jailed", "company", "jail-parameters", "root", "mounts", "files", "nodes", "rctl"} {
 		if got := verdictOf(r, id); got != Missing {
 			t.Errorf("outside of any jail %s is %q", id, got)
@@ -214,7 +214,7 @@ func TestBSDRecorded(t *testing.T) {
 	if err := json.Unmarshal(b, &back); err != nil {
 		t.Fatal(err)
 	}
-	a, c := judgeAny(handMade()), judgeAny(&back)
+	a, c := judgeAnyFreeBSD(handMade()), judgeAnyFreeBSD(&back)
 	if !slices.Equal(a.Rows, c.Rows) {
 		t.Error("it is judged otherwise once it was written down")
 	}
@@ -324,7 +324,7 @@ func TestBSDRulesUnread(t *testing.T) {
 	st := bsdCell(t, "")
 	s := cleanSeen(t, st)
 	s.Rootfs.Report, s.Rootfs.Rules, s.Rootfs.Unread = nil, nil, "read "+devfs.DepthSetting+": no such file or directory"
-	for _, r := range []Report{mustJudge(t, s, st), judgeAny(s)} {
+	for _, r := range []Report{mustJudge(t, s, st), judgeAnyFreeBSD(s)} {
 		i := slices.IndexFunc(r.Rows, func(row Row) bool { return row.ID == "ruleset" })
 		if i < 0 || r.Rows[i].Verdict != Unknown || r.Rows[i].Seen != s.Rootfs.Unread {
 			t.Errorf("%+v", r.Rows)

@@ -15,14 +15,7 @@ func (a *bsdAudit) rootfs() {
 	a.roots()
 	a.mounts()
 	a.reach()
-	switch {
-	case !a.EnvRead:
-		a.add(GroupPlace, "environ", Unknown, "empty", "cannot be read")
-	case len(a.Env) > 0:
-		a.add(GroupPlace, "environ", Extra, "empty", summary(a.Env))
-	default:
-		a.add(GroupPlace, "environ", Seen, "empty", "empty")
-	}
+	a.environ(a.EnvRead, summary(a.Env))
 }
 
 // roots: root and jail are the rootfs, and so is where it stands.
@@ -86,14 +79,7 @@ func (a *bsdAudit) mounts() {
 		missing = append(missing, fmt.Sprintf("%s on %s", w.kind, w.on))
 	}
 	want := fmt.Sprintf("%d", len(wanted))
-	switch {
-	case len(extra) > 0:
-		a.add(GroupPlace, "mounts", Extra, want, summary(extra))
-	case len(missing) > 0:
-		a.add(GroupPlace, "mounts", Missing, want, "not mounted: "+summary(missing))
-	default:
-		a.add(GroupPlace, "mounts", Seen, want, want+": "+summary(points))
-	}
+	a.compared(GroupPlace, "mounts", want, extra, missing, want+": "+summary(points))
 	a.none(GroupPlace, "mount-flags", "nosuid, noexec but for the root, and read-only where the file says; a devfs tells none", loose)
 }
 
@@ -158,14 +144,7 @@ func (a *bsdAudit) reach() {
 		}
 	}
 	want := fmt.Sprint(len(planned))
-	switch {
-	case len(extra) > 0:
-		a.add(GroupPlace, "files", Extra, want, fmt.Sprintf("%d more: %s", len(extra), summary(extra)))
-	case len(missing) > 0:
-		a.add(GroupPlace, "files", Missing, want, "not there: "+summary(missing))
-	default:
-		a.add(GroupPlace, "files", Seen, want, orWords(want+orBlank(planned), "0"))
-	}
+	a.compared(GroupPlace, "files", want, extra, missing, want+orBlank(planned))
 }
 
 func orBlank(list []string) string {

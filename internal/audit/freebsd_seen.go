@@ -1,12 +1,10 @@
 package audit
 
 import (
-	"errors"
 	"fmt"
 
 	"skep/internal/devfs"
 	"skep/internal/kinfo"
-	"skep/internal/network"
 )
 
 // bsdSeen is one live process of a FreeBSD host as its kernel shows it. It is
@@ -46,18 +44,7 @@ type bsdSeen struct {
 
 	Exe *bsdProgram `json:"exe"`
 
-	// Links are the interfaces that the plan names, as far as they are there; LinksErr is why not.
-	Links    map[string]network.Link `json:"links,omitempty"`
-	LinksErr map[string]string       `json:"links_err,omitempty"`
-}
-
-// link finds one of them.
-func (s *bsdSeen) link(name string) (network.Link, bool, error) {
-	if why := s.LinksErr[name]; why != "" {
-		return network.Link{}, false, errors.New(why)
-	}
-	l, ok := s.Links[name]
-	return l, ok, nil
+	linksSeen
 }
 
 // bsdRootfs is what can be reached below the root of its jail.

@@ -143,7 +143,7 @@ func verdictOf(r Report, id string) Verdict {
 
 func mustJudge(t *testing.T, s *bsdSeen, st store.State) Report {
 	t.Helper()
-	r, err := judgeCell(s, st, same)
+	r, err := judgeFreeBSD(s, st, same)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,6 @@ import (
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/jaillist"
 	"skep/internal/kinfo"
-	"skep/internal/network"
-	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/store"
 )
@@ -28,25 +26,8 @@ func Cell(st store.State) (Report, error) {
 	if seen.Proc.Start != st.PIDStart {
 		return Report{}, fmt.Errorf("process %d is another one by now", st.PID)
 	}
-	seen.lookUpLinks(st.Plan)
-	return judgeCell(seen, st, resolved)
-}
-
-// lookUpLinks reads the interfaces that a plan names.
-func (s *bsdSeen) lookUpLinks(p *plan.Plan) {
-	if p == nil {
-		return
-	}
-	s.Links, s.LinksErr = map[string]network.Link{}, map[string]string{}
-	for _, t := range plan.Specs[*plan.Tap](p) {
-		l, there, err := network.LinkOf(t.Name)
-		switch {
-		case err != nil:
-			s.LinksErr[t.Name] = err.Error()
-		case there:
-			s.Links[t.Name] = l
-		}
-	}
+	seen.lookUp(st.Plan)
+	return judgeFreeBSD(seen, st, resolved)
 }
 
 // Process audits any process as if it were a cell's: a hypervisor that skep
@@ -56,7 +37,7 @@ func Process(pid int) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	return judgeAny(seen), nil
+	return judgeAnyFreeBSD(seen), nil
 }
 
 // Jail audits every hypervisor that runs in a jail of that name, or number.

@@ -14,126 +14,144 @@ import (
 	"strings"
 	"syscall"
 
-	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
+	"skep/internal/plan"
+	"skep/internal/store"
 )
 
 // proc is the process file system. Reading a process of another user's needs
 // root, or that its user namespace is the reader's own.
 const proc = "/proc"
 
-// namespaces are the links in /proc/PID/ns, by the names of namespaces(7).
-var namespaces = []string{"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"}
-
-// Descriptor is one open file of the process.
-type Descriptor struct {
-	Number int    `json:"number"`
-	Target string `json:"target"` // what /proc/PID/fd says: a path, "socket:[N]", "anon_inode:[eventfd]"
-	Flags  int64  `json:"flags"`  // open flags, from fdinfo
-	Dev    uint64 `json:"dev"`    // of the file it refers to
-	Inode  uint64 `json:"inode"`
+// Cell audits the hypervisor of a running cell against the plan in its state.
+func Cell(st store.State) (Report, error) {
+	seen, err := observe(st.PID, st.Plan)
+	if err != nil {
+		return Report{}, err
+	}
+	return judgeLinux(seen, st), nil
 }
 
-// mount is one line of mountinfo.
-type mount struct {
-	point, options, kind string
+// Process audits any process as if it were a cell's: a hypervisor that skep
+// did not start is judged by the same table.
+func Process(pid int) (Report, error) {
+	seen, err := observe(pid, nil)
+	if err != nil {
+		return Report{}, err
+	}
+	return judgeAnyLinux(seen), nil
 }
 
-// area is one mapping of memory.
-type area struct {
-	from, to uint64
-	mode     string // as /proc/PID/maps has it: "rw-p"
-}
+// Jail is FreeBSD's.
+func Jail(string) ([]Report, error) { return nil, errors.ErrUnsupported }
 
-// thread is one thread of the process.
-type thread struct {
-	status  map[string]string
-	ns      map[string]string
-	cgroups map[string]string
-	// scheduler is its policy and priority.
-	scheduler string
-}
-
-// observed is one live process as the kernel shows it. It is read once, from
-// outside, and changes nothing.
-type observed struct {
-	pid         int
-	status      map[string]string
-	ns          map[string]string // name -> "type:[inode]"
-	hostNS      map[string]string
-	inNamespace map[string][]string // namespace -> other processes in it
-	sameUID     []string
-	sameGID     []string
-	inCgroup    map[string][]string // cgroup tree -> other processes in its group
-	mounts      []mount
-	files       []string
-	nodes       []string
-	unread      []string // below the root, directories that could not be read
-	fds         []Descriptor
-	environ     int
-	limits      map[string][2]uint64 // as prlimit(1) names them -> soft, hard
-	cgroups     map[string]string    // controller, or "v2" -> path
-	devices     []string             // network devices
-	address     []string             // network addresses
-	addrs       bool                 // those could be read
-	wx          []string
-	exec        int // executable mappings
-	areas       []area
-	oom         string
-	persona     string
-	threads     []thread
-	uidMap      string
-	gidMap      string
-	sockets     map[uint64]string // inode -> name, from the host's tables
-	exe         *Program
-	// standing is how it is run, and how its namespaces are set.
-	standing jail.Standing
-}
-
-// observe reads everything. What cannot be read stays empty, and its row says
-// unknown.
-func observe(pid int) (*observed, error) {
+// observe reads everything of a process, and what its plan names of the host. What cannot be read stays
+// empty, and its row says unknown.
+func observe(pid int, p *plan.Plan) (*linuxSeen, error) {
 	dir := filepath.Join(proc, strconv.Itoa(pid))
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("there is no process %d", pid)
 	}
-	o := &observed{pid: pid, status: readStatus(dir + "/status")}
-	if leader := o.status["Tgid"]; leader != "" && leader != strconv.Itoa(pid) {
+	o := &linuxSeen{PID: pid, ByRoot: os.Geteuid() == 0, Status: readStatus(dir + "/status"), PageSize: uint64(os.Getpagesize()),
+		Randomize: readLine("/proc/sys/kernel/randomize_va_space")}
+	if leader := o.Status["Tgid"]; leader != "" && leader != strconv.Itoa(pid) {
 		return nil, fmt.Errorf("%d is a thread of process %s", pid, leader)
 	}
-	if strings.HasPrefix(o.status["State"], "Z") || strings.HasPrefix(o.status["State"], "X") {
+	if ended(o.Status) {
 		return nil, fmt.Errorf("process %d has ended, and waits for its parent to hear of it", pid)
 	}
-	o.ns, o.hostNS = readNS(dir), readNS(filepath.Join(proc, "self"))
-	o.cgroups = linuxjail.GroupsIn(dir + "/cgroup")
+	o.NS, o.HostNS = readNS(dir), readNS(filepath.Join(proc, "self"))
+	o.Cgroups = linuxjail.GroupsIn(dir + "/cgroup")
+	o.Frozen = linuxjail.Frozen(o.Cgroups)
 	o.others()
-	o.mounts = readMounts(dir + "/mountinfo")
-	o.files, o.nodes, o.unread = reachable(dir + "/root")
+	o.Mounts = readMounts(dir + "/mountinfo")
+	o.Files, o.Nodes, o.Unread = reachable(dir + "/root")
 	own := private(pid)
-	o.fds, o.environ, o.persona = own.FDs, own.Environ, own.Persona
-	o.limits = linuxjail.Rlimits(pid)
-	o.devices = readDevices(dir + "/net/dev")
-	o.address, o.addrs = readAddresses(dir + "/net")
-	o.maps(dir + "/maps")
-	o.oom = readLine(dir + "/oom_score_adj")
-	o.uidMap, o.gidMap = fieldsOf(dir+"/uid_map"), fieldsOf(dir+"/gid_map")
+	o.FDs, o.Environ, o.Persona = own.FDs, own.Environ, own.Persona
+	o.Sockets = readSockets(dir)
+	o.Limits = linuxjail.Rlimits(pid)
+	o.Devices = readDevices(dir + "/net/dev")
+	o.Address, o.AddressRead = readAddresses(dir + "/net")
+	o.Areas = readAreas(dir + "/maps")
+	o.OOM = readLine(dir + "/oom_score_adj")
+	o.UIDMap, o.GIDMap = fieldsOf(dir+"/uid_map"), fieldsOf(dir+"/gid_map")
+	o.Threads = readThreads(dir)
+	o.Standing = linuxjail.StandingOf(pid)
+	o.Exe = readExe(dir + "/exe")
+	o.planned(p)
+	return o, nil
+}
+
+// planned reads what the plan names of the host.
+func (o *linuxSeen) planned(p *plan.Plan) {
+	if p == nil {
+		return
+	}
+	o.lookUp(p)
+	o.PlanFiles = map[string]fileID{}
+	for path := range planFiles(p) {
+		var st syscall.Stat_t
+		if syscall.Stat(path, &st) == nil {
+			o.PlanFiles[path] = fileID{uint64(st.Dev), st.Ino}
+		}
+	}
+	o.Groups = map[string]groupSeen{}
+	for _, g := range plan.Specs[*plan.Cgroup](p) {
+		o.Groups[g.Path] = readGroup(g)
+	}
+}
+
+// readGroup reads a control group of the plan.
+func readGroup(g *plan.Cgroup) groupSeen {
+	seen := groupSeen{Files: map[string]string{}}
+	entries, _ := os.ReadDir(g.Path)
+	for _, e := range entries {
+		if e.IsDir() {
+			seen.Below = append(seen.Below, e.Name())
+		}
+	}
+	for _, s := range g.Limits {
+		b, err := os.ReadFile(filepath.Join(g.Path, s.File))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			seen.Absent = append(seen.Absent, s.File)
+		case err == nil:
+			seen.Files[s.File] = strings.TrimSpace(string(b))
+		}
+	}
+	return seen
+}
+
+// ended: dead, and waiting only for its parent to hear of it.
+func ended(status map[string]string) bool {
+	return strings.HasPrefix(status["State"], "Z") || strings.HasPrefix(status["State"], "X")
+}
+
+func readThreads(dir string) (all []linuxThread) {
 	tasks, _ := os.ReadDir(dir + "/task")
 	for _, t := range tasks {
 		task := dir + "/task/" + t.Name()
-		o.threads = append(o.threads, thread{readStatus(task + "/status"), readNS(task), linuxjail.GroupsIn(task + "/cgroup"), linuxjail.Scheduler(task + "/stat")})
+		all = append(all, linuxThread{readStatus(task + "/status"), readNS(task), linuxjail.GroupsIn(task + "/cgroup"),
+			linuxjail.Scheduler(task + "/stat")})
 	}
-	o.standing = linuxjail.StandingOf(pid)
-	o.sockets = readSockets(dir)
-	if f, err := os.Open(dir + "/exe"); err == nil {
-		defer f.Close()
-		if p, err := ReadProgram(f); err == nil {
-			if info, err := f.Stat(); err == nil {
-				p.Setuid = answer(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
-			}
-			o.exe = &p
-		}
+	return all
+}
+
+// readExe reads the program, or is nil.
+func readExe(path string) *Program {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
 	}
-	return o, nil
+	defer f.Close()
+	p, err := ReadProgram(f)
+	if err != nil {
+		return nil
+	}
+	if info, err := f.Stat(); err == nil {
+		p.Setuid = answer(info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0)
+	}
+	return &p
 }
 
 func readLine(path string) string {
@@ -202,27 +220,27 @@ func readAddresses(dir string) (all []string, read bool) {
 
 // others looks through all processes for others: in a namespace, with the
 // uid, in the control group.
-func (o *observed) others() {
-	o.inNamespace, o.inCgroup = map[string][]string{}, map[string][]string{}
+func (o *linuxSeen) others() {
+	o.InNamespace, o.InCgroup = map[string][]string{}, map[string][]string{}
 	entries, _ := os.ReadDir(proc)
-	uid := strings.SplitN(o.status["Uid"], " ", 2)[0]
-	gid := strings.SplitN(o.status["Gid"], " ", 2)[0]
+	uid := strings.SplitN(o.Status["Uid"], " ", 2)[0]
+	gid := strings.SplitN(o.Status["Gid"], " ", 2)[0]
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == o.pid {
+		if err != nil || pid == o.PID {
 			continue
 		}
 		dir := filepath.Join(proc, e.Name())
 		theirs := readStatus(dir + "/status")
-		if s := theirs["State"]; strings.HasPrefix(s, "Z") || strings.HasPrefix(s, "X") {
-			continue // dead, and waiting only for its parent to hear of it
+		if ended(theirs) {
+			continue
 		}
 		who := e.Name() + " (" + readLine(dir+"/comm") + ")"
 		if uid != "" && slices.Contains(strings.Fields(theirs["Uid"]), uid) {
-			o.sameUID = append(o.sameUID, who)
+			o.SameUID = append(o.SameUID, who)
 		}
 		if gid != "" && (slices.Contains(strings.Fields(theirs["Gid"]), gid) || slices.Contains(strings.Fields(theirs["Groups"]), gid)) {
-			o.sameGID = append(o.sameGID, who)
+			o.SameGID = append(o.SameGID, who)
 		}
 		// A thread may be elsewhere than its process.
 		tasks, _ := os.ReadDir(dir + "/task")
@@ -230,72 +248,26 @@ func (o *observed) others() {
 		for _, t := range tasks {
 			task := dir + "/task/" + t.Name()
 			for n, ns := range readNS(task) {
-				in[n] = in[n] || ns == o.ns[n]
+				in[n] = in[n] || ns == o.NS[n]
 			}
 			for n, ns := range readChildNS(task) {
-				in[n] = in[n] || ns == o.ns[n]
+				in[n] = in[n] || ns == o.NS[n]
 			}
 			for tree, path := range linuxjail.GroupsIn(task + "/cgroup") {
-				of[tree] = of[tree] || path != "/" && path == o.cgroups[tree]
+				of[tree] = of[tree] || path != "/" && path == o.Cgroups[tree]
 			}
 		}
 		for n, so := range in {
 			if so {
-				o.inNamespace[n] = append(o.inNamespace[n], who)
+				o.InNamespace[n] = append(o.InNamespace[n], who)
 			}
 		}
 		for tree, so := range of {
 			if so {
-				o.inCgroup[tree] = append(o.inCgroup[tree], who)
+				o.InCgroup[tree] = append(o.InCgroup[tree], who)
 			}
 		}
 	}
-}
-
-// readMounts reads mountinfo: proc_pid_mountinfo(5).
-func readMounts(path string) []mount {
-	var all []mount
-	for _, line := range strings.Split(readLine(path), "\n") {
-		f := strings.Fields(line)
-		for i := 6; i < len(f)-1; i++ {
-			if f[i] == "-" {
-				all = append(all, mount{point: f[4], options: f[5], kind: f[i+1]})
-				break
-			}
-		}
-	}
-	return all
-}
-
-// maxReachable bounds the walk: a process that reaches more than this is not
-// in a rootfs of ours.
-const maxReachable = 2000
-
-// reachable lists the regular files and device nodes below a root, and the
-// directories that could not be read.
-func reachable(root string) (files, nodes, unread []string) {
-	count := 0
-	_ = filepath.WalkDir(root+"/.", func(path string, d fs.DirEntry, err error) error {
-		if count++; count > maxReachable {
-			return fs.SkipAll
-		}
-		short := strings.TrimPrefix(path, root)
-		if path == root+"/." {
-			short = "/"
-		}
-		if err != nil {
-			unread = append(unread, short)
-			return fs.SkipDir
-		}
-		switch {
-		case d.Type()&fs.ModeDevice != 0:
-			nodes = append(nodes, short)
-		case !d.IsDir():
-			files = append(files, short)
-		}
-		return nil
-	})
-	return files, nodes, unread
 }
 
 func readFDs(dir string) []Descriptor {
@@ -333,14 +305,14 @@ func readDevices(path string) []string {
 	return names
 }
 
-// maps reads the mappings.
-func (o *observed) maps(path string) {
+// readAreas reads the mappings.
+func readAreas(path string) []linuxArea {
 	f, err := os.Open(path)
 	if err != nil {
-		return
+		return nil
 	}
 	defer f.Close()
-	var all []area
+	var all []linuxArea
 	s := bufio.NewScanner(f)
 	for s.Scan() {
 		fields := bytes.Fields(s.Bytes())
@@ -348,45 +320,12 @@ func (o *observed) maps(path string) {
 			continue
 		}
 		from, to, _ := strings.Cut(string(fields[0]), "-")
-		a := area{mode: string(fields[1])}
-		a.from, _ = strconv.ParseUint(from, 16, 64)
-		a.to, _ = strconv.ParseUint(to, 16, 64)
+		a := linuxArea{Mode: string(fields[1])}
+		a.From, _ = strconv.ParseUint(from, 16, 64)
+		a.To, _ = strconv.ParseUint(to, 16, 64)
 		all = append(all, a)
-		if strings.Contains(a.mode, "x") {
-			o.exec++
-			if strings.Contains(a.mode, "w") {
-				o.wx = append(o.wx, string(s.Bytes()))
-			}
-		}
 	}
-	o.areas = all
-}
-
-// guarded says whether nothing can be touched right behind the guest's memory:
-// QEMU keeps an inaccessible page there (util/mmap-alloc.c), where a run-away
-// copy would arrive. size is the guest's memory in bytes; 0 takes the largest
-// writable mapping for it. found is false where no mapping fits.
-func (o *observed) guardedBehind(size uint64) (guarded, found bool) {
-	at := -1
-	for i, a := range o.areas {
-		if !strings.HasPrefix(a.mode, "rw") {
-			continue
-		}
-		if size > 0 && a.to-a.from == size {
-			at = i
-			break
-		}
-		if size == 0 && (at < 0 || a.to-a.from > o.areas[at].to-o.areas[at].from) {
-			at = i
-		}
-	}
-	if at < 0 {
-		return false, false
-	}
-	if at == len(o.areas)-1 || o.areas[at+1].from != o.areas[at].to {
-		return true, true // a hole
-	}
-	return strings.HasPrefix(o.areas[at+1].mode, "---"), true
+	return all
 }
 
 // readSockets names sockets by inode, from the tables of the network

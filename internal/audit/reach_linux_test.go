@@ -29,7 +29,7 @@ func TestReachable(t *testing.T) {
 }
 
 func TestUnreadRootfsIsUnknown(t *testing.T) {
-	a := &linuxAudit{observed: &observed{unread: []string{"/"}}}
+	a := &linuxAudit{linuxSeen: &linuxSeen{Unread: []string{"/"}}}
 	a.rootfs()
 	unknown := map[string]bool{}
 	for _, r := range a.judge.rows {

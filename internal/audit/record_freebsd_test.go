@@ -26,7 +26,7 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen.lookUpLinks(st.Plan)
+	seen.lookUp(st.Plan)
 	b, err := json.Marshal(recorded{st, seen})
 	if err != nil {
 		t.Fatal(err)

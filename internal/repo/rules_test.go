@@ -3,6 +3,7 @@ package repo
 import (
 	"bytes"
 	"go/format"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -63,6 +64,32 @@ func TestNoSwitchOnSystem(t *testing.T) {
 		if at := decides.Find(f.src); at != nil {
 			t.Errorf("%s decides by runtime.GOOS: %s", f.path, at)
 		}
+	}
+}
+
+// TestJudgesArePure: whether a live process is as its plan says is judged on what was observed, for both hosts on
+// either. Only files of one system look at a machine.
+func TestJudgesArePure(t *testing.T) {
+	judges := 0
+	for _, f := range goFiles(t) {
+		name := path.Base(f.path)
+		if f.pkg != "internal/audit" || f.test() || !strings.HasPrefix(name, "linux_") && !strings.HasPrefix(name, "freebsd_") {
+			continue
+		}
+		judges++
+		for _, i := range f.imports {
+			switch i {
+			case "os", "io/fs", "os/exec", "syscall", "net", "golang.org/x/sys/unix", "skep/internal/jail/linuxjail",
+				"skep/internal/jail/freebsdjail", "skep/internal/process", "skep/internal/probe":
+				t.Errorf("%s imports %s: a judge touches no machine", f.path, i)
+			}
+		}
+		if f.system() != "" {
+			t.Errorf("%s is built on one system only", f.path)
+		}
+	}
+	if judges < 12 {
+		t.Errorf("only %d files of judges were found", judges)
 	}
 }
 

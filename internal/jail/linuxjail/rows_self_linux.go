@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/jail"
 	"skep/internal/layer"
 )
 
@@ -79,22 +80,6 @@ func (b *builder) limits() error {
 	return nil
 }
 
-// StopSignals are those that batch systems, service managers, timeout(1) and
-// terminals send to all processes of a group, a session or a control group at
-// once. To QEMU each of the first three means "end now", and it installs its
-// handlers at its start: ignored ones would be obeyed again. A mask it leaves
-// alone, and hands to each of its threads.
-var StopSignals = []StopSignal{{"SIGHUP", unix.SIGHUP}, {"SIGINT", unix.SIGINT}, {"SIGTERM", unix.SIGTERM}, {"SIGQUIT", unix.SIGQUIT}}
-
-// StopSignal is one of them.
-type StopSignal struct {
-	Name   string
-	Number unix.Signal
-}
-
-// Bit is its place in a set of signals: sigset_t, and SigBlk in /proc.
-func (s StopSignal) Bit() uint64 { return 1 << (uint(s.Number) - 1) }
-
 // signals start as if no one had ever touched them, but for those that the keeper gets as well. All were
 // blocked before the child was made, and clone3 took the handlers away; what the keeper ignores would
 // stay ignored.
@@ -116,7 +101,7 @@ func (b *builder) signals() {
 			named("PR_SET_PDEATHSIG", unix.PR_SET_PDEATHSIG), named("SIGKILL", uintptr(unix.SIGKILL)), number(0), number(0), number(0)))
 	}
 	mask, text := uint64(0), []string{}
-	for _, s := range StopSignals {
+	for _, s := range jail.StopSignals {
 		mask |= s.Bit()
 		text = append(text, s.Name[len("SIG"):])
 	}

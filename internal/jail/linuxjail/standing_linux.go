@@ -12,14 +12,11 @@ import (
 	"skep/internal/jail"
 )
 
-// HostName is the setting that names a UTS namespace.
-const HostName = "kernel/hostname"
-
 // settings are the sysctls of a cell's namespaces that are looked at: a directory
 // stands for what is in it. Those of its user namespace are not: no process can
 // enter that and keep its threads.
 var settings = []struct{ name, why string }{
-	{HostName, "what the hypervisor takes the host's name for"},
+	{jail.HostName, "what the hypervisor takes the host's name for"},
 	{"kernel/domainname", "the same"},
 	{"net/ipv4/ip_forward", "whether its network would pass packets on"},
 	{"net/ipv4/conf/all", "routing, redirects, filters by source, ARP"},

@@ -2,13 +2,11 @@ package audit
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"skep/internal/jail"
-	"skep/internal/jail/linuxjail"
 )
 
 // process is how the kernel runs it: which signals it takes, and what follows
@@ -30,17 +28,17 @@ func (a *linuxAudit) process() {
 // runs: a hypervisor that is stopped or frozen holds its cell and does nothing.
 func (a *linuxAudit) runs() {
 	const id, want = "runs", "neither stopped nor frozen"
-	if len(a.threads) == 0 {
+	if len(a.Threads) == 0 {
 		a.add(GroupRights, id, Unknown, want, "cannot be read")
 		return
 	}
 	var stopped []string
-	for _, t := range a.threads {
-		if s := t.status["State"]; strings.HasPrefix(s, "T") || strings.HasPrefix(s, "t") {
-			stopped = append(stopped, "thread "+t.status["Pid"]+" is stopped")
+	for _, t := range a.Threads {
+		if s := t.Status["State"]; strings.HasPrefix(s, "T") || strings.HasPrefix(s, "t") {
+			stopped = append(stopped, "thread "+t.Status["Pid"]+" is stopped")
 		}
 	}
-	if g := linuxjail.Frozen(a.cgroups); g != "" {
+	if g := a.Frozen; g != "" {
 		stopped = append(stopped, "its control group "+g+" is frozen")
 	}
 	if len(stopped) > 0 {
@@ -58,8 +56,8 @@ func (a *linuxAudit) hostName() {
 		return
 	}
 	want := orWords(j.Hostname, "the cell's")
-	switch seen, ok := a.standing.Settings[linuxjail.HostName]; {
-	case !ok && os.Geteuid() != 0:
+	switch seen, ok := a.Standing.Settings[jail.HostName]; {
+	case !ok && !a.ByRoot:
 		a.info(GroupRights, id, "not read: only root can enter its UTS namespace")
 	case !ok:
 		a.add(GroupRights, id, Unknown, want, "cannot be read")
@@ -72,17 +70,17 @@ func (a *linuxAudit) hostName() {
 func (a *linuxAudit) scheduled(then *jail.Standing) {
 	for _, row := range []struct {
 		id, want string
-		of       func(thread) string
+		of       func(linuxThread) string
 	}{
-		{"affinity", then.Affinity, func(t thread) string { return t.status["Cpus_allowed_list"] }},
-		{"scheduler", then.Scheduler, func(t thread) string { return t.scheduler }},
+		{"affinity", then.Affinity, func(t linuxThread) string { return t.Status["Cpus_allowed_list"] }},
+		{"scheduler", then.Scheduler, func(t linuxThread) string { return t.Scheduler }},
 	} {
 		seen := ""
-		for _, t := range a.threads {
+		for _, t := range a.Threads {
 			if got := row.of(t); got != row.want || seen == "" {
 				seen = got
 				if got != row.want {
-					seen = orWords(got, "cannot be read") + " (thread " + t.status["Pid"] + ")"
+					seen = orWords(got, "cannot be read") + " (thread " + t.Status["Pid"] + ")"
 					break
 				}
 			}
@@ -98,13 +96,13 @@ func (a *linuxAudit) settings(then *jail.Standing) {
 		a.info(GroupRights, id, "not read: only root can enter its namespaces")
 		return
 	}
-	if a.standing.Settings == nil {
+	if a.Standing.Settings == nil {
 		a.add(GroupRights, id, Unknown, want, "cannot be read")
 		return
 	}
 	var changed []string
 	for _, name := range slices.Sorted(maps.Keys(then.Settings)) {
-		if was, now := then.Settings[name], a.standing.Settings[name]; was != now && name != linuxjail.HostName {
+		if was, now := then.Settings[name], a.Standing.Settings[name]; was != now && name != jail.HostName {
 			changed = append(changed, strings.ReplaceAll(name, "/", ".")+" is "+orWords(now, "gone")+" and was "+was)
 		}
 	}
@@ -125,20 +123,20 @@ func (a *linuxAudit) stopSignals() {
 		return
 	}
 	var takes []string
-	for _, t := range a.threads {
-		blocked, err := strconv.ParseUint(t.status["SigBlk"], 16, 64)
+	for _, t := range a.Threads {
+		blocked, err := strconv.ParseUint(t.Status["SigBlk"], 16, 64)
 		if err != nil {
 			a.add(GroupRights, id, Unknown, want, "cannot be read")
 			return
 		}
-		for _, s := range linuxjail.StopSignals {
+		for _, s := range jail.StopSignals {
 			if blocked&s.Bit() == 0 && !slices.Contains(takes, s.Name) {
 				takes = append(takes, s.Name)
 			}
 		}
 	}
 	switch {
-	case len(a.threads) == 0:
+	case len(a.Threads) == 0:
 		a.add(GroupRights, id, Unknown, want, "cannot be read")
 	case len(takes) > 0:
 		a.add(GroupRights, id, Missing, want, "it takes "+strings.Join(takes, ", "))

@@ -2,14 +2,10 @@ package audit
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"skep/internal/layer"
 	"skep/internal/plan"
@@ -19,22 +15,22 @@ import (
 func (a *linuxAudit) limit() {
 	if j := a.jailSpec(); j != nil {
 		for _, l := range j.Rlimits {
-			got, ok := a.limits[l.Name]
+			got, ok := a.Limits[l.Name]
 			a.yes(GroupLimits, "rlimit-"+l.Name, limitText(l.Value), got == [2]uint64{l.Value, l.Value}, ok, orNot(!ok, limitsText(got)))
 		}
 		if a.record != nil {
-			a.kept(j.Rlimits, a.record.Limits, a.limits)
+			a.kept(j.Rlimits, a.record.Limits, a.Limits)
 		}
 	} else {
-		core, ok := a.limits["core"]
+		core, ok := a.Limits["core"]
 		a.yes(GroupLimits, "rlimit-core", "0", core[1] == 0, ok, orNot(!ok, limitText(core[1])))
 	}
 	a.groups()
 	want := "500"
 	if a.plan == nil {
-		a.info(GroupLimits, "oom-score", a.oom)
+		a.info(GroupLimits, "oom-score", a.OOM)
 	} else {
-		a.equal(GroupLimits, "oom-score", want, a.oom)
+		a.equal(GroupLimits, "oom-score", want, a.OOM)
 	}
 	a.recorded(GroupLimits, layer.CoreScheduling, "no stranger on the core's other thread")
 }
@@ -44,14 +40,14 @@ func (a *linuxAudit) limit() {
 func (a *linuxAudit) groups() {
 	if a.plan == nil {
 		for _, tree := range []string{"memory", "pids"} {
-			path, ok := a.cgroups[tree]
+			path, ok := a.Cgroups[tree]
 			if !ok {
-				path = a.cgroups["v2"]
+				path = a.Cgroups["v2"]
 			}
 			v, seen := Seen, orWords(path, "none")
 			if path == "" || path == "/" {
 				v = Missing
-			} else if inCgroup := a.inCgroup[tree]; len(inCgroup) > 0 {
+			} else if inCgroup := a.InCgroup[tree]; len(inCgroup) > 0 {
 				v, seen = Missing, path+", with "+counted(len(inCgroup), "other")+" in it"
 			}
 			a.add(GroupLimits, "cgroup-"+tree, v, "a group of its own", seen)
@@ -65,30 +61,29 @@ func (a *linuxAudit) groups() {
 	}
 	for _, g := range specs {
 		id := "cgroup-" + g.Tree
-		path, ok := a.cgroups[g.Tree]
+		path, ok := a.Cgroups[g.Tree]
 		switch {
 		case !ok:
 			a.add(GroupLimits, id, Unknown, g.Path, "cannot be read")
 		case !strings.HasSuffix(g.Path, path) || path == "/":
 			a.add(GroupLimits, id, Missing, "in "+g.Path, "in "+path)
-		case len(a.inCgroup[g.Tree]) > 0:
-			a.add(GroupLimits, id, Extra, "nobody else in "+g.Path, summary(a.inCgroup[g.Tree]))
-		case len(groupsBelow(g.Path)) > 0:
-			a.add(GroupLimits, id, Extra, "no group below "+g.Path, summary(groupsBelow(g.Path)))
+		case len(a.InCgroup[g.Tree]) > 0:
+			a.add(GroupLimits, id, Extra, "nobody else in "+g.Path, summary(a.InCgroup[g.Tree]))
+		case len(a.Groups[g.Path].Below) > 0:
+			a.add(GroupLimits, id, Extra, "no group below "+g.Path, summary(a.Groups[g.Path].Below))
 		default:
 			a.add(GroupLimits, id, Seen, "alone in "+g.Path, "alone in "+g.Path)
 		}
 		for _, s := range g.Limits {
-			b, err := os.ReadFile(filepath.Join(g.Path, s.File))
-			got := strings.TrimSpace(string(b))
-			if err != nil {
-				if os.IsNotExist(err) && s.Optional() {
-					continue // this kernel has no such file
-				}
+			got, read := a.Groups[g.Path].Files[s.File]
+			switch {
+			case slices.Contains(a.Groups[g.Path].Absent, s.File) && s.Optional():
+				// this kernel has no such file
+			case !read:
 				a.add(GroupLimits, s.File, Unknown, s.Value, "cannot be read")
-				continue
+			default:
+				a.equal(GroupLimits, s.File, a.rounded(s.File, s.Value), a.rounded(s.File, got))
 			}
-			a.equal(GroupLimits, s.File, rounded(s.File, s.Value), rounded(s.File, got))
 		}
 	}
 }
@@ -106,7 +101,7 @@ func (a *linuxAudit) otherGroups(specs []*plan.Cgroup) {
 		if slices.ContainsFunc(specs, func(g *plan.Cgroup) bool { return g.Tree == tree }) {
 			continue
 		}
-		if then, now := a.record.Cgroups[tree], a.cgroups[tree]; now != then {
+		if then, now := a.record.Cgroups[tree], a.Cgroups[tree]; now != then {
 			moved = append(moved, fmt.Sprintf("%s: in %s and was in %s", tree, orWords(now, "none"), then))
 		}
 	}
@@ -117,20 +112,8 @@ func (a *linuxAudit) otherGroups(specs []*plan.Cgroup) {
 	}
 }
 
-// groupsBelow are the control groups in one: nobody makes any there.
-func groupsBelow(path string) []string {
-	entries, _ := os.ReadDir(path)
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
 // rounded: the kernel keeps memory limits in whole pages.
-func rounded(file, value string) string {
+func (a *linuxAudit) rounded(file, value string) string {
 	if !strings.HasPrefix(file, "memory.") {
 		return value
 	}
@@ -138,7 +121,7 @@ func rounded(file, value string) string {
 	if err != nil {
 		return value
 	}
-	page := uint64(os.Getpagesize())
+	page := max(a.PageSize, 1)
 	return strconv.FormatUint(n/page*page, 10)
 }
 
@@ -152,13 +135,4 @@ func (a *linuxAudit) memory() {
 	a.recorded(GroupMemory, layer.WXMDWE, "memory never becomes executable")
 	a.recorded(GroupMemory, layer.KSMOff, "no page is merged with another's")
 	a.recorded(GroupMemory, layer.NoCore, "no core dump")
-}
-
-// identity is the device and inode of a file.
-func identity(info fs.FileInfo) (dev, ino uint64, ok bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, 0, false
-	}
-	return uint64(st.Dev), st.Ino, true
 }

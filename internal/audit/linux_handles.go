@@ -1,0 +1,182 @@
+package audit
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	"skep/internal/address"
+	"skep/internal/hypervisor"
+	"skep/internal/plan"
+)
+
+// handles: every descriptor is one that was handed in, or one of the few kinds
+// that a hypervisor makes for itself.
+func (a *linuxAudit) handles() {
+	if len(a.FDs) == 0 {
+		a.add(GroupHandles, "descriptors", Unknown, "only planned ones", "cannot be read")
+		return
+	}
+	if a.plan == nil {
+		a.foreignHandles()
+		return
+	}
+	planned := a.plannedFiles()
+	var extra []string
+	counts := map[string]int{}
+	for _, d := range a.FDs {
+		kind := a.kindOf(d, planned)
+		if kind == "" {
+			extra = append(extra, fmt.Sprintf("%d -> %s", d.Number, d.Target))
+			continue
+		}
+		counts[kind]++
+	}
+	a.none(GroupHandles, "descriptors", "only planned ones", extra)
+	var kinds []string
+	for k, n := range counts {
+		kinds = append(kinds, fmt.Sprintf("%d %s", n, k))
+	}
+	sort.Strings(kinds)
+	a.add(GroupHandles, "kinds", Seen, "as planned", strings.Join(kinds, ", "))
+	var missing []string
+	for _, h := range plan.Specs[*plan.Hypervisor](a.plan) {
+		for _, d := range h.Descriptors {
+			if !a.hasFD(d.Number) && d.Use == string(hypervisor.UseListen) {
+				missing = append(missing, d.Name)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		a.add(GroupHandles, "planned", Missing, "every planned socket is held", "closed: "+strings.Join(missing, ", "))
+	}
+}
+
+func (a *linuxAudit) hasFD(n int) bool {
+	for _, d := range a.FDs {
+		if d.Number == n {
+			return true
+		}
+	}
+	return false
+}
+
+// devNull is what a hypervisor is given where it is to read or write nothing.
+const devNull = "/dev/null"
+
+// planFiles are the files that a plan hands in, by what they are for.
+func planFiles(p *plan.Plan) map[string]string {
+	files := map[string]string{devNull: "null"}
+	for _, r := range p.Resources {
+		switch s := r.Spec.(type) {
+		case *plan.Disk:
+			files[s.Path] = "disk"
+		case *plan.Vars:
+			files[s.Path] = "variables"
+		case *plan.Firmware:
+			files[s.From] = "firmware"
+		case *plan.Log:
+			if s.Name == "console-log" {
+				files[s.Path] = "log"
+			}
+		}
+	}
+	return files
+}
+
+// plannedFiles are what the files of the plan are for, by device and inode.
+func (a *linuxAudit) plannedFiles() map[fileID]string {
+	all := map[fileID]string{}
+	for path, kind := range planFiles(a.plan) {
+		if id, ok := a.PlanFiles[path]; ok {
+			all[id] = kind
+		}
+	}
+	return all
+}
+
+// ownKinds are what a hypervisor makes for itself without a call that reaches
+// anything outside.
+var ownKinds = []string{"[eventfd]", "[eventpoll]", "[signalfd]", "[timerfd]", "kvm-vm", "kvm-vcpu"}
+
+// kindOf says what a descriptor is, or "" for one that is on no list.
+func (a *linuxAudit) kindOf(d Descriptor, planned map[fileID]string) string {
+	if rest, ok := strings.CutPrefix(d.Target, "anon_inode:"); ok {
+		for _, k := range ownKinds {
+			if strings.HasPrefix(rest, k) {
+				return "own"
+			}
+		}
+		return ""
+	}
+	switch {
+	case strings.HasPrefix(d.Target, "pipe:") && d.Number == 2:
+		return "standard error"
+	case strings.HasPrefix(d.Target, "/memfd:hello") && len(plan.Specs[*plan.Firmware](a.plan)) > 0:
+		return "firmware"
+	case strings.HasPrefix(d.Target, "/memfd:tcg-jit") && a.plan.Accel == "tcg":
+		return "own"
+	case strings.HasPrefix(d.Target, "/memfd:displaysurface") && len(plan.Specs[*plan.Screen](a.plan)) > 0:
+		return "surface"
+	case strings.HasPrefix(d.Target, "/dev/net/tun") && len(plan.Specs[*plan.Tap](a.plan)) > 0:
+		return "tap"
+	case strings.HasSuffix(d.Target, "/kvm") && a.plan.Accel == "kvm":
+		// Its mount is detached by now, so the path begins there.
+		return "kvm"
+	case strings.HasPrefix(d.Target, "socket:"):
+		return a.socketKind(d)
+	}
+	return planned[fileID{d.Dev, d.Inode}]
+}
+
+// socketKind knows a socket by the name that it was bound to: one of the
+// plan's. Sockets that were handed in connected have none.
+func (a *linuxAudit) socketKind(d Descriptor) string {
+	name, ok := a.Sockets[d.Inode]
+	if !ok {
+		return ""
+	}
+	for _, s := range plan.Specs[*plan.Socket](a.plan) {
+		if s.Path != "" && sameSocket(name, s.Path) || s.Listen != "" && samePort(name, s.Listen) {
+			return s.Name
+		}
+	}
+	for _, s := range plan.Specs[*plan.Screen](a.plan) {
+		if s.Path != "" && sameSocket(name, s.Path) || s.Listen != "" && strings.HasPrefix(name, "tcp") ||
+			strings.HasPrefix(name, "unix socket without") {
+			return "screen"
+		}
+	}
+	return ""
+}
+
+// sameSocket compares names; a socket that was bound by way of a descriptor of
+// its directory shows that way.
+func sameSocket(name, path string) bool {
+	return name == path || strings.HasPrefix(name, "/proc/self/fd/") && filepath.Base(name) == filepath.Base(path)
+}
+
+// samePort says whether a TCP socket's own address, as the kernel's tables have
+// it, is on the port of a listener; an accepted one has the same.
+func samePort(name, listen string) bool {
+	_, port, err := address.SplitPort(listen)
+	n, nerr := strconv.Atoi(port)
+	return err == nil && nerr == nil && strings.HasPrefix(name, "tcp") && strings.HasSuffix(name, fmt.Sprintf(":%04X", n))
+}
+
+// foreignHandles lists what a hypervisor of somebody else's holds.
+func (a *linuxAudit) foreignHandles() {
+	var paths []string
+	for _, d := range a.FDs {
+		if d.Target == "" {
+			a.add(GroupHandles, "descriptors", Unknown, "none that a plan does not name", "cannot be read")
+			return
+		}
+		if strings.HasPrefix(d.Target, "/") && d.Target != devNull {
+			paths = append(paths, fmt.Sprintf("%d -> %s", d.Number, d.Target))
+		}
+	}
+	a.none(GroupHandles, "descriptors", "none that a plan does not name", paths)
+}
