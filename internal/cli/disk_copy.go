@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,9 +30,9 @@ has. "uefi-vars" are its UEFI variables.
 The guest of a running cell is paused meanwhile, so that the copy is as the disk
 is at one moment; a guest that starts from it finds what it would find after a
 power failure. Where the file system can share blocks, as XFS and btrfs, that is
-a moment; elsewhere it takes as long as the copying, which is said. The kernel
-moves the bytes: nothing looks at what they say. Where a file
-system cannot do that, they pass through this process as they are.`,
+a moment; elsewhere it takes as long as the copying, which is said. That is done
+by a process in a jail of its own, which has nothing but the disk and the file:
+what is copied is the guest's.`,
 		ValidArgsFunction: a.completeOneDisk,
 		Args:              exactArgs(3, "a cell, a disk and a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,7 +87,7 @@ func (a *app) copyDisk(ctx context.Context, dirs host.Dirs, c *cell.Cell, d *pla
 			return err
 		}
 		defer lock.Unlock()
-		return a.copyNow(st, d, path, true)
+		return a.copyNow(ctx, st, d, path, true, c.Jail.AllowMissing)
 	}
 	cl, err := keeper.Dial(st.RunDir(c.Name))
 	if err != nil {
@@ -103,7 +104,7 @@ func (a *app) copyDisk(ctx context.Context, dirs host.Dirs, c *cell.Cell, d *pla
 	}
 	defer os.RemoveAll(dir)
 	begin, aside := time.Now(), filepath.Join(dir, "copy")
-	err = cl.Paused(ctx, "skep disk copy", func() error { return a.copyNow(st, d, aside, false) })
+	err = cl.Paused(ctx, "skep disk copy", func() error { return a.copyNow(ctx, st, d, aside, false, c.Jail.AllowMissing) })
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "try it again", "copy disk %q of %s", d.Label, c.Name)
 	}
@@ -114,7 +115,7 @@ func (a *app) copyDisk(ctx context.Context, dirs host.Dirs, c *cell.Cell, d *pla
 	return nil
 }
 
-func (a *app) copyNow(st *store.Store, d *plan.Disk, path string, locked bool) error {
+func (a *app) copyNow(ctx context.Context, st *store.Store, d *plan.Disk, path string, locked bool, allowMissing []string) error {
 	src, err := disk.OpenForCopy(d, locked)
 	if err != nil {
 		keeper.NameHolders(st, err)
@@ -122,7 +123,18 @@ func (a *app) copyNow(st *store.Store, d *plan.Disk, path string, locked bool) e
 	}
 	defer src.Close()
 	defer a.slow("copying %s", d.Path)()
-	return disk.Copy(src, path)
+	return disk.Copy(src, path, func(to, from *os.File) error {
+		size, err := from.Seek(0, io.SeekEnd)
+		if err != nil {
+			return err
+		}
+		h, err := a.readers()
+		if err != nil {
+			return err
+		}
+		h.AllowMissing = allowMissing
+		return h.Copy(ctx, to, from, size, nil)
+	})
 }
 
 func (a *app) diskGrow() *cobra.Command {

@@ -157,7 +157,7 @@ func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name s
 	if err != nil {
 		return err
 	}
-	f, err := probe.ForTools(probe.Options{Dirs: a.dirs})
+	h, err := a.readers()
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name s
 		go a.endFollowing(ctx, st, name, end)
 		ctx = context.WithoutCancel(ctx) // it prints what has come until then
 	}
-	_, err = tool.Run(ctx, f, t)
+	_, err = tool.Run(ctx, h.Facts, t)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -202,4 +202,10 @@ func (a *app) endFollowing(ctx context.Context, st *store.Store, name string, en
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// readers is where readers of a guest's bytes are run.
+func (a *app) readers() (reader.Host, error) {
+	f, err := probe.ForTools(probe.Options{Dirs: a.dirs})
+	return reader.Host{Facts: f}, err
 }

@@ -44,11 +44,10 @@ func OpenForCopy(d *plan.Disk, locked bool) (*os.File, error) {
 	return f, nil
 }
 
-// Copy copies what an open image holds to a new file. The kernel moves the bytes,
-// by sharing their blocks where the file system can, and nothing here looks at
-// them: they are the guest's. Holes stay holes. The file has its name once it is
-// whole and on the disk, and one that is there is not touched.
-func Copy(src *os.File, path string) error {
+// Copy copies what an open image holds to a new file. Where the file system can share blocks, the kernel
+// does that; else fill does it, which is for a process that is jailed: the bytes are the guest's. Holes stay
+// holes. The file has its name once it is whole and on the disk, and one that is there is not touched.
+func Copy(src *os.File, path string, fill func(dst, src *os.File) error) error {
 	dir := filepath.Dir(path)
 	bad := func(err error, hint string) error {
 		return fault.Wrap(fault.Host, unwrapPath(err), hint, "copy to %s", path)
@@ -62,7 +61,10 @@ func Copy(src *os.File, path string) error {
 	}
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
-	if err := fill(tmp, src); err != nil {
+	if clone(tmp, src) != nil {
+		err = fill(tmp, src)
+	}
+	if err != nil {
 		return bad(err, "df "+dir+" shows how full it is")
 	}
 	if err := tmp.Sync(); err != nil {
@@ -80,11 +82,11 @@ func Copy(src *os.File, path string) error {
 // Place gives a copy its name, unless there is a file of that name.
 func Place(tmp, path string) error { return unwrapPath(place(tmp, path)) }
 
-// fill copies all of src into an empty file.
-func fill(dst, src *os.File) error {
-	if clone(dst, src) == nil {
-		return nil
-	}
+// copyPiece is how much is copied between two words about it.
+const copyPiece = 64 << 20
+
+// Fill copies all of src into an empty file, and tells how much is done.
+func Fill(dst, src *os.File, progress func(float64)) error {
 	size, err := src.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -113,13 +115,15 @@ func fill(dst, src *os.File) error {
 		if _, err := dst.Seek(data, io.SeekStart); err != nil {
 			return err
 		}
-		if n, err := io.CopyN(dst, src, hole-data); err != nil {
-			if errors.Is(err, io.EOF) && n < hole-data {
+		piece := min(hole-data, copyPiece)
+		if n, err := io.CopyN(dst, src, piece); err != nil {
+			if errors.Is(err, io.EOF) && n < piece {
 				return io.ErrUnexpectedEOF
 			}
 			return err
 		}
-		at = hole
+		at = data + piece
+		progress(float64(at) / float64(size))
 	}
 	return nil
 }

@@ -3,8 +3,8 @@
 //
 // An image belongs to the guest and is hostile: what is read of it here is a
 // few bounded bytes of header, to find images that name other files of the
-// host, and a bounded part of a qcow2's tables, as numbers to compare with the
-// length of the file. Nothing in this package removes or shortens an image.
+// host. What follows more than that, Cut and Fill, is called in a jail; package
+// reader has the table. Nothing in this package removes or shortens an image.
 package disk
 
 import (
@@ -22,16 +22,23 @@ import (
 	"skep/internal/plan"
 )
 
-// Open opens and locks the disk, making it first where the cell file gives a
-// size and it is missing. The lock is on the open file, so it lasts as long as
-// any process has the descriptor: the hypervisor's life, not the keeper's.
-func Open(d *plan.Disk) (f *os.File, made bool, err error) {
-	return OpenUnless(d, func(*Foreign) bool { return false })
+// Rules say what an image may be, and who reads more of it than a few fields of its header.
+type Rules struct {
+	// Accept is asked about a disk that the guest may have made look like another format; nil is no.
+	Accept func(*Foreign) bool
+	// Tables follows the tables of a qcow2 image, as Cut does, in a jail; nil leaves that out.
+	Tables func(image *os.File, size int64) (at uint64, cut bool, err error)
 }
 
-// OpenUnless is Open, of a disk that the guest may have made look like another
-// format: it is refused for that unless accept says yes.
+// OpenUnless is OpenBy without a look at tables.
 func OpenUnless(d *plan.Disk, accept func(*Foreign) bool) (f *os.File, made bool, err error) {
+	return OpenBy(d, Rules{Accept: accept})
+}
+
+// OpenBy opens and locks the disk, making it first where the cell file gives a
+// size and it is missing. The lock is on the open file, so it lasts as long as
+// any process has the descriptor: the hypervisor's life, not the keeper's.
+func OpenBy(d *plan.Disk, rules Rules) (f *os.File, made bool, err error) {
 	if d.Create > 0 {
 		if made, err = create(d); err != nil {
 			return nil, false, err
@@ -51,7 +58,7 @@ func OpenUnless(d *plan.Disk, accept func(*Foreign) bool) (f *os.File, made bool
 		f.Close()
 		return nil, made, err
 	}
-	if err = check(d, f, accept); err == nil {
+	if err = check(d, f, rules); err == nil {
 		err = attached(d, f)
 	}
 	if err != nil {
@@ -160,8 +167,8 @@ func kind(d *plan.Disk, info fs.FileInfo) error {
 	return bad(d, "a disk is a regular file", "it is not a regular file (%s)", mode)
 }
 
-// check reads the header.
-func check(d *plan.Disk, f *os.File, accept func(*Foreign) bool) error {
+// check reads the header: fields of a fixed size at fixed places, compared as numbers.
+func check(d *plan.Disk, f *os.File, rules Rules) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil || size < 0 {
 		if d.Type == plan.DiskZvol || d.Type == plan.DiskDevice {
@@ -185,9 +192,9 @@ func check(d *plan.Disk, f *os.File, accept func(*Foreign) bool) error {
 		if err := checkQcow2(d, header, size); err != nil {
 			return err
 		}
-		return checkClusters(d, f, header, size)
+		return checkTables(d, f, size, rules.Tables)
 	}
-	if it := foreign(d, f, header, size); it != nil && !accept(it) {
+	if it := foreign(d, f, header, size); it != nil && (rules.Accept == nil || !rules.Accept(it)) {
 		return it.fault()
 	}
 	return checkRaw(d, header, size)

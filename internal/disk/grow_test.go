@@ -109,7 +109,7 @@ func TestCopy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Copy(src, to); err != nil {
+		if err := Copy(src, to, fillHere); err != nil {
 			t.Fatal(err)
 		}
 		a, err1 := os.ReadFile(path)
@@ -121,7 +121,7 @@ func TestCopy(t *testing.T) {
 		if err := unix.Stat(to, &st); err != nil || st.Blocks > 4<<20/512 {
 			t.Errorf("the holes were filled: %d blocks, %v", st.Blocks, err)
 		}
-		if err := Copy(src, to); err == nil || fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "already exists") {
+		if err := Copy(src, to, fillHere); err == nil || fault.CodeOf(err) != fault.Input || !strings.Contains(err.Error(), "already exists") {
 			t.Errorf("over one that is there: %v", err)
 		}
 		src.Close()
@@ -133,3 +133,6 @@ func TestCopy(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// fillHere is Fill without a jail.
+func fillHere(dst, src *os.File) error { return Fill(dst, src, func(float64) {}) }

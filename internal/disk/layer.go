@@ -161,8 +161,10 @@ func fillLayer(l *plan.Layer, f, base *os.File, size cell.Size) error {
 	if l.BaseFormat != cell.FormatRaw {
 		return fmt.Errorf("a base in the format %s cannot be copied", l.BaseFormat)
 	}
-	if err := fill(f, base); err != nil {
-		return err
+	if clone(f, base) != nil {
+		if err := Fill(f, base, func(float64) {}); err != nil {
+			return err
+		}
 	}
 	return f.Truncate(int64(size))
 }

@@ -149,7 +149,7 @@ func TestLayerIsSmall(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := &plan.Disk{Label: "d", Format: cell.FormatQcow2, Path: f.Name()}
-		if err := check(d, f, func(*Foreign) bool { return false }); err != nil {
+		if err := check(d, f, Rules{}); err != nil {
 			t.Errorf("%s: %v", size, err)
 		}
 		if has := SizeIn(d, f); has != size {

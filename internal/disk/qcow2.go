@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 
 	"skep/internal/plan"
 )
@@ -97,12 +98,24 @@ const (
 	qcow2EntryLength = 8
 )
 
-// checkClusters refuses an image of which a cluster lies behind the end of the
-// file, as where a download was cut off: QEMU would have it read as zeros without
-// a word. The table entry of a cluster is written once its data is there, so a
-// whole image has none. Of very large images, from half a terabyte on, not all
-// tables are read.
-func checkClusters(d *plan.Disk, f io.ReaderAt, header []byte, size int64) error {
+// Cut looks for a cluster of a qcow2 image that lies behind the end of the file, as where a download was
+// cut off: QEMU would have it read as zeros without a word. The table entry of a cluster is written once its
+// data is there, so a whole image has none. Of very large images, from half a terabyte on, not all tables
+// are read. It follows what the tables say, so it is for a process that is jailed.
+func Cut(f io.ReaderAt, size int64) (at uint64, cut bool, err error) {
+	header := make([]byte, qcow2HeaderV3)
+	n, err := f.ReadAt(header, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, false, err
+	}
+	q := &plan.Disk{Label: "image", Path: "image", ReadOnly: true}
+	if err := checkQcow2(q, header[:n], size); err != nil {
+		return 0, false, err
+	}
+	return cutOf(f, header, size)
+}
+
+func cutOf(f io.ReaderAt, header []byte, size int64) (at uint64, cut bool, err error) {
 	be32 := func(at int) uint32 { return binary.BigEndian.Uint32(header[at:]) }
 	be64 := func(at int) uint64 { return binary.BigEndian.Uint64(header[at:]) }
 	bits := be32(20)
@@ -114,13 +127,10 @@ func checkClusters(d *plan.Disk, f io.ReaderAt, header []byte, size int64) error
 			zero = qcow2Zero
 		}
 	}
-	cut := func(at uint64) error {
-		return bad(d, "fetch the image again", "it is truncated: it has data at byte %d, the file has %d", at, size)
-	}
 	left := int64(maxQcow2Tables)
 	l1, err := readTable(f, be64(40), min(int64(be32(36))*qcow2EntryLength, left))
 	if err != nil {
-		return bad(d, "", "its tables cannot be read: %v", unwrapPath(err))
+		return 0, false, err
 	}
 	left -= int64(len(l1))
 	for ; len(l1) >= qcow2EntryLength && left > 0; l1 = l1[qcow2EntryLength:] {
@@ -129,28 +139,51 @@ func checkClusters(d *plan.Disk, f io.ReaderAt, header []byte, size int64) error
 			continue
 		}
 		if at >= uint64(size) {
-			return cut(at)
+			return at, true, nil
 		}
 		l2, err := readTable(f, at, min(1<<bits, left))
 		if err != nil {
-			return bad(d, "", "its tables cannot be read: %v", unwrapPath(err))
+			return 0, false, err
 		}
 		left -= 1 << bits
-		for ; len(l2) >= step; l2 = l2[step:] {
-			entry := binary.BigEndian.Uint64(l2)
-			at := entry & qcow2Offset
-			switch {
-			case entry&qcow2Compressed != 0:
-				at = entry & (1<<(62-(bits-8)) - 1)
-			case entry&zero != 0:
-				continue
-			case step > qcow2EntryLength && uint32(binary.BigEndian.Uint64(l2[qcow2EntryLength:])) == 0:
-				continue // no part of it is allocated
-			}
-			if at >= uint64(size) {
-				return cut(at)
-			}
+		if at, cut := cutIn(l2, step, bits, zero, size); cut {
+			return at, true, nil
 		}
+	}
+	return 0, false, nil
+}
+
+// cutIn looks through one table of clusters.
+func cutIn(l2 []byte, step int, bits uint32, zero uint64, size int64) (at uint64, cut bool) {
+	for ; len(l2) >= step; l2 = l2[step:] {
+		entry := binary.BigEndian.Uint64(l2)
+		at := entry & qcow2Offset
+		switch {
+		case entry&qcow2Compressed != 0:
+			at = entry & (1<<(62-(bits-8)) - 1)
+		case entry&zero != 0:
+			continue
+		case step > qcow2EntryLength && uint32(binary.BigEndian.Uint64(l2[qcow2EntryLength:])) == 0:
+			continue // no part of it is allocated
+		}
+		if at >= uint64(size) {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+// checkTables has the tables of an image looked at, by whoever has that done.
+func checkTables(d *plan.Disk, f *os.File, size int64, tables func(*os.File, int64) (uint64, bool, error)) error {
+	if tables == nil {
+		return nil
+	}
+	at, cut, err := tables(f, size)
+	switch {
+	case err != nil:
+		return bad(d, "", "its tables cannot be read: %v", unwrapPath(err))
+	case cut:
+		return bad(d, "fetch the image again", "it is truncated: it has data at byte %d, the file has %d", at, size)
 	}
 	return nil
 }

@@ -1,8 +1,12 @@
 package keeper
 
 import (
+	"context"
+	"os"
+
 	"skep/internal/plan"
 	"skep/internal/provision"
+	"skep/internal/reader"
 	"skep/internal/store"
 )
 
@@ -19,6 +23,11 @@ func (e env) Screen(address string)               { e.k.state.Screen = address }
 
 func (e env) Had(d *plan.Disk) bool {
 	return !d.ReadOnly && e.k.Store.HadDisk(e.k.Cell.Name, d.Path)
+}
+
+func (e env) ReadTables(image *os.File, size int64) (at uint64, cut bool, err error) {
+	h := reader.Host{Facts: e.k.Facts, AllowMissing: e.k.Cell.Jail.AllowMissing}
+	return h.Cut(context.Background(), image, size)
 }
 
 func (e env) SaysRaw(d *plan.Disk) bool {

@@ -20,13 +20,19 @@ import (
 // What begins as another format does is the guest's own doing where it has had
 // the disk before, or, of what guests do put on disks, where the file says raw.
 func openDisk(d *plan.Disk, files map[string]*os.File, e Env) (*os.File, bool, error) {
-	f, made, err := disk.OpenUnless(d, func(it *disk.Foreign) bool {
+	rules := disk.Rules{Accept: func(it *disk.Foreign) bool {
 		if !e.Had(d) && !(it.Guest && e.SaysRaw(d)) {
 			return false
 		}
 		e.Notify(it.Warning())
 		return true
-	})
+	}}
+	// Of one that the guest has had, the tables are the guest's own, and what is cut off is not a download
+	// that was: a jail at each start would cost more than it is good for.
+	if !e.Had(d) {
+		rules.Tables = e.ReadTables
+	}
+	f, made, err := disk.OpenBy(d, rules)
 	if err == nil {
 		if has := disk.SizeIn(d, f); !made && has > 0 && has < d.Create {
 			e.Notify(fmt.Sprintf("disk %q (%s) has %s and its size says %s: it stays as it is, and skep disk grow makes it larger",

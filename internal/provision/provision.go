@@ -117,6 +117,8 @@ type Env interface {
 	// SaysRaw says whether the cell file itself calls a disk raw, or has no word
 	// for what else it could be.
 	SaysRaw(d *plan.Disk) bool
+	// ReadTables follows the tables of a qcow2 image, as disk.Cut does, in a jail.
+	ReadTables(image *os.File, size int64) (at uint64, cut bool, err error)
 	// StopAsked says whether somebody has asked for the cell's end, and who.
 	StopAsked() (who string, asked bool)
 }
@@ -154,7 +156,10 @@ func (nobody) Process(Machine)                {}
 func (nobody) Screen(string)                  {}
 func (nobody) Had(*plan.Disk) bool            { return false }
 func (nobody) SaysRaw(*plan.Disk) bool        { return false }
-func (nobody) StopAsked() (string, bool)      { return "", false }
+func (nobody) ReadTables(*os.File, int64) (uint64, bool, error) {
+	return 0, false, nil // a sweep opens none
+}
+func (nobody) StopAsked() (string, bool) { return "", false }
 
 // planSocket is the path of one of the plan's sockets.
 func planSocket(p *plan.Plan, name string) string {

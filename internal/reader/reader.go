@@ -10,11 +10,17 @@ import (
 const (
 	// Log prints a guest's console, as it was asked for.
 	Log = "log"
+	// Cut follows the tables of a qcow2 image, to see whether the file is whole.
+	Cut = "qcow2-tables"
+	// Copy copies a disk to a file.
+	Copy = "copy"
 )
 
 // Table is every reader.
 func Table() tool.Readers {
 	return tool.Readers{
-		Log: printLog,
+		Log:  printLog,
+		Cut:  cut,
+		Copy: copyDisk,
 	}
 }

@@ -1,0 +1,67 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"skep/internal/disk"
+	"skep/internal/host"
+	"skep/internal/tool"
+)
+
+// A Host is where readers are run: its facts, and the layers that may be missing there.
+type Host struct {
+	Facts        host.Facts
+	AllowMissing []string
+}
+
+func cut(in tool.Inside) error {
+	image := in.Files["image"]
+	if len(in.Args) != 1 || image == nil {
+		return errors.New("an image and its size are needed")
+	}
+	size, err := strconv.ParseInt(in.Args[0], 10, 64)
+	if err != nil {
+		return err
+	}
+	at, isCut, err := disk.Cut(image, size)
+	if err == nil && isCut {
+		fmt.Fprint(in.Out, at)
+	}
+	return err
+}
+
+// Cut is disk.Cut, in a jail.
+func (h Host) Cut(ctx context.Context, image *os.File, size int64) (at uint64, isCut bool, err error) {
+	out, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(Cut), Args: []string{strconv.FormatInt(size, 10)},
+		Files: []tool.File{{Name: "image", File: image}}, AllowMissing: h.AllowMissing,
+		Limits: tool.Limits{Wall: 30 * time.Second, Output: 32}})
+	if err != nil || len(out.Bytes) == 0 {
+		return 0, false, err
+	}
+	at, err = strconv.ParseUint(string(out.Bytes), 10, 64)
+	return at, err == nil, err
+}
+
+func copyDisk(in tool.Inside) error {
+	from, to := in.Files["from"], in.Files["to"]
+	if from == nil || to == nil {
+		return errors.New("a disk and a file are needed")
+	}
+	return disk.Fill(to, from, in.Progress)
+}
+
+// longestCopy bounds a copy; it is the pause of a guest, and whoever waits for it ends it sooner.
+const longestCopy = 24 * time.Hour
+
+// Copy is disk.Fill, in a jail. to may become as large as size.
+func (h Host) Copy(ctx context.Context, to, from *os.File, size int64, progress func(float64)) error {
+	_, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(Copy), AllowMissing: h.AllowMissing,
+		Files: []tool.File{{Name: "from", File: from}, {Name: "to", File: to}}, Progress: progress,
+		Limits: tool.Limits{Wall: longestCopy, FileSize: size, Output: 1}})
+	return err
+}
