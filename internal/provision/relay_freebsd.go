@@ -78,8 +78,12 @@ func listenFault(err error, name, where string) error {
 	return fault.Wrap(fault.Input, err, hint, "have the %s listen on %s", name, where)
 }
 
+// relayAsking is how many viewers at a time are on their way in; others wait in the socket's queue.
+const relayAsking = 8
+
 func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
 	defer r.wait.Done()
+	asking := make(chan struct{}, relayAsking)
 	for {
 		conn, err := r.listener.Accept()
 		if err != nil {
@@ -89,10 +93,17 @@ func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
 			time.Sleep(100 * time.Millisecond) // out of descriptors, most likely
 			continue
 		}
+		select {
+		case asking <- struct{}{}:
+		case <-ctx.Done():
+			conn.Close()
+			return
+		}
 		r.wait.Add(1)
 		go func() {
 			defer r.wait.Done()
-			inner, err := t.dial(s)
+			inner, err := t.dial(ctx, s)
+			<-asking
 			if err != nil {
 				conn.Close()
 				return
@@ -109,8 +120,9 @@ func (r *relay) close() {
 }
 
 // dial connects to where bhyve listens: with a socket that was made in the
-// jail's network, connected by us.
-func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
+// jail's network, connected by us. Who still waits when ctx ends is not let in: making that socket takes
+// a process in the jail, and the end of the relay waits for all of them.
+func (t *bsdProvisioner) dial(ctx context.Context, s *plan.Relay) (net.Conn, error) {
 	if path, ok := strings.CutPrefix(s.Inside, "unix:"); ok {
 		return unixsock.Dial(path)
 	}
@@ -118,10 +130,7 @@ func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One at a time: the jail's limits have room for one visitor, see plan.
-	t.visit.Lock()
-	fd, err := freebsdjail.Socket(t.jid)
-	t.visit.Unlock()
+	fd, err := t.visitor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +143,17 @@ func (t *bsdProvisioner) dial(s *plan.Relay) (net.Conn, error) {
 	return net.FileConn(f)
 }
 
+// visitor makes a socket in the jail's network, one at a time: the jail's limits have room for one
+// visitor, see plan.
+func (t *bsdProvisioner) visitor(ctx context.Context) (int, error) {
+	t.visit.Lock()
+	defer t.visit.Unlock()
+	if err := ctx.Err(); err != nil {
+		return -1, err
+	}
+	return freebsdjail.Socket(t.jid)
+}
+
 // screenshot takes one picture over RFB.
 func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
 	var conn net.Conn
@@ -142,7 +162,7 @@ func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
 	for _, s := range plan.Specs[*plan.Relay](t.plan) {
 		if s.Name == "screen" {
 			found = true
-			conn, err = t.dial(s)
+			conn, err = t.dial(ctx, s)
 		}
 	}
 	for _, s := range plan.Specs[*plan.Screen](t.plan) {
