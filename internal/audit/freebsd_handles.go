@@ -104,8 +104,9 @@ func (a *bsdAudit) held() map[string]int {
 	if taps := len(plan.Specs[*plan.Tap](a.want.plan)); taps > 0 {
 		n["tap"] = taps
 	}
-	if disks := plan.Specs[*plan.Disk](a.want.plan); len(disks) > 0 {
-		n["disk"] = len(disks)
+	disks := len(plan.Specs[*plan.Disk](a.want.plan)) + len(plan.Specs[*plan.Medium](a.want.plan))
+	if disks > 0 {
+		n["disk"] = disks
 	}
 	return n
 }

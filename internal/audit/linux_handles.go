@@ -116,6 +116,8 @@ func (a *linuxAudit) kindOf(d Descriptor, planned map[fileID]string) string {
 		return "standard error"
 	case strings.HasPrefix(d.Target, "/memfd:hello") && len(plan.Specs[*plan.Firmware](a.plan)) > 0:
 		return "firmware"
+	case a.isMedium(d.Target):
+		return "image"
 	case strings.HasPrefix(d.Target, "/memfd:tcg-jit") && a.plan.Accel == "tcg":
 		return "own"
 	case strings.HasPrefix(d.Target, "/memfd:displaysurface") && len(plan.Specs[*plan.Screen](a.plan)) > 0:
@@ -129,6 +131,17 @@ func (a *linuxAudit) kindOf(d Descriptor, planned map[fileID]string) string {
 		return a.socketKind(d)
 	}
 	return planned[fileID{d.Dev, d.Inode}]
+}
+
+// isMedium knows an image that was made for the guest: it has no name any more, or never had one.
+func (a *linuxAudit) isMedium(target string) bool {
+	const deleted = " (deleted)"
+	for _, m := range plan.Specs[*plan.Medium](a.plan) {
+		if m.Path != "" && target == m.Path+deleted || m.Path == "" && target == "/memfd:"+plan.SeedMemory+deleted {
+			return true
+		}
+	}
+	return false
 }
 
 // socketKind knows a socket by the name that it was bound to: one of the

@@ -19,6 +19,8 @@ type Cell struct {
 	Kernel      *Kernel       `json:"kernel,omitempty"`
 	Accel       Accel         `json:"accel"`
 	Disks       []Disk        `json:"disks,omitempty"`
+	Files       []Files       `json:"files,omitempty"`
+	Seed        *Seed         `json:"seed,omitempty"`
 	NICs        []NIC         `json:"nics,omitempty"`
 	Bridges     []Bridge      `json:"bridges,omitempty"`
 	Shares      []Share       `json:"shares,omitempty"`
@@ -124,6 +126,8 @@ type Disk struct {
 	Reserved bool       `json:"reserved,omitempty"` // zvol created with its space reserved
 	ReadOnly bool       `json:"read_only,omitempty"`
 	Model    string     `json:"model"` // "virtio" (default), "ahci", "nvme"
+	// Made says what it is made of, of a disk that no disk block describes; see Drives.
+	Made Made `json:"made,omitempty"`
 }
 
 // Layered says whether the guest writes to a layer of the cell's own.

@@ -35,6 +35,7 @@ func checkTwice(r *reader, c *Cell) {
 			}
 		}
 	}
+	checkLabels(r, c)
 	for _, n := range c.NICs {
 		once("nic."+n.Label+".mac", "mac", n.MAC, "another nic")
 		once("nic."+n.Label+".tap", "tap", n.Tap, "another nic")

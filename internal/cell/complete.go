@@ -87,12 +87,12 @@ func defaultOverhead(c *Cell) Size {
 // disk; and a few for network, screen, timers and the monitor. QEMU gives up
 // altogether when a thread cannot be made, so this is no place to be mean.
 func defaultProcesses(c *Cell) int {
-	return 80 + c.CPUs + 8*len(c.Disks)
+	return 80 + c.CPUs + 8*len(c.Drives())
 }
 
 // defaultOpenFiles has room for the descriptors that QEMU opens of itself: one
 // for each processor, and two for each queue, of which a virtio disk has as many
 // as there are processors.
 func defaultOpenFiles(c *Cell) int {
-	return 256 + 2*c.CPUs*(1+len(c.Disks))
+	return 256 + 2*c.CPUs*(1+len(c.Drives()))
 }

@@ -25,6 +25,8 @@ var cellBlock = block[Cell]{
 		maybe("kernel", &kernelBlock, func(c *Cell) **Kernel { return &c.Kernel }),
 		maybe("loader", &loaderBlock, func(c *Cell) **Loader { return &c.Boot.Loader }),
 		many("disk", "a name", nameRule, &diskBlock, func(d *Disk) *string { return &d.Label }, func(c *Cell) *[]Disk { return &c.Disks }),
+		many("files", "a name", nameRule, &filesBlock, func(f *Files) *string { return &f.Label }, func(c *Cell) *[]Files { return &c.Files }),
+		maybe("seed", &seedBlock, func(c *Cell) **Seed { return &c.Seed }),
 		many("nic", "a name", nameRule, &nicBlock, func(n *NIC) *string { return &n.Label }, func(c *Cell) *[]NIC { return &c.NICs }),
 		many("bridge", "the name of a bridge", interfaceRule, &bridgeBlock, func(b *Bridge) *string { return &b.Name }, func(c *Cell) *[]Bridge { return &c.Bridges }),
 		many("share", "a name", nameRule, &shareBlock, func(s *Share) *string { return &s.Label }, func(c *Cell) *[]Share { return &c.Shares }),

@@ -56,6 +56,22 @@ cell "NAME" {
   #  device = "/dev/ada1"
   #}
 
+  # What the guest gets to read: files of the host, and what cloud-init asks for.
+  #files "in" {
+  #  paths = ["sample.bin", "tools"]
+  #  as    = "iso"
+  #  model = "virtio" # or "ahci", a CD
+  #}
+  #seed {
+  #  user_data = "NAME.user-data" # or the text itself, in several lines
+  #  network   = "NAME.network-config"
+  #  ssh_keys  = ["ssh-ed25519 AAAA… me"]
+  #  hostname  = "NAME"
+  #}
+  #seed {
+  #  meta_data = "NAME.meta-data"
+  #}
+
   # Without a nic the guest has no network, and neither has its jail.
   #nic "lan" {
   #  bridge = "bridge0"

@@ -42,7 +42,8 @@ func TestTemplateUncommented(t *testing.T) {
 		`invalid uplink: needs create = true, as an existing bridge is not changed`,
 		`invalid ip4: the jail has no network`,
 		`invalid ip6: the jail has no network`,
-		`invalid second jail block: already defined on line 99`,
+		`invalid second seed block: already defined on line 65`,
+		`invalid second jail block: already defined on line 115`,
 	}
 	sort := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 	if d := cmp.Diff(want, got, sort); d != "" {

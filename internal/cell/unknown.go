@@ -72,11 +72,11 @@ func (s shape) hint(name string) string {
 	if other := otherNames[name]; slices.Contains(names, other) {
 		return didYouMean(other)
 	}
-	if c := closest(name, names); c != "" {
-		return didYouMean(c)
-	}
 	if owner := cellBlock.shape("cell", "").owner(name); owner != "" && owner != s.name {
 		return name + " belongs in a " + owner + " block"
+	}
+	if c := closest(name, names); c != "" {
+		return didYouMean(c)
 	}
 	if len(names) <= 10 {
 		return "allowed here: " + enumerate(names, "and")

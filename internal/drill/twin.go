@@ -42,6 +42,9 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 		}
 		t.Disks = append(t.Disks, cell.Disk{Label: d.Label, File: path, Format: cell.FormatRaw, ReadOnly: d.ReadOnly, Model: d.Model})
 	}
+	if err := ownMedia(t, scratch); err != nil {
+		return nil, nil, err
+	}
 	if len(c.NICs) > 0 {
 		t.NICs = nil
 		notes = append(notes, "its network cards are left out: whoever has one may speak on its bridge")
@@ -61,6 +64,23 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 		t.Screen = &s
 	}
 	return t, notes, nil
+}
+
+// ownMedia has a twin's images made of a scratch file, and its seed of nothing.
+func ownMedia(t *cell.Cell, scratch string) error {
+	files := slices.Clone(t.Files)
+	for i := range files {
+		path := filepath.Join(scratch, fmt.Sprintf("sample-%d", i))
+		if err := os.WriteFile(path, []byte("a twin's sample\n"), 0o600); err != nil {
+			return err
+		}
+		files[i].Paths = []string{path}
+	}
+	t.Files = files
+	if t.Seed != nil {
+		t.Seed = &cell.Seed{Model: t.Seed.Model}
+	}
+	return nil
 }
 
 // substitute puts the attacker where the plan has the hypervisor, and changes nothing else: its file is in

@@ -25,8 +25,8 @@ func bhyveDevices(c *cell.Cell, in BhyveInput) []Option {
 		}
 		add(props(model, in.Taps[n.Label], "mac="+n.MAC), "network card "+n.Label, "nic."+n.Label)
 	}
-	for _, d := range c.Disks {
-		add(bhyveDisk(d, in.Disks[d.Label]), "disk "+d.Label, "disk."+d.Label)
+	for _, d := range c.Drives() {
+		add(bhyveDisk(d, in.Disks[d.Label]), "disk "+d.Label, d.Block())
 	}
 	for _, p := range c.Passthru {
 		add("passthru,"+p.PCI, "a device of the host's", "passthru."+p.Label)
@@ -54,7 +54,7 @@ const BhyveDevicesMax = (bhyveSlotRNG - bhyveSlotFirst) * bhyveFunctions
 func bhyveDisk(d cell.Disk, path string) string {
 	ro := optional(diskReadOnly(d), "ro")
 	switch {
-	case d.ISO != "":
+	case d.CD():
 		return props("ahci-cd", path, ro)
 	case d.Model == "ahci":
 		return props("ahci-hd", path, ro)

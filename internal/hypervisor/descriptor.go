@@ -65,14 +65,14 @@ func QEMUDescriptors(c *cell.Cell) []Descriptor {
 			Descriptor{FDFlashCode, UseRead, "boot"},
 			Descriptor{FDFlashVars, UseWrite, "boot"})
 	}
-	for _, d := range c.Disks {
+	for _, d := range c.Drives() {
 		use := UseWrite
 		if diskReadOnly(d) {
 			use = UseRead
 		}
-		list = append(list, Descriptor{FDDisk(d.Label), use, "disk." + d.Label})
+		list = append(list, Descriptor{FDDisk(d.Label), use, d.Block()})
 		if d.Layered() {
-			list = append(list, Descriptor{FDBase(d.Label), UseRead, "disk." + d.Label})
+			list = append(list, Descriptor{FDBase(d.Label), UseRead, d.Block()})
 		}
 	}
 	for _, n := range c.NICs {

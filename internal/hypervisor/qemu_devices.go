@@ -34,7 +34,7 @@ func slot(first, end, n int) string {
 func onSATA(d cell.Disk) bool { return d.Model == "ahci" || d.ISO != "" }
 
 func needsSATA(c *cell.Cell) bool {
-	for _, d := range c.Disks {
+	for _, d := range c.Drives() {
 		if onSATA(d) {
 			return true
 		}
@@ -46,8 +46,8 @@ func needsSATA(c *cell.Cell) bool {
 func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
 	var opts []Option
 	sata, pci := 0, 0
-	for i, d := range c.Disks {
-		source := "disk." + d.Label
+	for i, d := range c.Drives() {
+		source := d.Block()
 		opts = append(opts, in.addFD(FDDisk(d.Label), source))
 		if d.Layered() {
 			opts = append(opts, in.addFD(FDBase(d.Label), source))
@@ -67,7 +67,7 @@ func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
 		waits := "werror=stop,rerror=stop"
 		var device string
 		switch {
-		case d.ISO != "":
+		case d.CD():
 			device = props("ide-cd", sataPort(sata), common, waits)
 			sata++
 		case d.Model == "ahci":

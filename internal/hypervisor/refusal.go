@@ -60,7 +60,7 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	if s := c.Screen; s != nil && (s.Width < 640 || s.Height < 480 || s.Width > 3840 || s.Height > 2160) {
 		list = append(list, Refusal{"screen", fmt.Sprintf("cannot show %dx%d on bhyve", s.Width, s.Height), "640x480 to 3840x2160"})
 	}
-	if n := len(c.NICs) + len(c.Disks) + len(c.Shares) + len(c.Passthru); n > BhyveDevicesMax {
+	if n := len(c.NICs) + len(c.Drives()) + len(c.Shares) + len(c.Passthru); n > BhyveDevicesMax {
 		list = append(list, Refusal{"", fmt.Sprintf("cannot fit %d devices on bhyve's bus", n), fmt.Sprintf("at most %d", BhyveDevicesMax)})
 	}
 	return append(list, argsRefused(bhyveArguments(c.Hypervisor.Args), bhyveRefused)...)

@@ -27,8 +27,9 @@ func ioReason(c *cell.Cell, ev hypervisor.Event) string {
 // diskOf is a disk by the name of its node, "disk0" for the first.
 func diskOf(c *cell.Cell, node string) string {
 	number, _ := strings.CutPrefix(node, "disk")
-	if i, err := strconv.Atoi(number); err == nil && i >= 0 && i < len(c.Disks) {
-		return "disk " + c.Disks[i].Label
+	drives := c.Drives()
+	if i, err := strconv.Atoi(number); err == nil && i >= 0 && i < len(drives) {
+		return "disk " + drives[i].Label
 	}
 	return "a disk"
 }

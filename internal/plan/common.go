@@ -115,16 +115,42 @@ func (b *builder) network() {
 // disks adds the disks in the file's order.
 func (b *builder) disks() {
 	own := LayersOf(b.host, b.cell.Name)
-	for _, d := range b.cell.Disks {
+	for _, d := range b.cell.Drives() {
+		if d.MadeAnew() {
+			b.medium(d)
+			continue
+		}
 		if d.Layered() {
 			why := "what the guest writes; the base is only read"
 			if d.Disposable {
 				why = "what the guest writes, gone at the end; the base is only read"
 			}
-			b.add("layer:"+d.Label, "disk."+d.Label, why, own.layer(d))
+			b.add("layer:"+d.Label, d.Block(), why, own.layer(d))
 		}
-		b.add("disk:"+d.Label, "disk."+d.Label, "opened and locked outside", DiskOf(d, own))
+		b.add("disk:"+d.Label, d.Block(), "opened and locked outside", DiskOf(d, own))
 	}
+}
+
+// medium adds an image that is made for the guest to read. A seed may hold passwords: it is on no disk where
+// a descriptor is enough.
+func (b *builder) medium(d cell.Disk) {
+	s := &Medium{Label: d.Label, Seed: d.Made == cell.MadeSeed}
+	why := "files of the host's for the guest to read, made anew at each start"
+	switch {
+	case !s.Seed:
+		s.Volume, s.Path = d.Label, filepath.Join(StateDir(b.host, b.cell.Name), d.Label+MediumSuffix)
+		for _, f := range b.cell.Files {
+			if f.Label == d.Label {
+				s.Paths = f.Paths
+			}
+		}
+	default:
+		s.Volume, why = SeedVolume, "what cloud-init in the guest asks for, made anew at each start"
+		if b.host.OS == onFreeBSD {
+			s.Path = filepath.Join(RunDir(b.host, b.cell.Name), d.Label+MediumSuffix)
+		}
+	}
+	b.add("medium:"+d.Label, d.Block(), why, s)
 }
 
 // DiskOf is a disk of a cell file as a plan has it; own says where layers are.

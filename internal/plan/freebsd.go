@@ -136,7 +136,7 @@ func (b *bsd) identity() {
 // device, other than to read what everybody may.
 func (b *bsd) opensFiles() bool {
 	c := b.cell
-	files := slices.ContainsFunc(c.Disks, func(d cell.Disk) bool { return d.File != "" || d.ISO != "" || d.Layered() })
+	files := slices.ContainsFunc(c.Drives(), func(d cell.Disk) bool { return d.File != "" || d.ISO != "" || d.Made != "" || d.Layered() })
 	uefi := c.Boot.Kind == cell.BootUEFI
 	return files || uefi || len(c.Shares) > 0 || c.Screen != nil || c.Boot.Loader != nil && c.Boot.Loader.HostPath != ""
 }

@@ -108,6 +108,15 @@ func (b *bsd) mounts() []insideMount {
 		b.input.Disks[d.Label] = p
 		all = append(all, insideMount{&Mount{From: d.Path, Inside: p, ReadOnly: d.ReadOnly}, "disk." + d.Label, "one file of the host's: the image of disk " + d.Label})
 	}
+	for _, m := range Specs[*Medium](b.plan) {
+		p := path.Join(b.in(insideDisks), m.Label)
+		b.input.Disks[m.Label] = p
+		asked := "files." + m.Label
+		if m.Seed {
+			asked = "seed"
+		}
+		all = append(all, insideMount{&Mount{From: m.Path, Inside: p, ReadOnly: true}, asked, "one file of the host's: the image that was made for " + m.Label})
+	}
 	for _, v := range Specs[*Vars](b.plan) {
 		all = append(all, insideMount{&Mount{From: v.Path, Inside: b.in(insideVars)}, "boot", "one file of the host's: this cell's UEFI variables"})
 	}

@@ -30,6 +30,7 @@ var kinds = map[Kind]kind{
 	KindTap:         {func() Spec { return new(Tap) }, on{onLinux, onFreeBSD}},
 	KindDisk:        {func() Spec { return new(Disk) }, on{onLinux, onFreeBSD}},
 	KindLayer:       {func() Spec { return new(Layer) }, on{onLinux, onFreeBSD}},
+	KindMedium:      {func() Spec { return new(Medium) }, on{onLinux, onFreeBSD}},
 	KindFirmware:    {func() Spec { return new(Firmware) }, on{onLinux, onFreeBSD}},
 	KindVars:        {func() Spec { return new(Vars) }, on{onLinux, onFreeBSD}},
 	KindLog:         {func() Spec { return new(Log) }, on{onLinux, onFreeBSD}},
@@ -72,6 +73,7 @@ const (
 	KindTap         Kind = "tap"
 	KindDisk        Kind = "disk"
 	KindLayer       Kind = "layer"
+	KindMedium      Kind = "medium"
 	KindFirmware    Kind = "firmware"
 	KindVars        Kind = "vars"
 	KindLog         Kind = "log"

@@ -292,7 +292,7 @@ func namespaces(decisions []layer.Decision) []string {
 // features name the rows of the system call table that this cell needs.
 func features(c *cell.Cell, accel cell.Accel) []string {
 	var f []string
-	if len(c.Disks) > 0 || c.Boot.Kind == cell.BootUEFI {
+	if len(c.Drives()) > 0 || c.Boot.Kind == cell.BootUEFI {
 		f = append(f, "disk")
 	}
 	if len(c.NICs) > 0 {

@@ -95,6 +95,19 @@ var table = map[plan.Kind]kind{
 		}),
 		audit: notAudited("bhyve has the copy, which is a disk, and not the base"),
 	},
+	plan.KindMedium: {
+		acquire: having(func(t system, s *plan.Medium) error {
+			f, err := makeMedium(t.cell, s)
+			if err == nil {
+				f.Close() // bhyve opens it by its name in the rootfs
+			}
+			return err
+		}),
+		release: letting(func(_ system, s *plan.Medium) error { return releaseMedium(s) }),
+		look:    looking(func(t system, s *plan.Medium) []error { return lookAtMedium(t.cell, s) }),
+		adopt:   survives("a file"),
+		audit:   rows("descriptors", "mounts"),
+	},
 	plan.KindScratchCopy: {
 		acquire: func(_ system, c call) (store.Held, error) {
 			return store.Held{}, acquireScratchCopy(c.ctx, c.r.Spec.(*plan.ScratchCopy))

@@ -99,6 +99,13 @@ var table = map[plan.Kind]kind{
 		adopt: survives("the hypervisor holds the base, and the layer is a disk"),
 		audit: rows("descriptors", "kinds"),
 	},
+	plan.KindMedium: {
+		acquire: having(system.acquireMedium),
+		release: letting(func(t system, s *plan.Medium) error { t.drop("disk:" + s.Label); return releaseMedium(s) }),
+		look:    looking(func(t system, s *plan.Medium) []error { return lookAtMedium(t.cell, s) }),
+		adopt:   survives("the hypervisor holds it"),
+		audit:   rows("descriptors", "kinds"),
+	},
 	plan.KindVars: {
 		acquire: having(system.acquireVars),
 		release: letting(func(t system, s *plan.Vars) error { t.drop("flash-vars"); return nil }),

@@ -46,6 +46,20 @@ func main() {
 			done("crowd", crowd())
 		case "ask":
 			done("ask", ask(rest))
+		case "mount":
+			done("mount", mount(rest))
+		case "unmount":
+			done("unmount", unmount(rest))
+		case "tree":
+			done("tree", tree(rest))
+		case "put":
+			done("put", put(rest))
+		case "link":
+			done("link", link(rest))
+		case "node":
+			done("node", node(rest))
+		case "copy":
+			done("copy", copyTo(rest))
 		case "flood":
 			for {
 				fmt.Println(strings.Repeat("flood ", 12))

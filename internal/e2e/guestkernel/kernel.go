@@ -52,7 +52,10 @@ func (g Guest) With(initrd, init string, files map[string]string) (Guest, error)
 
 // drivers are what the guest loads, each behind those that it needs. A kernel may have some of them
 // built in.
-var drivers = []string{"virtio_pci", "virtio_blk", "virtio_net", "evdev", "button", "pvpanic", "pvpanic-mmio"}
+var drivers = []string{
+	"virtio_pci", "virtio_blk", "virtio_net", "evdev", "button", "pvpanic", "pvpanic-mmio",
+	"isofs", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859-1",
+}
 
 // fetch takes Debian's cloud kernel out of its package, once.
 func fetch() (string, error) {
