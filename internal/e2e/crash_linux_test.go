@@ -35,7 +35,12 @@ nic "n" {
 }
 screen {
 }
-`, l.path("d.img"), bridge, bridge))
+files "in" {
+  paths = [%q]
+}
+seed {
+}
+`, l.path("d.img"), bridge, bridge, l.write("sample", "x")))
 	l.must(0, "up", "c")
 	var points []string
 	for _, r := range l.show("c").Plan.Resources {

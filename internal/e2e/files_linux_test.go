@@ -156,7 +156,7 @@ func TestFilesMany(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	for i := range 10_000 {
-		l.write(fmt.Sprintf("many/%d/file-%d", i%10, i), fmt.Sprint(i))
+		l.write(fmt.Sprintf("many/%d/file-%d", i%100, i), fmt.Sprint(i))
 	}
 	l.cell("many", `accel = "tcg"
 memory = "256M"
