@@ -9,6 +9,7 @@
 #   make soak       anything done to cells at random, for MINUTES=10
 #   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once;
 #                   KERNELS="trixie" boots releases with their own kernel and systemd
+#   make packages   deb, rpm, apk and a FreeBSD pkg in dist/packages; the same commit gives the same files
 #   make lint       formatting, vet and staticcheck on both systems, man pages
 #   make cover      statements covered, a line for each package
 #   make fuzz       each fuzz test for FUZZTIME=10s
@@ -113,6 +114,9 @@ security-table: build
 	sed -n '/<!-- end: make security-table/,$$p' docs/security.md; } > docs/security.md.new
 	@mv docs/security.md.new docs/security.md
 
+packages:
+	GO='$(GO)' sh scripts/packages dist/packages
+
 install:
 	@test -x $(BIN) || GO='$(GO)' sh scripts/build $(BIN)
 	BIN=$(BIN) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install
@@ -126,4 +130,4 @@ help:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint cover fuzz bench drill-peers matrix matrix-table security-table soak freebsd-kit install uninstall clean help
+.PHONY: all build demo deps test vet lint cover fuzz bench drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// A file of a package.
+type file struct {
+	path string // where it is installed
+	mode os.FileMode
+	body []byte
+}
+
+// An entry says where a file goes, below the prefix, and what is in it.
+type entry struct {
+	path string
+	mode os.FileMode
+	body func(b *build, os, arch string) ([]byte, error)
+}
+
+// common are the files of every system.
+var common = []entry{
+	{"bin/skep", 0o755, binary},
+	{"share/man/man8/skep.8.gz", 0o644, page("man/skep.8")},
+	{"share/man/man5/skep.hcl.5.gz", 0o644, page("man/skep.hcl.5")},
+	{"share/bash-completion/completions/skep", 0o644, completion("bash")},
+	{"share/zsh/site-functions/_skep", 0o644, completion("zsh")},
+	{"share/fish/vendor_completions.d/skep.fish", 0o644, completion("fish")},
+	{"share/doc/skep/README.md", 0o644, source("README.md")},
+	{"share/doc/skep/security.md", 0o644, source("docs/security.md")},
+	{"share/doc/skep/examples/", 0o644, nil},
+}
+
+// only are those of one system.
+var only = map[string][]entry{
+	"linux": {
+		{"lib/systemd/system/skep.service", 0o644, placed("systemd/skep.service")},
+		{"share/skep/apparmor", 0o644, source("packaging/linux/apparmor")},
+		{"share/doc/skep/copyright", 0o644, copyright},
+		{"share/doc/skep/changelog.gz", 0o644, debianChangelog},
+		{"share/lintian/overrides/skep", 0o644, source("packaging/linux/lintian-overrides")},
+	},
+	"freebsd": {
+		{"etc/rc.d/skep", 0o555, placed("rc.d/skep")},
+		{"share/licenses/skep/LICENSE", 0o644, source("LICENSE")},
+		{"share/doc/skep/CHANGELOG.md", 0o644, source("CHANGELOG.md")},
+	},
+}
+
+// prefix is where a system has its packages.
+func prefix(os string) string {
+	if os == "freebsd" {
+		return "/usr/local"
+	}
+	return "/usr"
+}
+
+// files are those of a package, sorted by their paths.
+func (b *build) files(system, arch string) ([]file, error) {
+	var all []file
+	for _, e := range append(append([]entry{}, common...), only[system]...) {
+		if e.body == nil {
+			examples, err := b.examples(system, e)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, examples...)
+			continue
+		}
+		body, err := e.body(b, system, arch)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.path, err)
+		}
+		all = append(all, file{path: filepath.Join(prefix(system), e.path), mode: e.mode, body: body})
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].path < all[j].path })
+	return all, nil
+}
+
+func (b *build) examples(system string, e entry) ([]file, error) {
+	names, err := filepath.Glob(filepath.Join(b.top, "examples", "*.hcl"))
+	if err != nil || len(names) == 0 {
+		return nil, fmt.Errorf("no examples: %w", err)
+	}
+	var all []file
+	for _, name := range names {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, file{path: filepath.Join(prefix(system), e.path, filepath.Base(name)), mode: e.mode, body: body})
+	}
+	return all, nil
+}
+
+func binary(b *build, system, arch string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(b.bins, "skep-"+system+"-"+arch))
+}
+
+func source(path string) func(*build, string, string) ([]byte, error) {
+	return func(b *build, _, _ string) ([]byte, error) { return os.ReadFile(filepath.Join(b.top, path)) }
+}
+
+// placed is a file that names the program, where the package has it.
+func placed(path string) func(*build, string, string) ([]byte, error) {
+	return func(b *build, system, _ string) ([]byte, error) {
+		body, err := os.ReadFile(filepath.Join(b.top, path))
+		return bytes.ReplaceAll(body, []byte("/usr/local/bin/skep"), []byte(prefix(system)+"/bin/skep")), err
+	}
+}
+
+func completion(shell string) func(*build, string, string) ([]byte, error) {
+	return func(b *build, _, _ string) ([]byte, error) {
+		cmd := exec.Command(b.native, "completion", shell)
+		cmd.Stderr = os.Stderr
+		return cmd.Output()
+	}
+}
+
+func page(path string) func(*build, string, string) ([]byte, error) {
+	return func(b *build, _, _ string) ([]byte, error) {
+		body, err := os.ReadFile(filepath.Join(b.top, path))
+		if err != nil {
+			return nil, err
+		}
+		return compressed(body)
+	}
+}
+
+// compressed has neither a name nor a time in its header, so it is the same each time.
+func compressed(body []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return out.Bytes(), err
+}
+
+// copyright is in the form of Debian's machine-readable copyright files.
+func copyright(b *build, _, _ string) ([]byte, error) {
+	license, err := os.ReadFile(filepath.Join(b.top, "LICENSE"))
+	if err != nil {
+		return nil, err
+	}
+	var out strings.Builder
+	out.WriteString("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: skep\n\nFiles: *\n")
+	text := strings.TrimSpace(string(license))
+	holder := "the authors of skep"
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "Copyright "); ok {
+			holder = strings.TrimPrefix(rest, "(c) ")
+			break
+		}
+	}
+	fmt.Fprintf(&out, "Copyright: %s\nLicense: BSD-2-Clause\n", holder)
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, " \n"); line == "" {
+			line = "."
+		}
+		out.WriteString(" " + line + "\n")
+	}
+	return []byte(out.String()), nil
+}
+
+// debianChangelog is what dpkg-parsechangelog(1) reads: one entry, which says where the whole list is.
+func debianChangelog(b *build, _, _ string) ([]byte, error) {
+	body := fmt.Sprintf("skep (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md in the sources for what changed.\n\n -- %s  %s\n",
+		debianVersion(b.version), b.who, b.stamp.Format("Mon, 02 Jan 2006 15:04:05 +0000"))
+	return compressed([]byte(body))
+}
