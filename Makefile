@@ -11,6 +11,7 @@
 #                   KERNELS="trixie" boots releases with their own kernel and systemd
 #   make packages   deb, rpm, apk and a FreeBSD pkg in dist/packages; the same commit gives the same files
 #   make lint       formatting, vet and staticcheck on both systems, man pages
+#   make race       the race detector on packages that have goroutines; needs a C compiler
 #   make cover      statements covered, a line for each package
 #   make fuzz       each fuzz test for FUZZTIME=10s
 #   make install    PREFIX and DESTDIR as usual
@@ -67,6 +68,13 @@ lint: vet
 	CGO_ENABLED=0 GOOS=freebsd GOARCH=arm64 $(GO) vet ./...
 	for page in man/*.[58]; do mandoc -T lint -W warning $$page || exit 1; done
 	GO='$(GO)' sh scripts/staticcheck
+
+# Packages with goroutines, as root only what needs no cell. The race detector needs cgo.
+race:
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $(RACE)
+
+RACE = ./internal/keeper ./internal/lifecycle ./internal/cli ./internal/console ./internal/screen ./internal/store \
+	./internal/qmp ./internal/probe ./internal/process ./internal/unixsock ./internal/network ./internal/jail/...
 
 # Statements covered by the tests, a line for each package.
 cover:
@@ -130,4 +138,4 @@ help:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint cover fuzz bench drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help
+.PHONY: all build demo deps test vet lint race cover fuzz bench drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help

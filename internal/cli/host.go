@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -19,10 +16,8 @@ import (
 	"skep/internal/keeper"
 	"skep/internal/probe"
 	"skep/internal/store"
+	"skep/internal/version"
 )
-
-// Version is the version of skep; the build may set it.
-var Version = "0.1.0"
 
 // doctorJSON is what doctor writes and plan --host reads.
 type doctorJSON struct {
@@ -164,14 +159,6 @@ func (a *app) version() *cobra.Command {
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			revision := ""
-			if info, ok := debug.ReadBuildInfo(); ok {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						revision = s.Value
-					}
-				}
-			}
 			if asProgram {
 				return a.json(struct {
 					Schema   int    `json:"schema"`
@@ -180,9 +167,9 @@ func (a *app) version() *cobra.Command {
 					Go       string `json:"go"`
 					OS       string `json:"os"`
 					Arch     string `json:"arch"`
-				}{1, Version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH})
+				}{1, version.String(), version.Revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH})
 			}
-			a.printf("skep %s %s/%s\n", Version, runtime.GOOS, runtime.GOARCH)
+			a.printf("skep %s %s/%s\n", version.String(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}
@@ -215,23 +202,7 @@ func (a *app) screenshot() *cobra.Command {
 			if err != nil {
 				return fault.Wrap(fault.Host, err, "", "take a screenshot of %s", name)
 			}
-			if output == "-" {
-				_, err = a.out.Write(png)
-				return err
-			}
-			if output == "" {
-				// Nobody has named this file: what has the name by now is replaced and
-				// never written through, should it be a link of somebody else's.
-				output = name + ".png"
-				err = store.WriteDurable(output, png)
-			} else {
-				err = os.WriteFile(output, png, 0o600)
-			}
-			if err != nil {
-				return fault.Wrap(fault.Host, err, "", "save the screenshot")
-			}
-			a.printf("%s\n", cell.Printable(filepath.Clean(output)))
-			return nil
+			return a.save(png, output, name+".png")
 		},
 		ValidArgsFunction: a.completeNames,
 	}

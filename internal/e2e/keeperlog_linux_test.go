@@ -39,3 +39,38 @@ func TestKeeperLeavesItsStacks(t *testing.T) {
 	l.must(0, "down", "web")
 	l.nothingLeft()
 }
+
+// One tar has what a bug report needs, and nothing that the guest has said.
+func TestDebugTar(t *testing.T) {
+	needCells(t)
+	l := newLab(t)
+	l.cell("web", "accel = \"tcg\"")
+	l.must(0, "up", "web")
+	v := l.live("console", "web")
+	v.expect(slow, "hello from")
+	v.send("x")
+	v.expect(slow, "x")
+	l.must(0, "debug", "-o", l.path("web.tar"), "web")
+	b, err := os.ReadFile(l.path("web.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for _, want := range []string{"keeper.(*Keeper)", "keeper started", "taken hypervisor", "hypervisor, process ", "socket:control", `"verdict": "seen"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the tar has no %q", want)
+		}
+	}
+	for _, not := range []string{"hello from", ".missing"} {
+		if strings.Contains(text, not) {
+			t.Errorf("the tar has %q", not)
+		}
+	}
+	for _, kind := range []string{"heap", "goroutine"} {
+		if p := l.must(0, "debug", "--profile", kind, "-o", "-", "web").out; !strings.HasPrefix(p, "\x1f\x8b") {
+			t.Errorf("%s is no profile: %.20q", kind, p)
+		}
+	}
+	l.must(0, "down", "web")
+	l.nothingLeft()
+}

@@ -25,8 +25,10 @@ import (
 //
 //	echo '{"do":"status"}' | nc -U /var/run/skep/cells/NAME/control.sock
 type request struct {
-	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume
+	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume, stacks, profile
 	Who string `json:"who"` // for the reason
+	// Name is the profile's.
+	Name string `json:"name,omitempty"`
 }
 
 // response is one line of a keeper's.
@@ -116,6 +118,11 @@ func (s *server) client(conn net.Conn) {
 		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "understand the request"))})
 		return
 	}
+	if req.Do == doStacks || req.Do == doProfile {
+		data, err := s.keeper.inspect(req.Do, req.Name)
+		_ = out.Encode(response{OK: err == nil, Wire: fault.ToWire(err), Data: data})
+		return
+	}
 	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), reply: make(chan answer, 1)}
 	switch o.do {
 	case commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume:
@@ -186,11 +193,25 @@ func Dial(runDir string) (*Client, error) {
 // Close hangs up.
 func (c *Client) Close() error { return c.conn.Close() }
 
+// Stacks are those of all of the keeper's goroutines, as text.
+func (c *Client) Stacks(ctx context.Context) ([]byte, error) {
+	return c.ask(ctx, request{Do: doStacks})
+}
+
+// Profile is one of Profiles, as go tool pprof reads it.
+func (c *Client) Profile(ctx context.Context, name string) ([]byte, error) {
+	return c.ask(ctx, request{Do: doProfile, Name: name})
+}
+
 // Ask makes one request and waits for its first answer.
 func (c *Client) Ask(ctx context.Context, do, who string) ([]byte, error) {
+	return c.ask(ctx, request{Do: do, Who: who})
+}
+
+func (c *Client) ask(ctx context.Context, asked request) ([]byte, error) {
 	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
 	defer stop()
-	b, _ := json.Marshal(request{Do: do, Who: who})
+	b, _ := json.Marshal(asked)
 	if _, err := c.conn.Write(append(b, '\n')); err != nil {
 		return nil, err
 	}

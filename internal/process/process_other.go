@@ -2,6 +2,8 @@
 
 package process
 
+import "errors"
+
 // BootID is not known here.
 func BootID() string { return "" }
 
@@ -9,3 +11,6 @@ func BootID() string { return "" }
 func Lives(int, uint64) bool { return false }
 
 func gone(int) bool { return true }
+
+// Handles are not known here.
+func Handles(int) ([]string, error) { return nil, errors.ErrUnsupported }
