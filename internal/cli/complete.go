@@ -20,6 +20,7 @@ type candidate struct {
 	running    bool // a keeper holds it, or one that died has left it
 	held       bool // a living keeper holds it
 	file       bool // it has a file, or is built in
+	valid      bool // and there is no mistake in it
 	remembered bool // something of it is kept in the state directory
 	logged     bool
 }
@@ -27,8 +28,8 @@ type candidate struct {
 // actsOn says of each verb on which cells it can act. A verb that is not here
 // takes any.
 var actsOn = map[string]func(candidate) bool{
-	"up":         func(c candidate) bool { return c.file && !c.held },
-	"run":        func(c candidate) bool { return c.file && !c.running },
+	"up":         func(c candidate) bool { return c.valid && !c.held },
+	"run":        func(c candidate) bool { return c.valid && !c.running },
 	"restart":    func(c candidate) bool { return c.file || c.running },
 	"down":       func(c candidate) bool { return c.running },
 	"kill":       func(c candidate) bool { return c.running },
@@ -42,9 +43,9 @@ var actsOn = map[string]func(candidate) bool{
 	"disk rm":    func(c candidate) bool { return c.file && !c.running },
 	"edit":       func(c candidate) bool { return c.file },
 	"check":      func(c candidate) bool { return c.file },
-	"plan":       func(c candidate) bool { return c.file },
-	"explain":    func(c candidate) bool { return c.file },
-	"drill":      func(c candidate) bool { return c.file },
+	"plan":       func(c candidate) bool { return c.valid },
+	"explain":    func(c candidate) bool { return c.valid },
+	"drill":      func(c candidate) bool { return c.valid },
 }
 
 // completeNames completes NAME arguments with the cells that the verb can act
@@ -84,7 +85,9 @@ func candidateOf(dirs host.Dirs, name string) candidate {
 	c.running = c.held || st.HasJournal(name)
 	if s, _, err := st.ReadState(name); err == nil && s.File != "" {
 		c.file = c.file || exists(s.File)
+		c.valid = !exists(dirs.CellFile(name)) && isPath(s.File) && peek(dirs, s.File) != nil
 	}
+	c.valid = c.valid || peek(dirs, name) != nil || name == "hello" && !exists(dirs.CellFile(name))
 	return c
 }
 

@@ -17,6 +17,7 @@ func TestCompletion(t *testing.T) {
 	for _, n := range []string{"idle", "busy", "web10", "web2"} {
 		write(t, dir+"/etc/cells/"+n+".hcl", "cell \""+n+"\" {}\n")
 	}
+	write(t, dir+"/etc/cells/wrong.hcl", "cell \"wrong\" { cpus = \"two\" }\n")
 	write(t, dir+"/state/cells/idle/console.log", "")
 	write(t, dir+"/run/cells/busy/journal", "")
 	lock, err := os.Open(write(t, dir+"/run/locks/busy", "1\n")) // a keeper's
@@ -40,10 +41,13 @@ func TestCompletion(t *testing.T) {
 		"rm ":            "idle",
 		"log ":           "idle",
 		"sweep ":         "dead",
-		"show w":         "web2 web10",
-		"disk rm ":       "hello idle web2 web10",
+		"show w":         "web2 web10 wrong",
+		"up w":           "web2 web10", // what it would refuse is not offered
+		"check w":        "web2 web10 wrong",
+		"edit wr":        "wrong",
+		"disk rm ":       "hello idle web2 web10 wrong",
 		"plan ":          "busy hello idle web2 web10",
-		"restart ":       "busy dead hello idle web2 web10",
+		"restart ":       "busy dead hello idle web2 web10 wrong",
 		"show ./nothing": "hcl",
 	} {
 		s := skepIn(t, dir, append([]string{"__complete"}, strings.Split(args, " ")...)...)

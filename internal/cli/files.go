@@ -12,6 +12,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/plan"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -22,6 +23,7 @@ func (a *app) check() *cobra.Command {
 		Use:   "check FILE…",
 		Short: "Say what is wrong with cell files, all of it at once",
 		Long: "Check cell files: every mistake in one pass, with its line. Nothing is printed and the status is 0 when all are good.\n" +
+			"Arguments for the hypervisor are those of this system's; skep plan --os looks at the other's.\n" +
 			"--host looks at this host too: what a start would refuse of its disks, bridges and addresses.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -53,14 +55,21 @@ func (a *app) check() *cobra.Command {
 
 func (a *app) checkOne(ctx context.Context, dirs host.Dirs, arg string, onHost bool) error {
 	if !onHost {
-		_, err := a.load(dirs, arg)
-		return err
+		c, err := a.load(dirs, arg)
+		if err != nil {
+			return err
+		}
+		return plan.CheckArgs(c, hypervisorHere)
 	}
 	c, p, _, err := a.makePlan(ctx, arg, planFlags{})
 	if err != nil {
 		return err
 	}
-	return keeper.Look(keeper.Config{Cell: c, Store: store.View(dirs)}, p)
+	h, err := a.readers()
+	if err != nil {
+		return err
+	}
+	return keeper.Look(keeper.Config{Cell: c, Facts: h.Facts, Store: store.View(dirs)}, p)
 }
 
 func (a *app) fmt() *cobra.Command {

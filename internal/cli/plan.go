@@ -61,8 +61,12 @@ script that runs bhyve(8) in that jail.`,
 				// The plan is worth reading whether or not it can be carried out now.
 				dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 				defer func() {
-					if err == nil {
-						err = keeper.Look(keeper.Config{Cell: c, Store: store.View(dirs)}, p)
+					if err != nil {
+						return
+					}
+					h, herr := a.readers()
+					if err = herr; err == nil {
+						err = keeper.Look(keeper.Config{Cell: c, Facts: h.Facts, Store: store.View(dirs)}, p)
 					}
 				}()
 			}

@@ -188,6 +188,9 @@ func asJSON(s store.State, held bool) cellJSON {
 		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, Suspended: s.Suspended, File: s.File,
 		Refused: s.Refused.Total(), Unexpected: jail.Count(s.Refused.Unexpected()), digest: s.CellDigest,
 	}
+	if s.PIDStart == 0 && s.End == "" {
+		c.Accel = "" // it has never got as far as a hypervisor
+	}
 	if !held {
 		c.KeeperPID = 0
 		switch s.State {

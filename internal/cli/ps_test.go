@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"skep/internal/fault"
+
+	"skep/internal/store"
 )
 
 func TestPsChosen(t *testing.T) {
@@ -100,5 +102,17 @@ func TestPsWidth(t *testing.T) {
 	}
 	if lines := psLines(cells, 0); strings.Contains(lines[2], "…") || !strings.Contains(lines[0], "UID") {
 		t.Errorf("where there is no terminal nothing is cut: %q", lines)
+	}
+}
+
+// A cell that has never had a hypervisor was executed by none.
+func TestAccelOfWhatNeverStarted(t *testing.T) {
+	failed := store.State{Name: "web", State: store.Stopped, Accel: "kvm"}
+	if c := asJSON(failed, false); c.Accel != "" {
+		t.Errorf("accel %q of a cell that never started", c.Accel)
+	}
+	failed.PIDStart, failed.End = 1, "power-off"
+	if c := asJSON(failed, false); c.Accel != "kvm" || accelText(c) != "" {
+		t.Errorf("accel %q, %q of a cell that has ended", c.Accel, accelText(c))
 	}
 }

@@ -34,7 +34,7 @@ var (
 		{"STATE", stateText},
 		{"PID", func(c cellJSON) string { return dash(c.PID) }},
 		{"UID", uidText},
-		{"ACCEL", func(c cellJSON) string { return orDash(c.Accel) }},
+		{"ACCEL", func(c cellJSON) string { return orDash(accelText(c)) }},
 		{"SINCE", func(c cellJSON) string { return ago(c.Since) }},
 		{"REASON", reasonText},
 	}
@@ -43,6 +43,14 @@ var (
 
 // reasonRoom is how much of a line a narrow terminal leaves to the reason.
 const reasonRoom = 24
+
+// accelText is what executes a guest: of one that is there.
+func accelText(c cellJSON) string {
+	if c.PID == 0 {
+		return ""
+	}
+	return c.Accel
+}
 
 func stateText(c cellJSON) string {
 	if c.FileError != "" && c.State == string(store.Stopped) {

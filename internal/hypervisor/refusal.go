@@ -65,3 +65,11 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	}
 	return append(list, argsRefused(bhyveArguments(c.Hypervisor.Args), bhyveRefused)...)
 }
+
+// ArgsRefused lists the arguments in a cell that a hypervisor is not given.
+func ArgsRefused(c *cell.Cell, s System) []Refusal {
+	if s == Bhyve {
+		return argsRefused(bhyveArguments(c.Hypervisor.Args), bhyveRefused)
+	}
+	return argsRefused(qemuArguments(c.Hypervisor.Args), qemuRefused)
+}

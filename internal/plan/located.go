@@ -28,3 +28,12 @@ func Located(c *cell.Cell, path string, err error) error {
 func refusal(c *cell.Cell, r hypervisor.Refusal) error {
 	return Located(c, r.Source, fault.Fail(fault.Input, r.Hint, "%s", r.Text))
 }
+
+// CheckArgs finds what a cell must not pass to a hypervisor.
+func CheckArgs(c *cell.Cell, s hypervisor.System) error {
+	var wrong []error
+	for _, r := range hypervisor.ArgsRefused(c, s) {
+		wrong = append(wrong, refusal(c, r))
+	}
+	return fault.Join(wrong...)
+}
