@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,7 @@ func specOf(f host.Facts, j Job, null *os.File) (linuxjail.Spec, error) {
 			spec.Policy = seccomp.GoProgram(seccomp.Cgo)
 		}
 	}
+	spec.Policy.Rows = slices.DeleteFunc(slices.Clone(spec.Policy.Rows), func(r seccomp.Row) bool { return r.Call == j.without })
 	spec.Path = jail.RootfsPath(files[0].Inside)
 	for _, f := range files {
 		spec.Root.Files = append(spec.Root.Files, linuxjail.File{Inside: jail.RootfsPath(f.Inside), Host: jail.HostPath(f.Host), Exec: true})
@@ -82,11 +84,22 @@ func specOf(f host.Facts, j Job, null *os.File) (linuxjail.Spec, error) {
 	return spec, nil
 }
 
+// Jail is the jail of a job, for who puts an attacker into it.
+func Jail(f host.Facts, j Job) (linuxjail.Spec, error) {
+	j.Limits = j.Limits.filled(j.Files)
+	return specOf(f, j, nil)
+}
+
 // limits are those of the process. Data is all memory of its own that it can write: the policies of tools
 // let nobody map shared memory.
 func (j Job) limits() []jail.Limit {
 	l := j.Limits
+	threads := 72 // QEMU's pool has 64
+	if j.Tool.reader != "" {
+		threads = 32 + 2*runtime.NumCPU()
+	}
 	return []jail.Limit{
+		{Name: "nproc", Value: uint64(threads)},
 		{Name: "data", Value: uint64(l.Memory)}, {Name: "cpu", Value: uint64(max(1, (l.CPU+time.Second-1)/time.Second))},
 		{Name: "fsize", Value: uint64(l.FileSize)}, {Name: "nofile", Value: uint64(firstFile + len(j.Files) + 28)},
 		{Name: "memlock", Value: 0}, {Name: "msgqueue", Value: 0}, {Name: "locks", Value: 64}, {Name: "sigpending", Value: 64},

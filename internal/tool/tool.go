@@ -98,6 +98,8 @@ type Job struct {
 	Progress func(float64)
 	// AllowMissing are layers of the jail that may be missing, as in a cell file.
 	AllowMissing []string
+
+	without string // a call whose rows are left out of its policy, to see whether it needs them
 }
 
 // Output is what a tool said.

@@ -37,11 +37,11 @@ func TestMain(m *testing.M) {
 				_ = time.Now()
 			}
 		},
-		"sleep":   func(Inside) error { time.Sleep(time.Hour); return nil },
-		"eat":     func(Inside) error { return eat() },
-		"write":   func(in Inside) error { _, err := in.Files["in"].WriteAt([]byte("x"), 0); return err },
-		"attempt": attempt,
-		"panic":   func(Inside) error { panic("oh") },
+		"sleep": func(Inside) error { time.Sleep(time.Hour); return nil },
+		"eat":   func(Inside) error { return eat() },
+		"write": func(in Inside) error { _, err := in.Files["in"].WriteAt([]byte("x"), 0); return err },
+		"all":   everything,
+		"panic": func(Inside) error { panic("oh") },
 	})
 	os.Exit(m.Run())
 }

@@ -39,7 +39,6 @@ var qemuImg = []Row{
 	{Call: "fcntl", When: []Cond{among(1, named{"F_GETFL", 3}, named{"F_SETFL", 4}, named{"F_DUPFD_CLOEXEC", 1030},
 		named{"F_OFD_GETLK", 36}, named{"F_OFD_SETLK", 37})}, Reason: "image locks, non-blocking event descriptors"},
 	{Call: "ioctl", When: []Cond{among(1, imageRun...)}, Reason: "sector and extent sizes, zeros on a volume"},
-	{Call: "eventfd2", Reason: "what wakes the main loop"},
 	{Call: "ppoll", Reason: "the main loop"},
 	{Call: "poll", Reason: "the main loop"},
 

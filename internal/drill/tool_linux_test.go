@@ -1,0 +1,86 @@
+package drill
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"skep/internal/cell"
+	"skep/internal/host"
+	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
+	"skep/internal/jail/seccomp"
+	"skep/internal/probe"
+	"skep/internal/store"
+	"skep/internal/tool"
+)
+
+// An attacker in the place of a reader, or of qemu-img, makes all the attempts that one in the hypervisor's
+// place makes, once the tool is about to read: none succeeds.
+func TestToolsAreDrilled(t *testing.T) {
+	if testing.Short() || os.Geteuid() != 0 {
+		t.Skip("needs root, and some seconds")
+	}
+	dir := t.TempDir()
+	dirs := host.Dirs{Config: dir + "/etc", State: dir + "/state", Run: dir + "/run"}
+	facts, err := probe.Probe(t.Context(), probe.Options{Dirs: dirs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts.Linux.QEMU == nil {
+		t.Skip("no QEMU here: " + facts.Linux.QEMUWhy)
+	}
+	st, err := store.Open(dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cell.Hello()
+	c.Accel = cell.AccelTCG
+	d := &drill{Config: Config{Cell: c, Facts: facts, Store: st}}
+	err = d.set(t.Context(), func(ctx context.Context) error {
+		d.harness.Bound = jail.Limit{Name: "fsize"} // a reader of nothing that it may write to
+		for name, job := range map[string]tool.Job{"a reader": {Tool: tool.Reader("log")}, "qemu-img": {Tool: tool.Program("/bin/true")}} {
+			spec, err := attacked(facts, job, d.harness.Spec)
+			if err != nil {
+				return err
+			}
+			made := 0
+			r := round{attempts: attempts(), paired: true,
+				enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.arrive(ctx, spec, phaseRun) },
+				made: func(a Attempt, v Verdict, how string) {
+					switch v {
+					case Escaped:
+						t.Errorf("in place of %s: %s (%s): %s", name, a.ID, a.Tries, how)
+					case Stopped:
+						made++
+					}
+				}}
+			if err := r.run(ctx); err != nil {
+				return err
+			}
+			t.Logf("in place of %s: %d attempts were stopped", name, made)
+			if made < 100 {
+				t.Errorf("only %d attempts were made", made)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// attacked is the jail of a tool with the attacker in it. What that needs to be told what to try is added to
+// the calls that the tool has.
+func attacked(f host.Facts, job tool.Job, attacker linuxjail.Spec) (linuxjail.Spec, error) {
+	spec, err := tool.Jail(f, job)
+	if err != nil {
+		return spec, err
+	}
+	for _, call := range []string{"poll", "accept4"} {
+		spec.Policy.Rows = append(spec.Policy.Rows, seccomp.Row{Call: call, Reason: "the attacker is told what to try"})
+	}
+	spec.Root, spec.Path, spec.Argv, spec.FDs, spec.Handed = attacker.Root, attacker.Path, attacker.Argv, attacker.FDs, nil
+	spec.WithCaller = false // it goes from thread to thread
+	return spec, nil
+}
