@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/order"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -69,7 +69,7 @@ func (a *app) awaitQEMU(ctx context.Context, cells int) {
 
 // startAll starts cells in their order, some at once.
 func (a *app) startAll(names []string, after map[string][]string, start func(string) error) error {
-	names, cycles := inOrder(names, after)
+	names, cycles := order.Sort(names, after)
 	for _, cycle := range cycles {
 		a.note("warning: %s: each is to start after the other; they start in any order", strings.Join(cycle, ", "))
 	}
@@ -135,45 +135,4 @@ func waiting(names []string, after map[string][]string, do func(string) error) f
 		}
 		return do(name)
 	}
-}
-
-// inOrder puts each name behind those that it comes after, so that the few
-// that are started at once never wait for one that has no turn yet. What leads
-// round in a cycle is taken out of after and returned.
-func inOrder(names []string, after map[string][]string) (order []string, cycles [][]string) {
-	const walking, walked = 1, 2
-	state := map[string]int{}
-	for _, n := range names {
-		state[n] = 0
-	}
-	var path []string
-	var visit func(string)
-	visit = func(n string) {
-		state[n] = walking
-		path = append(path, n)
-		var kept []string
-		for _, first := range after[n] {
-			s, among := state[first]
-			switch {
-			case !among:
-			case s == walking:
-				cycles = append(cycles, slices.Clone(path[slices.Index(path, first):]))
-			default:
-				kept = append(kept, first)
-				if s == 0 {
-					visit(first)
-				}
-			}
-		}
-		after[n] = kept
-		path = path[:len(path)-1]
-		state[n] = walked
-		order = append(order, n)
-	}
-	for _, n := range names {
-		if state[n] == 0 {
-			visit(n)
-		}
-	}
-	return order, cycles
 }

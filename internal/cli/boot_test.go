@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/order"
 )
 
 func TestBootCells(t *testing.T) {
@@ -62,7 +63,7 @@ func TestInOrder(t *testing.T) {
 		for k, v := range tc.after {
 			after[k] = v
 		}
-		got, cycles := inOrder(strings.Fields(tc.names), after)
+		got, cycles := order.Sort(strings.Fields(tc.names), after)
 		if strings.Join(got, " ") != tc.want || len(cycles) != tc.cycles {
 			t.Errorf("%v: %v, cycles %v", tc.after, got, cycles)
 		}
@@ -99,24 +100,5 @@ func TestAfterOf(t *testing.T) {
 	got := afterOf(host.Dirs{Config: dir}, []string{"app", cells + "/db.hcl", "bad", "app"})
 	if len(got) != 1 || len(got["app"]) != 1 || got["app"][0] != cells+"/db.hcl" {
 		t.Errorf("%v", got)
-	}
-}
-
-// Layers of cells, each waiting for all of the layer before, cost no more than
-// their edges.
-func TestOrderOfManyLayers(t *testing.T) {
-	after := map[string][]string{}
-	var names, before []string
-	for layer := range 40 {
-		var these []string
-		for i := range 5 {
-			n := strings.Repeat("l", layer+1) + string(rune('a'+i))
-			names, after[n], these = append([]string{n}, names...), before, append(these, n)
-		}
-		before = these
-	}
-	got, cycles := inOrder(names, after)
-	if len(got) != 200 || len(cycles) > 0 || !slices.IsSortedFunc(got, func(a, b string) int { return len(a) - len(b) }) {
-		t.Errorf("%d names, cycles %v", len(got), cycles)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/probe"
+	"skep/internal/trial"
 )
 
 // Streams are the three standard streams.
@@ -192,6 +193,17 @@ func (a *app) exitCodes() *cobra.Command {
 		fmt.Fprintf(&b, "  %d  %s\n", c.Code, c.Meaning)
 	}
 	return &cobra.Command{Use: "exit-codes", Short: "What each exit status means", Long: b.String()}
+}
+
+// tryKVM and tryTCG say what is going on where that takes a while.
+func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
+	defer a.slow("trying KVM with the built-in guest")()
+	return trial.KVM(ctx, facts)
+}
+
+func (a *app) tryTCG(ctx context.Context, facts host.Facts) host.Trial {
+	defer a.slow("trying emulation with the built-in guest")()
+	return trial.TCG(ctx, facts)
 }
 
 // probe is what this machine offers, looked at once for all cells of a command.

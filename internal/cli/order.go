@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/order"
 	"skep/internal/probe"
 )
 
@@ -27,25 +28,12 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 		return a.end(ctx, dirs, name, do, who)
 	}
 	if do == "stop" {
-		after := reversed(afterOf(dirs, names))
+		after := order.Reversed(afterOf(dirs, names))
 		// A cycle is told where cells start; here its members go in any order.
-		names, _ = inOrder(names, after)
+		names, _ = order.Sort(names, after)
 		end = waiting(names, after, end)
 	}
 	return a.eachOf(names, len(names), end)
-}
-
-// reversed turns an order round.
-func reversed(after map[string][]string) map[string][]string {
-	before := map[string][]string{}
-	for name, firsts := range after {
-		for _, first := range firsts {
-			if !slices.Contains(before[first], name) {
-				before[first] = append(before[first], name)
-			}
-		}
-	}
-	return before
 }
 
 // longestStop is how long all of some cells may take to stop, and the cell that
@@ -59,8 +47,8 @@ func longestStop(cells []*cell.Cell) (last *cell.Cell, took time.Duration) {
 		names = append(names, c.Name)
 		after[c.Name] = slices.Clone(c.After)
 	}
-	before := reversed(after)
-	names, _ = inOrder(names, before)
+	before := order.Reversed(after)
+	names, _ = order.Sort(names, before)
 	ends := map[string]time.Duration{}
 	for _, name := range names {
 		c := byName[name]

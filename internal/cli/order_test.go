@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/order"
 )
 
 // Stopping goes the way back: who comes after another goes before it, and the
 // last one has to wait for all of them.
 func TestStopOrder(t *testing.T) {
 	after := map[string][]string{"app": {"db", "net"}, "db": {"net"}}
-	names, cycles := inOrder([]string{"net", "db", "app", "alone"}, reversed(after))
+	names, cycles := order.Sort([]string{"net", "db", "app", "alone"}, order.Reversed(after))
 	if got := strings.Join(names, " "); got != "app db net alone" || len(cycles) != 0 {
 		t.Errorf("%s, %v", got, cycles)
 	}

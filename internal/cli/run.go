@@ -19,6 +19,7 @@ import (
 	"skep/internal/keeper"
 	"skep/internal/probe"
 	"skep/internal/provision"
+	"skep/internal/reconnect"
 	"skep/internal/store"
 	"skep/internal/unixsock"
 )
@@ -78,7 +79,7 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	line, left := newRelay(), make(chan struct{})
+	line, left := reconnect.New(), make(chan struct{})
 	tty := terminal(a.in)
 	joined := false
 	var k *keeper.Keeper
@@ -96,7 +97,7 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			if err != nil {
 				return err
 			}
-			line.join(conn)
+			line.Join(conn)
 			if joined {
 				return nil // started over: the terminal goes on with it
 			}
@@ -127,9 +128,9 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 	defer stopSignals()
 	out, err := k.Run(ctx)
 	k.Flush()
-	line.end()
+	line.End()
 	if joined {
-		drain(line.quiet, left)
+		drain(line.Quiet(), left)
 	}
 	if err != nil {
 		return err

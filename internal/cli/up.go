@@ -20,6 +20,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/probe"
+	"skep/internal/slim"
 	"skep/internal/store"
 )
 
@@ -277,12 +278,12 @@ func (a *app) keep(ctx context.Context) error {
 		Running: func() {
 			out.say(report{Running: true})
 			out.close()
-			slim()
+			slim.Down()
 		},
 		Waiting: func(err error, pause time.Duration) {
 			out.error(fault.Wrap(fault.CodeOf(err), err, "it is tried again in "+pause.String()+"; skep ps shows what became of it", "start %s", h.Cell.Name))
 			out.close()
-			slim()
+			slim.Down()
 		},
 	})
 	defer a.signals(k.Stop, k.Kill)()

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package cli
+package slim
 
 // dropProgram: the pages of a program are the kernel's to reclaim.
 func dropProgram() {}

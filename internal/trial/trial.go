@@ -1,4 +1,6 @@
-package cli
+// Package trial finds out whether an accelerator works here: it runs the built-in guest with it, as a cell of
+// its own, until that greets.
+package trial
 
 import (
 	"context"
@@ -29,20 +31,17 @@ const (
 	tcgTrial = 3 * time.Minute
 )
 
-// tryKVM runs the built-in guest under KVM once for each processor model, as a
-// cell of its own, until one greets.
-func (a *app) tryKVM(ctx context.Context, facts host.Facts) host.Trial {
-	defer a.slow("trying KVM with the built-in guest")()
-	return a.try(ctx, facts, cell.AccelKVM, hypervisor.CPUModels)
+// KVM runs the built-in guest under KVM once for each processor model, until one greets.
+func KVM(ctx context.Context, facts host.Facts) host.Trial {
+	return try(ctx, facts, cell.AccelKVM, hypervisor.CPUModels)
 }
 
-// tryTCG runs it once, emulated.
-func (a *app) tryTCG(ctx context.Context, facts host.Facts) host.Trial {
-	defer a.slow("trying emulation with the built-in guest")()
-	return a.try(ctx, facts, cell.AccelTCG, hypervisor.CPUModels[:1])
+// TCG runs it once, emulated.
+func TCG(ctx context.Context, facts host.Facts) host.Trial {
+	return try(ctx, facts, cell.AccelTCG, hypervisor.CPUModels[:1])
 }
 
-func (a *app) try(ctx context.Context, facts host.Facts, accel cell.Accel, models []string) host.Trial {
+func try(ctx context.Context, facts host.Facts, accel cell.Accel, models []string) host.Trial {
 	ctx, done := sheltered(ctx) // the guest of a trial does not outlive who tries
 	defer done()
 	unsure := func(err error) host.Trial {
@@ -67,7 +66,7 @@ func (a *app) try(ctx context.Context, facts host.Facts, accel cell.Accel, model
 	for _, cpu := range models {
 		facts := facts.Clone()
 		facts.Linux.KVM.CPU = cpu
-		why, err := a.tryModel(ctx, facts, st, accel)
+		why, err := model(ctx, facts, st, accel)
 		if why == "" && err == nil {
 			return host.Trial{Works: true, CPU: cpu}
 		}
@@ -81,8 +80,8 @@ func (a *app) try(ctx context.Context, facts host.Facts, accel cell.Accel, model
 	return t
 }
 
-// tryModel runs the built-in guest and says why it did not greet, or "".
-func (a *app) tryModel(ctx context.Context, facts host.Facts, st *store.Store, accel cell.Accel) (string, error) {
+// model runs the built-in guest and says why it did not greet, or "".
+func model(ctx context.Context, facts host.Facts, st *store.Store, accel cell.Accel) (string, error) {
 	c := cell.Hello()
 	c.Name = trialName
 	c.Accel = accel

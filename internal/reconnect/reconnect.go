@@ -1,4 +1,6 @@
-package cli
+// Package reconnect is a connection that outlives what it is connected to: where one ends, the next takes
+// its place. A guest's console is such a one, over all lives of its hypervisor.
+package reconnect
 
 import (
 	"io"
@@ -6,10 +8,8 @@ import (
 	"sync"
 )
 
-// relay is the console of a guest over all of its hypervisor's lives: where
-// one connection ends, the next takes its place, and whoever reads or writes
-// meanwhile waits for it.
-type relay struct {
+// Conn is a connection that may be replaced. Whoever reads or writes while there is none waits for one.
+type Conn struct {
 	mu    sync.Mutex
 	cond  *sync.Cond
 	conn  net.Conn
@@ -18,14 +18,15 @@ type relay struct {
 	once  sync.Once
 }
 
-func newRelay() *relay {
-	r := &relay{quiet: make(chan struct{})}
+// New is a connection that is yet to come.
+func New() *Conn {
+	r := &Conn{quiet: make(chan struct{})}
 	r.cond = sync.NewCond(&r.mu)
 	return r
 }
 
-// join goes on with a new connection.
-func (r *relay) join(conn net.Conn) {
+// Join goes on with a new connection.
+func (r *Conn) Join(conn net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn != nil {
@@ -35,16 +36,19 @@ func (r *relay) join(conn net.Conn) {
 	r.cond.Broadcast()
 }
 
-// end says that no connection will follow.
-func (r *relay) end() {
+// End says that no connection will follow.
+func (r *Conn) End() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
 	r.cond.Broadcast()
 }
 
+// Quiet is closed when all that was said has been read.
+func (r *Conn) Quiet() <-chan struct{} { return r.quiet }
+
 // current waits for a connection; nil is the end.
-func (r *relay) current() net.Conn {
+func (r *Conn) current() net.Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.conn == nil && !r.over {
@@ -54,7 +58,7 @@ func (r *relay) current() net.Conn {
 }
 
 // drop forgets a connection that has ended.
-func (r *relay) drop(conn net.Conn) {
+func (r *Conn) drop(conn net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.conn == conn {
@@ -64,8 +68,8 @@ func (r *relay) drop(conn net.Conn) {
 	conn.Close()
 }
 
-// Read ends only after end.
-func (r *relay) Read(p []byte) (int, error) {
+// Read ends only after End.
+func (r *Conn) Read(p []byte) (int, error) {
 	for {
 		conn := r.current()
 		if conn == nil {
@@ -83,7 +87,7 @@ func (r *relay) Read(p []byte) (int, error) {
 }
 
 // Write gives what one connection no longer takes to the next.
-func (r *relay) Write(p []byte) (n int, err error) {
+func (r *Conn) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		conn := r.current()
 		if conn == nil {
@@ -100,7 +104,7 @@ func (r *relay) Write(p []byte) (n int, err error) {
 }
 
 // await waits for a connection to be replaced. It is false at the end.
-func (r *relay) await(conn net.Conn) bool {
+func (r *Conn) await(conn net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.conn == conn && !r.over {
