@@ -186,7 +186,9 @@ func TestLinuxRefuses(t *testing.T) {
 		{"", "QEMU is not installed", func(f *host.Facts) { f.Linux.QEMU = nil }},
 		{"jail {\n root = \"/usr/jails/x\"\n}", "jail.root", nil},
 		{"boot = \"loader\"\n disk \"a\" {\n file = \"/a\"\n}", "loader", nil},
-		{"accel = \"kvm\"", "KVM", func(f *host.Facts) { f.Linux.KVM.Works, f.Linux.KVM.Tried, f.Linux.KVM.Why = false, true, "no KVM here" }},
+		{"accel = \"kvm\"", "KVM", func(f *host.Facts) {
+			f.Linux.KVM.Works, f.Linux.KVM.Tried, f.Linux.KVM.Why = false, true, "no KVM here"
+		}},
 		{"boot = \"uefi\"", "UEFI", func(f *host.Facts) { f.Linux.OVMF = nil }},
 		{"", "slots are taken", func(f *host.Facts) { f.Slots.Count = 0 }},
 	} {
