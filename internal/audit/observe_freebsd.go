@@ -86,7 +86,7 @@ func runsVM(p process.Info) bool {
 	if p.Comm == "bhyve" {
 		return true
 	}
-	b, err := unix.SysctlRaw("kern.proc.filedesc", p.PID)
+	b, err := kinfo.List("kern.proc.filedesc", p.PID)
 	if err != nil {
 		return false
 	}
@@ -136,13 +136,13 @@ func observe(pid int, program string) (*bsdSeen, error) {
 }
 
 func (s *bsdSeen) memoryMap() {
-	if b, err := unix.SysctlRaw("kern.proc.vmmap", s.Proc.PID); err == nil {
+	if b, err := kinfo.List("kern.proc.vmmap", s.Proc.PID); err == nil {
 		s.Areas, _ = kinfo.ParseAreas(b)
 	}
 }
 
 func (s *bsdSeen) descriptorsOf() {
-	b, err := unix.SysctlRaw("kern.proc.filedesc", s.Proc.PID)
+	b, err := kinfo.List("kern.proc.filedesc", s.Proc.PID)
 	if err != nil {
 		return
 	}

@@ -33,16 +33,8 @@ const slow = 3 * time.Minute
 // needCells skips where no cell can run, and says why.
 func needCells(t testing.TB) {
 	t.Helper()
-	switch {
-	case os.Geteuid() != 0:
-		t.Skip("jails are root's")
-	case !sysctlThere("security.jail.param.allow.vmm"):
-		t.Skip("vmm.ko is not loaded")
-	case !file("/usr/sbin/bhyve"):
-		t.Skip("there is no bhyve")
-	}
-	if n, err := unix.SysctlUint32("security.jail.jailed"); err == nil && n != 0 {
-		t.Skip("this is the inside of a jail")
+	if why := hostLacks(); why != "" {
+		t.Skip(why)
 	}
 }
 

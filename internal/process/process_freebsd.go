@@ -39,7 +39,7 @@ func Lives(pid int, start uint64) bool {
 
 // Processes lists those of the host that live: sysctl kern.proc.proc.
 func Processes() ([]Info, error) {
-	b, err := unix.SysctlRaw("kern.proc.proc")
+	b, err := kinfo.List("kern.proc.proc")
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
