@@ -152,8 +152,11 @@ func everything(in Inside) error {
 		go func() {
 			runtime.LockOSThread() // a thread of its own, which ends with it
 			time.Sleep(10 * time.Millisecond)
-			s := make([]byte, 1<<20)
-			done <- len(s)
+			s := make([]byte, 16<<20) // more than the runtime has in hand
+			for i := 0; i < len(s); i += 4096 {
+				s[i] = byte(i)
+			}
+			done <- int(s[len(s)/2])
 		}()
 	}
 	for range 8 {

@@ -1,0 +1,81 @@
+package reader
+
+// A Row is one reader of bytes that a guest, a hypervisor that was taken over, or a maker of images elsewhere
+// has chosen. Rows is the table in docs/security.md; a test compares it with the code: each function of the
+// packages that handle such bytes is in one row, or in NoReaders.
+type Row struct {
+	Name   string
+	Reads  string
+	Who    string // who runs it
+	Rights string // with what rights
+	Why    string // why not in a jail, where it is not
+	// Calls are the functions, as "package.Function" or "package.(Type).Method", and From the packages
+	// that may call those of them that are exported.
+	Calls []string
+	From  []string
+}
+
+// How a reader is run.
+const (
+	jailed = "none: a jail of its own, in which it has just what it reads and, of a copy, what it writes"
+	own    = "those of whoever started the keeper"
+	caller = "those of whoever runs the command"
+)
+
+// Rows is every reader.
+var Rows = []Row{
+	{Name: Log, Reads: "the console's and the hypervisor's log, with the guest's escapes, for `skep log`",
+		Who: "`skep log`", Rights: jailed + ", and the pipe to the terminal, through which no control character passes",
+		Calls: []string{"console.(Selection).From", "console.(Selection).start", "console.startsIn", "console.startIn", "console.tailLines",
+			"console.Print", "console.placeAgain", "console.endsAt", "console.grown", "console.(Plain).Write", "console.(Plain).show", "console.unfinished"},
+		From: []string{"reader", "console", "cli"}},
+	{Name: Cut, Reads: "the tables of a qcow2 image, at most 64 MiB of them, when a cell is given it for the first time",
+		Who: "the keeper before a start, `skep check --host` and `skep plan`", Rights: jailed,
+		Calls: []string{"disk.Cut", "disk.cutOf", "disk.cutIn", "disk.readTable"}, From: []string{"reader"}},
+	{Name: Copy, Reads: "a disk that is copied, whatever is on it",
+		Who: "`skep disk copy`", Rights: jailed,
+		Calls: []string{"disk.Fill"}, From: []string{"reader", "disk"}},
+	{Name: "qemu-img", Reads: "images of every format",
+		Who: "what converts or looks into images", Rights: jailed},
+	{Name: "image header", Reads: "of an image: 4 KiB at its beginning and 512 bytes at its end, of which fields of a fixed size at fixed places are compared with numbers",
+		Who: "the keeper before each start, `skep check --host`, `skep plan`, `skep disk grow`", Rights: own,
+		Why:   "a jail at each start would cost as much as half of the start; nothing there says how much is read or where",
+		Calls: []string{"disk.check", "disk.checkRaw", "disk.checkQcow2", "disk.isQcow2", "disk.foreign", "disk.SizeIn", "disk.checkTables"},
+		From:  []string{"disk", "provision", "cli"}},
+	{Name: "layer", Reads: "whose base a layer was made on, 64 bytes; a raw base that is copied where the hypervisor knows no layers, whose bytes are not looked at",
+		Who: "the keeper before each start", Rights: own, Why: "as of image headers",
+		Calls: []string{"disk.CheckLayer", "disk.MakeLayer", "disk.newLayer", "disk.fillLayer", "disk.noteOn"}, From: []string{"provision"}},
+	{Name: "what a tool says", Reads: "the lines of a jailed reader (at most 16 KiB each, 100,000 of them), the progress and the last words of qemu-img",
+		Who: "whoever runs the tool", Rights: caller, Why: "somebody has to hear how it ended; JSON into one fixed structure, numbers within their range",
+		Calls: []string{"tool.converse", "tool.readLine", "tool.pump", "tool.(tail).Write", "tool.(percent).Write"}},
+	{Name: "terminal", Reads: "the live console as it passes, and a log with `--raw`: which modes of the terminal are to be put back",
+		Who: "`skep console`, `skep run`, `skep log --raw`", Rights: caller, Why: "the terminal itself reads the same; a state machine without memory of its own, which is fuzzed",
+		Calls: []string{"console.(Screen).Write", "console.Show", "console.(Harmless).Write", "console.(crlf).Write", "console.(gate).Write", "console.Overlap", "console.newTTY"},
+		From:  []string{"cli", "console"}},
+	{Name: "console", Reads: "the console's bytes on their way to its log and to whoever has joined; nothing is looked for in them but ends of lines",
+		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
+		Calls: []string{"console.Serve", "console.(Server).deliver", "console.(Server).serve", "console.(Server).leave", "console.newest", "console.(BoundedLog).Write"},
+		From:  []string{"provision", "keeper", "worker"}},
+	{Name: "QMP", Reads: "what QEMU says on its monitor: lines of at most 1 MiB, 32 deep, timed",
+		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
+		Calls: []string{"qmp.New", "qmp.newReader", "qmp.decode", "qmp.depth", "qmp.(Client).execute"}, From: []string{"provision", "worker", "hypervisor", "bench"}},
+	{Name: "last words", Reads: "the hypervisor's standard error, of which the last lines are kept",
+		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
+		Calls: []string{"hypervisor.(Stderr).Write"}},
+	{Name: "screen", Reads: "the VNC handshake and one picture, at most 16384 pixels wide and 16 million in all; the bytes of a viewer's connection pass unread",
+		Who: "the keeper, for `skep screenshot`", Rights: own, Why: "it goes to the worker with the rest",
+		Calls: []string{"screen.Capture", "screen.(pixelFormat).colour", "screen.DecodePPM", "screen.ppmNumber", "screen.Proxy"},
+		From:  []string{"provision", "worker", "keeper"}},
+}
+
+// NoReaders are functions of those packages that take a file or bytes and look at none that is hostile: they
+// lock, write, share blocks, look at what kind of file it is, or read what skep or the person has written.
+var NoReaders = []string{
+	"disk.Copy", "disk.attached", "disk.clone", "disk.Lock", "disk.lock", "disk.lockBytes", "disk.lockByte", "disk.rangeFlock", "disk.holders",
+	"disk.free", "disk.writeQcow2", "console.MarkStart", "console.readKeys", "console.(Escape).Filter",
+	"qmp.(Client).GetFD", "qmp.(Client).AddVNC", "qmp.(Client).Screendump", "qmp.(Client).send", "qmp.sendWithFile",
+	"tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.until",
+}
+
+// Packages are those that handle hostile bytes.
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader"}
