@@ -73,6 +73,8 @@ func planFiles(p *plan.Plan) map[string]string {
 		switch s := r.Spec.(type) {
 		case *plan.Disk:
 			files[s.Path] = "disk"
+		case *plan.Layer:
+			files[s.Base] = base
 		case *plan.Vars:
 			files[s.Path] = "variables"
 		case *plan.Firmware:
@@ -130,8 +132,18 @@ func (a *linuxAudit) kindOf(d Descriptor, planned map[fileID]string) string {
 	case strings.HasPrefix(d.Target, "socket:"):
 		return a.socketKind(d)
 	}
-	return planned[fileID{d.Dev, d.Inode}]
+	kind := planned[fileID{d.Dev, d.Inode}]
+	if kind == base && d.Flags&accessMode != 0 {
+		return "" // one that could be written to is on no plan
+	}
+	return kind
 }
+
+// base is what a layer lies on. It is open for reading and nothing else: the flags of open(2) say 0 for that.
+const (
+	base       = "base"
+	accessMode = 3
+)
 
 // isMedium knows an image that was made for the guest: it has no name any more, or never had one.
 func (a *linuxAudit) isMedium(target string) bool {

@@ -29,7 +29,7 @@ func openDisk(d *plan.Disk, files map[string]*os.File, e Env) (*os.File, bool, e
 	}}
 	// Of one that the guest has had, the tables are the guest's own, and what is cut off is not a download
 	// that was: a jail at each start would cost more than it is good for.
-	if !e.Had(d) {
+	if !e.Had(d) && !d.Layer {
 		rules.Tables = e.ReadTables
 	}
 	f, made, err := disk.OpenBy(d, rules)

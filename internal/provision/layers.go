@@ -4,8 +4,11 @@ package provision
 
 import (
 	"os"
+	"path/filepath"
 
 	"skep/internal/disk"
+	"skep/internal/image"
+	"skep/internal/layout"
 	"skep/internal/plan"
 )
 
@@ -25,8 +28,24 @@ func acquireLayer(l *plan.Layer) (base *os.File, made bool, err error) {
 
 // openBase opens what a layer lies on; digest is the content of an image.
 func openBase(l *plan.Layer) (base *os.File, digest string, err error) {
-	base, err = disk.OpenBase(l)
-	return base, "", err
+	if l.Image == "" {
+		base, err = disk.OpenBase(l)
+		return base, "", err
+	}
+	dirs := imagesOf(l)
+	i, err := image.View(dirs).Get(l.Image)
+	if err == nil {
+		err = image.View(dirs).Check(i)
+	}
+	if err == nil {
+		base, err = disk.OpenBase(l)
+	}
+	return base, i.Digest, err
+}
+
+// imagesOf is the store that a layer's image lies in.
+func imagesOf(l *plan.Layer) layout.Dirs {
+	return layout.Dirs{State: filepath.Dir(filepath.Dir(filepath.Dir(l.Base)))}
 }
 
 // lookAtLayer says beforehand why a layer could not be had.

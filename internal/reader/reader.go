@@ -14,13 +14,16 @@ const (
 	Cut = "qcow2-tables"
 	// Copy copies a disk to a file.
 	Copy = "copy"
+	// Unpack writes what is packed in a file into another one: an image that is imported.
+	Unpack = "unpack"
 )
 
 // Table is every reader.
 func Table() tool.Readers {
 	return tool.Readers{
-		Log:  printLog,
-		Cut:  cut,
-		Copy: copyDisk,
+		Cut:    cut,
+		Copy:   copyDisk,
+		Log:    printLog,
+		Unpack: unpackImage,
 	}
 }
