@@ -28,6 +28,8 @@ type Cell struct {
 	Screen      *Screen       `json:"screen,omitempty"`
 	Console     Console       `json:"console"`
 	GDB         *GDB          `json:"gdb,omitempty"`
+	Identity    *Identity     `json:"identity,omitempty"`
+	Clock       *Clock        `json:"clock,omitempty"`
 	Jail        Jail          `json:"jail"`
 	Start       Start         `json:"start"`
 	After       []string      `json:"after,omitempty"`

@@ -114,6 +114,10 @@ func anyCell(t *rapid.T) *Cell {
 			c.Screen.Listen = perhaps(t, "listen", anyListen)
 		}
 	}
+	if rapid.Bool().Draw(t, "identity") {
+		c.Identity = &Identity{Manufacturer: "Example Inc.", Serial: "1", MACOUI: "00:1b:21", DiskSerial: "D"}
+		c.Clock = &Clock{Start: "2026-01-02T03:04:05Z"}
+	}
 	if c.Jail.Network != NetworkShared && rapid.Bool().Draw(t, "gdb") {
 		c.GDB = &GDB{Listen: "127.0.0.1:1", Wait: rapid.Bool().Draw(t, "wait")}
 	}

@@ -34,6 +34,8 @@ var cellBlock = block[Cell]{
 		maybe("screen", &screenBlock, func(c *Cell) **Screen { return &c.Screen }),
 		always("console", &consoleBlock, func(c *Cell) *Console { return &c.Console }),
 		maybe("gdb", &gdbBlock, func(c *Cell) **GDB { return &c.GDB }),
+		maybe("identity", &identityBlock, func(c *Cell) **Identity { return &c.Identity }),
+		maybe("clock", &clockBlock, func(c *Cell) **Clock { return &c.Clock }),
 		always("jail", &jailBlock, func(c *Cell) *Jail { return &c.Jail }),
 		always("hypervisor", &hypervisorBlock, func(c *Cell) *Hypervisor { return &c.Hypervisor }),
 	},

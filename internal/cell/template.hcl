@@ -141,6 +141,19 @@ cell "NAME" {
   #  listen = "127.0.0.1:1234"
   #  wait   = false
   #}
+  # What the machine calls itself, and its clock; cpu_name and clock on Linux hosts.
+  #identity {
+  #  manufacturer = "Example Inc."
+  #  product      = "Desktop 5"
+  #  serial       = "EX-1"
+  #  uuid         = "5ed0a5f2-0d5c-4c1b-9b5e-2f6d6c1d7a10"
+  #  disk_serial  = "D-7"
+  #  mac_oui      = "00:1b:21"
+  #  cpu_name     = "Example CPU 3000"
+  #}
+  #clock {
+  #  start = "2026-01-02T03:04:05Z"
+  #}
   #hypervisor {
   #  args = []
   #}

@@ -57,6 +57,7 @@ func BhyveArgs(c *cell.Cell, in BhyveInput) []string { return Argv(BhyveOptions(
 // BhyveOptions is the same with the reason of each option.
 func BhyveOptions(c *cell.Cell, in BhyveInput) []Option {
 	opts := bhyveMachine(c, in)
+	opts = append(opts, bhyveIdentity(c)...)
 	opts = append(opts, bhyveDevices(c, in)...)
 	opts = append(opts, bhyveScreen(c, in)...)
 	opts = append(opts, bhyveLPC(c, in)...)

@@ -25,8 +25,8 @@ func bhyveDevices(c *cell.Cell, in BhyveInput) []Option {
 		}
 		add(props(model, in.Taps[n.Label], "mac="+n.MAC), "network card "+n.Label, "nic."+n.Label)
 	}
-	for _, d := range c.Drives() {
-		add(bhyveDisk(d, in.Disks[d.Label]), "disk "+d.Label, d.Block())
+	for i, d := range c.Drives() {
+		add(props(bhyveDisk(d, in.Disks[d.Label]), serialOf(c, i)), "disk "+d.Label, d.Block())
 	}
 	for _, p := range c.Passthru {
 		add("passthru,"+p.PCI, "a device of the host's", "passthru."+p.Label)
@@ -38,6 +38,12 @@ func bhyveDevices(c *cell.Cell, in BhyveInput) []Option {
 		opts = append(opts, Option{Flag: "-s", Value: fmt.Sprintf("%d:0,virtio-rnd", bhyveSlotRNG), Why: "the guest's randomness"})
 	}
 	return opts
+}
+
+// serialOf is the property of a disk whose serial number the cell file gives.
+func serialOf(c *cell.Cell, i int) string {
+	s := c.Identity.SerialOf(i)
+	return optional(s != "", "ser="+s)
 }
 
 // bhyvePlace is the place of device n: function 0 of the slots in turn, as

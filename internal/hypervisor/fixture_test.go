@@ -63,6 +63,16 @@ func testCells() map[string]*cell.Cell {
 			c.Screen = &cell.Screen{Width: 640, Height: 480}
 			c.Disks = []cell.Disk{{Label: "root", File: "/srv/root.img", Format: cell.FormatRaw, Model: "virtio"}}
 		}),
+		"posing": base("posing", func(c *cell.Cell) {
+			c.Boot.Kind, c.Memory = cell.BootUEFI, 128*cell.MiB
+			c.Identity = &cell.Identity{Manufacturer: "Example Inc.", Product: "Desktop 5", Serial: "EX-1", UUID: "5ed0a5f2-0d5c-4c1b-9b5e-2f6d6c1d7a10",
+				DiskSerial: "D-7", MACOUI: "00:1b:21", CPUName: "Example CPU 3000"}
+			c.Clock = &cell.Clock{Start: "2026-01-02T03:04:05Z"}
+			c.Disks = []cell.Disk{
+				{Label: "one", File: "/srv/one.img", Format: cell.FormatRaw, Model: "virtio"},
+				{Label: "two", File: "/srv/two.img", Format: cell.FormatRaw, Model: "ahci"},
+			}
+		}),
 		"relaxed": base("relaxed", func(c *cell.Cell) {
 			c.GDB = &cell.GDB{Listen: "127.0.0.1:1234"}
 			c.Hypervisor.Args = []string{"-rtc", "base=localtime"}

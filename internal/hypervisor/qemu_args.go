@@ -53,6 +53,7 @@ func QEMUOptions(c *cell.Cell, in QEMUInput) []Option {
 	var opts []Option
 	opts = append(opts, qemuProcess(c, in)...)
 	opts = append(opts, qemuMachine(c, in)...)
+	opts = append(opts, qemuIdentity(c)...)
 	opts = append(opts, qemuTalk(c, in)...)
 	opts = append(opts, qemuBoot(c, in)...)
 	opts = append(opts, qemuDisks(c, in)...)
@@ -112,6 +113,12 @@ func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 	cpu := in.CPU
 	if cpu == "" {
 		cpu = CPUModels[0]
+	}
+	if c.Identity != nil && c.Identity.CPUName != "" {
+		cpu += ",model-id=" + c.Identity.CPUName
+	}
+	if c.Clock != nil && in.Accel == cell.AccelKVM {
+		cpu += ",kvmclock=off" // tells the guest the host's time of day
 	}
 	n := strconv.Itoa(c.CPUs)
 	return []Option{

@@ -60,7 +60,7 @@ func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
 			opts = append(opts, Option{Flag: "-device", Value: fmt.Sprintf("ich9-ahci,id=ahci%d,bus=pcie.0", sata/sataPerBridge), Why: "another SATA controller", Source: source})
 		}
 		node := "disk" + strconv.Itoa(i)
-		common := "drive=" + node + ",id=" + node + "-dev,serial=" + diskSerial(d, i) +
+		common := "drive=" + node + ",id=" + node + "-dev,serial=" + diskSerial(c, d, i) +
 			",bootindex=" + strconv.Itoa(i+1) // firmware tries disks in the file's order
 		// Where the host cannot read or write, the guest waits and nothing is lost;
 		// of an NVMe disk QEMU can only tell the guest.
@@ -163,7 +163,10 @@ func sataPort(n int) string {
 
 // diskSerial lets the guest find a disk by its label. Longer ones are cut off
 // by the devices, and two disks could then look the same.
-func diskSerial(d cell.Disk, i int) string {
+func diskSerial(c *cell.Cell, d cell.Disk, i int) string {
+	if s := c.Identity.SerialOf(i); s != "" {
+		return s
+	}
 	if len(d.Label) <= serialMax {
 		return d.Label
 	}

@@ -60,6 +60,12 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	if s := c.Screen; s != nil && (s.Width < 640 || s.Height < 480 || s.Width > 3840 || s.Height > 2160) {
 		list = append(list, Refusal{"screen", fmt.Sprintf("cannot show %dx%d on bhyve", s.Width, s.Height), "640x480 to 3840x2160"})
 	}
+	if c.Clock != nil {
+		list = append(list, Refusal{"clock.start", "cannot set the guest's clock on a FreeBSD host", "bhyve's clock is the host's: leave the clock block out"})
+	}
+	if c.Identity != nil && c.Identity.CPUName != "" {
+		list = append(list, Refusal{"identity.cpu_name", "cannot name the guest's processor on a FreeBSD host", "bhyve passes the processor's own name on: leave cpu_name out"})
+	}
 	if n := len(c.NICs) + len(c.Drives()) + len(c.Shares) + len(c.Passthru); n > BhyveDevicesMax {
 		list = append(list, Refusal{"", fmt.Sprintf("cannot fit %d devices on bhyve's bus", n), fmt.Sprintf("at most %d", BhyveDevicesMax)})
 	}

@@ -19,10 +19,15 @@ func macOf(name, label string, h host.Facts) string {
 	return cell.MACFrom("skep nic", h.Identity, strconv.Itoa(h.EUID), name, label)
 }
 
+// macFor is the same with the manufacturer's half that the cell file may ask for.
+func macFor(c *cell.Cell, h host.Facts) func(label string) string {
+	return func(label string) string { return c.Identity.Branded(macOf(c.Name, label, h)) }
+}
+
 // MACs are the addresses of a cell's cards on a host, by label.
 func MACs(c *cell.Cell, h host.Facts) map[string]string {
 	all := map[string]string{}
-	for _, n := range c.WithMACs(func(label string) string { return macOf(c.Name, label, h) }).NICs {
+	for _, n := range c.WithMACs(macFor(c, h)).NICs {
 		all[n.Label] = n.MAC
 	}
 	return all

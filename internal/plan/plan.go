@@ -139,7 +139,7 @@ func Specs[T Spec](p *Plan) []T {
 //
 // A plan that comes together with an error would do on a larger host.
 func Make(c *cell.Cell, h host.Facts) (*Plan, error) {
-	c = c.WithMACs(func(label string) string { return macOf(c.Name, label, h) })
+	c = c.WithMACs(macFor(c, h))
 	switch h.OS {
 	case "linux":
 		return linux(c, h)

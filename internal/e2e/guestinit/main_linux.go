@@ -60,6 +60,8 @@ func main() {
 			done("node", node(rest))
 		case "copy":
 			done("copy", copyTo(rest))
+		case "identity":
+			identity()
 		case "flood":
 			for {
 				fmt.Println(strings.Repeat("flood ", 12))
