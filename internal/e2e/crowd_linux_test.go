@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func TestCrowd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
-	const cells = 40
+	const cells = 50
 	l := newLabOf(t, cells)
 	for i := range cells {
 		l.cell(fmt.Sprintf("c%d", i), "memory = \"16M\"\naccel = \"tcg\"")
@@ -62,6 +63,16 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("%d uids for %d cells", len(uids), cells)
 	}
 	l.must(0, "down", "--all")
+	// It waits for the processes, not for what they have said last.
+	for _, c := range list.Cells {
+		for what, pid := range map[string]int{"hypervisor": c.PID, "keeper": c.KeeperPID} {
+			if pid == 0 {
+				t.Errorf("%s has no %s", c.Name, what)
+			} else if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(b), ") Z ") {
+				t.Errorf("the %s of %s is there after down --all: %.60s", what, c.Name, b)
+			}
+		}
+	}
 	l.nothingLeft()
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -109,5 +110,48 @@ disk "root" {
 		t.Errorf("%s", v.errs)
 	}
 	l.try(unix.Unmount(small, unix.MNT_DETACH))
+	l.nothingLeft()
+}
+
+// A disk that fails otherwise pauses the guest as well, with that reason: here a device whose blocks nobody
+// can write any more.
+func TestDiskThatFails(t *testing.T) {
+	k := needKernel(t)
+	t.Parallel()
+	l := newLab(t)
+	small := l.path("small")
+	l.try(os.Mkdir(small, 0o755))
+	if err := unix.Mount("test", small, "tmpfs", 0, "size=2m,mode=0755"); err != nil {
+		t.Skip("needs to mount a tmpfs: " + err.Error())
+	}
+	defer unix.Unmount(small, unix.MNT_DETACH)
+	image := small + "/d.img"
+	l.try(os.WriteFile(image, nil, 0o600))
+	l.try(os.Truncate(image, 32<<20))
+	out, err := exec.Command("losetup", "--find", "--show", image).CombinedOutput()
+	if err != nil {
+		t.Skipf("no loop device can be had: %v, %s", err, out)
+	}
+	loop := strings.TrimSpace(string(out))
+	defer exec.Command("losetup", "-d", loop).Run()
+	l.cell("bad", `accel = "tcg"
+memory = "256M"
+stop_timeout = "3s"
+disk "root" { device = "`+loop+`" }
+`+kernelBlock(k))
+	l.must(0, "up", "bad")
+	c := l.console("bad")
+	c.expect(boot, "guest: ready")
+	c.send("pump 8\n")
+	const reason = "disk root: writing to it failed"
+	eventually(t, slow, "ps says why it is paused", func() bool {
+		out := l.must(0, "ps").out
+		return strings.Contains(out, "paused") && strings.Contains(out, reason)
+	})
+	l.must(0, "down", "bad")
+	if out, err := exec.Command("losetup", "-d", loop).CombinedOutput(); err != nil {
+		t.Errorf("%v, %s", err, out)
+	}
+	eventually(t, slow, "the file system goes", func() bool { return unix.Unmount(small, 0) == nil })
 	l.nothingLeft()
 }
