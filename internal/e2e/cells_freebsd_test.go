@@ -72,6 +72,7 @@ func clean(t *testing.T) *lab {
 	before := snapshot(t)
 	l := newLab(t)
 	t.Cleanup(func() {
+		l.tell()
 		l.skep("down", "--all", "--force")
 		l.skep("sweep")
 		// A process is gone some time after it was killed.
@@ -84,6 +85,20 @@ func clean(t *testing.T) *lab {
 		t.Errorf("something is left behind\n--- before\n%s--- after\n%s", before, after)
 	})
 	return l
+}
+
+// tell prints what skep and each keeper said of the cells of a test that has failed.
+func (l *lab) tell() {
+	if !l.t.Failed() {
+		return
+	}
+	l.t.Log(l.skep("ps", "-a"))
+	logs, _ := filepath.Glob(l.path("state/cells/*/*per*.log")) // the keeper's and bhyve's
+	for _, path := range logs {
+		if b, err := os.ReadFile(path); err == nil {
+			l.t.Logf("%s:\n%s", path, b[max(0, len(b)-4096):])
+		}
+	}
 }
 
 // TestCellFates: each order of the built-in guest, and the status it leads to.
