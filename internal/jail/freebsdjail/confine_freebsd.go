@@ -37,7 +37,7 @@ func (c Confinement) Confine() error {
 	if unix.Getppid() == 1 {
 		return unix.ECANCELED // it has ended already
 	}
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(launcherFD+c.Keep), uintptr(^uint32(0)), 0)
+	closeInherited(launcherFD + c.Keep)
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
 	if c.JID != 0 {
 		o := command{UID: c.UID, GID: c.GID}
@@ -79,4 +79,14 @@ func Exec(path string, argv []string) error {
 	env := []*byte{nil}
 	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
 	return errno
+}
+
+// closeInherited closes what whoever started skep left open. The runtime's own descriptors are closed by an
+// exec, and so can be told from those.
+func closeInherited(from int) {
+	for fd := from; fd < inherited; fd++ {
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
+	}
 }
