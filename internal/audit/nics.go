@@ -61,7 +61,7 @@ func (j *judge) nicTap(id string, t *plan.Tap, now network.Link, there bool, was
 	case !there:
 		why = "there is no interface " + t.Name
 	case now.Kind != "tap":
-		why = t.Name + " is no tap"
+		why = t.Name + " is not a tap"
 	case now.Tag != t.Tag && !t.Admin:
 		why = "its tag is " + strconv.Quote(now.Tag)
 	case recorded && was.Index != 0 && was.Index != now.Index: // 0: an older skep took the record

@@ -84,7 +84,7 @@ func (i *importer) ruleset() (number int, where string, ok bool) {
 		return 4, "", true
 	}
 	if _, err := fmt.Sscanf(value, "%d", &number); err != nil {
-		i.warn(Rules, p.Pos.String(), "devfs_ruleset = %q is no number; jail(8) does not know the names of rule sets, and what it made of this one is unknown", value)
+		i.warn(Rules, p.Pos.String(), "devfs_ruleset = %q is not a number; jail(8) does not know the names of rule sets, and what it made of this one is unknown", value)
 		return 0, p.Pos.String(), false
 	}
 	return number, p.Pos.String(), true

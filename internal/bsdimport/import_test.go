@@ -135,11 +135,11 @@ func TestImportOtherJails(t *testing.T) {
 	}{
 		{"no devfs", "j { path = /j; }", func(c *cell.Cell) bool { return len(c.Disks) == 0 }, []string{"do not have mount.devfs for this jail", "is unknown", "!no devices"}},
 		{"empty set", "j { mount.devfs; devfs_ruleset = 99; }", func(*cell.Cell) bool { return true }, []string{"rule set 99 is in none of ", "the system's own: what the old jail saw is unknown", "!kmem"}},
-		{"set by name", "j { mount.devfs; devfs_ruleset = bhyve; }", func(*cell.Cell) bool { return true }, []string{"is no number"}},
+		{"set by name", "j { mount.devfs; devfs_ruleset = bhyve; }", func(*cell.Cell) bool { return true }, []string{"is not a number"}},
 		{"vnet", "j { vnet; vnet.interface = e0b; ip4.addr = 192.0.2.1; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkVnet && c.Jail.IP4 == nil }, []string{"vnet.interface e0b is not carried over", "a vnet jail has a network of its own"}},
 		{"both families", `j { ip4.addr = "em0|192.0.2.1/24 up", "192.0.2.1"; ip6.addr = "2001:db8::1/64"; ip4 = inherit; }`,
 			func(c *cell.Cell) bool { return len(c.Jail.IP4) == 1 && c.Jail.IP6[0] == "2001:db8::1" }, []string{"ifconfig_em0_alias0", "every address of the host"}},
-		{"bad address", "j { ip4.addr = example.org; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkNone }, []string{`"example.org" is no address`}},
+		{"bad address", "j { ip4.addr = example.org; }", func(c *cell.Cell) bool { return c.Jail.Network == cell.NetworkNone }, []string{`"example.org" is not an address`}},
 		{"other mounts", "j { mount.fdescfs; mount.noprocfs; mount.fstab = /etc/fstab.j; }", func(*cell.Cell) bool { return true }, []string{"mount.fdescfs is not carried over", "mount.fstab is not", "!procfs"}},
 		{"bhyve in exec.start", "j { exec.start = '/usr/sbin/bhyve -c 2 vm'; }", func(*cell.Cell) bool { return true }, []string{"are not read from exec.start", "!are not in these files;"}},
 		{"odd name", "j { } 'a b_c' { allow.vmm; }", func(*cell.Cell) bool { return true }, nil},

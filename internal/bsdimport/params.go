@@ -93,7 +93,7 @@ func (i *importer) addresses(p jailconf.Param) {
 			ip, err := netip.ParseAddr(addr)
 			if err != nil || ip.Is4() != (positive(p.Name) == "ip4.addr") || ip.Zone() != "" || ip.Is4In6() || ip.IsUnspecified() || ip.IsMulticast() {
 				if addr != "" {
-					i.warn(Network, p.Pos.String(), "%q is no address for %s and is left out", v, p.Name)
+					i.warn(Network, p.Pos.String(), "%q is not an address for %s and is left out", v, p.Name)
 				}
 				continue
 			}

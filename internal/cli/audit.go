@@ -27,7 +27,7 @@ func (a *app) audit() *cobra.Command {
 		Use:   "audit NAME | --pid N | --jail NAME",
 		Short: "Prove from outside what a live cell holds, and that it holds nothing else",
 		Long: `Read a live hypervisor from outside and compare it with the plan of its cell.
-What is missing fails the audit, and so does what is extra or cannot be told:
+What is missing fails the audit, and so does what is extra or unknown:
 the status is then 5. The eight protections of the article of 2018 stand first,
 in its order. What no one outside can read was read back by the launcher before
 exec and is called recorded.

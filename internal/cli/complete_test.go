@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,7 @@ func TestCompletion(t *testing.T) {
 	write(t, dir+"/etc/cells/wrong.hcl", "cell \"wrong\" { cpus = \"two\" }\n")
 	write(t, dir+"/state/cells/idle/console.log", "")
 	write(t, dir+"/run/cells/busy/journal", "")
-	lock, err := os.Open(write(t, dir+"/run/locks/busy", "1\n")) // a keeper's
+	lock, err := os.Open(write(t, dir+"/run/locks/busy", strconv.Itoa(os.Getpid())+"\n")) // a keeper's
 	if err != nil {
 		t.Fatal(err)
 	}

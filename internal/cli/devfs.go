@@ -80,7 +80,7 @@ func readNodes(from string) ([]devfs.Node, error) {
 			continue
 		}
 		if strings.ContainsAny(name, " \t:") {
-			return nil, fmt.Errorf("%s:%d: %q is no name of a node; find /dev prints such a list", from, n, name)
+			return nil, fmt.Errorf("%s:%d: %q is not the name of a node; find /dev prints such a list", from, n, name)
 		}
 		seen[name] = true
 		nodes = append(nodes, devfs.Node{Path: name, Type: devfs.GuessType(name)})

@@ -265,7 +265,7 @@ func (a *app) killKeeper(st *store.Store, name string, unresponsive int) error {
 	case !held || unresponsive != 0 && pid > 0 && pid != unresponsive:
 		return nil
 	case pid <= 1 || pid == os.Getpid():
-		return fault.Cannot(fault.Host, "fuser "+st.LockPath(name)+" shows who it is", "end the keeper of", name, "who it is cannot be told")
+		return fault.Cannot(fault.Host, "fuser "+st.LockPath(name)+" shows who it is", "end the keeper of", name, "its process is not known")
 	}
 	a.note("the keeper of %s (pid %d) does not answer: it is killed too", name, pid)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -277,7 +277,7 @@ func (a *app) killKeeper(st *store.Store, name string, unresponsive int) error {
 		}
 		time.Sleep(betweenTries)
 	}
-	return fault.New(fault.Host, "", "end the keeper of %s (pid %d): it does not go", name, pid)
+	return fault.New(fault.Host, "", "end the keeper of %s (pid %d): it does not end", name, pid)
 }
 
 // endUnheld is the end of a cell that no keeper holds. Should one hold it by

@@ -152,7 +152,7 @@ func numbers(from, to string) (all []string, err error) {
 	a, err1 := strconv.ParseUint(from, 10, 31)
 	b, err2 := strconv.ParseUint(to, 10, 31)
 	if err1 != nil || err2 != nil {
-		return nil, fault.Fail(fault.Input, "", "%s..%s is no range of numbers", from, to)
+		return nil, fault.Fail(fault.Input, "", "%s..%s is not a range of numbers", from, to)
 	}
 	width := 0
 	if strings.HasPrefix(from, "0") && len(from) > 1 || strings.HasPrefix(to, "0") && len(to) > 1 {

@@ -11,8 +11,8 @@ func TestBraces(t *testing.T) {
 	for in, want := range map[string]string{
 		"1": "1", "{1..3}": "1 2 3", "{3..1}": "3 2 1", "{08..11}": "08 09 10 11", "{a,b}": "a b",
 		"x{1..2}y": "x1y x2y", "{1,b*}": "1 b*", "{7..7}": "7",
-		"{1..}": "!no range", "{a..c}": "!no range", "{1..2": "!not closed", "{1..2}{3..4}": "!one pair",
-		"{1..9999}": "!stands for 9999 cells", "{0..4294967296}": "!no range", "{-1..2}": "!no range",
+		"{1..}": "!not a range", "{a..c}": "!not a range", "{1..2": "!not closed", "{1..2}{3..4}": "!one pair",
+		"{1..9999}": "!stands for 9999 cells", "{0..4294967296}": "!not a range", "{-1..2}": "!not a range",
 	} {
 		got, err := braces(in)
 		if why, bad := strings.CutPrefix(want, "!"); bad {
@@ -38,7 +38,7 @@ func TestInstanceFile(t *testing.T) {
 		t.Error(s.out)
 	}
 	skepIn(t, dir, "check", "lab@").want(t, fault.Input, "something must follow the @")
-	skepIn(t, dir, "check", "lab@{1..}").want(t, fault.Input, "no range of numbers")
+	skepIn(t, dir, "check", "lab@{1..}").want(t, fault.Input, "not a range of numbers")
 	skepIn(t, dir, "check", "none@1").want(t, fault.Input, "there is no "+dir+"/etc/cells/none.hcl")
 	skepIn(t, dir, "new", "lab@1").want(t, fault.Input, "its file is that of lab")
 	skepIn(t, dir, "edit", "lab@1").want(t, fault.Input, "its file is that of lab")

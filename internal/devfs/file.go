@@ -94,13 +94,13 @@ func (l *Loader) section(file string, line textLine) (wrong string) {
 	name, number, ok := cutLast(line.text[1:end], "=")
 	n, err := strconv.ParseUint(number, 10, 16)
 	if !ok || name == "" || err != nil || n == 0 {
-		return fmt.Sprintf("%q is no [name=number] with a number from 1 to 65535", line.text)
+		return fmt.Sprintf("%q is not [name=number] with a number from 1 to 65535", line.text)
 	}
 	if isName(name) {
 		l.names[name] = number
 	} else {
 		l.Problems = append(l.Problems, Problem{file, line.number,
-			fmt.Sprintf("%q is no name for sh(1): $%s cannot refer to it", name, name), false})
+			fmt.Sprintf("%q is not a name for sh(1): $%s cannot refer to it", name, name), false})
 	}
 	l.current = int(n)
 	l.Sets[l.current] = &Ruleset{Number: l.current, Name: name}

@@ -13,7 +13,7 @@ func parseMode(s string) (uint16, error) {
 	if s != "" && s[0] >= '0' && s[0] <= '9' {
 		n, err := strconv.ParseUint(s, 8, 16)
 		if err != nil || n > 0o7777 {
-			return 0, fmt.Errorf("%q is no mode", s)
+			return 0, fmt.Errorf("invalid mode %q", s)
 		}
 		return uint16(n), nil
 	}
@@ -21,7 +21,7 @@ func parseMode(s string) (uint16, error) {
 	for clause := range strings.SplitSeq(s, ",") {
 		i := strings.IndexAny(clause, "+-=")
 		if i < 0 {
-			return 0, fmt.Errorf("%q is no mode", s)
+			return 0, fmt.Errorf("invalid mode %q", s)
 		}
 		who, umask := uint16(0), uint16(0)
 		for _, c := range clause[:i] {
@@ -35,7 +35,7 @@ func parseMode(s string) (uint16, error) {
 			case 'a':
 				who |= 0o6777
 			default:
-				return 0, fmt.Errorf("%q is no mode", s)
+				return 0, fmt.Errorf("invalid mode %q", s)
 			}
 		}
 		if i == 0 {
@@ -49,7 +49,7 @@ func parseMode(s string) (uint16, error) {
 			}
 			bits, err := modeBits(clause[i+1:end], mode)
 			if err != nil {
-				return 0, fmt.Errorf("%q is no mode", s)
+				return 0, fmt.Errorf("invalid mode %q", s)
 			}
 			bits &= (who &^ umask) | 0o1000
 			switch op {
@@ -86,7 +86,7 @@ func modeBits(letters string, now uint16) (uint16, error) {
 		case 't':
 			bits |= 0o1000
 		default:
-			return 0, fmt.Errorf("%q is no permission", c)
+			return 0, fmt.Errorf("%q is not a permission", c)
 		}
 	}
 	return bits, nil

@@ -56,12 +56,12 @@ func CellRules(grants []Grant) ([]Rule, error) {
 	return rules, nil
 }
 
-// checkNode refuses what is no name of a node: such a rule would match nothing
+// checkNode refuses what is not the name of a node: such a rule would match nothing
 // or something else.
 func checkNode(name string) error {
 	switch {
 	case name == "" || name[0] == '/' || path.Clean(name) != name || strings.HasPrefix(name, ".."):
-		return fmt.Errorf("%q is no path below /dev", name)
+		return fmt.Errorf("%q is not a path below /dev", name)
 	case strings.ContainsAny(name, "\x00\n\r"):
 		return fmt.Errorf("%q cannot be the name of a device", name)
 	case len(escape(name)) > MaxPattern:

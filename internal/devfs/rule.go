@@ -53,7 +53,7 @@ func ParseRule(words []string) (Rule, error) {
 			return r, fmt.Errorf("%q stands after an action: conditions come first", word)
 		}
 		if !isCondition && word != "user" && word != "group" && word != "mode" && word != "include" {
-			return r, fmt.Errorf("%q is no condition and no action", word)
+			return r, fmt.Errorf("%q is neither a condition nor an action", word)
 		}
 		if len(words) < 2 || words[1] == "" && word != "path" {
 			return r, fmt.Errorf("%q has no value", word)
@@ -81,7 +81,7 @@ func (r *Rule) set(word, value string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("%q is no type: one of disk, mem, tape, tty", value)
+		return fmt.Errorf("%q is not a type: one of disk, mem, tape, tty", value)
 	case "user":
 		r.User = value
 	case "group":
@@ -95,7 +95,7 @@ func (r *Rule) set(word, value string) error {
 	case "include":
 		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil {
-			return fmt.Errorf("%q is no rule set's number", value)
+			return fmt.Errorf("%q is not the number of a rule set", value)
 		}
 		if n == 0 {
 			return fmt.Errorf("rule set 0 cannot be included: it never exists")

@@ -80,7 +80,7 @@ func encodeRule(set int, r devfs.Rule) ([ruleSize]byte, error) {
 		}
 		n, err := strconv.ParseUint(owner.text, 10, 32)
 		if err != nil {
-			return b, fmt.Errorf("rule %q: owner %q is no number", r, owner.text)
+			return b, fmt.Errorf("rule %q: owner %q is not a number", r, owner.text)
 		}
 		acts |= owner.bit
 		put(owner.off, uint32(n))

@@ -67,7 +67,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 			err = errors.New("it ended at once")
 		}
 	case <-time.After(2 * patience):
-		err = errors.New("it does not greet")
+		err = errors.New("its guest said nothing in time")
 	}
 	n.leave()
 	return nil, fmt.Errorf("cannot start the neighbour cell: %w", err)

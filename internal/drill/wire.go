@@ -56,13 +56,13 @@ func meet(conn net.Conn) (*session, error) {
 	s := &session{conn: conn}
 	w, err := s.words()
 	if err == nil && w[0] != greeting {
-		err = errors.New("it does not introduce itself")
+		err = errors.New("its first message is not a greeting")
 	}
 	if err == nil {
 		s.introduced(w)
 		r := s.call(unix.SYS_MMAP, 0, scratchSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uint64(0), 0)
 		if s.scratch = r.value; r.errno != 0 || r.gone {
-			err = fmt.Errorf("it gets no memory: %v", r)
+			err = fmt.Errorf("it cannot allocate memory: %v", r)
 		}
 	}
 	if err != nil {

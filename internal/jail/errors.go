@@ -19,3 +19,10 @@ func (e *StepError) Error() string {
 }
 
 func (e *StepError) Unwrap() error { return e.Errno }
+
+// A BuildError says why a jail could not be built, other than by a step of its program.
+type BuildError struct{ Err error }
+
+func (e *BuildError) Error() string { return "cannot build the jail: " + e.Err.Error() }
+
+func (e *BuildError) Unwrap() error { return e.Err }

@@ -98,7 +98,7 @@ func Kernel(params []Param) []Param {
 func (p Param) check() error {
 	if p.Name == "" || strings.Trim(p.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") != "" ||
 		strings.HasPrefix(p.Name, ".") || strings.HasSuffix(p.Name, ".") {
-		return fmt.Errorf("%q is no name of a jail parameter", p.Name)
+		return fmt.Errorf("%q is not the name of a jail parameter", p.Name)
 	}
 	for _, s := range append(p.texts, p.text) {
 		if strings.IndexByte(s, 0) >= 0 {
@@ -107,7 +107,7 @@ func (p Param) check() error {
 	}
 	for _, a := range p.addrs {
 		if a.Zone() != "" || !a.IsValid() || p.kind == kindIP4 && !a.Is4() || p.kind == kindIP6 && !a.Is6() || a.Is4In6() {
-			return fmt.Errorf("jail parameter %s: %v is no address for it", p.Name, a)
+			return fmt.Errorf("jail parameter %s: %v is not an address for it", p.Name, a)
 		}
 	}
 	if p.kind == kindSys && (p.num < int32(Disable) || p.num > int32(Inherit)) {

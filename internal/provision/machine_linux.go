@@ -257,8 +257,9 @@ func jailFault(err error) error {
 	if errors.As(err, &step) {
 		return &fault.Error{Code: fault.Jail, Hint: "skep doctor shows which layers this host has", Op: "build the jail", Reason: "step " + step.Step, Err: step.Errno}
 	}
-	if what, ok := strings.CutPrefix(err.Error(), "cannot "); ok {
-		return fault.New(fault.Jail, "skep doctor shows which layers this host has", "%s", what)
+	var build *jail.BuildError
+	if errors.As(err, &build) {
+		return fault.Wrap(fault.Jail, build.Err, "skep doctor shows which layers this host has", "build the jail")
 	}
 	return fault.Wrap(fault.Jail, err, "", "build the jail")
 }

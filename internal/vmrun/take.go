@@ -27,7 +27,7 @@ func bad(letter byte, value, hint, format string, args ...any) error {
 func takeCPUs(r *request, v string) error {
 	n, err := strconv.Atoi(strings.TrimPrefix(v, "cpus="))
 	if err != nil || n < 1 {
-		return bad('c', v, "the number of processors, such as 4; sockets, cores and threads have no place in a cell", "it is no number of processors")
+		return bad('c', v, "the number of processors, such as 4; sockets, cores and threads have no place in a cell", "it must be a number")
 	}
 	r.cpus = n
 	return nil
@@ -46,10 +46,10 @@ func takeMemory(r *request, v string) error {
 		scale = cell.MiB
 	}
 	if err != nil || n <= 0 || scale == 0 || size > (1<<62)/scale {
-		return bad('m', v, "a size such as 16G, or a number of megabytes", "it is no size")
+		return bad('m', v, "a size such as 16G, or a number of megabytes", "it must be a size")
 	}
 	if r.memory = size * scale; r.memory%cell.MiB != 0 {
-		return bad('m', v, "bhyve takes whole megabytes", "it is no whole number of megabytes")
+		return bad('m', v, "bhyve takes whole megabytes", "it must be whole megabytes")
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func takeConsole(r *request, v string) error {
 
 func takeEnv(r *request, v string) error {
 	if name, _, ok := strings.Cut(v, "="); !ok || name == "" {
-		return bad('e', v, "write -e name=value", "it is no variable with a value")
+		return bad('e', v, "write -e name=value", "it must be a variable with a value")
 	}
 	r.env = append(r.env, v)
 	return nil
@@ -145,11 +145,11 @@ func address(letter byte, v, host, port string) (string, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil || ip.Zone() != "" {
-		return "", bad(letter, v, "write the address in numbers, such as 127.0.0.1", "%q is no address", host)
+		return "", bad(letter, v, "write the address in numbers, such as 127.0.0.1", "%q is not an address", host)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return "", bad(letter, v, "a port is a number from 1 to 65535", "%q is no port", port)
+		return "", bad(letter, v, "a port is a number from 1 to 65535", "%q is not a port", port)
 	}
 	return net.JoinHostPort(ip.Unmap().String(), strconv.FormatUint(n, 10)), nil
 }

@@ -16,12 +16,12 @@ import (
 func (s Spec) check() error {
 	var errs []error
 	bad := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("cannot build the jail: "+format, args...))
+		errs = append(errs, fmt.Errorf(format, args...))
 	}
 	seen := map[jail.RootfsPath]bool{}
 	for _, p := range s.Root.paths() {
 		if !clean(p) {
-			bad("%q is no clean absolute path of a rootfs", p)
+			bad("%q is not a clean absolute path of a rootfs", p)
 		}
 		if seen[p] {
 			bad("%q is in the rootfs twice", p)
@@ -69,7 +69,7 @@ func (s Spec) check() error {
 	}
 	for _, h := range s.Handed {
 		if h.File == nil || !clean(h.Name) {
-			bad("the file that is handed in as %q is not open, or that is no path", h.Name)
+			bad("the file that is handed in as %q is not open, or its name is not a path", h.Name)
 		}
 	}
 	if s.WithCaller && (s.EmptyMounts != nil || len(s.Cgroups.V1Procs) > 0) {
@@ -83,7 +83,10 @@ func (s Spec) check() error {
 	if s.Root.Size <= 0 {
 		bad("the rootfs has no size")
 	}
-	return errors.Join(errs...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return &jail.BuildError{Err: errors.Join(errs...)}
 }
 
 func clean(p jail.RootfsPath) bool {

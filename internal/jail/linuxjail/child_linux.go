@@ -1,7 +1,6 @@
 package linuxjail
 
 import (
-	"fmt"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -43,7 +42,7 @@ func (p *Program) load(errors int) (*loaded, error) {
 	index := make(map[string]int32, len(p.Steps))
 	for i, s := range p.Steps {
 		if _, twice := index[s.Name]; twice {
-			return nil, fmt.Errorf("cannot build the jail: two steps are named %s", s.Name)
+			return nil, cannotBuild("two steps are named %s", s.Name)
 		}
 		r := row{number: s.Call.number, result: s.result, want: s.want, count: uintptr(len(s.Args))}
 		for j := range r.from {
@@ -54,7 +53,7 @@ func (p *Program) load(errors int) (*loaded, error) {
 			case a.from != "":
 				at, ok := index[a.from]
 				if !ok {
-					return nil, fmt.Errorf("cannot build the jail: step %s needs the result of %s, which is not there", s.Name, a.from)
+					return nil, cannotBuild("step %s needs the result of %s, which is not there", s.Name, a.from)
 				}
 				r.from[j] = at
 			case a.ptr != nil:
@@ -90,11 +89,11 @@ func (l *loaded) fork(args *cloneArgs) (pid int, err error) {
 		all.Val[i] = ^all.Val[i]
 	}
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
-		return 0, fmt.Errorf("cannot build the jail: block signals: %w", err)
+		return 0, cannotBuild("block signals: %w", err)
 	}
 	r, errno := clone(args, unsafe.Sizeof(*args), l)
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil); err != nil {
-		return 0, fmt.Errorf("cannot build the jail: restore signals: %w", err)
+		return 0, cannotBuild("restore signals: %w", err)
 	}
 	runtime.KeepAlive(l)
 	runtime.KeepAlive(args)

@@ -1,7 +1,6 @@
 package linuxjail
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -60,7 +59,7 @@ func newCloneThread(spec Spec) (*cloneThread, error) {
 	}
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("cannot build the jail: socketpair: %w", err)
+		return nil, cannotBuild("socketpair: %w", err)
 	}
 	c := &cloneThread{ours: pair[0], its: pair[1], spaces: spaces, ended: make(chan struct{})}
 	go onOwnThread(func() {
@@ -121,10 +120,10 @@ func (c *cloneThread) fork(p *loaded, args *cloneArgs, admit func(proc, pid int)
 	args.Flags &^= c.spaces
 	c.program, c.args, c.admit = p, args, admit
 	if _, err := unix.Write(c.ours, []byte{1}); err != nil {
-		return 0, false, fmt.Errorf("cannot build the jail: %w", err)
+		return 0, false, cannotBuild("%w", err)
 	}
 	if !hear(c.ours) {
-		return 0, false, fmt.Errorf("cannot build the jail: its thread has ended: %w", unix.EPIPE)
+		return 0, false, cannotBuild("its thread has ended: %w", unix.EPIPE)
 	}
 	return c.pid, c.admitted, c.err
 }
@@ -133,12 +132,12 @@ func (c *cloneThread) fork(p *loaded, args *cloneArgs, admit func(proc, pid int)
 func openProc() (int, error) {
 	fd, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("cannot build the jail: open /proc: %w", err)
+		return -1, cannotBuild("open /proc: %w", err)
 	}
 	// By the child's number in it another process would be mapped, moved and told things.
 	if err := process.OwnProc(fd); err != nil {
 		unix.Close(fd)
-		return -1, fmt.Errorf("cannot build the jail: %w", err)
+		return -1, cannotBuild("%w", err)
 	}
 	return fd, nil
 }

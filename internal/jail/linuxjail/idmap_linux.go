@@ -18,7 +18,7 @@ func mapIDs(dir, pid int, id Identity) error {
 	uid, gid := strconv.Itoa(id.UID), strconv.Itoa(id.GID)
 	proc := func(file, text string) error {
 		if err := tell(dir, pid, file, text); err != nil {
-			return fmt.Errorf("cannot build the jail: map its user: %w", err)
+			return cannotBuild("map its user: %w", err)
 		}
 		return nil
 	}
@@ -27,7 +27,7 @@ func mapIDs(dir, pid int, id Identity) error {
 		for _, m := range [][]string{{"newgidmap", gid}, {"newuidmap", uid}} {
 			out, err := exec.Command(m[0], strconv.Itoa(pid), m[1], m[1], "1").CombinedOutput()
 			if err != nil {
-				return fmt.Errorf("cannot build the jail: %s: %w: %s", m[0], err, bytes.TrimSpace(out))
+				return cannotBuild("%s: %w: %s", m[0], err, bytes.TrimSpace(out))
 			}
 		}
 		return nil

@@ -29,7 +29,7 @@ func newLaunch(spec Spec) (*launch, error) {
 	l := &launch{sync: -1, reports: -1}
 	if err := l.open(spec); err != nil {
 		l.close()
-		return nil, fmt.Errorf("cannot build the jail: %w", err)
+		return nil, cannotBuild("%w", err)
 	}
 	return l, nil
 }
@@ -217,11 +217,11 @@ func (l *launch) failure(program *Program) error {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return fmt.Errorf("cannot build the jail: wait for its report: %w", err)
+			return cannotBuild("wait for its report: %w", err)
 		case n == 0:
 			return nil
 		case n != len(buf) || int(f.Row) >= len(program.Steps):
-			return fmt.Errorf("cannot build the jail: its report is garbled: %w", unix.EPROTO)
+			return cannotBuild("its report is garbled: %w", unix.EPROTO)
 		}
 		s := program.Steps[f.Row]
 		return explain(&jail.StepError{Layer: s.Layer, Step: s.Name, Errno: syscall.Errno(f.Errno)})

@@ -1,7 +1,6 @@
 package linuxjail
 
 import (
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -58,7 +57,7 @@ func (p *Process) listen(fd int, spec Spec) error {
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("cannot build the jail: eventfd: %w", err)
+		return cannotBuild("eventfd: %w", err)
 	}
 	// Where the kernel can, it lets the two sides take turns on one processor. It is only faster.
 	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(fd), seccompSetFlags, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)

@@ -42,7 +42,7 @@ func makeNode(dir int, n Node, id Identity) error {
 		return fmt.Errorf("stat %s: %w", n.Host, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFCHR {
-		return fmt.Errorf("%s is no character device: %w", n.Host, unix.ENODEV)
+		return fmt.Errorf("%s is not a character device: %w", n.Host, unix.ENODEV)
 	}
 	name := relative(n.Inside)[len(devDir)+1:]
 	if err := unix.Mknodat(dir, name, unix.S_IFCHR|0o600, int(st.Rdev)); err != nil {

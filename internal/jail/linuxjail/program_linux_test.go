@@ -102,6 +102,6 @@ func TestStepError(t *testing.T) {
 		t.Error(got)
 	}
 	if !errors.Is(err, os.ErrPermission) {
-		t.Error("it is no permission error")
+		t.Error("it is not a permission error")
 	}
 }

@@ -69,11 +69,11 @@ func (b *builder) limits() error {
 	for _, l := range b.spec.Limits {
 		resource, ok := resources[l.Name]
 		if !ok {
-			return fmt.Errorf("cannot build the jail: there is no limit named %q", l.Name)
+			return cannotBuild("there is no limit named %q", l.Name)
 		}
 		// The rows to come open up to two more descriptors.
 		if least := uint64(b.in.lowest() + 2); l.Name == "nofile" && l.Value < least {
-			return fmt.Errorf("cannot build the jail: %d open files are too few, it takes %d", l.Value, least)
+			return cannotBuild("%d open files are too few, it takes %d", l.Value, least)
 		}
 		set(layer.RLimits, l.Name, resource, l.Value, "")
 	}

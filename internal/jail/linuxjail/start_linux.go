@@ -66,7 +66,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	if err != nil {
 		p.abandon()
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("cannot build the jail: %w", ctx.Err())
+			return nil, cannotBuild("%w", ctx.Err())
 		}
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func Describe(spec Spec) (*Program, error) {
 func (s Spec) compile() (compiled, error) {
 	arch, ok := seccomp.ArchOf(runtime.GOARCH)
 	if !ok {
-		return compiled{}, fmt.Errorf("cannot build the jail: no table of calls for %s: %w", runtime.GOARCH, errors.ErrUnsupported)
+		return compiled{}, cannotBuild("no table of calls for %s: %w", runtime.GOARCH, errors.ErrUnsupported)
 	}
 	filter, err := s.Policy.Compile(arch)
 	return compiled{filter}, err
@@ -182,7 +182,7 @@ func (l *launch) watch(p *Process, program *Program, spec Spec) error {
 		} else if failed := l.failure(program); failed != nil {
 			return failed
 		} else {
-			return fmt.Errorf("cannot build the jail: receive the seccomp listener: %w", err)
+			return cannotBuild("receive the seccomp listener: %w", err)
 		}
 	}
 	return l.failure(program)
@@ -193,7 +193,7 @@ func (l *launch) admit(proc, pid int, spec Spec, procs []string) (err error) {
 	// While it has this user: where /proc shows nobody the processes of others (hidepid), a child that has
 	// changed its user and not yet executed its program is not even there.
 	if l.began, err = process.StartTimeAt(proc, pid); err != nil {
-		return fmt.Errorf("cannot build the jail: %w", err)
+		return cannotBuild("%w", err)
 	}
 	if layer.On(spec.Layers, layer.UserNamespace) {
 		if err := mapIDs(proc, pid, spec.Identity); err != nil {
@@ -202,16 +202,16 @@ func (l *launch) admit(proc, pid int, spec Spec, procs []string) (err error) {
 	}
 	for _, file := range procs {
 		if err := os.WriteFile(file, fmt.Append(nil, pid), 0); err != nil {
-			return fmt.Errorf("cannot build the jail: place it in its cgroup: %w", err)
+			return cannotBuild("place it in its cgroup: %w", err)
 		}
 	}
 	if layer.On(spec.Layers, layer.OOMScore) {
 		if err := tell(proc, pid, "oom_score_adj", strconv.Itoa(spec.OOMScoreAdj)); err != nil {
-			return fmt.Errorf("cannot build the jail: set its oom score: %w", err)
+			return cannotBuild("set its oom score: %w", err)
 		}
 	}
 	if _, err := unix.Write(l.sync, []byte{1}); err != nil {
-		return fmt.Errorf("cannot build the jail: release the child: %w", err)
+		return cannotBuild("release the child: %w", err)
 	}
 	return nil
 }
