@@ -21,6 +21,7 @@ type Cell struct {
 	Disks       []Disk        `json:"disks,omitempty"`
 	Files       []Files       `json:"files,omitempty"`
 	Seed        *Seed         `json:"seed,omitempty"`
+	Results     []Results     `json:"results,omitempty"`
 	NICs        []NIC         `json:"nics,omitempty"`
 	Bridges     []Bridge      `json:"bridges,omitempty"`
 	Shares      []Share       `json:"shares,omitempty"`
@@ -130,6 +131,8 @@ type Disk struct {
 	Model    string     `json:"model"` // "virtio" (default), "ahci", "nvme"
 	// Made says what it is made of, of a disk that no disk block describes; see Drives.
 	Made Made `json:"made,omitempty"`
+	// Results is what a disk for results is made as.
+	Results ResultsFormat `json:"results,omitempty"`
 }
 
 // Layered says whether the guest writes to a layer of the cell's own.

@@ -21,6 +21,24 @@ type Seed struct {
 	Model    string   `json:"model"` // "virtio" (default), "ahci": a CD
 }
 
+// Results is a disk that the guest writes and that skep results reads.
+type Results struct {
+	Label  string        `json:"label"`
+	Size   Size          `json:"size"`
+	Format ResultsFormat `json:"format"`
+	Model  string        `json:"model"` // as of a disk
+}
+
+// ResultsFormat is what a guest writes results as.
+type ResultsFormat string
+
+// The formats of results.
+const (
+	ResultsTar  ResultsFormat = "tar" // from the disk's first byte
+	ResultsFAT  ResultsFormat = "fat"
+	ResultsExt4 ResultsFormat = "ext4"
+)
+
 // SeedLabel is what the drive of the seed is called beside the disks.
 const SeedLabel = "seed"
 
@@ -40,6 +58,8 @@ type Made string
 const (
 	MadeFiles Made = "files"
 	MadeSeed  Made = "seed"
+	// MadeResults is a disk like others, in the cell's state directory; it stays.
+	MadeResults Made = "results"
 )
 
 // Drives are all disks of the guest: those of disk blocks, and behind them those that skep makes, each with a
@@ -52,6 +72,9 @@ func (c *Cell) Drives() []Disk {
 	if c.Seed != nil {
 		all = append(all, Disk{Label: SeedLabel, Format: FormatRaw, ReadOnly: true, Model: c.Seed.Model, Made: MadeSeed})
 	}
+	for _, r := range c.Results {
+		all = append(all, Disk{Label: r.Label, Format: FormatRaw, Size: r.Size, Model: r.Model, Made: MadeResults, Results: r.Format})
+	}
 	return all
 }
 
@@ -62,6 +85,8 @@ func (d Disk) Block() string {
 		return "files." + d.Label
 	case MadeSeed:
 		return "seed"
+	case MadeResults:
+		return "results." + d.Label
 	}
 	return "disk." + d.Label
 }

@@ -26,6 +26,7 @@ var cellBlock = block[Cell]{
 		maybe("loader", &loaderBlock, func(c *Cell) **Loader { return &c.Boot.Loader }),
 		many("disk", "a name", nameRule, &diskBlock, func(d *Disk) *string { return &d.Label }, func(c *Cell) *[]Disk { return &c.Disks }),
 		many("files", "a name", nameRule, &filesBlock, func(f *Files) *string { return &f.Label }, func(c *Cell) *[]Files { return &c.Files }),
+		many("results", "a name", nameRule, &resultsBlock, func(r *Results) *string { return &r.Label }, func(c *Cell) *[]Results { return &c.Results }),
 		maybe("seed", &seedBlock, func(c *Cell) **Seed { return &c.Seed }),
 		many("nic", "a name", nameRule, &nicBlock, func(n *NIC) *string { return &n.Label }, func(c *Cell) *[]NIC { return &c.NICs }),
 		many("bridge", "the name of a bridge", interfaceRule, &bridgeBlock, func(b *Bridge) *string { return &b.Name }, func(c *Cell) *[]Bridge { return &c.Bridges }),

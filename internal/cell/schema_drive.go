@@ -35,6 +35,15 @@ var seedBlock = block[Seed]{
 	check: checkSeed,
 }
 
+var resultsBlock = block[Results]{
+	attrs: []attr[Results]{
+		at("size", size(64*MiB, 64*GiB, MiB), func(r *Results) *Size { return &r.Size }),
+		at("format", choice(ResultsTar, ResultsFAT, ResultsExt4), func(r *Results) *ResultsFormat { return &r.Format }),
+		at("model", choice("virtio", "ahci", "nvme"), func(r *Results) *string { return &r.Model }),
+	},
+	fresh: func() Results { return Results{Size: 256 * MiB, Format: ResultsTar, Model: "virtio"} },
+}
+
 // filePath is the path of something that is put on an image: it is on no command line, and may have a comma.
 var filePath = kind[string]{
 	read: func(r *reader, name string, e hclsyntax.Expression) (string, bool) {

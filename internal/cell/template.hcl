@@ -72,6 +72,13 @@ cell "NAME" {
   #  meta_data = "NAME.meta-data"
   #}
 
+  # What the guest writes for the host to read: skep results NAME DIR.
+  #results "out" {
+  #  size   = "256M"
+  #  format = "tar"    # or "fat", "ext4"
+  #  model  = "virtio" # or "ahci", "nvme"
+  #}
+
   # Without a nic the guest has no network, and neither has its jail.
   #nic "lan" {
   #  bridge = "bridge0"

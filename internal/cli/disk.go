@@ -108,7 +108,7 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 	if c == nil {
 		return nil, d
 	}
-	for _, disk := range append(c.Disks, cell.Disk{Label: varsName}) {
+	for _, disk := range append(kept(c), cell.Disk{Label: varsName}) {
 		if strings.HasPrefix(disk.Label, typed) && !slices.Contains(args[1:], disk.Label) {
 			names = append(names, disk.Label)
 		}
@@ -116,9 +116,12 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 	return names, d
 }
 
+// kept are the disks that a cell has while it does not run, too: not the images that are made at each start.
+func kept(c *cell.Cell) []cell.Disk { return slices.DeleteFunc(c.Drives(), cell.Disk.MadeAnew) }
+
 // disksOfCell are the disks of a cell, and last its UEFI variables.
 func disksOfCell(dirs host.Dirs, c *cell.Cell) (all []*plan.Disk) {
-	for _, d := range c.Disks {
+	for _, d := range kept(c) {
 		all = append(all, plan.DiskOf(d, layersOf(dirs, c.Name)))
 	}
 	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), layout.Vars)}
@@ -167,7 +170,7 @@ func othersDisks(dirs host.Dirs, c *cell.Cell, chosen []*plan.Disk) error {
 		if other.Name == c.Name {
 			continue
 		}
-		for _, theirs := range other.Disks {
+		for _, theirs := range kept(other) {
 			for _, d := range chosen {
 				if sameDisk(plan.DiskOf(theirs, layersOf(dirs, other.Name)).Path, d.Path) || sameDisk(theirs.Base, d.Path) {
 					return fault.New(fault.Input, "take it out of the file of that cell first; skep show "+other.Name+" says which that is",

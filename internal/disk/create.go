@@ -63,6 +63,9 @@ func create(d *plan.Disk) (made bool, err error) {
 	} else {
 		err = tmp.Truncate(int64(d.Create))
 	}
+	if err == nil && d.Results != "" {
+		err = format(tmp.Name(), d.Results, d.Label)
+	}
 	if err == nil {
 		err = tmp.Sync()
 	}

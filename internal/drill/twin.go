@@ -32,7 +32,9 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 	}
 	t.Start, t.After, t.Bridges, t.GDB = "", nil, nil, nil
 	t.Disks = nil
-	for i, d := range c.Disks {
+	drives := slices.DeleteFunc(c.Drives(), cell.Disk.MadeAnew)
+	t.Results = nil
+	for i, d := range drives {
 		path := filepath.Join(scratch, fmt.Sprintf("disk-%d", i))
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			return nil, nil, err

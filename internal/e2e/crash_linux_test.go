@@ -40,6 +40,8 @@ files "in" {
 }
 seed {
 }
+results "out" {
+}
 `, l.path("d.img"), bridge, bridge, l.write("sample", "x")))
 	l.must(0, "up", "c")
 	var points []string

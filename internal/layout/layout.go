@@ -63,6 +63,14 @@ func (d Dirs) Layer(cell, label, format string, disposable bool) string {
 // LayerNote is the file beside a layer that says what it lies on.
 func LayerNote(layer string) string { return strings.TrimSuffix(layer, filepath.Ext(layer)) + ".json" }
 
+// ResultsSuffix ends the name of a disk that a guest brings results out with.
+const ResultsSuffix = ".results"
+
+// Results is a cell's disk for results of that label. It is the guest's, and stays.
+func (d Dirs) Results(cell, label string) string {
+	return filepath.Join(d.StateDir(cell), label+ResultsSuffix)
+}
+
 // ImageStore is the directory of the image store, and Image the file of an image in it.
 func (d Dirs) ImageStore() string       { return filepath.Join(d.State, "images") }
 func (d Dirs) Image(name string) string { return filepath.Join(d.ImageStore(), "names", name+".raw") }

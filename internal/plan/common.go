@@ -158,7 +158,7 @@ func DiskOf(d cell.Disk, own Layers) *Disk {
 	if d.Layered() {
 		return &Disk{Label: d.Label, Type: DiskFile, Path: own.path(d), Format: own.Format, Layer: true, Disposable: d.Disposable}
 	}
-	s := &Disk{Label: d.Label, Format: d.Format, ReadOnly: d.ReadOnly, Create: d.Size, Reserved: d.Reserved}
+	s := &Disk{Label: d.Label, Format: d.Format, ReadOnly: d.ReadOnly, Create: d.Size, Reserved: d.Reserved, Results: d.Results}
 	if s.Format == "" {
 		s.Format = cell.FormatRaw
 	}
@@ -169,6 +169,8 @@ func DiskOf(d cell.Disk, own Layers) *Disk {
 		s.Type, s.Path, s.ReadOnly = DiskISO, d.ISO, true
 	case d.Device != "":
 		s.Type, s.Path = DiskDevice, d.Device
+	case d.Made == cell.MadeResults:
+		s.Type, s.Path = DiskFile, own.Dirs.Results(own.Cell, d.Label)
 	default:
 		s.Type, s.Path = DiskFile, d.File
 	}

@@ -235,6 +235,8 @@ type Disk struct {
 	ReadOnly bool            `json:"read_only,omitempty"`
 	Create   cell.Size       `json:"create,omitempty"` // size to make it with when it is missing; 0: it must be there
 	Reserved bool            `json:"reserved,omitempty"`
+	// Results is what a new disk is made as, of one that the guest brings results out with.
+	Results cell.ResultsFormat `json:"results,omitempty"`
 	// Layer: it is the cell's own, made by a Layer before this.
 	Layer      bool `json:"layer,omitempty"`
 	Disposable bool `json:"disposable,omitempty"`
@@ -258,6 +260,9 @@ func (d *Disk) Take() []string {
 	default:
 		lines = append(lines, "[ -e "+quote(d.Path)+" ] || "+command("truncate", "-s", size, d.Path))
 	}
+	if mkfs := d.mkfs(); mkfs != "" {
+		lines = []string{"[ -e " + quote(d.Path) + " ] || { " + command("truncate", "-s", size, d.Path) + "; " + mkfs + "; }"}
+	}
 	lock := "flock -n "
 	if d.ReadOnly {
 		lock = "flock -n -s "
@@ -267,6 +272,19 @@ func (d *Disk) Take() []string {
 
 // Release implements Spec.
 func (*Disk) Release() []string { return nil }
+
+// mkfs is what makes the file system of a new disk for results; a tar archive needs none.
+func (d *Disk) mkfs() string {
+	label := strings.ToUpper(d.Label)
+	label = label[:min(len(label), 11)]
+	switch d.Results {
+	case cell.ResultsFAT:
+		return command("mkfs.vfat", "-F", "32", "-n", label, d.Path) + " || " + command("newfs_msdos", "-F", "32", "-L", label, d.Path)
+	case cell.ResultsExt4:
+		return command("mke2fs", "-q", "-t", "ext4", "-L", d.Label, d.Path)
+	}
+	return ""
+}
 
 // BuiltinHello names the built-in guest where a file would be named.
 const BuiltinHello = "builtin:hello"

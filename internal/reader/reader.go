@@ -16,14 +16,17 @@ const (
 	Copy = "copy"
 	// Unpack writes what is packed in a file into another one: an image that is imported.
 	Unpack = "unpack"
+	// Results reads what a guest has left on a disk for the host: tar, FAT, ext4.
+	Results = "results"
 )
 
 // Table is every reader.
 func Table() tool.Readers {
 	return tool.Readers{
-		Cut:    cut,
-		Copy:   copyDisk,
-		Log:    printLog,
-		Unpack: unpackImage,
+		Cut:     cut,
+		Copy:    copyDisk,
+		Log:     printLog,
+		Unpack:  unpackImage,
+		Results: bringOut,
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 // Forget removes what is kept of a cell that does not run: its last state, its
 // logs and its UEFI variables. The caller holds the cell's lock. It returns
-// the paths that were removed, and those of layers, which hold the guest's data
-// and stay; a file that skep has not made stays and is an error.
+// the paths that were removed, and those of layers and of disks for results, which
+// hold the guest's data and stay; a file that skep has not made stays and is an error.
 func (s *Store) Forget(name string) (removed, kept []string, err error) {
 	dir := s.StateDir(name)
 	entries, err := os.ReadDir(dir)
@@ -27,7 +27,7 @@ func (s *Store) Forget(name string) (removed, kept []string, err error) {
 	var errs []error
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if isLayer(e.Name()) {
+		if isLayer(e.Name()) || strings.HasSuffix(e.Name(), layout.ResultsSuffix) {
 			kept = append(kept, path)
 			continue
 		}
@@ -62,6 +62,9 @@ func ours(name string) bool {
 	}
 	if strings.HasPrefix(name, layout.DisposablePrefix) || strings.HasPrefix(name, "."+layout.LayerPrefix) {
 		return true // a layer that goes with its cell, or was never finished
+	}
+	if strings.HasPrefix(name, ".") && strings.Contains(name, layout.ResultsSuffix+".") {
+		return true // a disk for results that was never finished
 	}
 	return name == layout.Loader
 }
