@@ -70,7 +70,7 @@ func TestImportMistakes(t *testing.T) {
 		line string
 		want []string
 	}{
-		{"--jail-conf " + conf + " bhyve-01", []string{"skep import needs --jail-conf and --devfs-rules"}},
+		{"--jail-conf " + conf + " bhyve-01", []string{"skep import needs --vm-bhyve, --libvirt, --qemu, or --jail-conf and --devfs-rules"}},
 		{"--jail-conf " + conf + " --devfs-rules " + rules, []string{"one jail of the file, got 0"}},
 		{"--jail-conf " + conf + " --devfs-rules " + rules + " nobody", []string{`no jail "nobody" is defined`, "there are: bhyve-01"}},
 		{"--jail-conf /no/such --devfs-rules " + rules + " x", []string{"cannot read /no/such: no such file"}},
