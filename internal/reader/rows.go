@@ -38,6 +38,14 @@ var Rows = []Row{
 	{Name: Unpack, Reads: "an image that comes packed: xz, gzip, zstd",
 		Who: "`skep image import`", Rights: jailed,
 		Calls: []string{"reader.unpacker", "reader.(counted).Read", "reader.(sparse).write"}},
+	{Name: Results, Reads: "what a guest has left on its results disk: tar, FAT, ext4",
+		Who: "`skep results`", Rights: jailed,
+		Calls: []string{"results.Extract", "results.(extraction).file", "results.(extraction).tar", "results.(extraction).member",
+			"results.(extraction).files", "results.mount"}, From: []string{"reader"}},
+	{Name: "what comes of results", Reads: "the stream that the reader of results makes: kind, path, size and bytes, each bounded and checked again",
+		Who: "`skep results`", Rights: caller, Why: "somebody has to write the files; below one directory, new plain files and directories only, and fuzzed",
+		Calls: []string{"results.Unpack", "results.(Report).put", "results.next", "results.reason", "results.(Dir).File", "results.(Archive).File"},
+		From:  []string{"reader", "results"}},
 	{Name: "qemu-img", Reads: "images of every format",
 		Who: "`skep image import` and `export`", Rights: jailed},
 	{Name: "image header", Reads: "of an image: 4 KiB at its beginning and 512 bytes at its end, of which fields of a fixed size at fixed places are compared with numbers",
@@ -84,7 +92,8 @@ var NoReaders = []string{
 	"console.OpenModem", "console.StartNumbers", "console.rememberStart",
 	"disk.syncDir", "disk.place", "disk.RemoveLayer", "disk.(baseNote).check", "disk.program", "disk.Share", "disk.LayerImage", "disk.checkZvol",
 	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.until",
+	"reader.(Host).Results", "results.(zeros).Read",
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results"}
