@@ -153,7 +153,8 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 	switch {
 	case context.Cause(ctx) != nil:
 		return context.Cause(ctx)
-	case status.Signaled() && status.Signal() == syscall.SIGXCPU:
+	case status.Signaled() && spent(cmd.ProcessState) >= j.Limits.CPU:
+		// SIGXCPU for one that takes it; this kernel kills who has used as much as the hard limit.
 		return fmt.Errorf("%w: it used more than %s of the processor", ErrBound, j.Limits.CPU)
 	case err != nil:
 		return err
@@ -162,6 +163,9 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 	}
 	return serr
 }
+
+// spent is what an ended process has used of the processor.
+func spent(s *os.ProcessState) time.Duration { return s.UserTime() + s.SystemTime() }
 
 // confine puts the jail on this process; with a program to run, it does not return.
 func confine(args []string) error {
