@@ -29,7 +29,7 @@ const varsName = "uefi-vars"
 func (a *app) disk() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "disk",
-		Short: "Copy, grow and remove the disks of a cell",
+		Short: "List, copy, grow and remove the disks of a cell",
 		Long:  "What else is done with disks is in cell files: size = \"20G\" makes one that is missing.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -39,7 +39,7 @@ func (a *app) disk() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.diskCopy(), a.diskGrow(), a.diskRemove())
+	cmd.AddCommand(a.diskList(), a.diskCopy(), a.diskGrow(), a.diskRemove())
 	return cmd
 }
 

@@ -51,8 +51,6 @@ var peerHints = map[string]string{
 	"save":         "skep does not save a running guest; skep down NAME stops one",
 	"restore":      "skep does not save a running guest; skep up NAME starts one",
 	"migrate":      "skep moves no guests between hosts; stop the cell and copy its file and its disks",
-	"clone":        "copy the cell's file and its disks under another name; each cell needs disks of its own",
-	"rename":       "stop the cell, and rename both its file and the cell in it",
 	"wait":         "skep run NAME stays until the guest ends; skep log -f NAME until the cell does",
 	"events":       "skep ps --json has the state of every cell",
 	"port":         "skep show NAME has where the screen listens; a guest's own ports are on its bridge",
