@@ -39,6 +39,7 @@ var actsOn = map[string]func(candidate) bool{
 	"audit":      func(c candidate) bool { return c.running },
 	"log":        func(c candidate) bool { return c.logged },
 	"sweep":      func(c candidate) bool { return c.running && !c.held },
+	"revert":     func(c candidate) bool { return c.remembered },
 	"rm":         func(c candidate) bool { return c.remembered && !c.running },
 	"disk rm":    func(c candidate) bool { return c.file && !c.running },
 	"edit":       func(c candidate) bool { return c.file },

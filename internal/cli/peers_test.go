@@ -53,7 +53,7 @@ func TestPeerHints(t *testing.T) {
 		}
 	}
 	skep(t, "exec", "-it", "web", "sh").want(t, fault.Input, `"exec"`, "skep console NAME", "!shorthand")
-	skep(t, "help", "snapshot").want(t, fault.Input, "no snapshots")
+	skep(t, "help", "rollback").want(t, fault.Input, "skep revert NAME TAG")
 	skep(t, "--bogus").want(t, fault.Input, "unknown flag --bogus")
 	for slip, meant := range map[string]string{"dwon": "down", "consol": "console", "strat": "up", "lgos": "log", "docter": "doctor", "plna": "plan"} {
 		skep(t, slip, "web").want(t, fault.Input, `"`+slip+`"`, "skep: hint: did you mean skep "+meant+"?\n")

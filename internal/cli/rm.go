@@ -93,7 +93,7 @@ func (a *app) forget(ctx context.Context, dirs host.Dirs, arg string, disks []st
 		return fault.Wrap(fault.Host, err, "", "forget all of %s", name)
 	}
 	for _, path := range kept {
-		if filepath.Ext(path) != ".json" {
+		if filepath.Ext(path) != ".json" { // what only says something of a disk
 			a.note("%s stays: it is a disk; skep rm --disks %s removes it", path, name)
 		}
 	}

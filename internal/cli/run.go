@@ -237,6 +237,9 @@ func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *
 		facts.Linux.KVM.Boot = provision.BootSum(c, facts)
 	}
 	st, err := store.Open(facts.Dirs)
+	if err == nil {
+		err = halfReverted(st, c.Name)
+	}
 	return c, facts, st, err
 }
 

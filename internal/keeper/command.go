@@ -13,9 +13,12 @@ const (
 	commandKill       commandKind = "kill"       // at once
 	commandScreenshot commandKind = "screenshot" // a PNG of the screen
 	commandStatus     commandKind = "status"
-	commandPause      commandKind = "pause"      // until the connection ends
-	commandPauseDone  commandKind = "pause-done" // the end of such a connection
-	commandSuspend    commandKind = "suspend"    // until commandResume
+	commandSave       commandKind = "snapshot-save"   // disks and memory, by a tag
+	commandLoad       commandKind = "snapshot-load"   // go back to it
+	commandForget     commandKind = "snapshot-delete" // remove it
+	commandPause      commandKind = "pause"           // until the connection ends
+	commandPauseDone  commandKind = "pause-done"      // the end of such a connection
+	commandSuspend    commandKind = "suspend"         // until commandResume
 	commandResume     commandKind = "resume"
 )
 
@@ -26,7 +29,13 @@ type command struct {
 	// who is for the reason: "skep down", "SIGTERM".
 	who    string
 	number int         // of a pause
+	tag    string      // of a snapshot
 	reply  chan answer // nil where nobody waits
+}
+
+// snapshot says whether the hypervisor itself is asked, as for a picture.
+func (o command) snapshot() bool {
+	return o.do == commandSave || o.do == commandLoad || o.do == commandForget
 }
 
 type answer struct {
@@ -75,5 +84,5 @@ func (o command) event() lifecycle.Event {
 	case commandResume:
 		return lifecycle.PauseDone{Number: lifecycle.ByCommand}
 	}
-	return lifecycle.Asked{Screenshot: o.do == commandScreenshot}
+	return lifecycle.Asked{Screenshot: o.do == commandScreenshot || o.snapshot()}
 }

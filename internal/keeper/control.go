@@ -27,7 +27,7 @@ import (
 type request struct {
 	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume, stacks, profile
 	Who string `json:"who"` // for the reason
-	// Name is the profile's.
+	// Name is the profile's, or the tag of a snapshot.
 	Name string `json:"name,omitempty"`
 }
 
@@ -123,9 +123,9 @@ func (s *server) client(conn net.Conn) {
 		_ = out.Encode(response{OK: err == nil, Wire: fault.ToWire(err), Data: data})
 		return
 	}
-	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), reply: make(chan answer, 1)}
+	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), tag: req.Name, reply: make(chan answer, 1)}
 	switch o.do {
-	case commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume:
+	case commandSave, commandLoad, commandForget, commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume:
 	default:
 		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "do %.40q", req.Do))})
 		return
@@ -226,6 +226,13 @@ func (c *Client) ask(ctx context.Context, asked request) ([]byte, error) {
 		return nil, r.Wire.Err()
 	}
 	return r.Data, nil
+}
+
+// Snapshot has the hypervisor save disks and memory by a tag, go back to them, or forget them: do is
+// "snapshot-save", "snapshot-load" or "snapshot-delete".
+func (c *Client) Snapshot(ctx context.Context, do, tag string) error {
+	_, err := c.ask(ctx, request{Do: do, Who: "skep snapshot", Name: tag})
+	return err
 }
 
 // Ended waits, after stop or kill, until everything of the cell is released,

@@ -103,6 +103,10 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 	case lifecycle.Answer:
 		c.answer(k.refusal(a.Err))
 	case lifecycle.Screenshot:
+		if c.snapshot() {
+			c.answer(k.life.live.Snapshot(ctx, string(c.do), c.tag))
+			break
+		}
 		png, err := k.life.live.Screenshot(ctx)
 		c.send(answer{err: err, data: png})
 	case lifecycle.SetTimer:

@@ -345,7 +345,8 @@ func (m *machine) Reset(context.Context) error {
 
 func (m *machine) Kill() { m.end(hypervisor.EndKilled, "killed") }
 
-func (m *machine) Screenshot(context.Context) ([]byte, error) { return []byte("PNG"), nil }
+func (m *machine) Snapshot(context.Context, string, string) error { return nil }
+func (m *machine) Screenshot(context.Context) ([]byte, error)     { return []byte("PNG"), nil }
 
 // end is the hypervisor's, once.
 func (m *machine) end(kind hypervisor.EndKind, detail string) {

@@ -92,6 +92,9 @@ func (d Dirs) NamedLock(name string) string { return filepath.Join(d.Run, name+"
 func (d Dirs) Locks() string           { return filepath.Join(d.Run, "locks") }
 func (d Dirs) Lock(name string) string { return filepath.Join(d.Locks(), name) }
 
+// SnapshotLock is held while a cell's snapshots are made, removed or gone back to.
+func (d Dirs) SnapshotLock(name string) string { return d.Lock(name) + ".snapshot" }
+
 // ConsoleLock is held by whoever is at a cell's console.
 func (d Dirs) ConsoleLock(name string) string { return d.Lock(name) + ".console" }
 
@@ -138,6 +141,7 @@ const (
 	MACs          = "macs.json"
 	Disks         = "disks.json"
 	Loader        = "loader" // a directory: the loader's scratch copies
+	Snapshots     = "snapshots.json"
 
 	LayerPrefix      = "layer-"
 	DisposablePrefix = "disposable-"

@@ -28,6 +28,7 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	}
 	m := &qemuMachine{
 		name:    t.plan.Name,
+		cell:    t.cell,
 		accel:   st.Plan.Accel,
 		stderr:  &hypervisor.Stderr{},
 		queue:   make(chan Event, 4),

@@ -23,7 +23,7 @@ import (
 // before the start: there QEMU sizes a file in memory for the code it translates.
 //
 // With a limit of the cell file that is it, for each file: one that is larger already is refused.
-func fileBound(p *plan.Plan, fds []jail.FD, limit cell.Size) (jail.Limit, error) {
+func fileBound(p *plan.Plan, fds []jail.FD, limit, memory cell.Size) (jail.Limit, error) {
 	bound := uint64(1 << 20)
 	if len(plan.Specs[*plan.Screen](p)) > 0 {
 		bound = seccomp.SurfaceMax // from QEMU 10 on a surface is a file in memory, and it ends without
@@ -48,6 +48,9 @@ func fileBound(p *plan.Plan, fds []jail.FD, limit cell.Size) (jail.Limit, error)
 				"keep disk %q within limits.disk = %s: it is a file of %s already", label, limit, cell.Size(size))
 		}
 		if limit == 0 {
+			if grows[fd.Name] {
+				size += uint64(memory) // a snapshot of it lies in the image
+			}
 			bound = max(bound, size)
 		}
 	}
@@ -73,7 +76,7 @@ func mayGrowTo(f *os.File, qcow2 bool) (uint64, error) {
 	if !qcow2 {
 		return size, nil
 	}
-	var header [32]byte
+	var header [64]byte
 	var n int
 	err = control(f, func(fd int) (err error) { n, err = unix.Pread(fd, header[:], 0); return err })
 	if err != nil || n < len(header) {
@@ -83,8 +86,11 @@ func mayGrowTo(f *os.File, qcow2 bool) (uint64, error) {
 	if virtual > math.MaxInt64/2 {
 		return size, nil
 	}
-	// Tables and reference counts are far less than an eighth; a small image still has some.
-	return max(size, virtual+virtual/8+64<<20), nil
+	most := virtual + virtual/8 + 64<<20 // tables and reference counts are far less than an eighth; a small image still has some
+	if binary.BigEndian.Uint32(header[60:]) > 0 {
+		most += size // what its snapshots hold is kept while all of it is written anew
+	}
+	return max(size, most), nil
 }
 
 // control does something with a file's descriptor and leaves the file in its

@@ -36,7 +36,7 @@ func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, star
 	for _, c := range spec.Root.Copies {
 		defer c.From.Close()
 	}
-	bound, err := fileBound(t.plan, spec.FDs, t.cell.Jail.Limits.Disk)
+	bound, err := fileBound(t.plan, spec.FDs, t.cell.Jail.Limits.Disk, t.cell.Memory)
 	if err != nil {
 		return err
 	}

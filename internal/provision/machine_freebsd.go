@@ -270,6 +270,11 @@ func (m *bhyveMachine) Reset(ctx context.Context) error {
 	return nil
 }
 
+// Snapshot is nothing that a bhyve does: the kernels of FreeBSD 14 and 15 are built without BHYVE_SNAPSHOT.
+func (m *bhyveMachine) Snapshot(context.Context, string, string) error {
+	return fault.Wrap(fault.Host, errors.ErrUnsupported, "skep down, and snapshot its disks", "snapshot a guest that runs")
+}
+
 // Screenshot needs a screen.
 func (m *bhyveMachine) Screenshot(ctx context.Context) ([]byte, error) {
 	return m.provisioner.screenshot(ctx)

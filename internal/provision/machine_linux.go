@@ -37,6 +37,7 @@ const (
 // qemuMachine is a live QEMU in its jail.
 type qemuMachine struct {
 	name   string // the cell's
+	cell   *cell.Cell
 	proc   *linuxjail.Process
 	qmp    *qmp.Client
 	accel  cell.Accel
@@ -80,6 +81,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	}
 	m := &qemuMachine{
 		name:    t.plan.Name,
+		cell:    t.cell,
 		accel:   t.plan.Accel,
 		queue:   make(chan Event, 4),
 		failed:  make(chan hypervisor.Event, 1),
@@ -128,7 +130,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	if err := m.sealRootfs(ctx, t.plan.Layers); err != nil {
 		return held, fault.Wrap(fault.Jail, err, "", "seal the rootfs of %s", t.plan.Name)
 	}
-	bound, err := fileBound(t.plan, spec.FDs, t.cell.Jail.Limits.Disk)
+	bound, err := fileBound(t.plan, spec.FDs, t.cell.Jail.Limits.Disk, t.cell.Memory)
 	if err == nil {
 		err = m.proc.Limit(bound)
 	}

@@ -90,6 +90,9 @@ type Machine interface {
 	Reset(ctx context.Context) error
 	// Kill ends the hypervisor at once; the end comes as an event.
 	Kill()
+	// Snapshot saves disks and memory by a tag, goes back to them or forgets them:
+	// "snapshot-save", "snapshot-load", "snapshot-delete".
+	Snapshot(ctx context.Context, do, tag string) error
 	// Screenshot is a PNG of the screen.
 	Screenshot(ctx context.Context) ([]byte, error)
 }

@@ -81,7 +81,7 @@ func (m *bhyveMachine) fileBound() (jail.Limit, error) {
 			files = append(files, jail.FD{Name: name, File: f})
 		}
 	}
-	return fileBound(m.provisioner.plan, files, m.provisioner.cell.Jail.Limits.Disk)
+	return fileBound(m.provisioner.plan, files, m.provisioner.cell.Jail.Limits.Disk, 0)
 }
 
 // ready has the launcher open the console's near end, opens the far end, and

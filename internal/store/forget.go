@@ -49,7 +49,9 @@ func (s *Store) Forget(name string) (removed, kept []string, err error) {
 
 // isLayer says whether a file in a cell's state directory is the layer of a disk,
 // or says what that lies on: it holds the guest's data.
-func isLayer(name string) bool { return strings.HasPrefix(name, layout.LayerPrefix) }
+func isLayer(name string) bool {
+	return strings.HasPrefix(name, layout.LayerPrefix) || name == layout.Snapshots
+}
 
 // ours says whether a file in a cell's state directory is one of skep's: one
 // that is remembered, what a crash left of writing it, or an empty directory

@@ -62,6 +62,9 @@ func main() {
 			done("copy", copyTo(rest))
 		case "identity":
 			identity()
+		case "count":
+			counted++
+			say("count %d", counted)
 		case "flood":
 			for {
 				fmt.Println(strings.Repeat("flood ", 12))
@@ -79,6 +82,9 @@ func main() {
 	say("the console has ended: %v", in.Err())
 	select {}
 }
+
+// counted is a number that is nowhere but in the guest's memory.
+var counted int
 
 // say writes a line that a test looks for.
 func say(format string, args ...any) { fmt.Printf("guest: "+format+"\n", args...) }

@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A guest that runs goes back with its disk and its memory, as often as is
+// asked, in the same sealed jail, with a console joined; the console works on.
+func TestSnapshotRunning(t *testing.T) {
+	k := needKernel(t)
+	t.Parallel()
+	l := newLab(t)
+	base := l.baseImage("base.img", "of the base", 64<<20)
+	l.cell("s", "accel = \"tcg\"\nmemory = \"192M\"\ndisk \"root\" {\n  base = \""+base+"\"\n}\n"+kernelBlock(k))
+	l.must(0, "up", "s")
+	c := l.console("s")
+	c.expect(boot, "guest: ready")
+	talk := func(order, answer string) {
+		t.Helper()
+		c.send(order + "\n")
+		c.expect(slow, "guest: "+answer)
+	}
+	talk("count", "count 1")
+	talk("write before", "written")
+	l.must(0, "snapshot", "s", "clean")
+	if r := l.must(2, "snapshot", "s", "clean"); !strings.Contains(r.err, "it is there already") {
+		t.Error(r)
+	}
+	talk("count", "count 2")
+	talk("write after", "written")
+	talk("read", `read "after"`)
+	for range 2 {
+		l.must(0, "revert", "s", "clean")
+		talk("count", "count 2")
+		talk("read", `read "before"`)
+		talk("write again", "written")
+	}
+	l.audit(0, "s")
+	pid := l.show("s").PID
+	if r := l.must(2, "revert", "s", "nosuch"); !strings.Contains(r.err, "cannot find the snapshot nosuch") {
+		t.Error(r)
+	}
+	if l.show("s").PID != pid || !strings.Contains(l.must(0, "snapshot", "ls", "s").out, "disks and memory") {
+		t.Error("another process, or another list")
+	}
+	// What it belongs to is gone: another board.
+	l.must(0, "down", "s")
+	l.must(2, "revert", "s", "clean")
+	l.cell("s", "accel = \"tcg\"\ncpus = 2\nmemory = \"192M\"\ndisk \"root\" {\n  base = \""+base+"\"\n}\n"+kernelBlock(k))
+	l.must(0, "up", "s")
+	if r := l.must(2, "revert", "s", "clean"); !strings.Contains(r.err, "another QEMU, other devices or other bases") {
+		t.Error(r)
+	}
+	l.must(0, "kill", "s")
+	l.must(0, "snapshot", "rm", "s", "clean")
+	if out := l.must(0, "snapshot", "ls", "s").out; strings.Contains(out, "clean") {
+		t.Error(out)
+	}
+	l.nothingLeft()
+}
+
+// The disks of a cell that does not run go back together, qcow2 and raw, and a
+// cell whose revert was cut off is not started before that is finished. Ten at
+// once come one after the other.
+func TestSnapshotStopped(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	base := l.baseImage("base.img", "of the base", 16<<20)
+	raw := l.path("data.img")
+	l.cell("s", "accel = \"tcg\"\ndisk \"root\" {\n  base = \""+base+"\"\n}\ndisk \"data\" {\n  file = \""+raw+"\"\n  size = \"1M\"\n}")
+	l.must(0, "up", "s")
+	if r := l.must(2, "snapshot", "s", "t"); !strings.Contains(r.err, `disk "data" is no qcow2 image`) {
+		t.Error(r)
+	}
+	l.must(0, "down", "s")
+	l.try(os.WriteFile(raw, []byte(strings.Repeat("a", 1<<20)), 0o600))
+	l.must(0, "snapshot", "s", "a")
+	l.try(os.WriteFile(raw, []byte(strings.Repeat("b", 1<<20)), 0o600))
+	l.must(2, "snapshot", "s", "9")
+	l.must(2, "snapshot", "s", "../x")
+	l.must(0, "revert", "s", "a")
+	if b, err := os.ReadFile(raw); err != nil || b[0] != 'a' || len(b) != 1<<20 {
+		t.Errorf("the raw disk did not go back: %v", err)
+	}
+	// As a crash would leave it.
+	path := l.path("state/cells/s/snapshots.json")
+	var all map[string]any
+	text, err := os.ReadFile(path)
+	l.try(err)
+	l.try(json.Unmarshal(text, &all))
+	all["reverting"] = "a"
+	text, _ = json.Marshal(all)
+	l.try(os.WriteFile(path, text, 0o600))
+	if r := l.must(2, "up", "s"); !strings.Contains(r.err, "going back to a was cut off") {
+		t.Error(r)
+	}
+	l.must(0, "revert", "s", "a")
+	l.must(0, "up", "s")
+	l.must(0, "down", "s")
+	done := make(chan result, 10)
+	for i := range cap(done) {
+		go func() {
+			if i%2 == 0 {
+				done <- l.skep("revert", "s", "a")
+			} else {
+				done <- l.skep("snapshot", "s", "n"+string(rune('a'+i)))
+			}
+		}()
+	}
+	for range cap(done) {
+		if r := <-done; r.code != 0 && !strings.Contains(r.err, "already running") {
+			t.Error(r)
+		}
+	}
+	l.must(0, "revert", "s", "a")
+	l.must(0, "up", "s")
+	l.must(0, "down", "s")
+	var st unix.Stat_t
+	l.try(unix.Stat(raw, &st))
+	l.nothingLeft()
+}

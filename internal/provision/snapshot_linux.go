@@ -1,0 +1,40 @@
+package provision
+
+import (
+	"context"
+	"strconv"
+
+	"skep/internal/cell"
+	"skep/internal/fault"
+)
+
+// Snapshot has QEMU do it, in all images that the guest writes to or in none. Neither a file nor a call is
+// needed for it that the guest's own work does not need.
+func (m *qemuMachine) Snapshot(ctx context.Context, do, tag string) error {
+	nodes, err := snapshotNodes(m.cell)
+	if err != nil {
+		return err
+	}
+	if err := m.qmp.Snapshot(ctx, do, tag, nodes); err != nil {
+		return fault.Wrap(fault.Host, err, "", "%s %q of %s", do, tag, m.cell.Name)
+	}
+	return nil
+}
+
+// snapshotNodes are the images that a guest writes to, by their nodes. Each has to be one that can hold a
+// snapshot.
+func snapshotNodes(c *cell.Cell) (nodes []string, err error) {
+	for i, d := range c.Disks {
+		switch {
+		case d.ReadOnly || d.ISO != "":
+		case d.Layered() || d.Format == cell.FormatQcow2:
+			nodes = append(nodes, "disk"+strconv.Itoa(i))
+		default:
+			return nil, fault.New(fault.Input, "base = … gives it a layer; or stop the cell first", "snapshot %s: disk %q is no qcow2 image", c.Name, d.Label)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil, fault.New(fault.Input, "a disk with base or image has one", "snapshot %s: it has no disk that could hold the memory", c.Name)
+	}
+	return nodes, nil
+}
