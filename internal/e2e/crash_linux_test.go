@@ -21,11 +21,20 @@ func TestDeathAnywhere(t *testing.T) {
 	}
 	l := newLab(t)
 	bridge := fmt.Sprintf("skb%d", os.Getpid()%100000)
+	base := l.baseImage("base.img", "of the base", 1<<20)
+	ground := fingerprint(t, base)
 	l.cell("c", fmt.Sprintf(`
 accel = "tcg"
 disk "d" {
   file = %q
   size = "1M"
+}
+disk "kept" {
+  base = %q
+}
+disk "disposable" {
+  base = %q
+  disposable = true
 }
 bridge %q {
   create = true
@@ -42,7 +51,7 @@ seed {
 }
 results "out" {
 }
-`, l.path("d.img"), bridge, bridge, l.write("sample", "x")))
+`, l.path("d.img"), base, base, bridge, bridge, l.write("sample", "x")))
 	l.must(0, "up", "c")
 	var points []string
 	for _, r := range l.show("c").Plan.Resources {
@@ -65,6 +74,14 @@ results "out" {
 		}
 		if fingerprint(t, l.path("d.img")) != data {
 			t.Fatalf("death at %s has changed the disk", at)
+		}
+		if fingerprint(t, base) != ground {
+			t.Fatalf("death at %s has changed the base", at)
+		}
+		for _, file := range l.layersOf("c") {
+			if strings.HasPrefix(file, "disposable-") || strings.HasPrefix(file, ".") {
+				t.Fatalf("death at %s has left %s", at, file)
+			}
 		}
 	}
 	for _, at := range points {

@@ -75,6 +75,7 @@ func TestDisposable(t *testing.T) {
 	}
 	// A start begins with the base, and so does one after everything was killed.
 	l.must(0, "down", "lab@1")
+	_ = os.Remove(l.path("state/cells/lab@1/console.log")) // what the start before has said
 	l.must(0, "up", "lab@1")
 	c := l.console("lab@1")
 	c.expect(boot, "guest: ready")
@@ -115,6 +116,7 @@ func TestKeptLayer(t *testing.T) {
 	l.cell("kept", body("base = \""+base+"\"\nsize = \"80M\""))
 	talk := func(orders ...string) {
 		t.Helper()
+		_ = os.Remove(l.path("state/cells/kept/console.log")) // what a start before has said
 		l.must(0, "up", "kept")
 		c := l.console("kept")
 		c.expect(boot, "guest: ready")
