@@ -59,8 +59,8 @@ seed {
 	c.send("copy /init in\n")
 	c.expect(slow, "guest: copy failed")
 
-	if r := l.must(0, "audit", "lab"); !strings.Contains(r.out, "2 image") {
-		t.Errorf("the audit does not see the images:\n%s", r.out)
+	if r := l.must(0, "audit", "lab"); !strings.Contains(r.out, "4 image") {
+		t.Errorf("the audit does not see the images, each by its set and by its node:\n%s", r.out)
 	}
 	noImages(t, l)
 	secretNowhere(t, l, "s3cr3t-word")
