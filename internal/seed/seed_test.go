@@ -55,7 +55,7 @@ func TestInstance(t *testing.T) {
 		return id
 	}
 	base := Seed{Name: "a", UserData: []byte("x"), Network: []byte("n"), Hostname: "h", SSHKeys: []string{"k"}}
-	if id(base) == "" || id(base) != id(base) {
+	if first := id(base); first == "" || first != id(base) {
 		t.Fatal("the same seed is another instance")
 	}
 	for what, other := range map[string]Seed{
