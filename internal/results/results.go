@@ -65,7 +65,7 @@ func checkPath(path string) error {
 	for _, name := range names {
 		switch {
 		case name == "..":
-			return fmt.Errorf("its path leads out by ..")
+			return fmt.Errorf("its path has .. in it")
 		case name == "" || name == ".":
 			return fmt.Errorf("its path has an empty name")
 		case len(name) > MaxName:
