@@ -26,7 +26,7 @@ GO = sh scripts/go
 BIN = bin/skep
 # Flags for go test: make test TESTFLAGS='-short ./internal/cell'
 # One package after the other: some look at the whole host, some change it.
-TESTFLAGS = -p 1 -timeout 20m ./...
+TESTFLAGS = -p 1 -timeout 30m ./...
 BENCHFLAGS =
 PEERFLAGS =
 # For make matrix: releases to enter, releases to boot (with KERNELS alone none is entered), and which
