@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -222,6 +224,12 @@ func (s snapshots) ask(do, tag string) error {
 func (s snapshots) undo(tag string) error {
 	if s.runs {
 		_ = s.ask("snapshot-delete", tag)
+		// It may have been begun while the cell did not run, and of some disks that was a copy.
+		for _, d := range disksOfCell(s.dirs, s.cell) {
+			if err := os.Remove(s.copyOf(tag, d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
 		return nil
 	}
 	disks, err := s.disks(nil)
@@ -338,11 +346,11 @@ func (s snapshots) remove() error {
 	if err != nil {
 		return err
 	}
-	s.all.All = slices.DeleteFunc(s.all.All, func(o store.Snapshot) bool { return o.Tag == s.tag })
-	s.all.Making = s.tag // what is left of it goes with the next command
 	if s.all.Reverting == s.tag {
 		return fault.New(fault.Input, "skep revert "+s.cell.Name+" "+s.tag+" finishes it", "remove %s: going back to it was cut off", s.tag)
 	}
+	s.all.All = slices.DeleteFunc(s.all.All, func(o store.Snapshot) bool { return o.Tag == s.tag })
+	s.all.Making = s.tag // what is left of it goes with the next command
 	if err := s.write(); err != nil {
 		return err
 	}
@@ -406,7 +414,7 @@ func (s snapshots) disks(labels []string) (some []*plan.Disk, err error) {
 			continue
 		}
 		if d.Type == plan.DiskZvol || d.Type == plan.DiskDevice {
-			return nil, fault.New(fault.Input, "zfs snapshot does it for a volume", "snapshot disk %q of %s: it is no file", d.Label, s.cell.Name)
+			return nil, fault.New(fault.Input, "zfs snapshot does it for a volume", "snapshot disk %q of %s: it is not a file", d.Label, s.cell.Name)
 		}
 		if exists(d.Path) {
 			some = append(some, d)
