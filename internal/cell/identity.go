@@ -123,10 +123,10 @@ var instant = scalar(
 // SerialOf is the serial number of a cell's disk, by its place, where the cell file gives one. A second disk
 // has a number behind it: two with one serial number would look the same.
 func (i *Identity) SerialOf(n int) string {
-	if i == nil || i.DiskSerial == "" || n == 0 {
-		if i == nil {
-			return ""
-		}
+	if i == nil || i.DiskSerial == "" {
+		return ""
+	}
+	if n == 0 {
 		return i.DiskSerial
 	}
 	return i.DiskSerial + strconv.Itoa(n+1)

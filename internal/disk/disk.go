@@ -202,7 +202,7 @@ func check(d *plan.Disk, f *os.File, rules Rules) error {
 
 func checkRaw(d *plan.Disk, header []byte, size int64) error {
 	if (d.Type == plan.DiskFile || d.Type == plan.DiskBase) && size%512 != 0 {
-		return bad(d, "a disk is made of 512-byte sectors: fetch the image again, or round its size up", "it is truncated: %d bytes are no whole number of sectors", size)
+		return bad(d, "a disk is made of 512-byte sectors: fetch the image again, or round its size up", "it is truncated: %d bytes are not a whole number of sectors", size)
 	}
 	// A GUID partition table names its last block: UEFI 2.10, section 5.3.2.
 	const gpt = 512

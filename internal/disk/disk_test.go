@@ -88,7 +88,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"symbolic link", raw(link), "it is a symbolic link"},
 		{"device node", raw(os.DevNull), "it is a device node"},
 		{"empty", raw(write(t, "e", nil)), "it is empty"},
-		{"no whole sectors", raw(write(t, "s", make([]byte, 1000))), "no whole number of sectors"},
+		{"no whole sectors", raw(write(t, "s", make([]byte, 1000))), "not a whole number of sectors"},
 		{"smaller than its partition table says", raw(write(t, "g", gpt)), "its partition table says"},
 		{"qcow2 called raw", raw(write(t, "i.qcow2", header())), "it is a qcow2 image"},
 		{"raw called qcow2", qcow2(write(t, "r", make([]byte, 1024))), "it is not a qcow2 image"},

@@ -146,7 +146,7 @@ var badDisks = []badInput{
 	{name: "disk is a symlink into etc", make: func(l *lab) { l.try(os.Symlink("/etc/passwd", l.path("d/link"))) }, body: disk("link", ""), error: "it is a symbolic link", hint: "/etc/passwd"},
 	{name: "disk is a device", body: `disk "d" { file = "/dev/zero" }`, error: "it is a device node", hint: "device = "},
 	{name: "disk is empty", make: func(l *lab) { l.write("d/empty.img", "") }, body: disk("empty.img", ""), error: "it is empty", hint: "truncate -s"},
-	{name: "disk is no whole number of sectors", make: func(l *lab) { l.write("d/odd.img", "hello") }, body: disk("odd.img", ""), error: "it is truncated", hint: "512-byte sectors"},
+	{name: "disk is not a whole number of sectors", make: func(l *lab) { l.write("d/odd.img", "hello") }, body: disk("odd.img", ""), error: "it is truncated", hint: "512-byte sectors"},
 	{name: "disk is smaller than its partition table", make: func(l *lab) { l.write("d/gpt.img", gptOf(1<<30)) }, body: disk("gpt.img", ""), error: "it is truncated: its partition table says", hint: "fetch the image again"},
 	{name: "disk is used twice", body: disk("keep.img", "") + "\ndisk \"e\" { file = \"$D/keep.img\" }", error: "invalid file: already used by another disk on line 3"},
 	{name: "qcow2 with a backing file", make: func(l *lab) { l.write("d/q", qcow2("backing")) }, body: disk("q", "qcow2"), error: "it has a backing file", hint: "qemu-img convert"},

@@ -192,7 +192,7 @@ func TestHostileImages(t *testing.T) {
 		"huge.qcow2": "it is a disk of 1024T, and at most 2T are taken", "exabyte.qcow2": "it is truncated",
 		"tables.qcow2": "its tables reach to byte", "onto.qcow2": "it has a backing file", "cycle.qcow2": "it has a backing file",
 		"onto.vmdk": "it lies on another file", "passwd.vmdk": "cannot read", "damaged.qcow2": "it is truncated: it has data at byte",
-		"odd.raw": "no whole number of sectors", "empty.raw": "it is empty",
+		"odd.raw": "not a whole number of sectors", "empty.raw": "it is empty",
 		"bomb.raw.gz": "it unpacks to more than 1000 times its length", "cut.raw.gz": "it is truncated",
 	} {
 		if _, err := os.Stat(l.path(name)); err != nil {

@@ -212,7 +212,7 @@ func noRoom(s *Store, in Import, err error) error {
 	return fault.Wrap(fault.Host, err, "df "+s.at()+" shows how full it is", "import %s", in.File)
 }
 
-// whole refuses what is no whole number of sectors.
+// whole refuses what is not a whole number of sectors.
 func (s *Store) whole(in Import, f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -220,7 +220,7 @@ func (s *Store) whole(in Import, f *os.File) error {
 	}
 	if info.Size() == 0 || info.Size()%512 != 0 {
 		return fault.New(fault.Input, "a disk is made of 512-byte sectors: fetch it again, or round its size up",
-			"import %s: it has %d bytes, no whole number of sectors", in.File, info.Size())
+			"import %s: it has %d bytes, not a whole number of sectors", in.File, info.Size())
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func (d *draft) memory(s, unit string) {
 	}
 	size, err := cell.ParseSize(s)
 	if err != nil {
-		d.warn("memory %q is no size, and is left out", s)
+		d.warn("memory %q is not a size, and is left out", s)
 		return
 	}
 	d.cell.Memory = size

@@ -30,7 +30,7 @@ func snapshotNodes(c *cell.Cell) (nodes []string, err error) {
 		case d.Layered() || d.Format == cell.FormatQcow2:
 			nodes = append(nodes, "disk"+strconv.Itoa(i))
 		default:
-			return nil, fault.New(fault.Input, "base = … gives it a layer; or stop the cell first", "snapshot %s: disk %q is no qcow2 image", c.Name, d.Label)
+			return nil, fault.New(fault.Input, "base = … gives it a layer; or stop the cell first", "snapshot %s: disk %q is not a qcow2 image", c.Name, d.Label)
 		}
 	}
 	if len(nodes) == 0 {

@@ -221,7 +221,7 @@ func (x *extraction) entry(from filesystem.FileSystem, name string, e fs.DirEntr
 	case !info.Mode().IsRegular():
 		return x.leave(name, "it is neither a file nor a directory")
 	case info.Size() < 0:
-		return x.leave(name, "its size is no size")
+		return x.leave(name, "its size is not valid")
 	}
 	in, err := from.OpenFile(name, os.O_RDONLY)
 	if err != nil {
