@@ -37,7 +37,9 @@ type Cell struct {
 	Restart     Restart       `json:"restart"`
 	RestartMax  RestartMax    `json:"restart_limit"`
 	StopTimeout time.Duration `json:"stop_timeout"` // nanoseconds in JSON
-	Hypervisor  Hypervisor    `json:"hypervisor"`
+	// TimeLimit is how long the cell may run, 0 for as long as it likes.
+	TimeLimit  time.Duration `json:"time_limit,omitempty"`
+	Hypervisor Hypervisor    `json:"hypervisor"`
 
 	// File is the path of the cell file as the user named it, or "" for a
 	// built-in cell.
@@ -51,6 +53,9 @@ type Cell struct {
 	// a default.
 	Sources map[string]Pos `json:"sources,omitempty"`
 }
+
+// MaxTimeLimit is the longest TimeLimit.
+const MaxTimeLimit = 365 * 24 * time.Hour
 
 // Pos is a place in a cell file. Line and Column count from 1, Column in
 // characters as an editor shows them.

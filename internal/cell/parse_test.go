@@ -63,6 +63,7 @@ func TestAccepted(t *testing.T) {
 		`after = ["a", "b"]`:           func(c *Cell) bool { return len(c.After) == 2 },
 		`restart = "always"`:           func(c *Cell) bool { return c.Restart == RestartAlways },
 		`stop_timeout = "1h"`:          func(c *Cell) bool { return c.StopTimeout == time.Hour },
+		`time_limit = "5m"`:            func(c *Cell) bool { return c.TimeLimit == 5*time.Minute },
 		`stop_timeout = "1m30s"`:       func(c *Cell) bool { return c.StopTimeout == 90*time.Second },
 		`restart_limit { starts = 3 }`: func(c *Cell) bool { return c.RestartMax == RestartMax{3, 10 * time.Minute} },
 		`disk "d" { file = "d.img" }`: func(c *Cell) bool {

@@ -113,6 +113,7 @@ cell "NAME" {
   #after        = []
   #restart      = "never" # or "on-crash", "always"
   #stop_timeout = "30s"
+  #time_limit   = "5m"
   #restart_limit {
   #  starts = 5
   #  within = "10m"

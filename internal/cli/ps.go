@@ -34,8 +34,11 @@ type cellJSON struct {
 	Resets    int       `json:"resets"`
 	Screen    string    `json:"screen"`
 	Suspended string    `json:"suspended,omitempty"`
-	File      string    `json:"file"`
-	Refused   uint64    `json:"refused_calls,omitempty"` // how many; show names them
+	// Ends is when the time limit is over; ExitCode is the status that the last run ended with.
+	Ends     time.Time `json:"ends,omitzero"`
+	ExitCode int       `json:"exit_code,omitempty"`
+	File     string    `json:"file"`
+	Refused  uint64    `json:"refused_calls,omitempty"` // how many; show names them
 	// Unexpected are how many of them a hypervisor as it was installed does not ask for.
 	Unexpected uint64 `json:"refused_unexpected,omitempty"`
 	FileError  string `json:"file_error,omitempty"` // the first mistake in its file as it is now
@@ -185,7 +188,7 @@ func listCells(dirs host.Dirs) ([]cellJSON, error) {
 func asJSON(s store.State, held bool) cellJSON {
 	c := cellJSON{
 		Name: s.Name, State: string(s.State), Reason: s.Reason, Since: s.Since, PID: s.PID, KeeperPID: s.KeeperPID,
-		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, Suspended: s.Suspended, File: s.File,
+		UID: s.UID, GID: s.GID, Accel: s.Accel, Restarts: s.Restarts, Resets: s.Resets, Screen: s.Screen, Suspended: s.Suspended, Ends: s.Ends, ExitCode: s.ExitCode, File: s.File,
 		Refused: s.Refused.Total(), Unexpected: jail.Count(s.Refused.Unexpected()), digest: s.CellDigest,
 	}
 	if s.PIDStart == 0 && s.End == "" {

@@ -44,11 +44,15 @@ The exit status is 0 when the guest powered off by itself; see
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("time-limit") && (o.limit < time.Second || o.limit > cell.MaxTimeLimit) {
+				return usage("--time-limit must be from 1s to %.0fh, got %s", cell.MaxTimeLimit.Hours(), o.limit)
+			}
 			return a.runAs(cmd.Context(), find, o)
 		},
 	}
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
 	cmd.Flags().StringVar(&o.name, "name", "", "run it as a cell of this name")
+	cmd.Flags().DurationVar(&o.limit, "time-limit", 0, "stop the guest after this time, such as 5m; its file's time_limit otherwise")
 	cmd.Flags().BoolVar(&o.rm, "rm", false, "forget the cell afterwards, as skep rm does; disks stay")
 	return cmd
 }
@@ -199,7 +203,7 @@ func (a *app) verdict(c *cell.Cell, out keeper.Outcome, quiet bool) error {
 	if out.Code == fault.OK {
 		return nil
 	}
-	if out.Code == fault.Stopped {
+	if out.Code == fault.Stopped || out.Code == fault.TimeLimit {
 		if !quiet {
 			a.note("%s: %s", c.Name, out.Reason)
 		}

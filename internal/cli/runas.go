@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -15,6 +16,7 @@ import (
 // runOptions are the flags of run.
 type runOptions struct {
 	quiet, rm bool
+	limit     time.Duration // 0 for the file's
 	name      string
 }
 
@@ -35,6 +37,11 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 		if err := throwaway(dirs, c.Name); err != nil {
 			return err
 		}
+	}
+	if o.limit > 0 {
+		limited := *c
+		limited.TimeLimit = o.limit
+		c = &limited
 	}
 	err = a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o.quiet)
 	if !o.rm || fault.CodeOf(err) == fault.Busy { // another run's

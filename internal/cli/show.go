@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,6 +97,9 @@ func (a *app) showText(s showJSON) error {
 	}
 	row("name", "%s", s.Name)
 	row("state", "%s (%s)", s.State, ago(s.Since))
+	if !s.Ends.IsZero() && s.PID != 0 {
+		row("ends", "%s, by its time limit", s.Ends.Local().Format(time.DateTime))
+	}
 	if s.Reason != "" {
 		row("reason", "%s", s.Reason)
 	}

@@ -199,6 +199,8 @@ type cellState struct {
 	Accel     string
 	Restarts  int
 	Resets    int
+	ExitCode  int `json:"exit_code"`
+	Ends      time.Time
 	Screen    string
 	Reach     *struct{ Files, Nodes, Mounts, Syscalls int } `json:"room"`
 	Jail      *struct {

@@ -25,6 +25,7 @@ const (
 	HypervisorDied Code = 4
 	Jail           Code = 5
 	Stopped        Code = 6
+	TimeLimit      Code = 7
 	Busy           Code = 75 // EX_TEMPFAIL of sysexits(3)
 )
 
@@ -41,6 +42,7 @@ var Codes = []struct {
 	{HypervisorDied, "hypervisor-died", "the hypervisor died"},
 	{Jail, "jail", "the jail could not be built or verified"},
 	{Stopped, "stopped", "the guest was stopped by an operator"},
+	{TimeLimit, "time-limit", "the guest was stopped because its time_limit was over"},
 	{Busy, "busy", "not now, later perhaps: the cell that was to run runs already, or the host is short of slots, memory, processes or files"},
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"skep/internal/fault"
 	"skep/internal/plan"
@@ -61,6 +62,9 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	k.state.KeeperPID = os.Getpid()
 	k.uncounted()
 	k.machine.Restarts, k.machine.Resets = st.Restarts, st.Resets
+	if !st.Ends.IsZero() {
+		k.machine.Policy.TimeLimit = max(time.Until(st.Ends), time.Millisecond)
+	}
 	k.life.provisioner = k.newProvisioner(st.Plan)
 	if err := k.adoptAll(ctx, l.open, st); err != nil {
 		return fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)

@@ -159,7 +159,7 @@ func (k *Keeper) Adopt(ctx context.Context) (Outcome, error) {
 func policy(cfg Config) lifecycle.Policy {
 	c := cfg.Cell
 	return lifecycle.Policy{
-		Restart: c.Restart, Max: c.RestartMax, StopTimeout: c.StopTimeout, Foreground: cfg.Foreground, Boot: cfg.Boot,
+		Restart: c.Restart, Max: c.RestartMax, StopTimeout: c.StopTimeout, TimeLimit: c.TimeLimit, Foreground: cfg.Foreground, Boot: cfg.Boot,
 		MayEmulate: c.Accel == cell.AccelAuto,
 		KVMTrusted: c.Boot.Kind == cell.BootHello && cfg.Facts.Linux != nil && cfg.Facts.Linux.KVM.Works,
 	}

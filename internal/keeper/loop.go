@@ -110,6 +110,9 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 		png, err := k.life.live.Screenshot(ctx)
 		c.send(answer{err: err, data: png})
 	case lifecycle.SetTimer:
+		if a.Timer == lifecycle.TimerLimit {
+			k.state.Ends = time.Now().Add(a.After).UTC()
+		}
 		k.timers.set(a.Timer, a.After)
 	case lifecycle.Resume:
 		if k.life.live.Resume(ctx) != nil {
@@ -166,6 +169,7 @@ func (k *Keeper) tellOthers(a lifecycle.Action) {
 	case lifecycle.Emulate:
 		k.emulate()
 	case lifecycle.Finish:
+		k.timers.stopOne(lifecycle.TimerLimit)
 		k.outcome = k.machine.Out
 		k.finish(k.outcome)
 	}
@@ -257,9 +261,12 @@ func (t timers) set(which lifecycle.Timer, after time.Duration) {
 	t.running[which] = time.AfterFunc(after, func() { t.fired <- f })
 }
 
+// stop stops all that a life has set.
 func (t timers) stop() {
 	for which := range t.running {
-		t.stopOne(which)
+		if which != lifecycle.TimerLimit {
+			t.stopOne(which)
+		}
 	}
 }
 

@@ -100,12 +100,12 @@ func (s State) judge(e Ended) State {
 		out.State, out.Code, out.Reason = Crashed, fault.HypervisorDied, s.failed+"; "+e.End.Detail
 	case s.killed != "":
 		out.End.Kind = hypervisor.EndKilled
-		out.Code, out.Reason = fault.Stopped, s.killed
+		out.Code, out.Reason = s.stopCode(), s.killed
 	case s.Stop != nil && kind == hypervisor.EndPowerOff:
-		out.Code, out.Reason = fault.Stopped, "the guest powered off, asked by "+s.Stop.Who
+		out.Code, out.Reason = s.stopCode(), "the guest powered off, asked by "+s.Stop.Who
 	case s.Stop != nil && kind == hypervisor.EndKilled:
 		// By the power button itself: what it is to bhyve, a guest without ACPI does not survive.
-		out.Code = fault.Stopped
+		out.Code = s.stopCode()
 	case kind == hypervisor.EndPowerOff:
 		out.Code = fault.OK
 	case kind.GuestDied():

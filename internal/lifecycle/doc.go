@@ -38,6 +38,8 @@
 // that fails then, or while the host boots, counts as one more: what it lacks, such as a bridge, may
 // exist a moment later.
 //
+// The time limit of a cell is a stop that the cell asks for itself, wherever it is.
+//
 // held: it crashed, reset or failed to start too often. The reason is kept; `skep up` clears it.
 //
 // Resetting and releasing are not published: others see what was published before.
@@ -67,6 +69,7 @@
 //	running    pause-done    running     it is not paused
 //	running    stop-asked    stopping
 //	running    kill-asked    stopping
+//	running    time-limit    stopping
 //	running    cancelled     stopping
 //	running    ended         releasing
 //	paused     asked         paused
@@ -83,6 +86,7 @@
 //	paused     guest-reset   stopping    once too often: killed
 //	paused     stop-asked    stopping
 //	paused     kill-asked    stopping
+//	paused     time-limit    stopping
 //	paused     cancelled     stopping
 //	paused     ended         releasing
 //	resetting  stop-asked    resetting   the provisioner sees it
@@ -119,5 +123,6 @@
 //	crashed    pause-over    starting
 //	crashed    stop-asked    stopped
 //	crashed    kill-asked    stopped
+//	crashed    time-limit    stopped
 //	crashed    cancelled     stopped
 package lifecycle

@@ -29,6 +29,8 @@ type Policy struct {
 	Restart     cell.Restart
 	Max         cell.RestartMax
 	StopTimeout time.Duration
+	// TimeLimit is how long the cell may run from its first instruction on, 0 for ever.
+	TimeLimit time.Duration
 	// Foreground: the cell belongs to a terminal. Its end is the end.
 	Foreground bool
 	// Boot: the host is booting. A start that fails is tried again, whatever Restart says.
@@ -75,6 +77,8 @@ type State struct {
 	undisk   string  // the reason of its state before
 	pauses   []pause // those who have the guest paused
 	unpaused string  // the reason of its state before the first of them
+	timed    bool    // the time limit is running
+	timeUp   bool    // and was what stopped it
 	retry    bool    // KVM failed where emulation may not
 	start    *StartFailed
 }
@@ -192,6 +196,8 @@ const (
 	TimerDrain Timer = "drained"     // a killed hypervisor had its time to end
 	TimerRetry Timer = "retry"       // a paused guest is to go on once more
 	TimerCalm  Timer = "calm"        // and has for long enough
+	// TimerLimit is the cell's time limit. It runs through all of its lives: StopTimers leaves it alone.
+	TimerLimit Timer = "time-limit"
 )
 
 // Action is something that the keeper is to do.

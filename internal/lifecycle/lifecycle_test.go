@@ -89,7 +89,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return slices.Concat(goodEnds(), starts(), stops(), resets(), restarts(), disks(), commands(), breakIns(), suspensions())
+	return slices.Concat(goodEnds(), starts(), stops(), resets(), restarts(), disks(), commands(), breakIns(), suspensions(), limits())
 }
 
 func goodEnds() []scenario {
@@ -999,6 +999,7 @@ func TestCommandsAreAnswered(t *testing.T) {
 		Fired{TimerPress},
 		Fired{TimerForce},
 		Fired{TimerDrain},
+		Fired{TimerLimit},
 		PauseAsked{"A", 1},
 		PauseDone{1},
 	}

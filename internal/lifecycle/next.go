@@ -34,6 +34,9 @@ var (
 
 // Next is the machine: one case a state.
 func Next(s State, e Event) (State, []Action) {
+	if f, ok := e.(Fired); ok && f.Timer == TimerLimit {
+		return s.limitReached()
+	}
 	switch s.Phase {
 	case Stopped:
 		return s.stopped(e)
@@ -94,7 +97,7 @@ func (s State) starting(e Event) (State, []Action) {
 		return s.started(e)
 	case GivenUp:
 		if s.Stop != nil {
-			s.Out = Outcome{State: Stopped, Code: fault.Stopped, Reason: "stopped by " + s.Stop.Who + " while starting"}
+			s.Out = Outcome{State: Stopped, Code: s.stopCode(), Reason: "stopped by " + s.Stop.Who + " while starting"}
 		}
 		s.Phase = Releasing
 		return s, []Action{Release{}}
@@ -125,11 +128,12 @@ func (s State) started(e Started) (State, []Action) {
 	if e.Adopted {
 		reason = "adopted after its keeper had died"
 	}
+	limit := s.startLimit()
 	if e.Suspended != "" {
 		s.Phase, s.unpaused, s.pauses = Paused, reason, []pause{{ByCommand, e.Suspended}}
-		return s.obey([]Action{s.publish(Paused, "by "+e.Suspended), Announce{}})
+		return s.obey(append(limit, s.publish(Paused, "by "+e.Suspended), Announce{}))
 	}
-	return s.obey([]Action{s.publish(Running, reason), Announce{}})
+	return s.obey(append(limit, s.publish(Running, reason), Announce{}))
 }
 
 // obey carries out a stop that was asked for while the guest could not be asked.
@@ -236,6 +240,9 @@ func (s State) fired(e Fired) (State, []Action) {
 		why := fmt.Sprintf("the guest did not power off within %s", s.Policy.StopTimeout)
 		if s.disk != "" {
 			why += "; it was paused: " + s.disk
+		}
+		if s.timeUp {
+			why += "; its time limit was over"
 		}
 		s, kill := s.kill(why)
 		return s, []Action{kill}
@@ -351,7 +358,7 @@ func (s State) crashed(e Event) (State, []Action) {
 
 // endPause is a stop between two lives.
 func (s State) endPause() (State, []Action) {
-	s.Out = Outcome{End: s.Out.End, State: Stopped, Code: fault.Stopped,
+	s.Out = Outcome{End: s.Out.End, State: Stopped, Code: s.stopCode(),
 		Reason: "stopped while waiting to be restarted after: " + s.Out.Reason}
 	s.Phase = Stopped
 	return s, []Action{StopTimers{}, Finish{}}

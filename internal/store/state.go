@@ -34,11 +34,13 @@ const (
 
 // State is what a keeper last said of its cell.
 type State struct {
-	Version   int       `json:"version"`
-	Name      string    `json:"name"`
-	State     Phase     `json:"state"`
-	Since     time.Time `json:"since"`
-	Reason    string    `json:"reason,omitempty"`    // why it stopped, crashed or is held
+	Version int       `json:"version"`
+	Name    string    `json:"name"`
+	State   Phase     `json:"state"`
+	Since   time.Time `json:"since"`
+	Reason  string    `json:"reason,omitempty"` // why it stopped, crashed or is held
+	// Ends is when the time limit of the cell is over.
+	Ends      time.Time `json:"ends,omitzero"`
 	Suspended string    `json:"suspended,omitempty"` // who has paused the guest until it is asked to go on
 	PID       int       `json:"pid,omitempty"`       // the hypervisor's, as the host sees it
 	PIDStart  uint64    `json:"pid_start,omitempty"`
