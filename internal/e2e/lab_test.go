@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ type lab struct {
 	in      *netns   // where its commands run; nil is the host's network
 	as      []string // what its commands are run by, in front of skep
 	user    int      // who they run as
+	program string   // skep itself where it is not the one of all tests
 }
 
 // labUIDs is how many cells a lab has room for unless it asks for more.
@@ -109,7 +111,7 @@ const limit = 5 * time.Minute
 
 // command is skep in this lab, not yet started.
 func (l *lab) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, skep, args...)
+	cmd := exec.CommandContext(ctx, cmp.Or(l.program, skep), args...)
 	cmd.Dir = l.dir
 	cmd.Env = append(os.Environ(), l.env...)
 	cmd.WaitDelay = 5 * time.Second

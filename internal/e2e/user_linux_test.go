@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"skep/internal/e2e/guestkernel"
 )
 
 // An ordinary user's cell has the same jail less what needs root, and run says
@@ -83,6 +85,39 @@ func TestOrdinaryUser(t *testing.T) {
 			l.nothingLeft()
 		})
 	}
+}
+
+// A home directory is often closed to all others (useradd's and adduser's HOME_MODE), the user of the cell
+// and of its readers among them. skep itself, kernels and disks may lie in there.
+func TestClosedHome(t *testing.T) {
+	needCells(t)
+	k := needKernel(t)
+	t.Parallel()
+	l := newLab(t)
+	l.ordinary(true)
+	l.program = l.path("skep")
+	kernel := guestkernel.Guest{Image: l.path("vmlinuz"), Initrd: l.path("initrd")}
+	for to, from := range map[string]string{l.program: skep, kernel.Image: k.Image, kernel.Initrd: k.Initrd} {
+		b, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(to, b, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.cell("web", "accel = \"tcg\"\n"+kernelBlock(kernel))
+	l.ours()
+	if err := os.Chmod(l.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.must(0, "up", "web")
+	eventually(t, boot, "the log has what the kernel says", func() bool {
+		r := l.must(0, "log", "web") // read by a jailed skep
+		return strings.TrimSpace(r.out) != ""
+	})
+	l.must(0, "kill", "web")
+	l.nothingLeft()
 }
 
 // seenSpaces: none of its namespaces is the host's.

@@ -14,14 +14,16 @@
 //
 //  1. Wait until the keeper has mapped the user and placed the child in its cgroups: limits hold
 //     from the first page on. A keeper that dies meanwhile closes its end, and the child ends.
+//     An ordinary user's child then makes its mounts private and takes the host's files and nodes by path,
+//     with the caller's rights: a home directory may be closed to the cell's user.
 //  2. Groups, group and user become the cell's. Everything after this is done with the cell's own
 //     rights on the host, by capabilities that count in its user namespace alone.
 //  3. The cgroup namespace, which must come after the placement; then host name, session, keyring
 //     and personality.
-//  4. The rootfs: mounts made private, a tmpfs just large enough, each file on a slot of its own,
+//  4. The rootfs: a tmpfs just large enough, each file on a slot of its own,
 //     copies by descriptor. Then pivot_root(2), the old root gone, the rootfs read-only. Device nodes
 //     come last, because nothing else in the rootfs may be a device. As root the keeper hands in the
-//     files as mounts and makes the nodes itself; an ordinary user's child takes both by path.
+//     files as mounts and makes the nodes itself.
 //  5. Descriptors get their numbers; all others are closed. From here on the program opens only
 //     what it says it opens, under the numbers it says.
 //  6. No W+X memory, no merging; limits. They come late because the rows above would run into them.

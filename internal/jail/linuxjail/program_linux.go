@@ -45,6 +45,9 @@ func build(spec Spec, f facts, in inherited, filters compiled) (*Program, error)
 	b := &builder{spec: spec, facts: f, in: in}
 	b.Steps = make([]Step, 0, 128+5*len(spec.Root.Files))
 	b.wait()
+	if b.on(layer.PrivateRoot) {
+		b.take()
+	}
 	b.identity()
 	b.surroundings()
 	if b.on(layer.PrivateRoot) {

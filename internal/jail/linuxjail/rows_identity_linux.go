@@ -19,8 +19,8 @@ func (b *builder) wait() {
 	)
 }
 
-// identity comes before anything is built, so that all of it is done with the cell's own rights on
-// the host and not with the caller's. The user namespace's capabilities stay: none of its users is
+// identity comes once the host's files are taken and before anything is built, so that all of it is done
+// with the cell's own rights on the host and not with the caller's. The user namespace's capabilities stay: none of its users is
 // 0, so leaving one loses none.
 func (b *builder) identity() {
 	uid, gid := number(b.spec.Identity.UID), number(b.spec.Identity.GID)

@@ -15,7 +15,7 @@ const (
 	devDir   = "dev"
 )
 
-// rootfs builds the root: a tmpfs, the files in it, and then the old root gone.
+// rootfs builds the root of what was taken: a tmpfs, the files in it, and then the old root gone.
 func (b *builder) rootfs() {
 	size := strconv.FormatInt(b.spec.Root.Size, 10)
 	dirs := b.spec.Root.directories()
@@ -24,9 +24,6 @@ func (b *builder) rootfs() {
 		return step("", name, sysFsconfig, why, from("new-root"),
 			named("FSCONFIG_SET_STRING", unix.FSCONFIG_SET_STRING), str(key), str(value), number(0))
 	}
-	b.rows(step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
-		null(), str("/"), null(), flags(bit{"MS_REC", unix.MS_REC}, bit{"MS_PRIVATE", unix.MS_PRIVATE}), null()))
-	b.take()
 	if b.facts.initialRoot && b.spec.cloneFrom() == nil {
 		b.cover()
 	}
@@ -79,8 +76,12 @@ func (f File) attributes() []bit {
 }
 
 // take copies the mounts of the host's files and nodes, by path, where the keeper could not. It
-// comes before the new root lies on the old one: from then on a ".." in a link would lead there.
+// comes before the new root lies on the old one: from then on a ".." in a link would lead there. And it
+// comes before the cell's user: the way to a file of the caller's, a home directory of mode 0700 say, is
+// open to the caller alone. What is copied is one file, which the cell's user must still be able to read.
 func (b *builder) take() {
+	b.rows(step("", "private-mounts", sysMount, "no mount of ours shows outside, none of theirs in here",
+		null(), str("/"), null(), flags(bit{"MS_REC", unix.MS_REC}, bit{"MS_PRIVATE", unix.MS_PRIVATE}), null()))
 	take := func(name string, host jail.HostPath, set []bit) {
 		b.rows(
 			step("", "take-"+name, sysOpenTree, "of the host", cwd, str(string(host)), takeFlags),
