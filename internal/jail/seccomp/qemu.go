@@ -16,6 +16,10 @@ var (
 	threadFlags = named{"CLONE_VM|FS|FILES|SIGHAND|THREAD|SYSVSEM|SETTLS|PARENT_SETTID|CHILD_CLEARTID", 0x3d0f00}
 )
 
+// zeroing are the modes that QEMU uses. FALLOC_FL_KEEP_SIZE alone or with ZERO_RANGE is not among them: it takes
+// of the file system what no limit on the size of files counts.
+var zeroing = among(1, named{"0", 0}, named{"PUNCH_HOLE|KEEP_SIZE", 3}, named{"ZERO_RANGE", 16})
+
 var qemu = []Row{
 	// Files and devices that are open. None of these calls can open another.
 	{Call: "read", Reason: "console, tap, event descriptors, libraries"},
@@ -26,7 +30,7 @@ var qemu = []Row{
 	{Call: "preadv", Need: Disk, Reason: "scattered guest buffers"},
 	{Call: "pwritev", Need: Disk, Reason: "scattered guest buffers"},
 	{Call: "fdatasync", Reason: "a guest's flush, and flash at the end"},
-	{Call: "fallocate", Need: Disk, Reason: "a guest's discard and write-zeroes"},
+	{Call: "fallocate", When: []Cond{zeroing}, Need: Disk, Reason: "a guest's discard and write-zeroes"},
 	{Call: "close", Reason: "monitor clients, screenshots"},
 	{Call: "fcntl", When: []Cond{among(1, named{"F_GETFL", 3}, named{"F_SETFL", 4}, named{"F_DUPFD_CLOEXEC", 1030},
 		named{"F_OFD_GETLK", 36}, named{"F_OFD_SETLK", 37})}, Reason: "non-blocking sockets, descriptor sets, image locks"},

@@ -30,7 +30,7 @@ var qemuImg = []Row{
 	{Call: "lseek", Reason: "the size of an image, and where its holes are"},
 	{Call: "fdatasync", Reason: "a written image is on the disk before the end"},
 	{Call: "ftruncate", Reason: "the size of a new image"},
-	{Call: "fallocate", Reason: "zeros and holes"},
+	{Call: "fallocate", When: []Cond{zeroing}, Reason: "zeros and holes"},
 	{Call: "copy_file_range", Reason: "from raw to raw, in the kernel"},
 	{Call: "fstat", Reason: "what an image is; its path is empty from glibc 2.33 on"},
 	{Call: "newfstatat", Reason: "the same; a name leads nowhere in an empty rootfs"},
