@@ -87,6 +87,7 @@ func (a Attempt) layers() []layer.ID {
 // The groups, in the order of every report.
 const (
 	groupFiles      = "files of the host"
+	groupLayers     = "bases and layers"
 	groupDevices    = "devices"
 	groupMounts     = "mounts"
 	groupNamespaces = "namespaces"

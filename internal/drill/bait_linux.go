@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/cell"
 )
 
 // leakFrom is the number of the first leaked descriptor.
@@ -98,4 +100,10 @@ func (b *Bait) addKey() (int, error) {
 		}
 	}
 	return unix.AddKey("user", name, []byte(baitText), unix.KEY_SPEC_SESSION_KEYRING)
+}
+
+// ofNeighbour is a disk for the neighbour: a layer of its own, on a base of the drill's.
+func ofNeighbour(dir string) ([]cell.Disk, error) {
+	base, err := scratchDisk(dir, "neighbour-base")
+	return []cell.Disk{{Label: "own", Base: base, Format: cell.FormatRaw, Disposable: true, Model: "virtio"}}, err
 }

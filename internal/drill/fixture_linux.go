@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/cell"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
@@ -41,6 +42,7 @@ type Fixture struct {
 	sealed    bool
 	kept      uint64     // what was taken along from the start
 	bound     jail.Limit // set by the keeper once the guest is prepared
+	limitDisk cell.Size  // limits.disk of the cell
 	measuring bool       // layers are missing on purpose: nothing is left out for want of one
 
 	stacks *[]uint64 // where the stacks of all attackers so far were
@@ -59,7 +61,8 @@ func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error
 	if !ok {
 		return nil, errors.New("the plan has no socket for commands")
 	}
-	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, bound: d.harness.Bound}
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring,
+		bound: d.harness.Bound, limitDisk: d.Cell.Jail.Limits.Disk}
 	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
 	if err != nil {
 		return nil, err

@@ -34,9 +34,9 @@ type neighbour struct {
 }
 
 // meetNeighbour starts it and waits for its greeting.
-func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store.Store) (*neighbour, error) {
+func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store.Store, disks []cell.Disk) (*neighbour, error) {
 	c := cell.Hello()
-	c.Name = name
+	c.Name, c.Disks = name, disks
 	n := &neighbour{name: name, store: st, ended: make(chan error, 1)}
 	consoles := make(chan net.Conn, 1)
 	n.keeper = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,

@@ -62,7 +62,11 @@ func (d *drill) lay(ctx context.Context, act func(*cell.Cell) error) (err error)
 	name, other := fmt.Sprintf("_drill-%d", os.Getpid()), fmt.Sprintf("_drill-%d-n", os.Getpid())
 	defer os.RemoveAll(d.Store.StateDir(name))
 	defer os.RemoveAll(d.Store.StateDir(other))
-	if d.neighbour, err = meetNeighbour(ctx, other, d.Facts, d.Store); err != nil {
+	disks, err := ofNeighbour(d.bait.dir)
+	if err != nil {
+		return err
+	}
+	if d.neighbour, err = meetNeighbour(ctx, other, d.Facts, d.Store, disks); err != nil {
 		return err
 	}
 	defer d.neighbour.leave()

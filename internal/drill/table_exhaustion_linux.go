@@ -33,7 +33,7 @@ var exhaustionAttempts = []Attempt{
 	{ID: "hypervisor-log", Tries: "fill it by way of the hypervisor's words",
 		By: "", Want: "cut | EAGAIN", Needs: needHanded("console-log"), NoControl: "the keeper, which is no layer, drops what comes faster than the log is cut", Do: well(flood("hypervisor-log", func(*Fixture) uint64 { return 2 }))},
 	{ID: "disk", Tries: "let a disk of its own grow",
-		Early: "the same bound, on an image of its own",
+		Early: "files get their bound when the guest is prepared; it is an image of its own",
 		By:    "rlimits", Want: "EFBIG", Single: "the image is its own; only its size is bounded", Needs: needDisk, Do: well(growDisk)},
 }
 
@@ -189,6 +189,7 @@ func needDisk(s *Fixture) (string, bool) {
 // growDisk writes past the disk, and past the bound that all its files have: where there is a screen that
 // is at least the size of a surface.
 func growDisk(s *Fixture) Outcome {
+	defer s.shrink()
 	fd, _ := diskFD(s)
 	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(max(uint64(twinDisk)+4096, s.bound.Value))))
 }

@@ -4,6 +4,7 @@ package drill
 func attempts() []Attempt {
 	all := inGroups([]group{
 		{groupFiles, fileAttempts},
+		{groupLayers, layerAttempts},
 		{groupDevices, deviceAttempts},
 		{groupMounts, mountAttempts},
 		{groupNamespaces, namespaceAttempts},

@@ -35,14 +35,15 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 	drives := slices.DeleteFunc(c.Drives(), cell.Disk.MadeAnew)
 	t.Results = nil
 	for i, d := range drives {
-		path := filepath.Join(scratch, fmt.Sprintf("disk-%d", i))
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
+		path, err := scratchDisk(scratch, fmt.Sprintf("disk-%d", i))
+		if err != nil {
 			return nil, nil, err
 		}
-		if err := os.Truncate(path, int64(twinDisk)); err != nil {
-			return nil, nil, err
+		own := cell.Disk{Label: d.Label, File: path, Format: cell.FormatRaw, ReadOnly: d.ReadOnly, Model: d.Model}
+		if d.Layered() { // the layer goes with what is kept of the twin
+			own.File, own.Base, own.Disposable = "", path, d.Disposable
 		}
-		t.Disks = append(t.Disks, cell.Disk{Label: d.Label, File: path, Format: cell.FormatRaw, ReadOnly: d.ReadOnly, Model: d.Model})
+		t.Disks = append(t.Disks, own)
 	}
 	if err := ownMedia(t, scratch); err != nil {
 		return nil, nil, err
@@ -66,6 +67,16 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 		t.Screen = &s
 	}
 	return t, notes, nil
+}
+
+// scratchDisk makes the file of a disk, which is empty.
+func scratchDisk(dir, name string) (string, error) {
+	path := filepath.Join(dir, name)
+	err := os.WriteFile(path, nil, 0o600)
+	if err == nil {
+		err = os.Truncate(path, int64(twinDisk))
+	}
+	return path, err
 }
 
 // ownMedia has a twin's images made of a scratch file, and its seed of nothing.

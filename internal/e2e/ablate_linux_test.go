@@ -20,7 +20,8 @@ func TestAblation(t *testing.T) {
 		t.Skip("needs root: does without all layers")
 	}
 	l := newLab(t)
-	cmd := exec.CommandContext(t.Context(), skep, "drill", "--ablate", "--json")
+	l.layeredCell() // with a disk, more of the table can be tried
+	cmd := exec.CommandContext(t.Context(), skep, "drill", "--ablate", "--json", "layered")
 	cmd.Env = append(os.Environ(), l.env...)
 	out, err := cmd.Output()
 	var m struct {

@@ -74,6 +74,35 @@ screen {}`)
 	l.nothingLeft()
 }
 
+// A cell with a layer: its hypervisor, taken over, writes neither to the base nor beyond the bound of the
+// layer, and reads no layer of another cell.
+func TestDrillOfALayer(t *testing.T) {
+	needCells(t)
+	l := newLab(t)
+	l.layeredCell()
+	d := drillReport(t, l.skep("drill", "--json", "layered"))
+	seen := map[string]bool{}
+	for _, row := range d.Rows {
+		if row.Phase == "run" && row.Verdict == "stopped" {
+			seen[row.ID] = true
+		}
+	}
+	for _, id := range []string{"base-write", "base-append", "base-discard", "base-map", "base-truncate", "base-chmod", "base-reopen",
+		"base-open", "layer-grow", "layer-reserve", "layer-keep", "layer-of-other", "layer-of-other-fd"} {
+		if !seen[id] {
+			t.Errorf("%s was not tried", id)
+		}
+	}
+	l.nothingLeft()
+}
+
+// layeredCell writes the file of a cell that has what the drill tries of layers.
+func (l *lab) layeredCell() {
+	l.t.Helper()
+	base := l.baseImage("base.img", "of the base", 16<<20)
+	l.cell("layered", "disk \"root\" {\n  base = \""+base+"\"\n  disposable = true\n}\njail {\n  limits { disk = \"64M\" }\n}")
+}
+
 // The same as an ordinary user: nobody, with directories of his own.
 func TestDrillAsAnOrdinaryUser(t *testing.T) {
 	needCells(t)
