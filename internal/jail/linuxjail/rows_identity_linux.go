@@ -2,6 +2,8 @@ package linuxjail
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -14,9 +16,31 @@ func (b *builder) wait() {
 	b.rows(
 		step("", "let-go-of-keepers-end", sysClose, "or its end of the socket would never be closed for us",
 			descriptor("keeper's sync", b.in.parentSync)),
+	)
+	b.closeOthers()
+	b.rows(
 		step("", "wait-for-keeper", sysRead, "it maps the user and places us in the cgroups first",
 			descriptor("sync", b.in.sync), mem("&byte", new([8]byte)), number(1)).returning(1, ""),
 	)
+}
+
+// closeOthers closes all that this program has no use for before it waits. Two children that are made at once
+// have copies of each other's end of the keeper's socket, and should that die neither would ever hear of it.
+func (b *builder) closeOthers() {
+	uses := slices.Concat([]int{b.in.sync, b.in.errors}, b.in.std[:], b.in.fds, b.in.copies, b.in.files)
+	if b.in.nodes >= 0 {
+		uses = append(uses, b.in.nodes)
+	}
+	slices.Sort(uses)
+	const why = "another child's end of the keeper's socket among them"
+	next := 0
+	for _, fd := range uses {
+		if fd > next {
+			b.rows(step(layer.ClosedFDs, fmt.Sprintf("close-others-below-%d", fd), sysCloseRange, why, number(next), number(fd-1), number(0)))
+		}
+		next = fd + 1
+	}
+	b.rows(step(layer.ClosedFDs, "close-others", sysCloseRange, why, number(next), named("~0U", math.MaxUint32), number(0)))
 }
 
 // identity comes once the host's files are taken and before anything is built, so that all of it is done
