@@ -8,10 +8,12 @@ import (
 	"skep/internal/cli"
 	"skep/internal/reader"
 	"skep/internal/tool"
+	"skep/internal/worker"
 )
 
 func main() {
 	launchIfAsked()
+	worker.ServeIfAsked()
 	tool.ServeIfAsked(reader.Table())
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -86,10 +86,11 @@ const (
 	GroupLimits   = "limits"
 	GroupMemory   = "memory"
 	GroupProgram  = "the program"
+	GroupWorker   = "the worker"
 )
 
 // groups is their order in a report.
-var groups = []string{GroupEight, GroupIdentity, GroupRights, GroupPlace, GroupHandles, GroupNetwork, GroupLimits, GroupMemory, GroupProgram}
+var groups = []string{GroupEight, GroupIdentity, GroupRights, GroupPlace, GroupHandles, GroupNetwork, GroupLimits, GroupMemory, GroupProgram, GroupWorker}
 
 // judge collects rows.
 type judge struct{ rows []Row }

@@ -48,6 +48,7 @@ func (a *linuxAudit) rows() *judge {
 	a.limit()
 	a.memory()
 	a.ofProgram(a.Exe)
+	a.worker()
 	return &a.judge
 }
 

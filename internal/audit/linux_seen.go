@@ -57,6 +57,9 @@ type linuxSeen struct {
 	Randomize string `json:"randomize"` // kernel.randomize_va_space of the host
 	PageSize  uint64 `json:"page_size"`
 
+	// Worker is who speaks with it, where it lives.
+	Worker *workerSeen `json:"worker,omitempty"`
+
 	linksSeen
 }
 

@@ -29,6 +29,9 @@ func Cell(st store.State) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if w := st.Worker; w != nil {
+		seen.Worker = observeWorker(w.PID, st.Plan)
+	}
 	return judgeLinux(seen, st), nil
 }
 

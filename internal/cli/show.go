@@ -25,6 +25,8 @@ type showJSON struct {
 	cellJSON
 	Reach       *store.Reach      `json:"room"`
 	Jail        *jail.Record      `json:"jail"`
+	Worker      *store.Worker     `json:"worker,omitempty"` // who speaks with the hypervisor
+	WorkerJail  *jail.Record      `json:"worker_jail,omitempty"`
 	Plan        *plan.Plan        `json:"plan"`
 	Relaxations []cell.Relaxation `json:"loosenings"`
 	ConsoleLog  string            `json:"console_log"`
@@ -61,7 +63,7 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return fault.Wrap(fault.Host, err, "", "read the state of %s", name)
 			}
-			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Reach: s.Reach, Jail: s.Jail, Plan: s.Plan,
+			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Reach: s.Reach, Jail: s.Jail, Plan: s.Plan, Worker: s.Worker, WorkerJail: s.WorkerJail,
 				ConsoleLog: st.StateDir(name) + "/console.log"}
 			if now := liveLayers(s); now != nil && s.Jail != nil {
 				seen := *s.Jail
@@ -115,6 +117,13 @@ func (a *app) showText(s showJSON) error {
 	if s.PID != 0 {
 		row("hypervisor", "pid %d, uid %d, gid %d, %s", s.PID, s.UID, s.GID, orDash(s.Accel))
 		row("keeper", "pid %s", dash(s.KeeperPID))
+		if w := s.Worker; w != nil {
+			text := fmt.Sprintf("pid %d, uid %d", w.PID, w.UID)
+			if w.Restarts > 0 {
+				text += fmt.Sprintf(", restarts %d: %s", w.Restarts, w.Reason)
+			}
+			row("worker", "%s", text)
+		}
 		row("resets", "%d, restarts %d", s.Resets, s.Restarts)
 	}
 	if s.Plan != nil {

@@ -47,6 +47,7 @@ func TestResetGreetsAgainAndCounts(t *testing.T) {
 	l := newLab(t)
 	v := l.live("run", "hello")
 	v.expect(slow, hello.Commands)
+	eventually(t, slow, "it runs", func() bool { return l.show("hello").State == "running" })
 	before := l.show("hello")
 	v.send("r")
 	v.expect(slow, "hello from")

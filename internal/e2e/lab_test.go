@@ -57,12 +57,12 @@ func newLabOf(t testing.TB, cells int) *lab {
 	return l
 }
 
-// labBase is a range of so many uids that no other lab has, in this process or
+// labBase is a range of twice so many uids, for workers as well, that no other lab has, in this process or
 // in another one like it.
 func labBase(cells int) int {
 	ranges := (cells + labUIDs - 1) / labUIDs
 	first := int(labs.Add(int32(ranges))) - ranges
-	return 2_101_000_000 + os.Getpid()%40_000*1000 + first%(120-ranges)*labUIDs
+	return 2_101_000_000 + os.Getpid()%20_000*2000 + first%(120-ranges)*2*labUIDs
 }
 
 func labEnv(dir string, base, cells int) []string {

@@ -77,8 +77,8 @@ func (l *lab) left() (left []string) {
 	return left
 }
 
-// mine says whether a uid is one of this lab's cells.
-func (l *lab) mine(uid int) bool { return uid >= l.uidBase && uid < l.uidBase+l.uids }
+// mine says whether a uid is one of this lab's cells or of their workers.
+func (l *lab) mine(uid int) bool { return uid >= l.uidBase && uid < l.uidBase+2*l.uids }
 
 // process is one process of the host's.
 type process struct {

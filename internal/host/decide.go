@@ -178,21 +178,43 @@ func (s *SubID) Fit(slots int) int {
 // toolNumbers are how many numbers beside the slots' are for tools, which are jailed for a moment each.
 const toolNumbers = 512
 
-// ToolIdentity is who a tool is: a number just above those of the cells, or below where there is no room.
+// WorkerIdentity is who the worker of the cell in a slot is: a number of its own above those of all cells, or below
+// where there is no room. A subordinate range that has fewer numbers than that is shared by workers first.
+func WorkerIdentity(f Facts, slot int) Identity {
+	who := ChooseIdentity(f, slot)
+	switch who.Mapping {
+	case MappingRoot:
+		u := f.Slots.UIDBase + f.Slots.Count + slot
+		if u > MaxUID {
+			u = f.Slots.UIDBase - 1 - slot
+		}
+		return Identity{Mapping: MappingRoot, UID: u, GID: u}
+	case MappingSubUID:
+		s := f.Linux.SubID
+		beside := func(count int) int {
+			free := max(1, count-f.Slots.Count)
+			return (offset(count, f.Slots.Count) + f.Slots.Count + slot%free) % count
+		}
+		return Identity{Mapping: MappingSubUID, UID: s.UIDStart + beside(s.UIDCount), GID: s.GIDStart + beside(s.GIDCount)}
+	}
+	return Identity{Mapping: who.Mapping, UID: who.UID, GID: who.GID}
+}
+
+// ToolIdentity is who a tool is: a number just above those of the workers, or below where there is no room.
 // Which of them hangs on nothing that another user could foresee and take. Two tools that meet by chance
 // are in namespaces of their own all the same.
 func ToolIdentity(f Facts) Identity {
 	n := rand.IntN(toolNumbers)
 	switch who := ChooseIdentity(f, 0); who.Mapping {
 	case MappingRoot:
-		u := f.Slots.UIDBase + f.Slots.Count + n
+		u := f.Slots.UIDBase + 2*f.Slots.Count + n
 		if u > MaxUID {
-			u = f.Slots.UIDBase - 1 - n
+			u = f.Slots.UIDBase - 1 - f.Slots.Count - n
 		}
 		return Identity{Mapping: MappingRoot, UID: u, GID: u}
 	case MappingSubUID:
 		s := f.Linux.SubID
-		at := offset(min(s.UIDCount, s.GIDCount), f.Slots.Count) + f.Slots.Count + n
+		at := offset(min(s.UIDCount, s.GIDCount), f.Slots.Count) + 2*f.Slots.Count + n
 		at %= min(s.UIDCount, s.GIDCount)
 		return Identity{Mapping: MappingSubUID, UID: s.UIDStart + at, GID: s.GIDStart + at}
 	default:

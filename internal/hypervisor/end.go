@@ -185,5 +185,5 @@ func withLastWords(detail, stderr string) string {
 	if stderr == "" {
 		return detail
 	}
-	return detail + "; its last words: " + Clean(lastOf(stderr, MaxText-utf8.UTFMax))
+	return detail + "; its last words: " + Clean(LastOf(stderr, MaxText-utf8.UTFMax))
 }

@@ -117,7 +117,7 @@ func TestLastWordsAreTheLast(t *testing.T) {
 	if n := len(end.Detail); n > 2*MaxText {
 		t.Errorf("%d bytes", n)
 	}
-	if got := lastOf("short", 10); got != "short" {
+	if got := LastOf("short", 10); got != "short" {
 		t.Error(got)
 	}
 }

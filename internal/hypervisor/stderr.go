@@ -106,9 +106,9 @@ func (s *Stderr) LastWords() string {
 	return words
 }
 
-// lastOf cuts a text from the front: what ended a hypervisor is what it said
+// LastOf cuts a text from the front: what ended a hypervisor is what it said
 // last, and before that it may have complained of much.
-func lastOf(text string, most int) string {
+func LastOf(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

@@ -69,6 +69,10 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	if err := k.adoptAll(ctx, l.open, st); err != nil {
 		return fault.Wrap(fault.Host, err, "", "adopt %s; it was ended", name)
 	}
+	k.state.Worker, k.state.WorkerJail = k.life.provisioner.Machine().Worker()
+	if err := k.Store.WriteDetail(k.state); err != nil {
+		k.Notify(err.Error())
+	}
 	k.life.ran = st.Suspended != "" // as the provisioner has left it: paused
 	return nil
 }

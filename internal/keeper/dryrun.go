@@ -48,12 +48,12 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 	var last plan.Resource
 	for _, r := range p.Resources[len(k.life.held):] {
 		// The screen needs a hypervisor that knows what a screen is, the control socket a keeper that
-		// takes commands.
+		// takes commands, a worker a hypervisor to speak with.
 		switch r.Spec.(type) {
 		case *plan.Hypervisor, *plan.Bhyve:
 			last = r
 			continue
-		case *plan.Screen, *plan.Relay:
+		case *plan.Screen, *plan.Relay, *plan.Worker:
 			continue
 		}
 		if r.ID == controlSocket {

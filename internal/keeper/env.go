@@ -39,6 +39,21 @@ func (e env) Process(m provision.Machine) {
 	e.k.state.PID, e.k.state.PIDStart = m.Process()
 	rec := m.Record()
 	e.k.state.Jail, e.k.state.Reach = &rec, m.Counted()
+	e.k.state.Worker, e.k.state.WorkerJail = m.Worker()
+}
+
+// anotherWorker notes who speaks with the hypervisor from now on.
+func (k *Keeper) anotherWorker() {
+	w, rec := k.life.live.Worker()
+	k.state.Worker, k.state.WorkerJail = w, rec
+	k.Log.Info("worker", "pid", w.PID, "restarts", w.Restarts, "reason", w.Reason)
+	if err := k.begun(provision.WorkerID, store.Held{PID: w.PID, Start: w.Start}); err != nil {
+		k.Notify(err.Error())
+	}
+	if err := k.Store.WriteDetail(k.state); err != nil {
+		k.Notify(err.Error())
+	}
+	k.writeState()
 }
 
 func (e env) StopAsked() (string, bool) { return e.k.stopAsked() }

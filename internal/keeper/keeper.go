@@ -171,6 +171,7 @@ func (k *Keeper) publish(p store.Phase, reason string) {
 	if p == store.Crashed {
 		// Nothing is held meanwhile, and ps is not to show a process that is gone.
 		k.state.PID, k.state.PIDStart, k.state.UID, k.state.GID, k.state.Reach, k.state.Screen = 0, 0, -1, -1, nil, ""
+		k.state.Worker, k.state.WorkerJail = nil, nil
 	}
 	if p == store.Starting {
 		_ = k.Store.MakeRunDir(k.Cell.Name) // or the journal says why it cannot be made

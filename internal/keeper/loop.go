@@ -30,9 +30,9 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 	for {
 		var events <-chan provision.Event
 		var disks <-chan hypervisor.Event
-		var refused <-chan struct{}
+		var refused, worker <-chan struct{}
 		if m := k.life.live; m != nil {
-			events, disks, refused = m.Events(), m.IOErrors(), m.Refused()
+			events, disks, refused, worker = m.Events(), m.IOErrors(), m.Refused(), m.WorkerChanged()
 		}
 		select {
 		case e := <-events:
@@ -48,6 +48,8 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 			if k.life.told == nil {
 				k.life.told = time.After(tellRefused)
 			}
+		case <-worker:
+			k.anotherWorker()
 		case <-k.life.told:
 			k.life.told = nil
 			k.countRefusals(k.life.live)

@@ -62,6 +62,10 @@ func leftBy(s *store.Store, name string) (left, error) {
 		switch r.ID {
 		case provision.HypervisorID:
 			o.Held.PID, o.Held.Start = st.PID, st.PIDStart
+		case provision.WorkerID:
+			if st.Worker != nil {
+				o.Held.PID, o.Held.Start = st.Worker.PID, st.Worker.Start
+			}
 		case provision.VMID:
 			o.Held.Made = true // the name was free when it was acquired, and is the cell's until it is let go
 		}

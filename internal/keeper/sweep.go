@@ -98,7 +98,7 @@ func remember(s *store.Store, st store.State, lived, sameBoot bool) {
 func ended(last store.State, p store.Phase, reason, stateDir string) store.State {
 	last.State, last.Reason, last.Since = p, reason, time.Now().UTC()
 	last.PID, last.PIDStart, last.KeeperPID, last.UID, last.GID, last.Reach, last.Screen = 0, 0, 0, -1, -1, nil, ""
-	last.Plan, last.Cell = nil, nil
+	last.Plan, last.Cell, last.Worker, last.WorkerJail = nil, nil, nil, nil
 	if p == store.Crashed || p == store.OnHold {
 		last.LastConsole, last.LastWords = lastLines(stateDir)
 	}

@@ -410,3 +410,6 @@ func (w *world) dial() *Client {
 	}
 	return &Client{conn: ours, in: json.NewDecoder(ours)}
 }
+
+func (*machine) Worker() (*store.Worker, *jail.Record) { return nil, nil }
+func (*machine) WorkerChanged() <-chan struct{}        { return nil }

@@ -39,6 +39,7 @@ var kinds = map[Kind]kind{
 	KindJail:        {func() Spec { return new(Jail) }, on{onLinux}},
 	KindHypervisor:  {func() Spec { return new(Hypervisor) }, on{onLinux}},
 	KindScreen:      {func() Spec { return new(Screen) }, on{onLinux, onFreeBSD}},
+	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux}},
 	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},
 	KindJailRootfs:  {func() Spec { return new(JailRootfs) }, on{onFreeBSD}},
 	KindScratchCopy: {func() Spec { return new(ScratchCopy) }, on{onFreeBSD}},
@@ -82,6 +83,7 @@ const (
 	KindJail        Kind = "jail"
 	KindHypervisor  Kind = "hypervisor"
 	KindScreen      Kind = "screen"
+	KindWorker      Kind = "worker"
 	KindRuleset     Kind = "ruleset"
 	KindJailRootfs  Kind = "tree"
 	KindScratchCopy Kind = "double"

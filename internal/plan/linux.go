@@ -50,6 +50,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 
 	who := host.ChooseIdentity(h, b.plan.Slot)
 	b.linuxState(who)
+	b.worker()
 	cgroups := b.cgroups(who, decisions)
 	b.network()
 	b.disks()
@@ -101,6 +102,17 @@ func (b *builder) linuxState(who host.Identity) {
 		&Log{Name: "console-log", Path: b.kept(layout.ConsoleLog), Max: b.cell.Console.LogSize})
 	b.add("log:hypervisor", "", "what the hypervisor says of itself",
 		&Log{Name: "hypervisor-log", Path: b.kept(layout.HypervisorLog), Max: cell.MiB})
+}
+
+// worker adds who speaks with the hypervisor. It is started first, beside all else.
+func (b *builder) worker() {
+	who := host.WorkerIdentity(b.host, b.plan.Slot)
+	b.add("worker", "", "speaks with QEMU in the keeper's place, and has no rights", &Worker{
+		Identity: who.Mapping, UID: who.UID, GID: who.GID,
+		// A picture of the screen is the largest thing that it has to do with.
+		Rlimits: []Rlimit{{"core", 0}, {"nofile", 96}, {"nproc", 48}, {"data", 256 << 20}, {"fsize", 128 << 20},
+			{"memlock", 0}, {"msgqueue", 0}, {"locks", 0}, {"sigpending", 64}},
+	})
 }
 
 // cgroups adds the cell's control groups and returns their paths.

@@ -26,31 +26,27 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	if st.Jail != nil {
 		record = *st.Jail
 	}
-	m := &qemuMachine{
-		name:    t.plan.Name,
-		cell:    t.cell,
-		accel:   st.Plan.Accel,
-		stderr:  &hypervisor.Stderr{},
-		queue:   make(chan Event, 4),
-		failed:  make(chan hypervisor.Event, 1),
-		exited:  make(chan struct{}),
-		killed:  make(chan struct{}),
-		decided: make(chan struct{}, 1),
-		counts:  st.Reach,
-		bios:    throughBIOS(st.Plan),
-		screen:  hasScreen(st.Plan),
-		waits:   waits(t.cell),
-	}
 	var err error
+	for _, o := range open {
+		if o.Resource.ID == WorkerID {
+			err = t.endProcess(ctx, o.Held) // one that has not heard of its keeper's death has QMP still
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t.workers = startWorkers(planWorker(t.plan), t.plan.Layers, nil)
+	m := t.newMachine(st.Plan)
+	m.counts = st.Reach
 	if m.proc, err = linuxjail.Adopt(st.PID, st.PIDStart, record); err != nil {
 		return err
 	}
 	t.qemu = m
-	go func() {
-		m.exit, _ = m.proc.Wait(context.Background())
-		close(m.exited)
-	}()
-	if err := m.greet(ctx, planSocket(t.plan, "qmp")); err != nil {
+	go m.wait()
+	if err := t.haveWorker(ctx); err != nil {
+		return err
+	}
+	if err := m.greet(ctx); err != nil {
 		return err
 	}
 	status, err := m.qmp.QueryStatus(ctx)
@@ -63,31 +59,32 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	switch status.State {
 	case hypervisor.StateIOError:
 		m.failed <- m.qmp.LastIOError(ctx)
-		go m.follow()
+		t.watch(m)
 		return nil
 	case hypervisor.StatePaused, hypervisor.StateRunning:
 		if err := m.standAs(ctx, st.Suspended != ""); err != nil {
 			return err
 		}
-		go m.follow()
+		t.watch(m)
 		return nil
 	case hypervisor.StateDebug:
-		go m.follow()
+		t.watch(m)
 		return nil
 	case hypervisor.StatePrelaunch:
 		if m.waits {
-			go m.follow()
+			t.watch(m)
 			return nil
 		}
 		return fmt.Errorf("the guest had not begun to run")
 	}
 	// It ended while nobody watched. Which end it was, QEMU no longer says.
-	go m.finish(hypervisor.End{Kind: hypervisor.EndNotSeen, Detail: fmt.Sprintf("the guest ended while it had no keeper (QEMU: %s); whether it powered off or reset was not seen", status.State)})
+	go m.finish(notSeen(status.State, "while it had no keeper"))
 	return nil
 }
 
 // standAs has the guest paused, or not, whatever its dead keeper was in the middle of.
 func (m *qemuMachine) standAs(ctx context.Context, paused bool) error {
+	m.paused.Store(paused)
 	if paused {
 		return m.qmp.Stop(ctx)
 	}

@@ -138,12 +138,18 @@ func (t *linuxProvisioner) releaseHypervisor(ctx context.Context, h store.Held) 
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if t.qemu.qmp != nil {
-			t.qemu.qmp.Close()
+		t.workers.letGo()
+		if w := t.qemu.words; w != nil {
+			w.r.Close()
 		}
 		t.drop("cgroup")
 		return t.qemu.proc.Release()
 	}
+	return t.endProcess(ctx, h)
+}
+
+// endProcess ends a process that another keeper has started.
+func (t *linuxProvisioner) endProcess(ctx context.Context, h store.Held) error {
 	if h.PID == 0 || !t.sameBoot {
 		return nil
 	}

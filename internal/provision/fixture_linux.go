@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"io"
 
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -45,7 +46,8 @@ func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, star
 		return err
 	}
 	spec.Stderr = words.w
-	defer func() { words.w.Close(); <-words.done }()
+	go func() { _, _ = io.Copy(io.Discard, words.r) }()
+	defer func() { words.w.Close(); words.r.Close() }()
 	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Started: func(proc *linuxjail.Process) error {
 		return started(store.Held{PID: proc.Pid(), Start: proc.StartTime()})
 	}})

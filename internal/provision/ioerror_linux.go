@@ -6,6 +6,7 @@ import (
 
 	"skep/internal/hypervisor"
 	"skep/internal/jail"
+	"skep/internal/store"
 )
 
 func (m *qemuMachine) Refusals() jail.Refusals           { return m.proc.Refusals() }
@@ -45,8 +46,26 @@ func (m *qemuMachine) Pause(ctx context.Context) (ran bool, err error) {
 	if err != nil || !s.Running {
 		return false, err
 	}
-	return true, m.qmp.Stop(ctx)
+	m.paused.Store(true)
+	if err = m.qmp.Stop(ctx); err != nil {
+		m.paused.Store(false)
+	}
+	return true, err
 }
 
 // Unpause implements Machine.
-func (m *qemuMachine) Unpause(ctx context.Context) error { return m.qmp.Cont(ctx) }
+func (m *qemuMachine) Unpause(ctx context.Context) error {
+	m.paused.Store(false)
+	return m.qmp.Cont(ctx)
+}
+
+// Worker implements Machine.
+func (m *qemuMachine) Worker() (*store.Worker, *jail.Record) {
+	m.workers.mu.Lock()
+	defer m.workers.mu.Unlock()
+	w := m.workers.state
+	return &w, m.workers.record
+}
+
+// WorkerChanged implements Machine.
+func (m *qemuMachine) WorkerChanged() <-chan struct{} { return m.workers.change }

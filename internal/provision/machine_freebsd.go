@@ -279,3 +279,9 @@ func (m *bhyveMachine) Snapshot(context.Context, string, string) error {
 func (m *bhyveMachine) Screenshot(ctx context.Context) ([]byte, error) {
 	return m.provisioner.screenshot(ctx)
 }
+
+// Worker implements Machine: the keeper itself speaks with bhyve.
+func (*bhyveMachine) Worker() (*store.Worker, *jail.Record) { return nil, nil }
+
+// WorkerChanged implements Machine.
+func (*bhyveMachine) WorkerChanged() <-chan struct{} { return nil }

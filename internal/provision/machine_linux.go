@@ -1,13 +1,13 @@
 package provision
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"skep/internal/cell"
@@ -20,10 +20,8 @@ import (
 	"skep/internal/layer"
 	"skep/internal/network"
 	"skep/internal/plan"
-	"skep/internal/qmp"
-	"skep/internal/screen"
 	"skep/internal/store"
-	"skep/internal/unixsock"
+	"skep/internal/worker"
 )
 
 // Bounds on waiting for QEMU. A host with two hundred cells starting at once
@@ -39,9 +37,8 @@ type qemuMachine struct {
 	name   string // the cell's
 	cell   *cell.Cell
 	proc   *linuxjail.Process
-	qmp    *qmp.Client
+	qmp    *worker.Client
 	accel  cell.Accel
-	stderr *hypervisor.Stderr
 	queue  chan Event
 	failed chan hypervisor.Event // the last that a disk failed the guest; holds one
 	exited chan struct{}         // closed when exit is known
@@ -49,12 +46,19 @@ type qemuMachine struct {
 	killed chan struct{}
 	counts *store.Reach
 	root   linuxjail.Root
-	waits  bool // for a debugger to let the guest run
+	waits  bool   // for a debugger to let the guest run
+	socket string // QMP's
 	groups map[string]string
 	limits map[string][2]uint64 // nil where another keeper recorded them
 	links  map[string]network.Link
 	words  *lastWords // nil where another keeper's pipe had them
 	screen bool       // the cell has one
+
+	workers  *workers
+	greeted  bool          // QEMU has, once
+	paused   atomic.Bool   // by the keeper
+	rejoined chan struct{} // another worker speaks with QEMU; holds one
+
 	// standing is as limits are.
 	standing func() jail.Standing
 
@@ -75,24 +79,11 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	for _, c := range spec.Root.Copies {
 		defer c.From.Close()
 	}
-	socket, ok := t.plan.Find("socket:qmp")
-	if !ok {
-		return store.Held{}, errors.New("the plan has no QMP socket")
+	if t.workers == nil || planSocket(t.plan, "qmp") == "" {
+		return store.Held{}, errors.New("the plan has no worker or no QMP socket")
 	}
-	m := &qemuMachine{
-		name:    t.plan.Name,
-		cell:    t.cell,
-		accel:   t.plan.Accel,
-		queue:   make(chan Event, 4),
-		failed:  make(chan hypervisor.Event, 1),
-		exited:  make(chan struct{}),
-		killed:  make(chan struct{}),
-		decided: make(chan struct{}, 1),
-		root:    spec.Root,
-		bios:    throughBIOS(t.plan),
-		screen:  hasScreen(t.plan),
-		waits:   waits(t.cell),
-	}
+	m := t.newMachine(t.plan)
+	m.root = spec.Root
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
 	// nobody.
@@ -100,29 +91,25 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	if err != nil {
 		return store.Held{}, err
 	}
-	m.stderr, spec.Stderr = words.stderr, words.w
+	m.words, spec.Stderr = words, words.w
 	m.proc, err = linuxjail.Start(ctx, spec)
 	words.w.Close()
 	if err != nil {
+		words.r.Close()
 		return store.Held{}, jailFault(err)
 	}
-	m.words = words
 	t.qemu = m
 	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
-	go func() {
-		m.exit, _ = m.proc.Wait(context.Background())
-		select { // its last words first
-		case <-words.done:
-		case <-time.After(quitWait):
-		}
-		close(m.exited)
-	}()
+	go m.wait()
 	// Without a control group nothing else leads to it. It still asks for much that it will not get if this
 	// keeper dies before the line is written, and ends by that.
 	if err := t.env.Begun(id, held); err != nil {
 		return held, err
 	}
-	if err := m.greet(ctx, socket.Spec.(*plan.Socket).Path); err != nil {
+	if err := t.haveWorker(ctx); err != nil {
+		return held, err
+	}
+	if err := m.greet(ctx); err != nil {
 		return held, err
 	}
 	// From here on the hypervisor needs no file and none of the calls that only
@@ -145,9 +132,69 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}
-	go m.follow()
+	t.watch(m)
 	return held, nil
 }
+
+// newMachine is a machine without its process.
+func (t *linuxProvisioner) newMachine(p *plan.Plan) *qemuMachine {
+	return &qemuMachine{
+		name:     p.Name,
+		cell:     t.cell,
+		accel:    p.Accel,
+		queue:    make(chan Event, 4),
+		failed:   make(chan hypervisor.Event, 1),
+		exited:   make(chan struct{}),
+		killed:   make(chan struct{}),
+		decided:  make(chan struct{}, 1),
+		rejoined: make(chan struct{}, 1),
+		bios:     throughBIOS(p),
+		screen:   hasScreen(p),
+		waits:    waits(t.cell),
+		workers:  t.workers,
+		qmp:      t.workers.client,
+		socket:   planSocket(t.plan, "qmp"),
+	}
+}
+
+// wait waits for its process.
+func (m *qemuMachine) wait() {
+	m.exit, _ = m.proc.Wait(context.Background())
+	close(m.exited)
+}
+
+// haveWorker waits for the worker, and writes down who it is.
+func (t *linuxProvisioner) haveWorker(ctx context.Context) error {
+	held, err := t.workers.wait(ctx)
+	if err == nil {
+		err = t.env.Begun(WorkerID, held)
+	}
+	return err
+}
+
+// watch has the end of QEMU, or of its worker, be seen.
+func (t *linuxProvisioner) watch(m *qemuMachine) {
+	go m.follow()
+	m.workers.keep(m.exited, m.hand, func(reason string) {
+		t.markWorker(reason)
+		select {
+		case m.rejoined <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// markWorker says in the console's log and to the person that another worker was started.
+func (t *linuxProvisioner) markWorker(reason string) {
+	line := fmt.Sprintf("the worker was started again: %s", reason)
+	if log := t.files["console-log"]; log != nil {
+		_, _ = fmt.Fprintf(log, "\n[skep: %s]\n", line)
+	}
+	t.env.Notify(t.plan.Name + ": " + line)
+}
+
+// hand has the worker speak with QEMU.
+func (m *qemuMachine) hand(ctx context.Context) error { return m.workers.hand(ctx, m.socket, m.words) }
 
 // jailSpec turns the plan's rootfs, jail and hypervisor into what the launcher
 // takes.
@@ -267,7 +314,7 @@ func jailFault(err error) error {
 }
 
 // greet connects to QMP, or says how QEMU ended meanwhile.
-func (m *qemuMachine) greet(ctx context.Context, path string) error {
+func (m *qemuMachine) greet(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, greetWait)
 	defer cancel()
 	go func() {
@@ -277,11 +324,9 @@ func (m *qemuMachine) greet(ctx context.Context, path string) error {
 		case <-ctx.Done():
 		}
 	}()
-	conn, err := unixsock.Dial(path)
+	err := m.hand(ctx)
 	if err == nil {
-		m.qmp, err = qmp.New(ctx, conn)
-	}
-	if err == nil {
+		m.greeted = true
 		return nil
 	}
 	select {
@@ -363,8 +408,9 @@ func (m *qemuMachine) startOver(ctx context.Context) error {
 			stale = false
 		}
 	}
-	m.words.catchUp()
-	m.stderr.Clear()
+	if err := m.qmp.ForgetWords(ctx); err != nil {
+		return err
+	}
 	return m.qmp.Cont(ctx)
 }
 
@@ -403,9 +449,12 @@ func (m *qemuMachine) Kill() {
 
 // evidence is what is known so far.
 func (m *qemuMachine) evidence(events []hypervisor.Event) hypervisor.Evidence {
+	ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+	defer cancel()
+	words, triple := m.qmp.Words(ctx)
 	e := hypervisor.Evidence{
-		System: hypervisor.QEMU, Accel: m.accel, Ran: m.qmp != nil, Events: events,
-		TripleFault: m.stderr.TripleFault(), Stderr: m.stderr.LastWords(),
+		System: hypervisor.QEMU, Accel: m.accel, Ran: m.greeted, Events: events,
+		TripleFault: triple, Stderr: words,
 	}
 	select {
 	case <-m.killed:
@@ -450,13 +499,14 @@ func (m *qemuMachine) follow() {
 			}
 		case <-m.exited:
 			// What it said last may still be waiting to be read.
-			if events != nil {
-				for ev := range events {
-					seen = append(seen, ev)
-				}
+			seen = append(seen, m.rest(events)...)
+		case <-m.rejoined:
+			if end, over := m.rejoin(); over {
+				m.finish(end)
+				return
 			}
+			continue
 		}
-		m.words.catchUp()
 		e := m.evidence(seen)
 		e.State = state
 		end, ok := hypervisor.Judge(e)
@@ -487,6 +537,51 @@ func (m *qemuMachine) follow() {
 		m.finish(end)
 		return
 	}
+}
+
+// rest is what the worker has still to say of a QEMU that has ended.
+func (m *qemuMachine) rest(events <-chan hypervisor.Event) (seen []hypervisor.Event) {
+	if events == nil {
+		return nil
+	}
+	late := time.After(quitWait)
+	for {
+		select {
+		case ev, ok := <-events:
+			if !ok {
+				return seen
+			}
+			seen = append(seen, ev)
+		case <-late:
+			return seen
+		}
+	}
+}
+
+// rejoin finds out what has become of the guest while no worker was there to be told.
+func (m *qemuMachine) rejoin() (end hypervisor.End, over bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+	defer cancel()
+	status, err := m.qmp.QueryStatus(ctx)
+	if err != nil {
+		return end, false // the next worker, or the end, is on its way
+	}
+	switch status.State {
+	case hypervisor.StateIOError:
+		m.ioFailed(m.qmp.LastIOError(ctx))
+	case hypervisor.StatePaused, hypervisor.StateRunning:
+		_ = m.standAs(ctx, m.paused.Load())
+	case hypervisor.StateDebug, hypervisor.StatePrelaunch:
+	default:
+		return notSeen(status.State, "while another worker was started"), true
+	}
+	return end, false
+}
+
+// notSeen is an end of which only the state is known that it has left QEMU in.
+func notSeen(s hypervisor.RunState, when string) hypervisor.End {
+	return hypervisor.End{Kind: hypervisor.EndNotSeen,
+		Detail: fmt.Sprintf("the guest ended %s (QEMU: %s); whether it powered off or reset was not seen", when, s)}
 }
 
 // finish ends the process of a guest that has ended, and sends the end.
@@ -527,16 +622,23 @@ func (m *qemuMachine) Screenshot(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer ours.Close()
-	err = m.qmp.AddVNC(ctx, theirs, true)
-	theirs.Close()
+	defer theirs.Close()
+	png, err := memory("screenshot")
 	if err != nil {
 		return nil, err
 	}
-	img, err := screen.Capture(ctx, ours, "")
+	defer png.Close()
+	if err := m.qmp.Screenshot(ctx, ours, theirs, png); err != nil {
+		return nil, err
+	}
+	info, err := png.Stat()
 	if err != nil {
 		return nil, err
 	}
-	var png bytes.Buffer
-	err = screen.WritePNG(&png, img)
-	return png.Bytes(), err
+	b := make([]byte, min(info.Size(), maxPNG))
+	_, err = png.ReadAt(b, 0)
+	return b, err
 }
+
+// maxPNG bounds a picture; the largest screen has 16 million pixels.
+const maxPNG = 128 << 20

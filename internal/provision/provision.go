@@ -18,6 +18,7 @@ import (
 const (
 	HypervisorID = "hypervisor"
 	VMID         = "vm"
+	WorkerID     = "worker"
 	// ControlSocket is the name of the socket that the keeper itself listens on.
 	ControlSocket = "control"
 )
@@ -93,6 +94,10 @@ type Machine interface {
 	// Snapshot saves disks and memory by a tag, goes back to them or forgets them:
 	// "snapshot-save", "snapshot-load", "snapshot-delete".
 	Snapshot(ctx context.Context, do, tag string) error
+	// Worker is who speaks with the hypervisor now, and what the launcher did of its jail; nil where the keeper
+	// does so itself. WorkerChanged is ready when that is another one.
+	Worker() (*store.Worker, *jail.Record)
+	WorkerChanged() <-chan struct{}
 	// Screenshot is a PNG of the screen.
 	Screenshot(ctx context.Context) ([]byte, error)
 }

@@ -29,6 +29,7 @@ type linuxProvisioner struct {
 	files    map[string]*os.File
 	screens  []*screenServer
 	logs     logs
+	workers  *workers
 	qemu     *qemuMachine
 	sameBoot bool
 }

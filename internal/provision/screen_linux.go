@@ -87,7 +87,7 @@ func (s *screenServer) accept(m *qemuMachine) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), quitWait)
-		_ = m.qmp.AddVNC(ctx, f, false) // a viewer that QEMU refuses sees its connection close
+		_ = m.qmp.AddVNC(ctx, f) // a viewer that QEMU refuses sees its connection close
 		cancel()
 		f.Close()
 	}
@@ -127,17 +127,10 @@ func (t *linuxProvisioner) screenPassword(ctx context.Context, m *qemuMachine) e
 }
 
 // socketPair is two connected sockets: one to speak on, one to hand in.
-func socketPair() (ours net.Conn, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func socketPair() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	f := os.NewFile(uintptr(fds[0]), "viewer")
-	defer f.Close()
-	theirs = os.NewFile(uintptr(fds[1]), "viewer")
-	if ours, err = net.FileConn(f); err != nil {
-		theirs.Close()
-		return nil, nil, err
-	}
-	return ours, theirs, nil
+	return os.NewFile(uintptr(fds[0]), "viewer"), os.NewFile(uintptr(fds[1]), "viewer"), nil
 }

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"strconv"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -21,14 +20,14 @@ func (m *qemuMachine) Snapshot(ctx context.Context, do, tag string) error {
 	return nil
 }
 
-// snapshotNodes are the images that a guest writes to, by their nodes. Each has to be one that can hold a
+// snapshotNodes are the images that a guest writes to, by their numbers. Each has to be one that can hold a
 // snapshot.
-func snapshotNodes(c *cell.Cell) (nodes []string, err error) {
+func snapshotNodes(c *cell.Cell) (nodes []int, err error) {
 	for i, d := range c.Disks {
 		switch {
 		case d.ReadOnly || d.ISO != "":
 		case d.Layered() || d.Format == cell.FormatQcow2:
-			nodes = append(nodes, "disk"+strconv.Itoa(i))
+			nodes = append(nodes, i)
 		default:
 			return nil, fault.New(fault.Input, "base = … gives it a layer; or stop the cell first", "snapshot %s: disk %q is not a qcow2 image", c.Name, d.Label)
 		}

@@ -174,6 +174,13 @@ var table = map[plan.Kind]kind{
 		adopt:   survives("Adopt finds it first"),
 		audit:   rows("aslr", "strict-wx", "full-relro", "program", "environ"),
 	},
+	plan.KindWorker: {
+		acquire: having(system.acquireWorker),
+		release: func(t system, c call) error { return t.releaseWorker(c.ctx, c.held) },
+		look:    unseen("it is skep itself"),
+		adopt:   survives("Adopt starts another one first"),
+		audit:   rows("worker-uid", "worker-rights", "worker-rootfs", "worker-descriptors", "worker-namespaces"),
+	},
 	plan.KindScreen: {
 		acquire: having(system.acquireScreen),
 		release: letting(func(t system, s *plan.Screen) error {

@@ -94,8 +94,16 @@ func (q *Client) send(ctx context.Context, line []byte, pass *os.File) error {
 	return err
 }
 
+// fileSender is a connection that is no *net.UnixConn and can send a descriptor with the first byte.
+type fileSender interface {
+	WriteWithFile(line []byte, f *os.File) (int, error)
+}
+
 // sendWithFile sends a file's descriptor with the first byte of a line.
 func sendWithFile(conn net.Conn, line []byte, f *os.File) (int, error) {
+	if s, ok := conn.(fileSender); ok {
+		return s.WriteWithFile(line, f)
+	}
 	u, ok := conn.(*net.UnixConn)
 	if !ok {
 		return 0, fmt.Errorf("descriptors need a UNIX socket, not %T", conn)

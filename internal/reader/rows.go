@@ -18,6 +18,7 @@ type Row struct {
 // How a reader is run.
 const (
 	jailed = "none: a jail of its own, in which it has just what it reads and, of a copy, what it writes"
+	worker = "none: the worker's own jail, in which it has what it was handed; on FreeBSD those of whoever started the keeper"
 	own    = "those of whoever started the keeper"
 	caller = "those of whoever runs the command"
 )
@@ -72,13 +73,16 @@ var Rows = []Row{
 		Calls: []string{"console.Serve", "console.(Server).deliver", "console.(Server).serve", "console.(Server).leave", "console.newest", "console.(BoundedLog).Write"},
 		From:  []string{"provision", "keeper", "worker"}},
 	{Name: "QMP", Reads: "what QEMU says on its monitor: lines of at most 1 MiB, 32 deep, timed",
-		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
-		Calls: []string{"qmp.New", "qmp.newReader", "qmp.decode", "qmp.depth", "qmp.(Client).execute"}, From: []string{"provision", "worker", "hypervisor", "bench"}},
+		Who: "the worker", Rights: worker,
+		Calls: []string{"qmp.New", "qmp.newReader", "qmp.decode", "qmp.depth", "qmp.(Client).execute"}, From: []string{"worker", "hypervisor", "bench"}},
 	{Name: "last words", Reads: "the hypervisor's standard error, of which the last lines are kept",
-		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
-		Calls: []string{"hypervisor.(Stderr).Write"}},
+		Who: "the worker", Rights: worker,
+		Calls: []string{"hypervisor.(Stderr).Write", "worker.(worker).keep"}},
+	{Name: "worker", Reads: "what a worker tells its keeper: messages of 4160 bytes, with numbers and printable texts in fixed places",
+		Who: "the keeper", Rights: own, Why: "somebody with rights has to hear what became of the guest; a closed list of messages, each checked for state, length and rate, and fuzzed",
+		Calls: []string{"worker.decode", "worker.NewLink"}, From: []string{"provision", "worker"}},
 	{Name: "screen", Reads: "the VNC handshake and one picture, at most 16384 pixels wide and 16 million in all; the bytes of a viewer's connection pass unread",
-		Who: "the keeper, for `skep screenshot`", Rights: own, Why: "it goes to the worker with the rest",
+		Who: "the worker, for `skep screenshot`", Rights: worker,
 		Calls: []string{"screen.Capture", "screen.(pixelFormat).colour", "screen.DecodePPM", "screen.ppmNumber", "screen.Proxy"},
 		From:  []string{"provision", "worker", "keeper"}},
 }
@@ -93,7 +97,9 @@ var NoReaders = []string{
 	"disk.syncDir", "disk.place", "disk.RemoveLayer", "disk.(baseNote).check", "disk.program", "disk.Share", "disk.LayerImage", "disk.checkZvol",
 	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.until",
 	"reader.(Host).Results", "results.(zeros).Read",
+	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
+	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).Screenshot",
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker"}

@@ -73,10 +73,26 @@ type State struct {
 	Relaxations []cell.Relaxation `json:"loosenings,omitempty"`
 	// Jail is what the launcher recorded of each layer.
 	Jail *jail.Record `json:"jail,omitempty"`
+	// Worker is who speaks with the hypervisor; nil where the keeper does.
+	Worker *Worker `json:"worker,omitempty"`
+	// WorkerJail is what the launcher recorded of its jail.
+	WorkerJail *jail.Record `json:"worker_jail,omitempty"`
 	// Refused are the calls that the hypervisor asked for and did not get.
 	Refused *jail.Refusals `json:"refused,omitempty"`
 	// Reach is what is reachable and callable in the running cell.
 	Reach *Reach `json:"room,omitempty"`
+}
+
+// Worker is the process that speaks with the hypervisor for its keeper.
+type Worker struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"`
+	UID   int    `json:"uid"`
+	GID   int    `json:"gid"`
+	// Restarts are how often it was started again since the keeper began.
+	Restarts int `json:"restarts,omitempty"`
+	// Reason is why, the last time.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Reach counts what a running hypervisor can still reach.
@@ -113,17 +129,18 @@ type detail struct {
 	Cell        *cell.Cell        `json:"cell,omitempty"`
 	Relaxations []cell.Relaxation `json:"loosenings,omitempty"`
 	Jail        *jail.Record      `json:"jail,omitempty"`
+	WorkerJail  *jail.Record      `json:"worker_jail,omitempty"`
 }
 
 // WriteState replaces the state of a running cell, but for its large part.
 func (s *Store) WriteState(st State) error {
-	st.Plan, st.Cell, st.Relaxations, st.Jail = nil, nil, nil, nil
+	st.Plan, st.Cell, st.Relaxations, st.Jail, st.WorkerJail = nil, nil, nil, nil, nil
 	return writeJSON(filepath.Join(s.RunDir(st.Name), layout.State), st, false)
 }
 
 // WriteDetail replaces the large part of the state: plan, cell, jail.
 func (s *Store) WriteDetail(st State) error {
-	return writeJSON(filepath.Join(s.RunDir(st.Name), layout.Detail), detail{st.Plan, st.Cell, st.Relaxations, st.Jail}, false)
+	return writeJSON(filepath.Join(s.RunDir(st.Name), layout.Detail), detail{st.Plan, st.Cell, st.Relaxations, st.Jail, st.WorkerJail}, false)
 }
 
 // WriteLast replaces what is remembered of a cell that does not run.
@@ -165,7 +182,7 @@ func (s *Store) ReadDetail(name string) (State, bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, held, nil
 	}
-	st.Plan, st.Cell, st.Relaxations = d.Plan, d.Cell, d.Relaxations
+	st.Plan, st.Cell, st.Relaxations, st.WorkerJail = d.Plan, d.Cell, d.Relaxations, d.WorkerJail
 	if d.Jail != nil {
 		st.Jail = d.Jail
 	}

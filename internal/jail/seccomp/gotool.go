@@ -1,16 +1,30 @@
 package seccomp
 
+import "slices"
+
 // GoProgram is the policy of a program of ours, written in Go, from the moment in which it is about to
 // read what is hostile: its runtime has started, and what it reads and writes is open. What each row is
 // for is in the runtime's sources (runtime/sys_linux_amd64.s, os_linux.go, netpoll_epoll.go) and was
 // seen under strace(1).
 func GoProgram(needs ...Need) Policy { return Policy{Rows: goProgram, Never: never}.For(needs...) }
 
+// GoWorker is the policy of a worker: a program of ours that lives as long as its cell and reads from sockets and
+// a pipe that were handed in. It is GoProgram without what only files need.
+func GoWorker(needs ...Need) Policy {
+	p := GoProgram(append(needs, Messages)...)
+	p.Rows = slices.DeleteFunc(p.Rows, func(r Row) bool { return slices.Contains(forFiles, r.Call) })
+	return p
+}
+
+// forFiles are the calls of GoProgram that a worker does without.
+var forFiles = []string{"pread64", "pwrite64", "lseek", "ftruncate", "copy_file_range", "fsync", "uname"}
+
 // Needs of a Go program: one that speaks over sockets with package net, and one that was linked with a C
 // library.
 const (
-	Sockets Need = "sockets"
-	Cgo     Need = "cgo"
+	Sockets  Need = "sockets"
+	Messages Need = "messages" // sockets that keep messages apart, without package net
+	Cgo      Need = "cgo"
 )
 
 // goThread are the flags that the runtime clones a thread with (cloneFlags in os_linux.go).
@@ -43,6 +57,7 @@ var goProgram = []Row{
 	// Sockets that are connected or listening. There is no call that makes, binds or connects one.
 	{Call: "accept4", Need: Sockets, Reason: "the next client of a listening socket"},
 	{Call: "recvmsg", Need: Sockets, Reason: "messages, with descriptors"},
+	{Call: "recvmsg", Need: Messages, Reason: "messages, with descriptors"},
 	{Call: "shutdown", Need: Sockets, Reason: "one direction of a socket"},
 	{Call: "getsockname", Need: Sockets, Reason: "package net, of each new connection"},
 	{Call: "getpeername", Need: Sockets, Reason: "package net, of each new connection"},
