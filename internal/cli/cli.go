@@ -139,7 +139,7 @@ a cell file, or "hello", the built-in guest.`,
 	add("live", a.snapshot(), a.revert())
 	add("look", a.ps(), a.show(), a.console(), a.log(), a.screenshot(), a.audit(), a.drill())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.edit(), a.importJail())
-	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.debug(), a.version())
+	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.serve(), a.debug(), a.version())
 	addPeerAliases(root)
 	root.AddCommand(a.keeper(), a.drillApart(), a.helloROM(), a.exitCodes())
 	if c := a.peek(); c != nil {

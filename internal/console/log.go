@@ -61,6 +61,11 @@ func Tail(path string, max int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return TailOf(f, max)
+}
+
+// TailOf is Tail of a log that is open.
+func TailOf(f *os.File, max int64) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err

@@ -85,6 +85,9 @@ func (d Dirs) Slot(n int) string { return filepath.Join(d.Slots(), strconv.Itoa(
 // SlotsLock is taken while slots are given out.
 func (d Dirs) SlotsLock() string { return filepath.Join(d.Run, "lock") }
 
+// ServeSocket is where skep serve listens.
+func (d Dirs) ServeSocket() string { return filepath.Join(d.Run, "serve.sock") }
+
 // NamedLock is taken for work that two processes would otherwise do at once.
 func (d Dirs) NamedLock(name string) string { return filepath.Join(d.Run, name+".lock") }
 

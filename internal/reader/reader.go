@@ -16,6 +16,8 @@ const (
 	Copy = "copy"
 	// Unpack writes what is packed in a file into another one: an image that is imported.
 	Unpack = "unpack"
+	// Page is the HTTP half of skep serve.
+	Page = "page"
 	// Results reads what a guest has left on a disk for the host: tar, FAT, ext4.
 	Results = "results"
 )
@@ -28,5 +30,6 @@ func Table() tool.Readers {
 		Log:     printLog,
 		Unpack:  unpackImage,
 		Results: bringOut,
+		Page:    servePage,
 	}
 }

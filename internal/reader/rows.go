@@ -29,7 +29,7 @@ var Rows = []Row{
 		Who: "`skep log`", Rights: jailed + ", and the pipe to the terminal, through which no control character passes",
 		Calls: []string{"console.(Selection).From", "console.(Selection).start", "console.startsIn", "console.startIn", "console.tailLines",
 			"console.Print", "console.placeAgain", "console.endsAt", "console.grown", "console.(Plain).Write", "console.(Plain).show", "console.unfinished"},
-		From: []string{"reader", "console", "cli"}},
+		From: []string{"reader", "console", "cli", "page"}},
 	{Name: Cut, Reads: "the tables of a qcow2 image, at most 64 MiB of them, when a cell is given it for the first time",
 		Who: "the keeper before a start, `skep check --host` and `skep plan`", Rights: jailed,
 		Calls: []string{"disk.Cut", "disk.cutOf", "disk.cutIn", "disk.readTable"}, From: []string{"reader"}},
@@ -43,6 +43,11 @@ var Rows = []Row{
 		Who: "`skep results`", Rights: jailed,
 		Calls: []string{"results.Extract", "results.(extraction).file", "results.(extraction).tar", "results.(extraction).member",
 			"results.(extraction).files", "results.mount"}, From: []string{"reader"}},
+	{Name: Page, Reads: "what browsers send, and what guests say on their consoles and screens on its way to browsers: HTTP, WebSockets, logs",
+		Who: "`skep serve`", Rights: "none: a jail of its own, in which it has connections that were accepted outside and consoles that were asked for. " +
+			"Taken over, it can ask for what those may who are connected at that time",
+		Calls: []string{"page.(session).tell", "page.withReturns", "page.send", "page.printed", "page.(conn).Read", "page.(conn).Write", "page.raw",
+			"page.(Pipe).read"}},
 	{Name: "what comes of results", Reads: "the stream that the reader of results makes: kind, path, size and bytes, each bounded and checked again",
 		Who: "`skep results`", Rights: caller, Why: "somebody has to write the files; below one directory, new plain files and directories only, and fuzzed",
 		Calls: []string{"results.Unpack", "results.(Report).put", "results.next", "results.reason", "results.(Dir).File", "results.(Archive).File"},
@@ -60,14 +65,14 @@ var Rows = []Row{
 		Calls: []string{"disk.CheckLayer", "disk.MakeLayer", "disk.newLayer", "disk.fillLayer", "disk.noteOn"}, From: []string{"provision"}},
 	{Name: "end of a log", Reads: "the last 64 KiB of a log: what a console begins with, escaped, and the last lines that are kept when a cell ends; a log that is cut to its size",
 		Who: "`skep console`, the keeper", Rights: own, Why: "it goes to the worker with the rest; ends of lines are looked for, and bytes escaped",
-		Calls: []string{"console.Tail", "console.Trim", "console.endsLine", "console.Starts", "console.TailLines"}, From: []string{"cli", "keeper", "provision", "worker", "order"}},
+		Calls: []string{"console.Tail", "console.Trim", "console.endsLine", "console.Starts", "console.TailLines", "console.TailOf"}, From: []string{"cli", "keeper", "provision", "worker", "order", "page"}},
 	{Name: "what a tool says", Reads: "the lines of a jailed reader (at most 16 KiB each, 100,000 of them), the progress, the last words and the description of an image (JSON) of qemu-img",
 		Who: "whoever runs the tool", Rights: caller, Why: "somebody has to hear how it ended; JSON into one fixed structure, numbers within their range",
 		Calls: []string{"tool.converse", "tool.readLine", "tool.pump", "tool.(tail).Write", "tool.(percent).Write"}},
 	{Name: "terminal", Reads: "the live console as it passes, and a log with `--raw`: which modes of the terminal are to be put back",
 		Who: "`skep console`, `skep run`, `skep log --raw`", Rights: caller, Why: "the terminal itself reads the same; a state machine without memory of its own, which is fuzzed",
 		Calls: []string{"console.(Screen).Write", "console.Show", "console.(Harmless).Write", "console.(crlf).Write", "console.(gate).Write", "console.Overlap", "console.newTTY"},
-		From:  []string{"cli", "console"}},
+		From:  []string{"cli", "console", "page"}},
 	{Name: "console", Reads: "the console's bytes on their way to its log and to whoever has joined; nothing is looked for in them but ends of lines",
 		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
 		Calls: []string{"console.Serve", "console.(Server).deliver", "console.(Server).serve", "console.(Server).leave", "console.newest", "console.(BoundedLog).Write"},
@@ -84,12 +89,13 @@ var Rows = []Row{
 	{Name: "screen", Reads: "the VNC handshake and one picture, at most 16384 pixels wide and 16 million in all; the bytes of a viewer's connection pass unread",
 		Who: "the worker, for `skep screenshot`", Rights: worker,
 		Calls: []string{"screen.Capture", "screen.(pixelFormat).colour", "screen.DecodePPM", "screen.ppmNumber", "screen.Proxy"},
-		From:  []string{"provision", "worker", "keeper"}},
+		From:  []string{"provision", "worker", "keeper", "page"}},
 }
 
 // NoReaders are functions of those packages that take a file or bytes and look at none that is hostile: they
 // lock, write, share blocks, look at what kind of file it is, or read what skep or the person has written.
 var NoReaders = []string{
+	"page.(Pipe).write",
 	"disk.Copy", "disk.attached", "disk.clone", "disk.Lock", "disk.lock", "disk.lockBytes", "disk.lockByte", "disk.rangeFlock", "disk.holders",
 	"disk.free", "disk.writeQcow2", "console.MarkStart", "console.readKeys", "console.(Escape).Filter",
 	"qmp.(Client).GetFD", "qmp.(Client).AddVNC", "qmp.(Client).Screendump", "qmp.(Client).send", "qmp.sendWithFile",
@@ -102,4 +108,4 @@ var NoReaders = []string{
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page"}

@@ -70,10 +70,14 @@ func specOf(f host.Facts, j Job, null *os.File) (linuxjail.Spec, error) {
 		return spec, fmt.Errorf("find what %s needs: %w", program, err)
 	}
 	if j.Tool.reader != "" {
-		spec.Policy = seccomp.GoProgram()
+		var needs []seccomp.Need
 		if len(files) > 1 {
-			spec.Policy = seccomp.GoProgram(seccomp.Cgo)
+			needs = append(needs, seccomp.Cgo)
 		}
+		if j.Connections > 0 {
+			needs = append(needs, seccomp.Sockets)
+		}
+		spec.Policy = seccomp.GoProgram(needs...)
 	}
 	spec.Policy.Rows = slices.DeleteFunc(slices.Clone(spec.Policy.Rows), func(r seccomp.Row) bool { return r.Call == j.without })
 	spec.Path = jail.RootfsPath(files[0].Inside)
@@ -101,7 +105,7 @@ func (j Job) limits() []jail.Limit {
 	return []jail.Limit{
 		{Name: "nproc", Value: uint64(threads)},
 		{Name: "data", Value: uint64(l.Memory)}, {Name: "cpu", Value: uint64(max(1, (l.CPU+time.Second-1)/time.Second))},
-		{Name: "fsize", Value: uint64(l.FileSize)}, {Name: "nofile", Value: uint64(firstFile + len(j.Files) + 28)},
+		{Name: "fsize", Value: uint64(l.FileSize)}, {Name: "nofile", Value: uint64(j.descriptors())},
 		{Name: "memlock", Value: 0}, {Name: "msgqueue", Value: 0}, {Name: "locks", Value: 64}, {Name: "sigpending", Value: 64},
 	}
 }

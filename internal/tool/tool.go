@@ -96,6 +96,8 @@ type Job struct {
 	Out io.Writer
 	// Progress is told how much is done, from 0 to 1: by a reader, and by qemu-img with -p.
 	Progress func(float64)
+	// Connections are how many sockets a reader may be handed while it runs, over one of its files.
+	Connections int
 	// AllowMissing are layers of the jail that may be missing, as in a cell file.
 	AllowMissing []string
 
@@ -152,6 +154,9 @@ func (j Job) check() error {
 	}
 	return nil
 }
+
+// descriptors are how many it may have open.
+func (j Job) descriptors() int { return firstFile + len(j.Files) + 28 + j.Connections }
 
 func plain(name string) bool {
 	for _, c := range name {

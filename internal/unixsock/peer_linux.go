@@ -19,3 +19,15 @@ func Peer(c *net.UnixConn) int {
 	}
 	return pid
 }
+
+// PeerUser is the user at the other end, as the kernel says.
+func PeerUser(c *net.UnixConn) (uid int, ok bool) {
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+				uid, ok = int(cred.Uid), true
+			}
+		})
+	}
+	return uid, ok
+}

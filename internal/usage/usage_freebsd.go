@@ -1,0 +1,31 @@
+package usage
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Offsets into struct kinfo_proc of sys/user.h, the same on amd64 and arm64.
+const (
+	residentPages = 264
+	runMicros     = 328
+	enough        = 336
+)
+
+func ofProcess(pid int) (u Use, err error) {
+	b, err := unix.SysctlRaw("kern.proc.pid", pid)
+	if err != nil {
+		return u, err
+	}
+	if len(b) < enough {
+		return u, errors.New("the kernel says too little of that process")
+	}
+	u.Memory = int64(binary.LittleEndian.Uint64(b[residentPages:])) * int64(os.Getpagesize())
+	u.CPU = float64(binary.LittleEndian.Uint64(b[runMicros:])) / 1e6
+	return u, nil
+}
+
+func ofTap(string) (in, out int64) { return 0, 0 }
