@@ -90,6 +90,20 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestProtocolTable: an attacker in the worker's place makes at least twenty attempts against its keeper.
+func TestProtocolTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range protocolAttempts() {
+		if seen[a.ID] || a.Tries == "" || a.Want == "" || a.Do == nil || a.Group == "" {
+			t.Errorf("%s is there twice, or is not whole", a.ID)
+		}
+		seen[a.ID] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d attempts", len(seen))
+	}
+}
+
 // TestSecurityTable: docs/security.md has the table as it is.
 func TestSecurityTable(t *testing.T) {
 	b, err := os.ReadFile("../../docs/security.md")

@@ -40,10 +40,11 @@ type Fixture struct {
 	jailed    *linuxjail.Process // the same, in a jail of ours; nil in a peer's
 	KVM       *machine           // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
-	kept      uint64     // what was taken along from the start
-	bound     jail.Limit // set by the keeper once the guest is prepared
-	limitDisk cell.Size  // limits.disk of the cell
-	measuring bool       // layers are missing on purpose: nothing is left out for want of one
+	keeper    *keeperSide // the keeper's end, in a worker's jail
+	kept      uint64      // what was taken along from the start
+	bound     jail.Limit  // set by the keeper once the guest is prepared
+	limitDisk cell.Size   // limits.disk of the cell
+	measuring bool        // layers are missing on purpose: nothing is left out for want of one
 
 	stacks *[]uint64 // where the stacks of all attackers so far were
 }
@@ -123,6 +124,9 @@ func (s *Fixture) prepare(ctx context.Context) error {
 
 // leave ends the attacker.
 func (s *Fixture) leave() {
+	if s.keeper != nil {
+		s.keeper.link.Close()
+	}
 	s.session.close()
 	_ = s.Proc.Kill()
 	select {

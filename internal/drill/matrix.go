@@ -133,7 +133,20 @@ func Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, stops)
 	}
-	return strings.TrimPrefix(b.String(), "\n") + early()
+	return strings.TrimPrefix(b.String(), "\n") + early() + protocol()
+}
+
+// protocol is what an attacker in the worker's place tries besides. No layer stops that: its keeper does.
+func protocol() string {
+	var b strings.Builder
+	for _, a := range protocolAttempts() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, a.Want)
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n**in the worker's place, against the keeper's protocol**\n\n| attempt | the intruder tries to | what comes of it |\n|---|---|---|\n" +
+		strings.ReplaceAll(b.String(), " | EPERM", " or EPERM")
 }
 
 // early is what may succeed in the start, and what is tried with that which can be taken along from it.

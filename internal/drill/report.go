@@ -26,6 +26,7 @@ type Row struct {
 	ID      string   `json:"id"`
 	Group   string   `json:"group"`
 	Tries   string   `json:"tries"`
+	Scene   string   `json:"scene"`
 	Phase   string   `json:"phase"` // "run", or "start" for what is tried before the guest is prepared
 	Verdict Verdict  `json:"verdict"`
 	How     string   `json:"how"`  // the errno, "killed", "absent"; what was reached; why it was skipped
@@ -43,10 +44,27 @@ func (r Row) Expected() bool {
 	return false
 }
 
-// Report is one drill.
+// The scenes of a drill: in whose place the attacker is.
+const (
+	SceneHypervisor = "hypervisor"
+	SceneWorker     = "worker"
+)
+
+// Scene is what the attempts in one place came to.
+type Scene struct {
+	Name     string `json:"name"`
+	Attempts int    `json:"attempts"`
+	Stopped  int    `json:"stopped"`
+	Escaped  int    `json:"escaped"`
+	Allowed  int    `json:"allowed"`
+	Skipped  int    `json:"skipped"`
+}
+
+// Report is one drill. Its numbers are those of all scenes.
 type Report struct {
 	Version  int           `json:"version"`
 	Name     string        `json:"name"`
+	Scenes   []Scene       `json:"scenes"`
 	Attempts int           `json:"attempts"`
 	Stopped  int           `json:"stopped"`
 	Escaped  int           `json:"escaped"`
@@ -58,24 +76,31 @@ type Report struct {
 	Notes    []string      `json:"notes,omitempty"`
 }
 
-func (r *Report) add(a Attempt, phase string, v Verdict, how string) {
-	row := Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Phase: phase, Verdict: v, How: how, Want: strings.Split(a.Want, " | "), Layers: strings.Fields(a.By)}
+func (r *Report) add(a Attempt, scene, phase string, v Verdict, how string) {
+	r.Rows = append(r.Rows, Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Scene: scene, Phase: phase, Verdict: v, How: how,
+		Want: strings.Split(a.Want, " | "), Layers: strings.Fields(a.By)})
+	if n := len(r.Scenes); n == 0 || r.Scenes[n-1].Name != scene {
+		r.Scenes = append(r.Scenes, Scene{Name: scene})
+	}
+	s := &r.Scenes[len(r.Scenes)-1]
 	switch v {
 	case Stopped:
 		r.Stopped++
+		s.Stopped++
 	case Escaped:
 		r.Escaped++
+		s.Escaped++
 	case Allowed:
 		r.Allowed++
-		r.Rows = append(r.Rows, row)
+		s.Allowed++
 		return
 	case Skipped:
 		r.Skipped++
-		r.Rows = append(r.Rows, row)
+		s.Skipped++
 		return
 	}
 	r.Attempts++
-	r.Rows = append(r.Rows, row)
+	s.Attempts++
 }
 
 // Escapes lists the rows that got out.
@@ -98,8 +123,13 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 	for _, row := range r.Rows {
 		wide = max(wide, len(row.ID))
 	}
-	group := ""
+	scene, group := SceneHypervisor, ""
 	for _, row := range r.Rows {
+		if row.Scene != scene {
+			scene = row.Scene
+			fmt.Fprintf(w, "\nin the %s's place\n", scene)
+			group = ""
+		}
 		if row.Group != group {
 			if group != "" {
 				fmt.Fprintln(w)
@@ -122,6 +152,12 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	if len(r.Scenes) > 1 {
+		fmt.Fprintln(w)
+		for _, s := range r.Scenes {
+			fmt.Fprintf(w, "%s: %d attempts, %d stopped, %d escaped, %d skipped\n", s.Name, s.Attempts, s.Stopped, s.Escaped, s.Skipped)
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%d attempts, %d stopped, %d escaped, %d skipped, %d allowed in the start, in %s\n", r.Attempts, r.Stopped, r.Escaped, r.Skipped, r.Allowed, r.Took.Round(10*time.Millisecond))
 	return err

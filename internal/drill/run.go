@@ -32,7 +32,12 @@ func Run(ctx context.Context, cfg Config) (r Report, err error) {
 	began := time.Now()
 	r = Report{Version: Version, Name: cfg.Cell.Name, Time: began.UTC()}
 	d := &drill{Config: cfg}
-	err = d.set(ctx, func(ctx context.Context) error { return d.all(ctx, &r) })
+	err = d.set(ctx, func(ctx context.Context) error {
+		if err := d.all(ctx, &r); err != nil {
+			return err
+		}
+		return d.scene(ctx, &r)
+	})
 	r.Notes = d.notes
 	r.Took = time.Since(began)
 	return r, err
@@ -117,11 +122,15 @@ func (d *drill) phase(phase string, r *Report) round {
 
 // reports adds each attempt of a phase to the report.
 func (d *drill) reports(r *Report, phase string) func(Attempt, Verdict, string) {
+	return d.reportsOf(r, SceneHypervisor, phase)
+}
+
+func (d *drill) reportsOf(r *Report, scene, phase string) func(Attempt, Verdict, string) {
 	return func(a Attempt, v Verdict, how string) {
 		if v == Escaped && phase == phaseStart && a.Early != "" {
 			v, how = Allowed, a.Early
 		}
-		r.add(a, phase, v, how)
+		r.add(a, scene, phase, v, how)
 		if d.Progress != nil {
 			d.Progress(r.Rows[len(r.Rows)-1])
 		}

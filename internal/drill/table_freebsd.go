@@ -33,3 +33,6 @@ const (
 func headStarts() []Attempt { return nil }
 
 func (d *drill) ahead(context.Context, Attempt) (*Fixture, error) { return nil, errors.ErrUnsupported }
+
+// protocolAttempts: there is no worker here.
+func protocolAttempts() []Attempt { return nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -18,6 +19,8 @@ type Fixture struct {
 	Spec linuxjail.Spec
 	// Bound is what the keeper limits the hypervisor to once the guest is prepared.
 	Bound jail.Limit
+	// Worker is the jail of a worker, with that socket to its keeper; nil where there is none.
+	Worker func(keeper *os.File) (linuxjail.Spec, error)
 	// Started writes a process that was started here into the journal, so that a sweep ends it should
 	// this one die. It may be called again for the next one.
 	Started func(*linuxjail.Process) error
@@ -48,7 +51,10 @@ func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, star
 	spec.Stderr = words.w
 	go func() { _, _ = io.Copy(io.Discard, words.r) }()
 	defer func() { words.w.Close(); words.r.Close() }()
-	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Started: func(proc *linuxjail.Process) error {
+	of := func(keeper *os.File) (linuxjail.Spec, error) {
+		return workerSpec(planWorker(t.plan), t.plan.Layers, keeper, t.files["hypervisor-log"])
+	}
+	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Worker: of, Started: func(proc *linuxjail.Process) error {
 		return started(store.Held{PID: proc.Pid(), Start: proc.StartTime()})
 	}})
 }

@@ -29,6 +29,9 @@ var answerGrace = 5 * time.Second
 // ErrLied is what a worker is ended with that does not keep to the protocol.
 var ErrLied = errors.New("the worker does not keep to the protocol")
 
+// ErrSilent is one that does not answer.
+var ErrSilent = fmt.Errorf("%w: it does not answer", ErrLied)
+
 // errEnded is a worker that has hung up.
 var errEnded = errors.New("the worker has ended")
 
@@ -183,7 +186,7 @@ func (l *Link) ask(ctx context.Context, m Message, files ...*os.File) (Message, 
 	}
 	m.Kind, m.ID, m.Millis = Request, l.last, uint32(min(wait.Milliseconds()+1, 1<<31))
 	l.waiting[m.ID] = p
-	p.late = time.AfterFunc(wait+answerGrace, func() { l.end(fmt.Errorf("%w: it does not answer", ErrLied)) })
+	p.late = time.AfterFunc(wait+answerGrace, func() { l.end(ErrSilent) })
 	l.mu.Unlock()
 
 	l.send.Lock()

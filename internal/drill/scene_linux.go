@@ -1,0 +1,117 @@
+package drill
+
+import (
+	"context"
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
+	"skep/internal/worker"
+)
+
+// scene drills the worker: an attacker in its place, who makes the attempts that one in the hypervisor's place
+// makes, and then those against the keeper's protocol.
+func (d *drill) scene(ctx context.Context, r *Report) error {
+	if d.harness.Worker == nil {
+		return nil
+	}
+	d.stacks = nil
+	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inWorker(ctx) }
+	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, SceneWorker, phaseRun), paired: true,
+		spent: func(_ Attempt, v Verdict) bool { return v == Escaped }}
+	if err := general.run(ctx); err != nil {
+		return err
+	}
+	protocol := round{attempts: protocolAttempts(), enter: enter, made: d.reportsOf(r, SceneWorker, phaseRun),
+		spent: func(Attempt, Verdict) bool { return true }} // each has a keeper of its own
+	return protocol.run(ctx)
+}
+
+// keeperSide is what a keeper has of a worker.
+type keeperSide struct {
+	link   *worker.Link
+	client *worker.Client
+}
+
+// commandsFD is where the attacker in the worker's place is told what to try; keeperFD is the worker's socket.
+const (
+	keeperFD   = linuxjail.FirstFD
+	commandsFD = linuxjail.FirstFD + 1
+)
+
+// inWorker puts an attacker into the jail of a worker, with a keeper at the other end of its socket.
+func (d *drill) inWorker(ctx context.Context) (*Fixture, error) {
+	ours, theirs, err := worker.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	k := &keeperSide{client: worker.NewClient()}
+	if k.link, err = worker.NewLink(ours, k.client.Heard); err != nil {
+		return nil, err
+	}
+	k.client.Use(k.link)
+	conn, commands, err := commandPair()
+	if err != nil {
+		k.link.Close()
+		return nil, err
+	}
+	defer commands.Close()
+	spec, err := d.harness.Worker(theirs)
+	if err != nil {
+		k.link.Close()
+		conn.Close()
+		return nil, err
+	}
+	spec.Root, spec.Path = d.harness.Spec.Root, d.harness.Spec.Path
+	spec.Root.Copies, spec.Root.Nodes = nil, nil
+	spec.FDs = append(spec.FDs, jail.FD{Name: commandSocket, File: commands})
+	// Its number of arguments is the number of that descriptor, and the plus sign says that it is connected.
+	spec.Argv = []string{"+", "", "", ""}
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, keeper: k}
+	for _, l := range spec.Limits {
+		if l.Name == "fsize" {
+			s.bound = l
+		}
+	}
+	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
+	if err != nil {
+		k.link.Close()
+		conn.Close()
+		return nil, err
+	}
+	s.Proc, s.jailed = proc, proc
+	if err = d.harness.Started(proc); err == nil {
+		if s.session, err = meet(conn); err != nil {
+			conn.Close()
+		}
+	}
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
+		s.leave()
+		return nil, err
+	}
+	d.stacks = append(d.stacks, s.stack)
+	return s, nil
+}
+
+// commandPair is a connection to an attacker.
+func commandPair() (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "commands"), os.NewFile(uintptr(fds[1]), "commands")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return conn, theirs, nil
+}
