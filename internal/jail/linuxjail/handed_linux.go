@@ -28,9 +28,9 @@ type handing struct {
 
 // hands reports whether a call opens a name that is handed in. The name lies in the caller's memory, and
 // another thread may change it while we look: whatever it says, the caller gets a file that it is to have.
-func (h *handing) hands(n *notification) (f *os.File, hands bool) {
+func (h *handing) hands(n *notification) (f Handed, hands bool) {
 	if len(h.files) == 0 {
-		return nil, false
+		return f, false
 	}
 	var at uint64
 	switch n.nr {
@@ -39,15 +39,15 @@ func (h *handing) hands(n *notification) (f *os.File, hands bool) {
 	case sysOpen:
 		at = n.args[0]
 	default:
-		return nil, false
+		return f, false
 	}
 	name := nameAt(int(n.pid), uintptr(at))
 	for _, f := range h.files {
 		if name == string(f.Name) {
-			return f.File, true
+			return f, true
 		}
 	}
-	return nil, false
+	return f, false
 }
 
 // longestName bounds what is read of a caller's memory.
@@ -74,16 +74,16 @@ func nameAt(pid int, at uintptr) string {
 }
 
 // hand answers an open with a descriptor of the handed file.
-func (l *listener) hand(n *notification, f *os.File) (answer, bool) {
+func (l *listener) hand(n *notification, f Handed) (answer, bool) {
 	no := answer{id: n.id, error: -int32(unix.EACCES)}
 	flags := n.args[2]
 	if n.nr == sysOpen {
 		flags = n.args[1]
 	}
 	var fd int
-	err := control(f, func(own int) error {
+	err := control(f.File, func(own int) error {
 		mode, err := unix.FcntlInt(uintptr(own), unix.F_GETFL, 0)
-		if err != nil || mode&unix.O_ACCMODE != unix.O_RDWR && mode&unix.O_ACCMODE != int(flags)&unix.O_ACCMODE {
+		if err != nil || !f.AtStart && mode&unix.O_ACCMODE != unix.O_RDWR && mode&unix.O_ACCMODE != int(flags)&unix.O_ACCMODE {
 			return unix.EACCES
 		}
 		a := addfd{id: n.id, src: uint32(own), newfdFlags: unix.O_CLOEXEC}

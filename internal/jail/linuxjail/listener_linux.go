@@ -119,7 +119,9 @@ func (l *listener) next(answerTo func(*notification) (answer, bool)) bool {
 // Of later calls another thread may change it while we look, so nothing is decided by it; the registers
 // are the caller's own, and it waits.
 func (l *listener) judge(n *notification) (answer, bool) {
-	if _, hands := l.hands(n); hands && l.began {
+	if f, hands := l.hands(n); hands && l.began && f.AtStart {
+		return l.hand(n, f)
+	} else if hands && l.began {
 		l.waiting = n
 		l.once.Do(func() { _, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
 		return answer{}, false // answered by begin, once nothing else is allowed any more
@@ -145,7 +147,7 @@ func (l *listener) judge(n *notification) (answer, bool) {
 // refuse answers once the start is over: no, and counts. A hypervisor that asks so often that answering
 // would cost the host gets its no from the kernel from then on, and that is told with the counts.
 func (l *listener) refuse(n *notification) (answer, bool) {
-	if f, hands := l.hands(n); hands {
+	if f, hands := l.hands(n); hands && !f.AtStart {
 		return l.hand(n, f)
 	}
 	expected := func(seen uint64) bool {

@@ -61,6 +61,9 @@ func FDNumber(i int) int { return FirstFD + i }
 type Handed struct {
 	Name jail.RootfsPath
 	File *os.File
+	// AtStart: it is answered while the program starts, ends nothing, and is answered no more once the start
+	// is over. Whatever access the program asks for, it gets the descriptor as it is open.
+	AtStart bool
 }
 
 // Cgroups is where the process is put before its first instruction.
