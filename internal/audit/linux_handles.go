@@ -75,6 +75,13 @@ func planFiles(p *plan.Plan) map[string]string {
 			files[s.Path] = "disk"
 		case *plan.Layer:
 			files[s.Base] = base
+			if s.Frozen != "" {
+				files[s.Frozen] = base
+			}
+		case *plan.Template:
+			if !s.Make {
+				files[s.RAM()] = base
+			}
 		case *plan.Vars:
 			files[s.Path] = "variables"
 		case *plan.Firmware:
@@ -120,6 +127,8 @@ func (a *linuxAudit) kindOf(d Descriptor, planned map[fileID]string) string {
 		return "firmware"
 	case a.isMedium(d.Target):
 		return "image"
+	case strings.HasPrefix(d.Target, "/memfd:ram") && a.making():
+		return "memory"
 	case strings.HasPrefix(d.Target, "/memfd:tcg-jit") && a.plan.Accel == "tcg":
 		return "own"
 	case strings.HasPrefix(d.Target, "/memfd:displaysurface") && len(plan.Specs[*plan.Screen](a.plan)) > 0:
@@ -144,6 +153,14 @@ const (
 	base       = "base"
 	accessMode = 3
 )
+
+// making says whether the guest's memory is a file because it becomes a template.
+func (a *linuxAudit) making() bool {
+	for _, t := range plan.Specs[*plan.Template](a.plan) {
+		return t.Make
+	}
+	return false
+}
 
 // isMedium knows an image that was made for the guest: it has no name any more, or never had one.
 func (a *linuxAudit) isMedium(target string) bool {

@@ -40,6 +40,8 @@ type Cell struct {
 	// TimeLimit is how long the cell may run, 0 for as long as it likes.
 	TimeLimit  time.Duration `json:"time_limit,omitempty"`
 	Hypervisor Hypervisor    `json:"hypervisor"`
+	// Template is what the guest is restored from, or made into; no cell file says it.
+	Template *TemplateRef `json:"template,omitempty"`
 
 	// File is the path of the cell file as the user named it, or "" for a
 	// built-in cell.
@@ -125,6 +127,8 @@ type Disk struct {
 	Base       string `json:"base,omitempty"`
 	Image      string `json:"image,omitempty"`
 	Disposable bool   `json:"disposable,omitempty"` // the layer is made at each start and goes at the end
+	// Frozen is a layer of a template's between the base and the cell's own, by its path; only read.
+	Frozen string `json:"frozen,omitempty"`
 	// Format is that of File or Base; raw unless said, or the name of a base ends in .qcow2.
 	Format   DiskFormat `json:"format,omitempty"`
 	Zvol     string     `json:"zvol,omitempty"` // dataset name, without /dev/zvol

@@ -27,7 +27,7 @@ import (
 func (a *app) run() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
-		Use:   "run NAME|FILE",
+		Use:   "run NAME|FILE | --from TEMPLATE [NAME]",
 		Short: "Run a cell in the foreground with its console on the terminal",
 		Long: `Run a cell in the foreground. Its serial console is on the terminal; what is
 piped in is typed into it, and the end of that is no order. ~. at the start of
@@ -35,11 +35,26 @@ a line stops the guest: its power button is pressed, and after stop_timeout it
 is killed; ~? lists what else there is. So do SIGINT, SIGTERM and SIGHUP, and an output that takes no more; a
 second signal, a second later or more, kills at once.
 
+With --from the guest begins where a template stands still, as a cell called
+TEMPLATE@1, or NAME; what it writes goes when it ends. See skep template.
+
 The exit status is 0 when the guest powered off by itself; see
 "skep help exit-codes" for the others.`,
-		Args:              oneName,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.from != "" && len(args) == 0 {
+				return nil
+			}
+			return oneName(cmd, args)
+		},
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.from != "" {
+				find, err := a.cloned(o.from, first(args))
+				if err != nil {
+					return err
+				}
+				return a.runAs(cmd.Context(), find, o)
+			}
 			find, err := a.named(args[0])
 			if err != nil {
 				return err
@@ -53,8 +68,18 @@ The exit status is 0 when the guest powered off by itself; see
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
 	cmd.Flags().StringVar(&o.name, "name", "", "run it as a cell of this name")
 	cmd.Flags().DurationVar(&o.limit, "time-limit", 0, "stop the guest after this time, such as 5m; its file's time_limit otherwise")
+	cmd.Flags().StringVar(&o.from, "from", "", "begin where this template stands still")
+	_ = cmd.RegisterFlagCompletionFunc("from", a.completeTemplates)
 	cmd.Flags().BoolVar(&o.rm, "rm", false, "forget the cell afterwards, as skep rm does; disks stay")
 	return cmd
+}
+
+// first is the first argument, "" where there is none.
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
 }
 
 // oneName wants exactly one cell.

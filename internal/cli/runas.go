@@ -18,6 +18,7 @@ type runOptions struct {
 	quiet, rm bool
 	limit     time.Duration // 0 for the file's
 	name      string
+	from      string // a template
 }
 
 // runAs runs a cell in the foreground, under another name and for one run only

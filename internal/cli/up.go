@@ -26,6 +26,7 @@ import (
 
 func (a *app) up() *cobra.Command {
 	var all, boot bool
+	var from string
 	cmd := &cobra.Command{
 		Use:   "up NAME|FILE… | --all | --boot",
 		Short: "Start cells in the background",
@@ -39,10 +40,18 @@ the other is started first.
 
 NAME@INSTANCE is one of many cells of one file, each with a state, a number and
 a console of its own: skep up lab@1 lab@2, or 'lab@{1..40}'. --all and --boot
-mean the plain cells.`,
+mean the plain cells.
+
+With --from each begins where a template stands still: skep up w@1 w@2 --from T.
+Where w is a cell with a file, it is that cell, on the template's board and disks;
+else it is the cell that the template was made of. What they write goes when they
+end.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if boot {
+				if from != "" {
+					return usage("--boot cannot be combined with --from")
+				}
 				if all || len(args) > 0 {
 					return usage("--boot cannot be combined with names or --all")
 				}
@@ -53,12 +62,22 @@ mean the plain cells.`,
 			if err != nil {
 				return err
 			}
+			if from != "" && all {
+				return usage("--all cannot be combined with --from")
+			}
 			if err := a.twice(dirs, args); err != nil {
 				return err
 			}
-			return a.startAll(names, afterOf(dirs, names), func(name string) error { return a.start(cmd.Context(), name, false) })
+			return a.startAll(names, afterOf(dirs, names), func(name string) error {
+				if from != "" {
+					return a.startFrom(cmd.Context(), from, name)
+				}
+				return a.start(cmd.Context(), name, false)
+			})
 		},
 	}
+	cmd.Flags().StringVar(&from, "from", "", "begin where this template stands still")
+	_ = cmd.RegisterFlagCompletionFunc("from", a.completeTemplates)
 	cmd.Flags().BoolVar(&all, "all", false, "every cell in the configuration directory")
 	cmd.Flags().BoolVar(&boot, "boot", false, "every cell whose file says start = \"boot\"")
 	return cmd
@@ -148,6 +167,19 @@ func (a *app) start(ctx context.Context, arg string, boot bool) error {
 	if err != nil {
 		return err
 	}
+	return a.startIt(ctx, find, boot)
+}
+
+// startFrom is start of a clone.
+func (a *app) startFrom(ctx context.Context, from, arg string) error {
+	find, err := a.cloned(from, arg)
+	if err != nil {
+		return err
+	}
+	return a.startIt(ctx, find, false)
+}
+
+func (a *app) startIt(ctx context.Context, find source, boot bool) error {
 	c, facts, st, err := a.ready(ctx, find)
 	if err != nil {
 		return err

@@ -36,6 +36,13 @@ func OpenBase(l *plan.Layer) (*os.File, error) {
 	return f, err
 }
 
+// OpenFrozen opens and locks what a template has written on top of the base, for reading and nothing else.
+func OpenFrozen(l *plan.Layer) (*os.File, error) {
+	d := &plan.Disk{Label: l.Label, Type: plan.DiskBase, Path: l.Frozen, Format: cell.FormatQcow2, ReadOnly: true, Layer: true}
+	f, _, err := OpenUnless(d, func(*Foreign) bool { return false })
+	return f, err
+}
+
 func baseOf(l *plan.Layer) *plan.Disk {
 	return &plan.Disk{Label: l.Label, Type: plan.DiskBase, Path: l.Base, Format: l.BaseFormat, ReadOnly: true}
 }

@@ -32,6 +32,9 @@ func FDDisk(label string) string { return "disk:" + label }
 // FDBase names the descriptor of what a disk is a layer of.
 func FDBase(label string) string { return "base:" + label }
 
+// FDFrozen names the descriptor of a template's layer, between a base and a disk.
+func FDFrozen(label string) string { return "frozen:" + label }
+
 // FDTap names the descriptor of a network card's tap.
 func FDTap(label string) string { return "tap:" + label }
 
@@ -73,6 +76,9 @@ func QEMUDescriptors(c *cell.Cell) []Descriptor {
 		list = append(list, Descriptor{FDDisk(d.Label), use, d.Block()})
 		if d.Layered() {
 			list = append(list, Descriptor{FDBase(d.Label), UseRead, d.Block()})
+			if d.Frozen != "" {
+				list = append(list, Descriptor{FDFrozen(d.Label), UseRead, d.Block()})
+			}
 		}
 	}
 	for _, n := range c.NICs {

@@ -53,6 +53,7 @@ func QEMUOptions(c *cell.Cell, in QEMUInput) []Option {
 	var opts []Option
 	opts = append(opts, qemuProcess(c, in)...)
 	opts = append(opts, qemuMachine(c, in)...)
+	opts = append(opts, qemuTemplate(c, in)...)
 	opts = append(opts, qemuIdentity(c)...)
 	opts = append(opts, qemuTalk(c, in)...)
 	opts = append(opts, qemuBoot(c, in)...)
@@ -104,6 +105,7 @@ func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 		optional(!needsSATA(c), "sata=off"),
 		optional(hasFlash(c), "pflash0=flash0"),
 		optional(c.Boot.Kind == cell.BootUEFI, "pflash1=flash1"),
+		optional(c.Template != nil, "memory-backend="+memoryNode),
 	)
 	accel := Option{Flag: "-accel", Value: "kvm", Why: "the processor's own virtualization", Source: "accel"}
 	if in.Accel == cell.AccelTCG {

@@ -51,6 +51,9 @@ func qemuDisks(c *cell.Cell, in QEMUInput) []Option {
 		opts = append(opts, in.addFD(FDDisk(d.Label), source))
 		if d.Layered() {
 			opts = append(opts, in.addFD(FDBase(d.Label), source))
+			if d.Frozen != "" {
+				opts = append(opts, in.addFD(FDFrozen(d.Label), source))
+			}
 			opts = append(opts, layerBlockdevs(d, i, in, source)...)
 		} else {
 			opts = append(opts, blockdevs(d, i, in, source)...)
@@ -116,6 +119,13 @@ func layerBlockdevs(d cell.Disk, i int, in QEMUInput, source string) []Option {
 		}
 	} else {
 		opts = []Option{{Flag: "-blockdev", Value: fileNode("file", base, in.fdset(FDBase(d.Label)), true), Why: "the base, which is only read", Source: source}}
+	}
+	if d.Frozen != "" {
+		under := base
+		base = node + "-frozen"
+		opts = append(opts,
+			Option{Flag: "-blockdev", Value: fileNode("file", base+"-file", in.fdset(FDFrozen(d.Label)), true), Why: "the template's layer, which is only read", Source: source},
+			Option{Flag: "-blockdev", Value: qcow2Node(base, under, true), Why: "what the template has written, on top of the base", Source: source})
 	}
 	return append(opts,
 		Option{Flag: "-blockdev", Value: fileNode("file", node+"-file", in.fdset(FDDisk(d.Label)), false), Why: "the layer's file", Source: source},

@@ -20,6 +20,7 @@ const (
 	commandPauseDone  commandKind = "pause-done"      // the end of such a connection
 	commandSuspend    commandKind = "suspend"         // until commandResume
 	commandResume     commandKind = "resume"
+	commandFreeze     commandKind = "freeze" // into the template that it was started for
 )
 
 // command is one request to the keeper, by its terminal or over the
@@ -58,6 +59,18 @@ func (k *Keeper) Stop(who string) { k.tell(command{do: commandStop, who: who}) }
 // Kill ends the hypervisor at once.
 func (k *Keeper) Kill(who string) { k.tell(command{do: commandKill, who: who}) }
 
+// Freeze keeps the guest's memory in the template that it was started for. It stands still from then on.
+func (k *Keeper) Freeze() error {
+	o := command{do: commandFreeze, who: "skep template make", reply: make(chan answer, 1)}
+	k.tell(o)
+	select {
+	case a := <-o.reply:
+		return a.err
+	case <-k.finished:
+		return fault.New(fault.GuestDied, "", "keep %s as a template: it has ended", k.Cell.Name)
+	}
+}
+
 func (k *Keeper) tell(o command) {
 	select {
 	case k.commands <- o:
@@ -84,5 +97,5 @@ func (o command) event() lifecycle.Event {
 	case commandResume:
 		return lifecycle.PauseDone{Number: lifecycle.ByCommand}
 	}
-	return lifecycle.Asked{Screenshot: o.do == commandScreenshot || o.snapshot()}
+	return lifecycle.Asked{Screenshot: o.do == commandScreenshot || o.do == commandFreeze || o.snapshot()}
 }

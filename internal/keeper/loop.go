@@ -109,6 +109,10 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 			c.answer(k.life.live.Snapshot(ctx, string(c.do), c.tag))
 			break
 		}
+		if c.do == commandFreeze {
+			c.answer(k.life.live.Freeze(ctx))
+			break
+		}
 		png, err := k.life.live.Screenshot(ctx)
 		c.send(answer{err: err, data: png})
 	case lifecycle.SetTimer:

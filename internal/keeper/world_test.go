@@ -346,6 +346,7 @@ func (m *machine) Reset(context.Context) error {
 func (m *machine) Kill() { m.end(hypervisor.EndKilled, "killed") }
 
 func (m *machine) Snapshot(context.Context, string, string) error { return nil }
+func (m *machine) Freeze(context.Context) error                   { return nil }
 func (m *machine) Screenshot(context.Context) ([]byte, error)     { return []byte("PNG"), nil }
 
 // end is the hypervisor's, once.

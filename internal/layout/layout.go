@@ -17,6 +17,7 @@
 //
 //	STATE/cells/NAME/      logs, uefi-vars.fd, last.json, macs.json, disks.json, layers
 //	STATE/images/          the image store, see ImageStore
+//	STATE/templates/NAME/  guests that stand still, for others to begin from
 //	STATE/cache/           facts that are dear to find out
 package layout
 
@@ -74,6 +75,10 @@ func (d Dirs) Results(cell, label string) string {
 // ImageStore is the directory of the image store, and Image the file of an image in it.
 func (d Dirs) ImageStore() string       { return filepath.Join(d.State, "images") }
 func (d Dirs) Image(name string) string { return filepath.Join(d.ImageStore(), "names", name+".raw") }
+
+// Templates has a directory for each template, and Template is one of them.
+func (d Dirs) Templates() string           { return filepath.Join(d.State, "templates") }
+func (d Dirs) Template(name string) string { return filepath.Join(d.Templates(), name) }
 
 // Cache is the directory of facts that are dear to find out.
 func (d Dirs) Cache() string { return filepath.Join(d.State, "cache") }
@@ -157,6 +162,18 @@ func StateFiles() []string {
 
 // Starts is the file beside a log that has the numbers of its starts.
 func Starts(log string) string { return strings.TrimSuffix(log, filepath.Ext(log)) + ".starts" }
+
+// The files of a template. The description comes last and goes first.
+const (
+	TemplateAbout = "template.json"
+	TemplateRAM   = "ram"
+	TemplateState = "state"
+	TemplateMade  = ".making" // it is being made, or was when that was cut off
+)
+
+// TemplateDisk is what a template has frozen of a disk, and TemplateBase a copy that this lies on.
+func TemplateDisk(label, format string) string { return "disk-" + label + "." + format }
+func TemplateBase(label, format string) string { return "base-" + label + "." + format }
 
 // The rootfs of a FreeBSD jail.
 const (

@@ -30,6 +30,7 @@ var kinds = map[Kind]kind{
 	KindTap:         {func() Spec { return new(Tap) }, on{onLinux, onFreeBSD}},
 	KindDisk:        {func() Spec { return new(Disk) }, on{onLinux, onFreeBSD}},
 	KindLayer:       {func() Spec { return new(Layer) }, on{onLinux, onFreeBSD}},
+	KindTemplate:    {func() Spec { return new(Template) }, on{onLinux}},
 	KindMedium:      {func() Spec { return new(Medium) }, on{onLinux, onFreeBSD}},
 	KindFirmware:    {func() Spec { return new(Firmware) }, on{onLinux, onFreeBSD}},
 	KindVars:        {func() Spec { return new(Vars) }, on{onLinux, onFreeBSD}},
@@ -74,6 +75,7 @@ const (
 	KindTap         Kind = "tap"
 	KindDisk        Kind = "disk"
 	KindLayer       Kind = "layer"
+	KindTemplate    Kind = "template"
 	KindMedium      Kind = "medium"
 	KindFirmware    Kind = "firmware"
 	KindVars        Kind = "vars"

@@ -20,6 +20,8 @@ type Layer struct {
 	Image      string          `json:"image,omitempty"` // the base's name in the store
 	Size       cell.Size       `json:"size,omitempty"`  // it is at least as large; 0: as the base
 	Disposable bool            `json:"disposable,omitempty"`
+	// Frozen is a template's layer between the base and this one; it is only read.
+	Frozen string `json:"frozen,omitempty"`
 }
 
 // Kind implements Spec.
@@ -28,6 +30,11 @@ func (*Layer) Kind() Kind { return KindLayer }
 // Take implements Spec.
 func (l *Layer) Take() []string {
 	lines := []string{"flock -n -s " + quote(l.Base) + " true"}
+	under, format := l.Base, l.BaseFormat
+	if l.Frozen != "" {
+		lines = append(lines, "flock -n -s "+quote(l.Frozen)+" true")
+		under, format = l.Frozen, cell.FormatQcow2
+	}
 	missing := "[ -e " + quote(l.Path) + " ] || "
 	if l.Disposable {
 		missing = ""
@@ -37,7 +44,7 @@ func (l *Layer) Take() []string {
 		size = strconv.FormatInt(int64(l.Size), 10)
 	}
 	if l.Format == cell.FormatQcow2 {
-		words := []string{"qemu-img", "create", "-f", "qcow2", "-b", l.Base, "-F", string(l.BaseFormat), l.Path}
+		words := []string{"qemu-img", "create", "-f", "qcow2", "-b", under, "-F", string(format), l.Path}
 		if size != "" {
 			words = append(words, size)
 		}
@@ -81,7 +88,7 @@ func (l Layers) path(d cell.Disk) string {
 
 func (l Layers) layer(d cell.Disk) *Layer {
 	s := &Layer{Label: d.Label, Path: l.path(d), Format: l.Format, Base: d.Base, BaseFormat: d.Format,
-		Image: d.Image, Size: d.Size, Disposable: d.Disposable}
+		Image: d.Image, Size: d.Size, Disposable: d.Disposable, Frozen: d.Frozen}
 	if d.Image != "" {
 		s.Base, s.BaseFormat = l.Dirs.Image(d.Image), cell.FormatRaw
 	}

@@ -52,6 +52,9 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.linuxState(who)
 	b.worker()
 	cgroups := b.cgroups(who, decisions)
+	if err := b.template(decisions); err != nil {
+		return nil, err
+	}
 	b.network()
 	b.disks()
 	if err := b.firmware(); err != nil {
@@ -61,6 +64,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.rootfs(choice.Accel)
 	b.jail(who, cgroups, decisions)
 	b.hypervisor(choice.CPU)
+	b.board()
 	b.screen()
 	return b.plan, small
 }

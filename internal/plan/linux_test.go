@@ -28,6 +28,8 @@ var linuxCells = map[string]string{
 	"debug":    "gdb {\n listen = \"127.0.0.1:1234\"\n}",
 	"limits":   "memory = \"8G\"\n cpus = 4\n jail {\n limits {\n cpu = \"200%\"\n open_files = 300\n}\n}",
 	"emulated": "accel = \"tcg\"",
+	"template": "boot = \"uefi\"\n accel = \"tcg\"\n disk \"root\" {\n base = \"/vm/base.img\"\n}",
+	"clone":    "boot = \"uefi\"\n accel = \"tcg\"\n disk \"root\" {\n base = \"/vm/base.img\"\n}",
 	"seed":     "boot = \"uefi\"\n disk \"a\" {\n file = \"/vm/a.img\"\n}\n seed {\n hostname = \"a\"\n}",
 }
 
@@ -43,6 +45,13 @@ func planLinux(t *testing.T, name, body string, change func(*host.Facts)) (*Plan
 	c, diags := cell.Parse(name+".hcl", []byte("cell \""+name+"\" {\n"+body+"\n}\n"))
 	if len(diags) > 0 {
 		t.Fatalf("%s: %v", name, diags)
+	}
+	switch name {
+	case "template":
+		c.Template = &cell.TemplateRef{Name: "T", Dir: "/var/db/skep/templates/T", Make: true}
+	case "clone":
+		c.Template = &cell.TemplateRef{Name: "T", Dir: "/var/db/skep/templates/T"}
+		c.Disks[0].Frozen, c.Disks[0].Disposable = "/var/db/skep/templates/T/disk-root.qcow2", true
 	}
 	p, err := Make(c, facts)
 	return p, c, err

@@ -36,7 +36,7 @@ func fileBound(p *plan.Plan, fds []jail.FD, limit, memory cell.Size) (jail.Limit
 		grows["disk:"+d.Label] = d.Format == cell.FormatQcow2
 	}
 	for _, fd := range fds {
-		if strings.HasPrefix(fd.Name, "base:") {
+		if strings.HasPrefix(fd.Name, "base:") || strings.HasPrefix(fd.Name, "frozen:") {
 			continue // it cannot be written to
 		}
 		size, err := mayGrowTo(fd.File, grows[fd.Name] && limit == 0)

@@ -14,16 +14,26 @@ import (
 
 // acquireLayer opens the base, for reading and nothing else, and makes the layer
 // where it is missing. The layer itself is opened as the disk that it is.
-func acquireLayer(l *plan.Layer) (base *os.File, made bool, err error) {
+// A template's layer, where there is one between the two, is opened as the base is.
+func acquireLayer(l *plan.Layer) (base, frozen *os.File, made bool, err error) {
 	base, digest, err := openBase(l)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
-	if made, err = disk.MakeLayer(l, base, digest); err != nil {
+	if l.Frozen != "" {
+		frozen, err = disk.OpenFrozen(l)
+	}
+	if err == nil {
+		made, err = disk.MakeLayer(l, base, digest)
+	}
+	if err != nil {
 		base.Close()
-		return nil, false, err
+		if frozen != nil {
+			frozen.Close()
+		}
+		return nil, nil, false, err
 	}
-	return base, made, nil
+	return base, frozen, made, nil
 }
 
 // openBase opens what a layer lies on; digest is the content of an image.

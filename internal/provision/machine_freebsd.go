@@ -275,6 +275,9 @@ func (m *bhyveMachine) Snapshot(context.Context, string, string) error {
 	return fault.Wrap(fault.Host, errors.ErrUnsupported, "skep down, and snapshot its disks", "snapshot a guest that runs")
 }
 
+// Freeze implements Machine. No plan of this host has a template.
+func (m *bhyveMachine) Freeze(context.Context) error { return errors.ErrUnsupported }
+
 // Screenshot needs a screen.
 func (m *bhyveMachine) Screenshot(ctx context.Context) ([]byte, error) {
 	return m.provisioner.screenshot(ctx)

@@ -62,6 +62,9 @@ type qemuMachine struct {
 	// standing is as limits are.
 	standing func() jail.Standing
 
+	template *plan.Template // what it is restored from, or becomes
+	ram      *os.File       // the guest's memory, where it becomes one
+
 	bios    bool          // the guest is booted through SeaBIOS
 	decided chan struct{} // what follows a reset is settled
 	resetAt time.Time     // of the last, where SeaBIOS is to follow; follow's own while it is not waiting
@@ -84,6 +87,9 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	}
 	m := t.newMachine(t.plan)
 	m.root = spec.Root
+	for _, s := range plan.Specs[*plan.Template](t.plan) {
+		m.template, m.ram = s, t.files[templateRAM]
+	}
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
 	// nobody.
@@ -111,6 +117,11 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	}
 	if err := m.greet(ctx); err != nil {
 		return held, err
+	}
+	if m.template != nil && !m.template.Make {
+		if err := m.restore(ctx, t.files[templateState]); err != nil {
+			return held, err
+		}
 	}
 	// From here on the hypervisor needs no file and none of the calls that only
 	// its start needed.
@@ -241,6 +252,7 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec linuxjail.Spec, er
 		spec.Root.Copies = append(spec.Root.Copies, linuxjail.Copy{Inside: jail.RootfsPath(c.Inside), From: f, Size: info.Size()})
 		spec.Root.Size += info.Size() + page
 	}
+	t.handMemory(&spec)
 	for _, d := range rootfs.Devices {
 		spec.Root.Nodes = append(spec.Root.Nodes, linuxjail.Node{Inside: jail.RootfsPath(d), Host: jail.HostPath(d)})
 	}

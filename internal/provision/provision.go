@@ -98,6 +98,9 @@ type Machine interface {
 	// does so itself. WorkerChanged is ready when that is another one.
 	Worker() (*store.Worker, *jail.Record)
 	WorkerChanged() <-chan struct{}
+	// Freeze has the guest stand still for good and writes its memory and the state of its devices into the
+	// template that it was started for.
+	Freeze(ctx context.Context) error
 	// Screenshot is a PNG of the screen.
 	Screenshot(ctx context.Context) ([]byte, error)
 }

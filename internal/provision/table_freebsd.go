@@ -79,7 +79,7 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindLayer: {
 		acquire: making(func(t system, s *plan.Layer) (bool, error) {
-			base, made, err := acquireLayer(s)
+			base, _, made, err := acquireLayer(s)
 			t.hold("base:"+s.Label, base)
 			return made, err
 		}),

@@ -87,17 +87,26 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindLayer: {
 		acquire: making(func(t system, s *plan.Layer) (bool, error) {
-			base, made, err := acquireLayer(s)
+			base, frozen, made, err := acquireLayer(s)
 			t.hold("base:"+s.Label, base)
+			t.hold("frozen:"+s.Label, frozen)
 			return made, err
 		}),
 		release: letting(func(t system, s *plan.Layer) error {
 			t.drop("base:" + s.Label)
+			t.drop("frozen:" + s.Label)
 			return disk.RemoveLayer(s)
 		}),
 		look:  looking(func(_ system, s *plan.Layer) []error { return list(lookAtLayer(s)) }),
 		adopt: survives("the hypervisor holds the base, and the layer is a disk"),
 		audit: rows("descriptors", "kinds"),
+	},
+	plan.KindTemplate: {
+		acquire: having(system.acquireTemplate),
+		release: letting(system.releaseTemplate),
+		look:    unseen("no cell file names one"),
+		adopt:   survives("the hypervisor holds the memory, and needs the state no more"),
+		audit:   rows("descriptors", "kinds"),
 	},
 	plan.KindMedium: {
 		acquire: having(system.acquireMedium),

@@ -80,6 +80,10 @@ var Rows = []Row{
 	{Name: "QMP", Reads: "what QEMU says on its monitor: lines of at most 1 MiB, 32 deep, timed",
 		Who: "the worker", Rights: worker,
 		Calls: []string{"qmp.New", "qmp.newReader", "qmp.decode", "qmp.depth", "qmp.(Client).execute"}, From: []string{"worker", "hypervisor", "bench"}},
+	{Name: "a template's memory and devices", Reads: "a guest's memory, of which pages that are all zero are left out, and the state of its devices, at most 512 MiB, as bytes on their way to a file and through a digest; what they mean only a clone's hypervisor reads, in its jail",
+		Who: "`skep template make` and `verify`", Rights: caller, Why: "nothing is looked for in them but zeros",
+		Calls: []string{"template.CopyMemory", "template.KeepState", "template.FileOf", "template.sumOf", "template.pages"},
+		From:  []string{"provision", "cli", "template"}},
 	{Name: "last words", Reads: "the hypervisor's standard error, of which the last lines are kept",
 		Who: "the worker", Rights: worker,
 		Calls: []string{"hypervisor.(Stderr).Write", "worker.(worker).keep"}},
@@ -98,14 +102,15 @@ var NoReaders = []string{
 	"page.(Pipe).write",
 	"disk.Copy", "disk.attached", "disk.clone", "disk.Lock", "disk.lock", "disk.lockBytes", "disk.lockByte", "disk.rangeFlock", "disk.holders",
 	"disk.free", "disk.writeQcow2", "console.MarkStart", "console.readKeys", "console.(Escape).Filter",
-	"qmp.(Client).GetFD", "qmp.(Client).AddVNC", "qmp.(Client).Screendump", "qmp.(Client).send", "qmp.sendWithFile",
+	"qmp.(Client).GetFD", "qmp.(Client).AddVNC", "template.Stamp", "template.(Template).Check", "template.CPU", "template.Read", "template.(Store).Finish",
+	"qmp.(Client).Screendump", "qmp.(Client).SaveTo", "qmp.(Client).RestoreFrom", "qmp.(Client).move", "qmp.(Client).send", "qmp.sendWithFile",
 	"console.OpenModem", "console.StartNumbers", "console.rememberStart",
 	"disk.syncDir", "disk.place", "disk.RemoveLayer", "disk.(baseNote).check", "disk.program", "disk.Share", "disk.LayerImage", "disk.checkZvol",
 	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.until",
 	"reader.(Host).Results", "results.(zeros).Read",
 	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
-	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).Screenshot",
+	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template"}

@@ -34,6 +34,9 @@ const (
 	LastIOError
 	Written
 	Snapshot
+	IgnoreShared
+	SaveTo
+	RestoreFrom
 	lastAct
 )
 
@@ -88,6 +91,13 @@ var acts = [lastAct]act{
 		written, err := w.qmp.Written(r.ctx)
 		out.Nums[0] = number(written)
 		return out, err
+	}},
+	IgnoreShared: {"migrate-set-capabilities", 0, plainly((*qmp.Client).IgnoreShared)},
+	SaveTo: {"migrate", 1, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.SaveTo(r.ctx, r.files[0])
+	}},
+	RestoreFrom: {"migrate-incoming", 1, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.RestoreFrom(r.ctx, r.files[0])
 	}},
 	Snapshot: {"snapshot", 0, func(w *worker, r call) (out Message, err error) {
 		var nodes []string

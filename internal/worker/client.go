@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"skep/internal/hypervisor"
 	"skep/internal/qmp"
@@ -219,5 +220,26 @@ func (c *Client) Snapshot(ctx context.Context, do, tag string, disks []int) erro
 		m.Nums[0] |= 1 << d
 	}
 	_, err := c.ask(ctx, m)
+	return err
+}
+
+// moveWait bounds how long it may take until a guest's state is written or read.
+const moveWait = 5 * time.Minute
+
+// IgnoreShared has what is saved and restored leave out memory that is a file shared with others.
+func (c *Client) IgnoreShared(ctx context.Context) error { return c.do(ctx, IgnoreShared) }
+
+// SaveTo writes the state of all devices to a pipe, and RestoreFrom reads it from one.
+func (c *Client) SaveTo(ctx context.Context, pipe *os.File) error { return c.move(ctx, SaveTo, pipe) }
+
+// RestoreFrom is the other way.
+func (c *Client) RestoreFrom(ctx context.Context, pipe *os.File) error {
+	return c.move(ctx, RestoreFrom, pipe)
+}
+
+func (c *Client) move(ctx context.Context, a Act, pipe *os.File) error {
+	ctx, cancel := context.WithTimeout(ctx, moveWait)
+	defer cancel()
+	_, err := c.ask(ctx, Message{Act: a}, pipe)
 	return err
 }

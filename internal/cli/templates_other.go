@@ -1,0 +1,6 @@
+//go:build !freebsd
+
+package cli
+
+// haveTemplates: the hypervisor of this host can save a guest.
+const haveTemplates = true
