@@ -17,9 +17,11 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/metrics"
 	"skep/internal/page"
 	"skep/internal/probe"
 	"skep/internal/serve"
+	"skep/internal/slim"
 	"skep/internal/store"
 	"skep/internal/unixsock"
 	"skep/internal/version"
@@ -81,6 +83,7 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 		Owner: serve.Person{Name: serve.NameOf(os.Geteuid()), UID: os.Geteuid()},
 		Setup: page.Setup{Host: name, Version: version.String(), OS: runtime.GOOS},
 	}
+	c.Host.(*served).counts = metrics.New(version.String())
 	if err := o.secrets(&c); err != nil {
 		return err
 	}
@@ -89,10 +92,12 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	defer remove()
+	go c.Host.(*served).keepCount(ctx)
 	s := serve.New(c)
 	for _, l := range c.Listeners {
 		a.sayWay(s, l, o.look)
 	}
+	slim.Down() // it has little to do most of the time
 	if err := s.Serve(ctx); err != nil {
 		return fault.Wrap(fault.Host, err, "", "keep the page running")
 	}

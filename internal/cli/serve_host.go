@@ -17,6 +17,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/layout"
+	"skep/internal/metrics"
 	"skep/internal/page"
 	"skep/internal/plan"
 	"skep/internal/serve"
@@ -30,6 +31,8 @@ type served struct {
 	a    *app
 	dirs host.Dirs
 	exe  string
+
+	counts *metrics.Metrics
 
 	mu   sync.Mutex
 	fits map[string]fit
@@ -276,11 +279,6 @@ func saidFault(code fault.Code, said string) error {
 		message = cell.Printable(strings.TrimSpace(rest))
 	}
 	return fault.Fail(code, hint, "%s", message)
-}
-
-// Metrics are for Prometheus.
-func (s *served) Metrics(context.Context) ([]byte, error) {
-	return nil, fault.Fail(fault.Host, "", "metrics are not served yet")
 }
 
 // mayHere: root and whoever the cells are of may do all.

@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/process"
 )
 
 // Offsets into struct kinfo_proc of sys/user.h, the same on amd64 and arm64.
@@ -26,6 +29,12 @@ func ofProcess(pid int) (u Use, err error) {
 	u.Memory = int64(binary.LittleEndian.Uint64(b[residentPages:])) * int64(os.Getpagesize())
 	u.CPU = float64(binary.LittleEndian.Uint64(b[runMicros:])) / 1e6
 	return u, nil
+}
+
+// Age is how long a process is there.
+func Age(pid int) (time.Duration, error) {
+	p, err := process.Look(pid)
+	return time.Since(time.UnixMicro(int64(p.Start))), err
 }
 
 func ofTap(string) (in, out int64) { return 0, 0 }

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"skep/internal/process"
 )
 
 // ticks are those of a second in /proc, whatever the kernel's own: USER_HZ of proc(5).
@@ -39,6 +42,21 @@ func ofProcess(pid int) (u Use, err error) {
 		}
 	}
 	return u, nil
+}
+
+// Age is how long a process is there.
+func Age(pid int) (time.Duration, error) {
+	up, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return 0, err
+	}
+	start, err := process.StartTime(pid)
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(up), " ")
+	seconds, err := strconv.ParseFloat(first, 64)
+	return time.Duration((seconds - float64(start)/ticks) * float64(time.Second)), err
 }
 
 // ofTap is what a tap has carried: what the host sends into it, the guest receives.
