@@ -9,7 +9,7 @@ import (
 const boundTick = time.Second
 
 // boundByTime keeps a log below max bytes by looking at it every second.
-func boundByTime(ctx context.Context, path string, max int64) error {
+func boundByTime(ctx context.Context, path string, max int64, trim func(string, int64) error) error {
 	t := time.NewTicker(boundTick)
 	defer t.Stop()
 	for {
@@ -17,7 +17,7 @@ func boundByTime(ctx context.Context, path string, max int64) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			if err := Trim(path, max); err != nil {
+			if err := trim(path, max); err != nil {
 				return err
 			}
 		}

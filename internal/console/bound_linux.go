@@ -13,13 +13,13 @@ import (
 // guest that floods writes a few megabytes a second at most.
 const boundPause = 100 * time.Millisecond
 
-// Bound keeps a log below max bytes until the context ends. An idle guest
+// Bound keeps a log below max bytes until the context ends, by trim: Trim does. An idle guest
 // costs nothing: inotify(7) wakes it.
-func Bound(ctx context.Context, path string, max int64) error {
+func Bound(ctx context.Context, path string, max int64, trim func(path string, max int64) error) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if errors.Is(err, unix.EMFILE) {
 		// fs.inotify.max_user_instances: 128 for all of a user's programs.
-		return boundByTime(ctx, path, max)
+		return boundByTime(ctx, path, max, trim)
 	}
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func Bound(ctx context.Context, path string, max int64) error {
 			}
 			return err
 		}
-		if err := Trim(path, max); err != nil {
+		if err := trim(path, max); err != nil {
 			return err
 		}
 		select {

@@ -4,7 +4,7 @@ package console
 
 import "context"
 
-// Bound keeps a log below max bytes until the context ends.
-func Bound(ctx context.Context, path string, max int64) error {
-	return boundByTime(ctx, path, max)
+// Bound keeps a log below max bytes until the context ends, by trim: Trim does.
+func Bound(ctx context.Context, path string, max int64, trim func(path string, max int64) error) error {
+	return boundByTime(ctx, path, max, trim)
 }

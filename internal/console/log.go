@@ -16,11 +16,37 @@ import (
 // much is gone. The hypervisor goes on appending meanwhile: its descriptor is
 // O_APPEND, so it follows the end of the file wherever that is.
 func Trim(path string, max int64) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	info, err := os.Stat(path)
+	if err != nil || info.Size() <= max {
+		return err
+	}
+	f, end, err := OpenToTrim(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	defer end.Close()
+	return TrimFile(f, end, max)
+}
+
+// OpenToTrim opens a log twice, as TrimFile takes it: once to read and cut it, and once for appending, like the
+// hypervisor, so that neither overwrites the other.
+func OpenToTrim(path string) (f, end *os.File, err error) {
+	if f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+		return nil, nil, err
+	}
+	if end, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, end, nil
+}
+
+// mostKept bounds what is in memory for it.
+const mostKept = 64 << 20
+
+// TrimFile is Trim of a log that is open.
+func TrimFile(f, end *os.File, max int64) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -29,7 +55,7 @@ func Trim(path string, max int64) error {
 	if size <= max {
 		return nil
 	}
-	keep := max / 2
+	keep := min(max/2, mostKept)
 	tail := make([]byte, keep)
 	n, err := f.ReadAt(tail, size-keep)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -43,13 +69,7 @@ func Trim(path string, max int64) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	// Appending, like the hypervisor: neither overwrites the other.
-	a, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	_, err = a.Write(append([]byte(mark), tail...))
+	_, err = end.Write(append([]byte(mark), tail...))
 	return err
 }
 

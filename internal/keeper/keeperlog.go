@@ -46,7 +46,7 @@ func StartLog(ctx context.Context, s *store.Store, name string, w io.Writer) *sl
 	if os.Getenv(EnvDebug) != "" {
 		level = slog.LevelDebug
 	}
-	go func() { _ = console.Bound(ctx, logPath(s, name), maxLog) }()
+	go func() { _ = console.Bound(ctx, logPath(s, name), maxLog, console.Trim) }()
 	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	log.Info("keeper started", "cell", name, "pid", os.Getpid())
 	return log

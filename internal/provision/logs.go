@@ -14,9 +14,13 @@ import (
 	"skep/internal/plan"
 )
 
-// logs are the logs of a cell that are kept below their size, and how each
-// stops being looked at.
-type logs map[string]func()
+// logs are the logs of a cell that are kept below their size.
+type logs struct {
+	stop map[string]func() // how each stops being looked at
+	trim func(path string, max int64) error
+}
+
+func newLogs(trim func(path string, max int64) error) logs { return logs{map[string]func(){}, trim} }
 
 // open opens a log for appending, brings it below its size and, where watch is
 // set, keeps it there until close. A log that this process alone writes needs
@@ -26,7 +30,7 @@ func (ls logs) open(notify func(string), l *plan.Log, watch bool) (*os.File, err
 	if err != nil {
 		return nil, fault.Wrap(fault.Host, err, "SKEP_STATE_DIR names another directory", "write the log %s", l.Path)
 	}
-	if err := console.Trim(l.Path, int64(l.Max)); err != nil {
+	if err := ls.trim(l.Path, int64(l.Max)); err != nil {
 		f.Close()
 		return nil, fault.Wrap(fault.Host, err, "", "bound the log %s", l.Path)
 	}
@@ -42,11 +46,11 @@ func (ls logs) open(notify func(string), l *plan.Log, watch bool) (*os.File, err
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := console.Bound(ctx, l.Path, int64(l.Max)); err != nil {
+		if err := console.Bound(ctx, l.Path, int64(l.Max), ls.trim); err != nil {
 			notify("cannot bound the log " + l.Path + ": " + err.Error())
 		}
 	}()
-	ls[l.Name] = func() { cancel(); <-done }
+	ls.stop[l.Name] = func() { cancel(); <-done }
 	return f, nil
 }
 
@@ -54,11 +58,11 @@ func (ls logs) open(notify func(string), l *plan.Log, watch bool) (*os.File, err
 // writes it is gone by now, and what it wrote since the last look would stay.
 // So it does for a log whose keeper died.
 func (ls logs) close(notify func(string), l *plan.Log) {
-	if stop := ls[l.Name]; stop != nil {
+	if stop := ls.stop[l.Name]; stop != nil {
 		stop()
-		delete(ls, l.Name)
+		delete(ls.stop, l.Name)
 	}
-	err := console.Trim(l.Path, int64(l.Max))
+	err := ls.trim(l.Path, int64(l.Max))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		notify("cannot bound the log " + l.Path + ": " + err.Error())
 	}

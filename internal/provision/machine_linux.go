@@ -135,6 +135,10 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	if err != nil {
 		return held, fault.Wrap(fault.Jail, err, "", "bound the files of %s", t.plan.Name)
 	}
+	// It listens on them itself now, and a connection to one that has ended is to be refused.
+	for _, s := range plan.Specs[*plan.Socket](t.plan) {
+		t.drop(s.Name)
+	}
 	m.limits = linuxjail.Rlimits(m.proc.Pid())
 	m.groups = linuxjail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
 	m.links = linksOf(t.plan)

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"os"
+	"skep/internal/console"
 	"sync"
 
 	"skep/internal/plan"
@@ -34,12 +35,12 @@ type system = *bsdProvisioner
 
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
-	return &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
+	return &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: newLogs(console.Trim)}
 }
 
 // Sweeper releases what another process acquired.
 func Sweeper(sameBoot bool) Provisioner {
-	return &bsdProvisioner{config: Config{}.unpack(), otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: logs{}}
+	return &bsdProvisioner{config: Config{}.unpack(), otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: newLogs(console.Trim)}
 }
 
 func (t *bsdProvisioner) Machine() Machine {

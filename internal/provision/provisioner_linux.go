@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
+	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/network"
@@ -40,7 +41,9 @@ type system = *linuxProvisioner
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
 	go emptyMounts() // ready when the jail is due
-	return &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, logs: logs{}, sameBoot: true}
+	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, sameBoot: true}
+	t.logs = newLogs(t.trim)
+	return t
 }
 
 // emptyMounts is where jails are built from. Without root, or where there can be none, they are built from
@@ -59,7 +62,7 @@ func emptyMounts() *linuxjail.EmptyMounts {
 // Sweeper releases what another process acquired. What an earlier boot acquired is
 // gone, but for files.
 func Sweeper(sameBoot bool) Provisioner {
-	return &linuxProvisioner{config: Config{}.unpack(), files: map[string]*os.File{}, logs: logs{}, sameBoot: sameBoot}
+	return &linuxProvisioner{config: Config{}.unpack(), files: map[string]*os.File{}, logs: newLogs(console.Trim), sameBoot: sameBoot}
 }
 
 func (t *linuxProvisioner) Machine() Machine {

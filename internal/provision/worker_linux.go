@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/console"
 	"skep/internal/elf"
 	"skep/internal/fault"
 	"skep/internal/jail"
@@ -323,6 +324,53 @@ func (w *workers) stop() {
 	}
 }
 
+// trim has a log brought below its size by the worker, as it has to be read for that. While there is none a log
+// may grow to four times its size; then all of it goes, unread.
+func (t *linuxProvisioner) trim(path string, max int64) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() <= max {
+		return err
+	}
+	err = errNoWorker
+	if t.workers != nil {
+		err = t.workers.trim(path, max)
+	}
+	if err == nil || info.Size() <= 4*max {
+		return nil
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = fmt.Fprintf(f, "[skep: %d bytes of log cut here]\n", info.Size())
+	return err
+}
+
+var errNoWorker = errors.New("there is no worker")
+
+// trim asks the worker that there is.
+func (w *workers) trim(path string, max int64) error {
+	w.mu.Lock()
+	one := w.now
+	w.mu.Unlock()
+	if one == nil {
+		return errNoWorker
+	}
+	f, end, err := console.OpenToTrim(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	defer end.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+	defer cancel()
+	return one.link.Trim(ctx, f, end, max)
+}
+
 // acquireWorker begins to start the worker: it is not waited for before there is a hypervisor to speak with.
 func (t *linuxProvisioner) acquireWorker(s *plan.Worker) error {
 	t.workers = startWorkers(s, t.plan.Layers, t.files["hypervisor-log"])
@@ -332,6 +380,9 @@ func (t *linuxProvisioner) acquireWorker(s *plan.Worker) error {
 // releaseWorker ends the worker, whoever has started it.
 func (t *linuxProvisioner) releaseWorker(ctx context.Context, h store.Held) error {
 	if t.workers != nil {
+		for _, l := range plan.Specs[*plan.Log](t.plan) {
+			_ = t.trim(l.Path, int64(l.Max)) // while it is there; what writes it is gone
+		}
 		t.workers.stop()
 		return nil
 	}

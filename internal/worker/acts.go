@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"skep/internal/console"
 	"skep/internal/hypervisor"
 	"skep/internal/qmp"
 	"skep/internal/screen"
@@ -21,6 +22,7 @@ const (
 	Connect Act = 1 + iota
 	Listen
 	Words
+	Trim
 	ForgetWords // up to here none needs a hypervisor that is connected to
 	QueryStatus
 	Cont
@@ -62,9 +64,12 @@ const most = 3
 
 // acts is the table of all that a worker does for its keeper.
 var acts = [lastAct]act{
-	Connect:     {"connect", 1, (*worker).connect},
-	Listen:      {"stderr", 2, (*worker).listen},
-	Words:       {"words", 0, (*worker).lastWords},
+	Connect: {"connect", 1, (*worker).connect},
+	Listen:  {"stderr", 2, (*worker).listen},
+	Words:   {"words", 0, (*worker).lastWords},
+	Trim: {"trim", 2, func(_ *worker, r call) (out Message, err error) {
+		return out, console.TrimFile(r.files[0], r.files[1], int64(min(r.Nums[0], 1<<40)))
+	}},
 	ForgetWords: {"forget-words", 0, (*worker).forgetWords},
 
 	QueryStatus: {"query-status", 0, func(w *worker, r call) (out Message, err error) {

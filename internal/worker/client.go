@@ -146,6 +146,12 @@ func (l *Link) Listen(ctx context.Context, pipe, log *os.File, max int64) error 
 	return err
 }
 
+// Trim has a worker keep a log below its size; end is the same log, open for appending.
+func (l *Link) Trim(ctx context.Context, log, end *os.File, max int64) error {
+	_, err := l.ask(ctx, Message{Act: Trim, Nums: [4]uint64{uint64(max)}}, log, end)
+	return err
+}
+
 // Words are the last that the hypervisor said on standard error, and whether it said there that its guest met
 // a triple fault. Without a worker there are none.
 func (c *Client) Words(ctx context.Context) (words string, triple bool) {

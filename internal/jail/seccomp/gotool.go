@@ -17,7 +17,7 @@ func GoWorker(needs ...Need) Policy {
 }
 
 // forFiles are the calls of GoProgram that a worker does without.
-var forFiles = []string{"pread64", "pwrite64", "lseek", "ftruncate", "copy_file_range", "fsync", "uname"}
+var forFiles = []string{"pwrite64", "lseek", "copy_file_range", "fsync", "uname"}
 
 // Needs of a Go program: one that speaks over sockets with package net, and one that was linked with a C
 // library.
