@@ -38,8 +38,10 @@ type Cell struct {
 	RestartMax  RestartMax    `json:"restart_limit"`
 	StopTimeout time.Duration `json:"stop_timeout"` // nanoseconds in JSON
 	// TimeLimit is how long the cell may run, 0 for as long as it likes.
-	TimeLimit  time.Duration `json:"time_limit,omitempty"`
-	Hypervisor Hypervisor    `json:"hypervisor"`
+	TimeLimit time.Duration `json:"time_limit,omitempty"`
+	// OnEvent is a program that is run with each event of the cell.
+	OnEvent    string     `json:"on_event,omitempty"`
+	Hypervisor Hypervisor `json:"hypervisor"`
 	// Template is what the guest is restored from, or made into; no cell file says it.
 	Template *TemplateRef `json:"template,omitempty"`
 

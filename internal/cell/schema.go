@@ -19,6 +19,7 @@ var cellBlock = block[Cell]{
 		at("after", list(text(nameRule), true), func(c *Cell) *[]string { return &c.After }),
 		at("restart", choice(RestartNever, RestartOnCrash, RestartAlways), func(c *Cell) *Restart { return &c.Restart }),
 		at("stop_timeout", duration(time.Second, time.Hour), func(c *Cell) *time.Duration { return &c.StopTimeout }),
+		at("on_event", path(), func(c *Cell) *string { return &c.OnEvent }),
 		at("time_limit", duration(time.Second, MaxTimeLimit), func(c *Cell) *time.Duration { return &c.TimeLimit }),
 	},
 	blocks: []child[Cell]{

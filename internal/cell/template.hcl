@@ -114,6 +114,7 @@ cell "NAME" {
   #restart      = "never" # or "on-crash", "always"
   #stop_timeout = "30s"
   #time_limit   = "5m"
+  #on_event     = "/usr/local/libexec/on-event"
   #restart_limit {
   #  starts = 5
   #  within = "10m"

@@ -52,7 +52,6 @@ var peerHints = map[string]string{
 	"restore":      "skep revert NAME TAG goes back to a snapshot",
 	"migrate":      "skep moves no guests between hosts; stop the cell and copy its file and its disks",
 	"wait":         "skep run NAME stays until the guest ends; skep log -f NAME until the cell does",
-	"events":       "skep ps --json has the state of every cell",
 	"port":         "skep show NAME has where the screen listens; a guest's own ports are on its bridge",
 	"vncdisplay":   "skep show NAME has where the screen listens",
 	"autostart":    "write start = \"boot\" in the cell's file; skep up --boot starts those",

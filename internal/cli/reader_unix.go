@@ -11,6 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// blockingPipe is a pipe for a program that does not expect one that does not block.
+func blockingPipe() (r, w *os.File, err error) {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "dump"), os.NewFile(uintptr(fds[1]), "dump"), nil
+}
+
 // readerGone is closed once whoever reads a stream has left, so that a command
 // which has nothing to write for the moment ends as well. A file has no reader
 // who could leave.

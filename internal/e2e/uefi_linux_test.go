@@ -9,7 +9,7 @@ import (
 )
 
 // firmware is how long UEFI may take to its shell under emulation.
-const firmware = 90 * time.Second
+const firmware = 5 * time.Minute
 
 // Debian's UEFI firmware boots to its shell: a prompt on the serial console, a
 // typed command answered, a screen with something on it, and a guest that
@@ -27,6 +27,7 @@ screen {}`)
 	if has {
 		v.send("ver\r")
 		v.expect(slow, "UEFI Interactive Shell v")
+		typeToShell(l, v)
 	}
 
 	l.must(0, "screenshot", "shell", "-o", l.path("shot.png"))
@@ -116,4 +117,19 @@ memory = "256M"`)
 	}
 	l.must(0, "kill", "lie")
 	l.nothingLeft()
+}
+
+// typeToShell types on the keyboard, which the serial console shows, and calls up the line again by its
+// cursor key. The shell has no pointer to be seen; a place that is on no screen is refused.
+func typeToShell(l *lab, v *live) {
+	l.must(0, "type", "shell", "echo Ab-{9}_~\n")
+	v.expect(slow, "Ab-{9}_~") // as it is said: as it is typed there is a cursor's way between any two
+	l.must(0, "key", "shell", "up", "enter")
+	v.expect(slow, "Ab-{9}_~")
+	l.must(0, "click", "shell", "--double", "10", "10")
+	if r := l.must(2, "click", "shell", "5000", "10"); !strings.Contains(r.err, "5000,10 is outside of the screen, which is") {
+		l.t.Errorf("a click beside the screen: %s", r)
+	}
+	l.must(2, "type", "shell", "ü")
+	l.must(2, "key", "shell", "ctrl-nosuch")
 }

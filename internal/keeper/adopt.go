@@ -58,7 +58,9 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	for _, o := range l.open {
 		k.life.held = append(k.life.held, acquired{o.Resource, o.Held})
 	}
+	run := k.state.Run
 	k.state = st
+	k.state.Run = run
 	k.state.KeeperPID = os.Getpid()
 	k.uncounted()
 	k.machine.Restarts, k.machine.Resets = st.Restarts, st.Resets

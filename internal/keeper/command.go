@@ -1,7 +1,10 @@
 package keeper
 
 import (
+	"os"
+
 	"skep/internal/fault"
+	"skep/internal/input"
 	"skep/internal/lifecycle"
 )
 
@@ -21,6 +24,9 @@ const (
 	commandSuspend    commandKind = "suspend"         // until commandResume
 	commandResume     commandKind = "resume"
 	commandFreeze     commandKind = "freeze" // into the template that it was started for
+	commandInput      commandKind = "input"  // keyboard and pointer
+	commandDump       commandKind = "dump"   // memory, to a descriptor
+	commandMade       commandKind = "made"   // a file was made of the cell, for its events
 )
 
 // command is one request to the keeper, by its terminal or over the
@@ -29,14 +35,21 @@ type command struct {
 	do commandKind
 	// who is for the reason: "skep down", "SIGTERM".
 	who    string
-	number int         // of a pause
-	tag    string      // of a snapshot
+	number int    // of a pause
+	tag    string // of a snapshot
+	steps  []input.Step
+	file   *os.File    // that memory goes to
+	sum    string      // of a file that was made
 	reply  chan answer // nil where nobody waits
 }
 
-// snapshot says whether the hypervisor itself is asked, as for a picture.
-func (o command) snapshot() bool {
-	return o.do == commandSave || o.do == commandLoad || o.do == commandForget
+// asks says whether the hypervisor itself is asked.
+func (o command) asks() bool {
+	switch o.do {
+	case commandScreenshot, commandSave, commandLoad, commandForget, commandInput, commandDump, commandFreeze:
+		return true
+	}
+	return false
 }
 
 type answer struct {
@@ -97,5 +110,5 @@ func (o command) event() lifecycle.Event {
 	case commandResume:
 		return lifecycle.PauseDone{Number: lifecycle.ByCommand}
 	}
-	return lifecycle.Asked{Screenshot: o.do == commandScreenshot || o.do == commandFreeze || o.snapshot()}
+	return lifecycle.Asked{Screenshot: o.asks()}
 }

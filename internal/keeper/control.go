@@ -1,19 +1,22 @@
 package keeper
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"skep/internal/fault"
+	"skep/internal/input"
 	"skep/internal/layout"
+	"skep/internal/memdump"
 	"skep/internal/plan"
 	"skep/internal/unixsock"
 )
@@ -25,10 +28,14 @@ import (
 //
 //	echo '{"do":"status"}' | nc -U /var/run/skep/cells/NAME/control.sock
 type request struct {
-	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume, stacks, profile
+	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume, input, stacks, profile
 	Who string `json:"who"` // for the reason
 	// Name is the profile's, or the tag of a snapshot.
 	Name string `json:"name,omitempty"`
+	// Sum is the SHA-256 of a file that was made.
+	Sum string `json:"sum,omitempty"`
+	// Steps are what keyboard and pointer do.
+	Steps []input.Step `json:"steps,omitempty"`
 }
 
 // response is one line of a keeper's.
@@ -44,7 +51,7 @@ type response struct {
 
 // Bounds of the protocol. A screenshot is the largest thing said.
 const (
-	maxRequest  = 4 << 10
+	maxRequest  = 128 << 10
 	maxResponse = 256 << 20
 	controlWait = 30 * time.Second
 )
@@ -108,10 +115,16 @@ func (k *Keeper) Flush() {
 
 func (s *server) client(conn net.Conn) {
 	_ = conn.SetReadDeadline(time.Now().Add(controlWait))
-	line, err := bufio.NewReaderSize(io.LimitReader(conn, maxRequest), maxRequest).ReadBytes('\n')
+	line, file, err := receive(conn)
 	if err != nil {
 		return
 	}
+	handed := file // that nobody has taken over yet
+	defer func() {
+		if handed != nil {
+			handed.Close()
+		}
+	}()
 	out := json.NewEncoder(conn)
 	var req request
 	if err := json.Unmarshal(line, &req); err != nil {
@@ -123,9 +136,20 @@ func (s *server) client(conn net.Conn) {
 		_ = out.Encode(response{OK: err == nil, Wire: fault.ToWire(err), Data: data})
 		return
 	}
-	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), tag: req.Name, reply: make(chan answer, 1)}
+	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), tag: req.Name, sum: req.Sum, steps: req.Steps, file: file, reply: make(chan answer, 1)}
 	switch o.do {
-	case commandSave, commandLoad, commandForget, commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume:
+	case commandDump:
+		if file == nil || !slices.Contains(memdump.Formats(), req.Name) {
+			_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "dump without a descriptor and a format"))})
+			return
+		}
+		handed = nil // the command's own
+	case commandInput:
+		if !input.Valid(req.Steps) {
+			_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "understand the input"))})
+			return
+		}
+	case commandSave, commandLoad, commandForget, commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume, commandMade:
 	default:
 		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "do %.40q", req.Do))})
 		return
@@ -209,10 +233,15 @@ func (c *Client) Ask(ctx context.Context, do, who string) ([]byte, error) {
 }
 
 func (c *Client) ask(ctx context.Context, asked request) ([]byte, error) {
+	return c.askWith(ctx, asked, nil)
+}
+
+// askWith hands a file along, where one is given.
+func (c *Client) askWith(ctx context.Context, asked request, file *os.File) ([]byte, error) {
 	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
 	defer stop()
 	b, _ := json.Marshal(asked)
-	if _, err := c.conn.Write(append(b, '\n')); err != nil {
+	if err := unixsock.Send(c.conn, append(b, '\n'), file); err != nil {
 		return nil, err
 	}
 	var r response
@@ -232,6 +261,24 @@ func (c *Client) ask(ctx context.Context, asked request) ([]byte, error) {
 // "snapshot-save", "snapshot-load" or "snapshot-delete".
 func (c *Client) Snapshot(ctx context.Context, do, tag string) error {
 	_, err := c.ask(ctx, request{Do: do, Who: "skep snapshot", Name: tag})
+	return err
+}
+
+// Input has keyboard and pointer of the guest do something.
+func (c *Client) Input(ctx context.Context, who string, steps []input.Step) error {
+	_, err := c.ask(ctx, request{Do: string(commandInput), Who: who, Steps: steps})
+	return err
+}
+
+// Dump has the guest's memory written to a file or a pipe, and returns when that is over.
+func (c *Client) Dump(ctx context.Context, who, format string, w *os.File) error {
+	_, err := c.askWith(ctx, request{Do: string(commandDump), Who: who, Name: format}, w)
+	return err
+}
+
+// Made has the cell's events say that a file was made of it.
+func (c *Client) Made(ctx context.Context, who, path, sum string) error {
+	_, err := c.ask(ctx, request{Do: string(commandMade), Who: who, Name: path, Sum: sum})
 	return err
 }
 

@@ -13,9 +13,11 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/events"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/lifecycle"
@@ -65,6 +67,8 @@ type Keeper struct {
 	state   store.State
 	server  *server
 	life    life
+	events  chronicle
+	dumping atomic.Bool
 }
 
 // life is what the keeper holds from one start to the end that follows.
@@ -138,6 +142,8 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 		UID:        -1,
 		GID:        -1,
 	}
+	k.openEvents(newRun())
+	k.event(events.Event{Kind: events.Begin, File: k.Cell.File, SHA256: k.state.CellDigest})
 	return k.keep(ctx, lifecycle.Begin{})
 }
 
@@ -152,6 +158,10 @@ func (k *Keeper) Adopt(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer lock.Unlock()
+	if st, _, err := k.Store.ReadState(name); err == nil {
+		k.openEvents(st.Run)
+		k.event(events.Event{Kind: events.Adopted, PID: st.PID})
+	}
 	return k.keep(ctx, lifecycle.Adopt{})
 }
 
@@ -181,6 +191,7 @@ func (k *Keeper) publish(p store.Phase, reason string) {
 	k.state.State, k.state.Reason, k.state.Since = p, reason, time.Now().UTC()
 	k.state.Suspended = k.machine.SuspendedBy()
 	k.writeState()
+	k.eventState(p, reason)
 }
 
 func (k *Keeper) writeState() {
@@ -191,6 +202,7 @@ func (k *Keeper) writeState() {
 
 // finish writes what is remembered of the cell and removes its run directory.
 func (k *Keeper) finish(out Outcome) {
+	defer k.endEvents(out)
 	if k.server != nil {
 		k.server.close()
 	}

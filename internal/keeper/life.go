@@ -110,7 +110,9 @@ func (k *Keeper) letRun(ctx context.Context, p *plan.Plan) error {
 func (k *Keeper) release() (found string) {
 	if k.life.live != nil {
 		k.countRefusals(k.life.live)
+		k.eventRefusals()
 	}
+	k.events.refused = nil // the next life counts anew
 	err := k.releaseAll(k.life.held)
 	if err != nil {
 		k.Notify(err.Error())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/events"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/lifecycle"
@@ -54,6 +55,7 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 			k.life.told = nil
 			k.countRefusals(k.life.live)
 			k.writeState()
+			k.eventRefusals()
 		case f := <-k.timers.fired:
 			if k.timers.due(f) {
 				return lifecycle.Fired{Timer: f.timer}, nil
@@ -67,6 +69,7 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 
 // step feeds the machine one event, carries out what it says, and feeds it what comes of that.
 func (k *Keeper) step(ctx context.Context, e lifecycle.Event, c *command) {
+	k.eventOf(e, c)
 	for e != nil {
 		var actions []lifecycle.Action
 		before := k.machine.Phase
@@ -105,16 +108,7 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 	case lifecycle.Answer:
 		c.answer(k.refusal(a.Err))
 	case lifecycle.Screenshot:
-		if c.snapshot() {
-			c.answer(k.life.live.Snapshot(ctx, string(c.do), c.tag))
-			break
-		}
-		if c.do == commandFreeze {
-			c.answer(k.life.live.Freeze(ctx))
-			break
-		}
-		png, err := k.life.live.Screenshot(ctx)
-		c.send(answer{err: err, data: png})
+		k.ask(ctx, c)
 	case lifecycle.SetTimer:
 		if a.Timer == lifecycle.TimerLimit {
 			k.state.Ends = time.Now().Add(a.After).UTC()
@@ -171,6 +165,7 @@ func (k *Keeper) tellOthers(a lifecycle.Action) {
 			k.Waiting(a.Err, a.Pause)
 		}
 	case lifecycle.Notify:
+		k.event(events.Event{Kind: events.Note, Reason: a.Line})
 		k.Notify(k.Cell.Name + ": " + a.Line)
 	case lifecycle.Emulate:
 		k.emulate()

@@ -17,6 +17,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/host"
 	"skep/internal/hypervisor"
+	"skep/internal/input"
 	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/provision"
@@ -347,6 +348,8 @@ func (m *machine) Kill() { m.end(hypervisor.EndKilled, "killed") }
 
 func (m *machine) Snapshot(context.Context, string, string) error { return nil }
 func (m *machine) Freeze(context.Context) error                   { return nil }
+func (m *machine) Input(context.Context, []input.Step) error      { return nil }
+func (m *machine) Dump(context.Context, string, *os.File) error   { return nil }
 func (m *machine) Screenshot(context.Context) ([]byte, error)     { return []byte("PNG"), nil }
 
 // end is the hypervisor's, once.

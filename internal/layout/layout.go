@@ -15,7 +15,7 @@
 //
 // The state directory does:
 //
-//	STATE/cells/NAME/      logs, uefi-vars.fd, last.json, macs.json, disks.json, layers
+//	STATE/cells/NAME/      logs, events, uefi-vars.fd, last.json, macs.json, disks.json, layers
 //	STATE/images/          the image store, see ImageStore
 //	STATE/templates/NAME/  guests that stand still, for others to begin from
 //	STATE/cache/           facts that are dear to find out
@@ -150,6 +150,8 @@ const (
 	Disks         = "disks.json"
 	Loader        = "loader" // a directory: the loader's scratch copies
 	Snapshots     = "snapshots.json"
+	Events        = "events.jsonl"
+	EventsOld     = "events.jsonl.1"
 
 	LayerPrefix      = "layer-"
 	DisposablePrefix = "disposable-"
@@ -157,7 +159,7 @@ const (
 
 // StateFiles are the files that skep makes in a cell's state directory.
 func StateFiles() []string {
-	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Vars}
+	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, Vars}
 }
 
 // Starts is the file beside a log that has the numbers of its starts.

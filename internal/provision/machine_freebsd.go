@@ -12,6 +12,7 @@ import (
 	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
+	"skep/internal/input"
 	"skep/internal/jail"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
@@ -277,6 +278,11 @@ func (m *bhyveMachine) Snapshot(context.Context, string, string) error {
 
 // Freeze implements Machine. No plan of this host has a template.
 func (m *bhyveMachine) Freeze(context.Context) error { return errors.ErrUnsupported }
+
+// Input goes over VNC, as a viewer's hands do.
+func (m *bhyveMachine) Input(ctx context.Context, steps []input.Step) error {
+	return m.provisioner.input(ctx, steps)
+}
 
 // Screenshot needs a screen.
 func (m *bhyveMachine) Screenshot(ctx context.Context) ([]byte, error) {

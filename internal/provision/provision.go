@@ -9,6 +9,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/hypervisor"
+	"skep/internal/input"
 	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/store"
@@ -101,6 +102,11 @@ type Machine interface {
 	// Freeze has the guest stand still for good and writes its memory and the state of its devices into the
 	// template that it was started for.
 	Freeze(ctx context.Context) error
+	// Input has keyboard and pointer do something. A place that is not on the screen is refused before.
+	Input(ctx context.Context, steps []input.Step) error
+	// Dump writes the guest's memory to a file or a pipe, as package memdump reads it. The guest stands still
+	// meanwhile.
+	Dump(ctx context.Context, format string, w *os.File) error
 	// Screenshot is a PNG of the screen.
 	Screenshot(ctx context.Context) ([]byte, error)
 }
@@ -121,6 +127,8 @@ type Env interface {
 	Begun(id string, h store.Held) error
 	// Process records the hypervisor that runs now, where a reset has made another one.
 	Process(m Machine)
+	// Viewer says that somebody looks at the screen, and from where.
+	Viewer(from string)
 	// Screen publishes where the screen is shown.
 	Screen(address string)
 	// Had says whether the guest has had a disk in an earlier life, to write to.
@@ -165,6 +173,7 @@ func (nobody) Notify(string)                  {}
 func (nobody) Begun(string, store.Held) error { return nil }
 func (nobody) Process(Machine)                {}
 func (nobody) Screen(string)                  {}
+func (nobody) Viewer(string)                  {}
 func (nobody) Had(*plan.Disk) bool            { return false }
 func (nobody) SaysRaw(*plan.Disk) bool        { return false }
 func (nobody) ReadTables(*os.File, int64) (uint64, bool, error) {

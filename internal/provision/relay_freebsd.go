@@ -16,6 +16,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
+	"skep/internal/input"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/screen"
@@ -108,6 +109,9 @@ func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
 				conn.Close()
 				return
 			}
+			if s.Name == "screen" {
+				t.env.Viewer(conn.RemoteAddr().String())
+			}
 			_ = screen.Proxy(ctx, conn, inner)
 		}()
 	}
@@ -156,8 +160,24 @@ func (t *bsdProvisioner) visitor(ctx context.Context) (int, error) {
 
 // screenshot takes one picture over RFB.
 func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
-	var conn net.Conn
-	var err error
+	conn, password, err := t.viewer(ctx, "take a screenshot")
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	img, err := screen.Capture(ctx, conn, password)
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, oneViewer, "take a screenshot")
+	}
+	var png bytes.Buffer
+	err = screen.WritePNG(&png, img)
+	return png.Bytes(), err
+}
+
+const oneViewer = "bhyve serves one viewer at a time: is another one connected?"
+
+// viewer is a connection to the screen, and its password.
+func (t *bsdProvisioner) viewer(ctx context.Context, what string) (conn net.Conn, password string, err error) {
 	found := false
 	for _, s := range plan.Specs[*plan.Relay](t.plan) {
 		if s.Name == "screen" {
@@ -170,23 +190,50 @@ func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
 		conn, err = net.DialTimeout("tcp", s.Listen, 5*time.Second)
 	}
 	if !found {
-		return nil, fault.New(fault.Input, "add screen {} to the cell file", "take a screenshot: the guest has no screen")
+		return nil, "", fault.New(fault.Input, "add screen {} to the cell file", "%s: the guest has no screen", what)
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Host, err, "", "take a screenshot")
+		return nil, "", fault.Wrap(fault.Host, err, "", "%s", what)
+	}
+	if password, err = t.password(); err != nil {
+		conn.Close()
+		return nil, "", err
+	}
+	return conn, password, nil
+}
+
+// buttons are those of RFC 6143.
+var buttons = map[string]uint8{"left": 1, "middle": 2, "right": 4}
+
+// input has a viewer's hands do it: bhyve's keyboard and tablet belong to its screen.
+func (t *bsdProvisioner) input(ctx context.Context, steps []input.Step) error {
+	ctx, cancel := context.WithTimeout(ctx, inputWait)
+	defer cancel()
+	conn, password, err := t.viewer(ctx, "use keyboard and pointer")
+	if err != nil {
+		return err
 	}
 	defer conn.Close()
-	password, err := t.password()
-	if err != nil {
-		return nil, err
+	var hands []screen.Hand
+	for _, s := range steps {
+		h := screen.Hand{Keysym: input.Keysym(s.Key), Down: s.Down, X: s.X, Y: s.Y}
+		if s.Down {
+			h.Buttons = buttons[s.Button]
+		}
+		if s.Rest {
+			h.Rest = inputRest
+		}
+		hands = append(hands, h)
 	}
-	img, err := screen.Capture(ctx, conn, password)
-	if err != nil {
-		return nil, fault.Wrap(fault.Host, err, "bhyve serves one viewer at a time: is another one connected?", "take a screenshot")
+	err = screen.Hands(ctx, conn, password, hands)
+	var out *screen.OutsideError
+	if errors.As(err, &out) {
+		return outside(out)
 	}
-	var png bytes.Buffer
-	err = screen.WritePNG(&png, img)
-	return png.Bytes(), err
+	if err != nil {
+		return fault.Wrap(fault.Host, err, oneViewer, "use keyboard and pointer")
+	}
+	return nil
 }
 
 // password reads the screen's, "" where the cell file names none.

@@ -41,7 +41,7 @@ func (t *linuxProvisioner) acquireScreen(s *plan.Screen) error {
 	srv.wait.Add(1)
 	go func() {
 		defer srv.wait.Done()
-		srv.accept(t.qemu)
+		srv.accept(t.qemu, t.env.Viewer)
 	}()
 	t.env.Screen(cmp.Or(s.Path, s.Listen))
 	return nil
@@ -71,7 +71,7 @@ func listenTCP(what, hint, address string) (*net.TCPListener, error) {
 	return nil, fault.Wrap(fault.Input, err, hint, "%s on %s", what, address)
 }
 
-func (s *screenServer) accept(m *qemuMachine) {
+func (s *screenServer) accept(m *qemuMachine, viewer func(from string)) {
 	for {
 		conn, err := s.listener.Accept()
 		if err != nil {
@@ -81,12 +81,14 @@ func (s *screenServer) accept(m *qemuMachine) {
 			time.Sleep(100 * time.Millisecond) // out of descriptors, most likely
 			continue
 		}
+		from := conn.RemoteAddr().String()
 		f, err := connFile(conn)
 		conn.Close()
 		if err != nil {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), quitWait)
+		viewer(from)
 		_ = m.qmp.AddVNC(ctx, f) // a viewer that QEMU refuses sees its connection close
 		cancel()
 		f.Close()

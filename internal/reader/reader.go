@@ -20,6 +20,8 @@ const (
 	Page = "page"
 	// Results reads what a guest has left on a disk for the host: tar, FAT, ext4.
 	Results = "results"
+	// Memory makes a file of a guest's memory of what a hypervisor writes.
+	Memory = "memory"
 )
 
 // Table is every reader.
@@ -31,5 +33,6 @@ func Table() tool.Readers {
 		Unpack:  unpackImage,
 		Results: bringOut,
 		Page:    servePage,
+		Memory:  makeDump,
 	}
 }

@@ -48,6 +48,9 @@ var Rows = []Row{
 			"Taken over, it can ask for what those may who are connected at that time",
 		Calls: []string{"page.(session).tell", "page.withReturns", "page.send", "page.printed", "page.(conn).Read", "page.(conn).Write", "page.raw",
 			"page.(Pipe).read"}},
+	{Name: Memory, Reads: "what a hypervisor writes of its guest's memory: an ELF stream, or a kdump that is only copied",
+		Who: "`skep dump`", Rights: jailed,
+		Calls: []string{"memdump.Make", "memdump.(stream).full", "memdump.(stream).decode"}, From: []string{"reader"}},
 	{Name: "what comes of results", Reads: "the stream that the reader of results makes: kind, path, size and bytes, each bounded and checked again",
 		Who: "`skep results`", Rights: caller, Why: "somebody has to write the files; below one directory, new plain files and directories only, and fuzzed",
 		Calls: []string{"results.Unpack", "results.(Report).put", "results.next", "results.reason", "results.(Dir).File", "results.(Archive).File"},
@@ -95,7 +98,7 @@ var Rows = []Row{
 		Calls: []string{"worker.decode", "worker.NewLink"}, From: []string{"provision", "worker", "drill"}},
 	{Name: "screen", Reads: "the VNC handshake and one picture, at most 16384 pixels wide and 16 million in all; the bytes of a viewer's connection pass unread",
 		Who: "the worker, for `skep screenshot`", Rights: worker,
-		Calls: []string{"screen.Capture", "screen.(pixelFormat).colour", "screen.DecodePPM", "screen.ppmNumber", "screen.Proxy"},
+		Calls: []string{"screen.Capture", "screen.Hands", "screen.(pixelFormat).colour", "screen.DecodePPM", "screen.ppmNumber", "screen.Proxy"},
 		From:  []string{"provision", "worker", "keeper", "page"}},
 }
 
@@ -109,11 +112,12 @@ var NoReaders = []string{
 	"qmp.(Client).Screendump", "qmp.(Client).SaveTo", "qmp.(Client).RestoreFrom", "qmp.(Client).move", "qmp.(Client).send", "qmp.sendWithFile",
 	"console.OpenModem", "console.OpenToTrim", "worker.(Link).Trim", "console.StartNumbers", "console.rememberStart",
 	"disk.syncDir", "disk.place", "disk.RemoveLayer", "disk.(baseNote).check", "disk.program", "disk.Share", "disk.LayerImage", "disk.checkZvol",
-	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.until",
+	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.(Host).Memory", "qmp.(Client).Dump", "reader.until",
 	"reader.(Host).Results", "results.(zeros).Read",
 	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
 	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
+	"worker.(Client).Dump", "worker.(Client).ScreenSize",
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template", "memdump"}

@@ -154,6 +154,28 @@ func TestCapture(t *testing.T) {
 
 const vncAnswer = "\x0e\x71\xb5\x92\xe5\x9e\xd6\xb8\x18\x96\x30\x0b\xff\xac\xb7\x6f"
 
+// Hands sends keys and the pointer as RFC 6143 has them, and nothing where a place is not on the screen.
+func TestHands(t *testing.T) {
+	greeting := []string{v38, ">" + v38, none, ">\x01", ok, ">\x01", size + little + name, encs}
+	do := func(hands []Hand, script ...string) error {
+		here, there := net.Pipe()
+		defer here.Close()
+		server(t, there, append(greeting[:len(greeting):len(greeting)], script...)...)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		return Hands(ctx, here, "", hands)
+	}
+	err := do([]Hand{{Keysym: 0xffe1, Down: true}, {Keysym: 'a'}, {X: 1, Y: 0, Buttons: 4}},
+		">\x04\x01\x00\x00\x00\x00\xff\xe1", ">\x04\x00\x00\x00\x00\x00\x00a", ">\x05\x04\x00\x01\x00\x00")
+	if err != nil {
+		t.Error(err)
+	}
+	var out *OutsideError
+	if err := do([]Hand{{Keysym: 'a'}, {X: 2, Y: 0}}); !errors.As(err, &out) || out.Width != 2 {
+		t.Errorf("a place beside the screen: %v", err)
+	}
+}
+
 func TestCaptureWithPassword(t *testing.T) {
 	// The answer was made with OpenSSL: des-ecb of the challenge under the key
 	// whose bytes are "hive" with their bits reversed.

@@ -39,6 +39,8 @@ type State struct {
 	State   Phase     `json:"state"`
 	Since   time.Time `json:"since"`
 	Reason  string    `json:"reason,omitempty"` // why it stopped, crashed or is held
+	// Run names the run, as its events do.
+	Run string `json:"run,omitempty"`
 	// Ends is when the time limit of the cell is over.
 	Ends      time.Time `json:"ends,omitzero"`
 	Suspended string    `json:"suspended,omitempty"` // who has paused the guest until it is asked to go on

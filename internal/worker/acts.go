@@ -39,6 +39,11 @@ const (
 	IgnoreShared
 	SaveTo
 	RestoreFrom
+	Key
+	Button
+	Point
+	ScreenSize
+	Dump
 	lastAct
 )
 
@@ -104,6 +109,21 @@ var acts = [lastAct]act{
 	RestoreFrom: {"migrate-incoming", 1, func(w *worker, r call) (out Message, err error) {
 		return out, w.qmp.RestoreFrom(r.ctx, r.files[0])
 	}},
+	Key: {"input-key", 0, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.Key(r.ctx, r.Texts[0], r.Nums[0] != 0)
+	}},
+	Button: {"input-button", 0, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.Button(r.ctx, r.Texts[0], r.Nums[0] != 0)
+	}},
+	Point: {"input-point", 0, func(w *worker, r call) (out Message, err error) {
+		const most = 1 << 16
+		n := func(i int) int { return int(min(r.Nums[i], most)) }
+		return out, w.qmp.Point(r.ctx, n(0), n(1), n(2), n(3))
+	}},
+	ScreenSize: {"screen-size", 2, (*worker).screenSize},
+	Dump: {"dump-guest-memory", 1, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.Dump(r.ctx, r.files[0], r.Nums[0] != 0)
+	}},
 	Snapshot: {"snapshot", 0, func(w *worker, r call) (out Message, err error) {
 		var nodes []string
 		for i := range 64 {
@@ -144,6 +164,20 @@ func (w *worker) screenshot(r call) (out Message, err error) {
 	img, err := screen.Capture(r.ctx, stream{r.files[0]}, "")
 	if err == nil {
 		err = screen.WritePNG(r.files[2], img)
+	}
+	w.lessen()
+	return out, err
+}
+
+// screenSize is that of the screen in pixels, found as a screenshot is.
+func (w *worker) screenSize(r call) (out Message, err error) {
+	if err := w.qmp.AddVNC(r.ctx, r.files[1], true); err != nil {
+		return out, err
+	}
+	r.files[1].Close()
+	img, err := screen.Capture(r.ctx, stream{r.files[0]}, "")
+	if err == nil {
+		out.Nums[0], out.Nums[1] = uint64(img.Bounds().Dx()), uint64(img.Bounds().Dy())
 	}
 	w.lessen()
 	return out, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -201,6 +202,37 @@ func (c *Client) SetVNCPassword(ctx context.Context, password string) error {
 // Screenshot writes a PNG of the screen to a file. The other two are the ends of a connection.
 func (c *Client) Screenshot(ctx context.Context, ours, theirs, png *os.File) error {
 	_, err := c.ask(ctx, Message{Act: Screenshot}, ours, theirs, png)
+	return err
+}
+
+// ScreenSize is the screen's in pixels. The files are the ends of a connection.
+func (c *Client) ScreenSize(ctx context.Context, ours, theirs *os.File) (image.Point, error) {
+	m, err := c.ask(ctx, Message{Act: ScreenSize}, ours, theirs)
+	const most = 1 << 14
+	return image.Pt(int(min(m.Nums[0], most)), int(min(m.Nums[1], most))), err
+}
+
+// Key presses or lets go of a key, by QEMU's name of it.
+func (c *Client) Key(ctx context.Context, name string, down bool) error {
+	_, err := c.ask(ctx, Message{Act: Key, Nums: [4]uint64{number(down)}, Texts: [4]string{name}})
+	return err
+}
+
+// Button presses or lets go of a button of the pointer.
+func (c *Client) Button(ctx context.Context, name string, down bool) error {
+	_, err := c.ask(ctx, Message{Act: Button, Nums: [4]uint64{number(down)}, Texts: [4]string{name}})
+	return err
+}
+
+// Point moves the pointer to a pixel of a screen of that size.
+func (c *Client) Point(ctx context.Context, x, y, width, height int) error {
+	_, err := c.ask(ctx, Message{Act: Point, Nums: [4]uint64{uint64(x), uint64(y), uint64(width), uint64(height)}})
+	return err
+}
+
+// Dump has the hypervisor write its guest's memory to a descriptor. It may take as long as the context says.
+func (c *Client) Dump(ctx context.Context, w *os.File, kdump bool) error {
+	_, err := c.ask(ctx, Message{Act: Dump, Nums: [4]uint64{number(kdump)}}, w)
 	return err
 }
 

@@ -1,0 +1,50 @@
+package reader
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"skep/internal/memdump"
+	"skep/internal/tool"
+)
+
+func makeDump(in tool.Inside) error {
+	var j memdump.Job
+	from, to := in.Files["from"], in.Files["to"]
+	if len(in.Args) != 1 || from == nil || to == nil {
+		return errors.New("a job and two files are needed")
+	}
+	if err := json.Unmarshal([]byte(in.Args[0]), &j); err != nil {
+		return err
+	}
+	report, err := memdump.Make(to, from, j)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(in.Out).Encode(report)
+}
+
+// longestDump bounds the making of a dump.
+const longestDump = 2 * time.Hour
+
+// Memory makes a file of what a hypervisor writes of its guest's memory, in a jail.
+func (h Host) Memory(ctx context.Context, to, from *os.File, j memdump.Job) (r memdump.Report, err error) {
+	args, err := json.Marshal(j)
+	if err != nil {
+		return r, err
+	}
+	out, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(Memory), Args: []string{string(args)},
+		Files: []tool.File{{Name: "from", File: from}, {Name: "to", File: to}}, AllowMissing: h.AllowMissing,
+		Limits: tool.Limits{Wall: longestDump, FileSize: j.MaxFile(), Output: 1 << 20}})
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(out.Bytes, &r); err != nil {
+		return r, fmt.Errorf("the reader of memory said what it should not: %w", err)
+	}
+	return r, nil
+}
