@@ -187,14 +187,6 @@ func disk(name, format string) string {
 	return s + "}"
 }
 
-// try stops a test whose own preparation fails.
-func (l *lab) try(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
 // What of a cell file only the host can call wrong is said in one pass as well,
 // each with its line; nothing is taken for it.
 func TestAllMistakesOfAHost(t *testing.T) {

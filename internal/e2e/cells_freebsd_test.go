@@ -528,12 +528,7 @@ func TestCellDisks(t *testing.T) {
 
 func TestCellZvol(t *testing.T) {
 	l := clean(t)
-	pool, _ := exec.Command("zpool", "list", "-H", "-o", "name").Output()
-	pools := strings.Fields(string(pool))
-	if len(pools) == 0 {
-		t.Skip("there is no pool")
-	}
-	volume := pools[0] + "/skep-test-" + strconv.Itoa(os.Getpid())
+	volume := l.pool() + "/skep-test-" + strconv.Itoa(os.Getpid())
 	for name, v := range map[string]string{"made": volume, "missing": volume + "-none", "tasted": volume + "-geom"} {
 		size := ""
 		if name == "made" {

@@ -141,19 +141,6 @@ func (l *lab) dieSweeping(at string) {
 	}
 }
 
-func fingerprint(t *testing.T, path string) string {
-	t.Helper()
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("%d %d %x", info.Size(), info.Mode(), b[:16])
-}
-
 // A hypervisor that is killed is a crash of the hypervisor, and leaves
 // nothing.
 func TestHypervisorKilled(t *testing.T) {

@@ -239,3 +239,11 @@ func eventually(t testing.TB, within time.Duration, what string, ok func() bool)
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// try stops a test whose own preparation fails.
+func (l *lab) try(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}

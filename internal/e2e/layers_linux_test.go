@@ -5,40 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// onSector is where the guest of these tests reads and writes.
-const onSector = 7 * 512
-
-// baseImage makes an image of a size with words where the guest reads.
-func (l *lab) baseImage(name, words string, size int64) string {
-	l.t.Helper()
-	path := l.path(name)
-	f, err := os.Create(path)
-	l.try(err)
-	defer f.Close()
-	_, err = f.WriteAt([]byte(words), onSector)
-	l.try(err)
-	l.try(f.Truncate(size))
-	return path
-}
-
-// layersOf lists the files of layers in a cell's state.
-func (l *lab) layersOf(name string) (files []string) {
-	found, _ := filepath.Glob(l.path("state/cells/" + name + "/*"))
-	for _, path := range found {
-		if base := filepath.Base(path); strings.Contains(base, "layer") || strings.Contains(base, "disposable") {
-			files = append(files, base)
-		}
-	}
-	return files
-}
 
 // Disposable guests of one base: each reads the base, none reads what another
 // wrote, the base stays as it is, and no layer outlives its guest.

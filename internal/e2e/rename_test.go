@@ -9,6 +9,7 @@ import (
 // A cell that is renamed keeps its file's comments, its state and its disks; a clone has disks and addresses of
 // its own; and what cannot be done is refused before anything is.
 func TestRenameAndClone(t *testing.T) {
+	needCells(t)
 	t.Parallel()
 	l := newLab(t)
 	l.write("web.img", "the web's disk")
