@@ -130,5 +130,5 @@ func createZvol(d *plan.Disk) (bool, error) {
 	if out, err := exec.Command(tool, append(args, d.Dataset)...).CombinedOutput(); err != nil {
 		return false, bad(d, "zfs list shows the pools and datasets there are", "it cannot be made: %.200s", out)
 	}
-	return true, waitForNode(d)
+	return true, nodeOfNew(tool, d)
 }

@@ -29,7 +29,7 @@ func checkZvol(d *plan.Disk) error {
 		mode = defaultVolmode()
 	}
 	if mode != "dev" {
-		return bad(d, "zfs set volmode=dev "+d.Dataset,
+		return bad(d, "zfs set volmode=none "+d.Dataset+", then volmode=dev",
 			"its volmode is %s and must be dev, so that the host does not read its partition table", mode)
 	}
 	if err := waitForNode(d); err != nil {

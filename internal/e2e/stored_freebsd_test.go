@@ -268,7 +268,8 @@ func TestCellZFSClone(t *testing.T) {
 	l := clean(t)
 	dataset := l.pool()
 	origin, clone := dataset+"/golden", dataset+"/guest"
-	must(t, "zfs", "create", "-V", "16M", "-o", "volmode=dev", origin)
+	must(t, "zfs", "create", "-V", "16M", "-o", "volmode=none", origin)
+	must(t, "zfs", "set", "volmode=dev", origin)
 	until(t, "the volume's node", func() bool { return file("/dev/zvol/" + origin) })
 	words := bytes.Repeat([]byte("golden  "), 64)
 	l.try(os.WriteFile("/dev/zvol/"+origin, words, 0))
