@@ -64,7 +64,7 @@ func create(d *plan.Disk) (made bool, err error) {
 		err = tmp.Truncate(int64(d.Create))
 	}
 	if err == nil && d.Results != "" {
-		err = format(tmp.Name(), d.Results, d.Label)
+		err = format(tmp.Name(), d)
 	}
 	if err == nil {
 		err = tmp.Sync()

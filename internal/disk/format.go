@@ -9,22 +9,24 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/fault"
+	"skep/internal/plan"
 )
 
 // formatters make an empty file system on a new file, the first of them that a host has. None of them reads
-// what a guest has written.
+// what a guest has written. LABEL and CLUSTER stand for what is the disk's own.
 var formatters = map[cell.ResultsFormat]struct {
-	tools [][]string // LABEL stands for the label
+	tools [][]string
 	hint  string
 }{
-	cell.ResultsFAT: {[][]string{{"mkfs.vfat", "-F", "32", "-n", "LABEL"}, {"newfs_msdos", "-F", "32", "-L", "LABEL"}},
+	cell.ResultsFAT: {[][]string{{"mkfs.vfat", "-F", "32", "-n", "LABEL"}, {"newfs_msdos", "-F", "32", "-c", "CLUSTER", "-L", "LABEL"}},
 		"apt install dosfstools, or let the guest write a tar archive: format = \"tar\""},
 	cell.ResultsExt4: {[][]string{{"mke2fs", "-q", "-t", "ext4", "-L", "LABEL"}},
 		"apt install e2fsprogs (FreeBSD: pkg install e2fsprogs), or let the guest write a tar archive: format = \"tar\""},
 }
 
 // format makes an empty file system of a new disk for results; a tar archive needs none.
-func format(path string, as cell.ResultsFormat, label string) error {
+func format(path string, d *plan.Disk) error {
+	as, label := d.Results, d.Label
 	if as == cell.ResultsTar {
 		return nil
 	}
@@ -32,13 +34,16 @@ func format(path string, as cell.ResultsFormat, label string) error {
 		label = strings.ToUpper(label)
 		label = label[:min(len(label), 11)]
 	}
-	label = label[:min(len(label), 16)]
+	own := strings.NewReplacer("LABEL", label[:min(len(label), 16)], "CLUSTER", plan.FATCluster(d.Create))
 	for _, words := range formatters[as].tools {
 		tool := findTool(words[0])
 		if tool == "" {
 			continue
 		}
-		args := strings.Split(strings.ReplaceAll(strings.Join(words[1:], "\x00"), "LABEL", label), "\x00")
+		var args []string
+		for _, w := range words[1:] {
+			args = append(args, own.Replace(w))
+		}
 		cmd := exec.Command(tool, append(args, path)...)
 		cmd.Env = []string{}
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -273,13 +273,23 @@ func (d *Disk) Take() []string {
 // Release implements Spec.
 func (*Disk) Release() []string { return nil }
 
+// FATCluster is how many sectors newfs_msdos(8) puts together on a disk of a size: left alone it makes clusters
+// of 4 KiB, of which a disk of less than 256 MiB has too few for FAT32.
+func FATCluster(size cell.Size) string {
+	sectors := 1
+	for sectors < 8 && cell.Size(sectors)*128<<20 <= size {
+		sectors *= 2
+	}
+	return strconv.Itoa(sectors)
+}
+
 // mkfs is what makes the file system of a new disk for results; a tar archive needs none.
 func (d *Disk) mkfs() string {
 	label := strings.ToUpper(d.Label)
 	label = label[:min(len(label), 11)]
 	switch d.Results {
 	case cell.ResultsFAT:
-		return command("mkfs.vfat", "-F", "32", "-n", label, d.Path) + " || " + command("newfs_msdos", "-F", "32", "-L", label, d.Path)
+		return command("mkfs.vfat", "-F", "32", "-n", label, d.Path) + " || " + command("newfs_msdos", "-F", "32", "-c", FATCluster(d.Create), "-L", label, d.Path)
 	case cell.ResultsExt4:
 		return command("mke2fs", "-q", "-t", "ext4", "-L", d.Label, d.Path)
 	}
