@@ -218,7 +218,7 @@ func (s *server) changes(w http.ResponseWriter, r *http.Request, v visitor) {
 			}
 			return
 		}
-		text := ": still here\n\n"
+		text := "event: same\ndata: {}\n\n"
 		if string(got.Body) != last {
 			last = string(got.Body)
 			text = "event: cells\ndata: " + last + "\n\n"

@@ -35,10 +35,11 @@ export function socket(path) {
   return url.href;
 }
 
-/** Calls take with the list of cells each time that it is another one, and state with whether it is connected. */
+/** Calls take with the list of cells each time that it is another one, with null where it is the same, and state with whether it is connected. */
 export function follow(take, state) {
   const source = new EventSource("/api/v1/changes");
   source.addEventListener("cells", (e) => { state(true); take(JSON.parse(e.data).cells); });
+  source.addEventListener("same", () => { state(true); take(null); });
   source.onopen = () => state(true);
   source.onerror = () => {
     state(false);

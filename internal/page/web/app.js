@@ -96,3 +96,8 @@ watch(() => {
 addEventListener("hashchange", route);
 route();
 performance.mark("painted");
+const firstDraw = watch(() => {
+  if (!known.cells.length) return;
+  performance.measure("cells", { start: known.came, end: performance.now() });
+  setTimeout(() => firstDraw());
+});

@@ -77,7 +77,10 @@ export function auditPane(name, body) {
       if (!byGroup.has(r.group)) byGroup.set(r.group, []);
       byGroup.get(r.group).push(r);
     }
-    const boxes = [...byGroup].map(([group, rows]) => {
+    // What is wrong comes first.
+    const worst = (rows) => -rows.filter((r) => bad(r.verdict)).length;
+    const sorted = [...byGroup].map(([group, rows]) => [group, rows.toSorted((a, b) => bad(b.verdict) - bad(a.verdict))]).sort((a, b) => worst(a[1]) - worst(b[1]));
+    const boxes = sorted.map(([group, rows]) => {
       const wrongHere = rows.filter((r) => bad(r.verdict)).length;
       let box = groups.querySelector(`[data-group="${CSS.escape(group)}"]`);
       if (!box) box = el("section", { "data-group": group }, el("h3", {}, group, el("small")), el("ul"));

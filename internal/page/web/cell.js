@@ -6,7 +6,7 @@ import { ago, el, icon, setAttr, setText, size } from "./dom.js";
 import { editorPane } from "./editor.js";
 import { logPane, planPane, snapshotsPane } from "./panes.js";
 import { screenPane } from "./screen.js";
-import { known, mayAct, runs, tone, watch } from "./state.js";
+import { known, mayAct, runs, stateWord, tone, watch } from "./state.js";
 
 const tabs = [
   { id: "console", head: "Console", make: consolePane },
@@ -101,7 +101,7 @@ export function cellPage(name, first) {
     const c = known.byName.get(name);
     const doing = pending.get(name);
     setAttr(page, "data-tone", c ? (doing ? "busy" : tone(c)) : "off");
-    setText(state, doing ? doing + "…" : !c ? "unknown here" : c.suspended && c.state === "running" ? "paused" : c.state);
+    setText(state, doing ? doing + "…" : !c ? "unknown here" : stateWord(c));
     const words = c ? [c.since && "for " + ago(c.since), c.accel && (c.accel === "kvm" ? "KVM" : c.accel === "tcg" ? "emulated" : c.accel), c.pid && "pid " + c.pid, c.uid >= 0 && c.pid && "uid " + c.uid,
       c.rates && Math.round(c.rates.cpu * 100) + " % CPU", c.use && size(c.use.memory_bytes) + (c.memory ? " of " + size(c.memory) : "")] : [];
     setText(facts, words.filter(Boolean).join("  ·  "));

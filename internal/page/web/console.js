@@ -97,7 +97,11 @@ export function consolePane(name, body) {
     pump();
   });
 
-  const resize = new ResizeObserver(() => { if (!body.hidden && frame.clientWidth > 40) fit.fit(); });
+  const resize = new ResizeObserver(() => {
+    if (body.hidden || frame.clientWidth < 40) return;
+    terminal.options.fontSize = frame.clientWidth < 520 ? 12 : 14;
+    fit.fit();
+  });
   resize.observe(frame);
   connect();
   return {

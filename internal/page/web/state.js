@@ -31,8 +31,10 @@ function rates(cell, now) {
   return r;
 }
 
-function take(cells) {
+function take(next) {
+  const cells = next ?? known.cells;
   const now = Date.now();
+  known.came = performance.now();
   for (const c of cells) c.rates = rates(c, now);
   known.cells = cells;
   known.byName = new Map(cells.map((c) => [c.name, c]));
@@ -58,6 +60,12 @@ export function tone(cell) {
     case "crashed": case "held": case "unknown": return "bad";
   }
   return cell.file_error ? "bad" : "off";
+}
+
+/** The state in a word, as skep ps says it. */
+export function stateWord(cell) {
+  if (cell.suspended && cell.state === "running") return "paused";
+  return cell.file_error && cell.state === "stopped" ? "invalid" : cell.state;
 }
 
 export const runs = (cell) => ["running", "paused", "starting", "stopping"].includes(cell.state);

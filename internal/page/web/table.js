@@ -1,13 +1,13 @@
 // All cells as a table that is kept current in place.
 import { act, pending } from "./act.js";
 import { ago, el, icon, rate, setAttr, setText, size } from "./dom.js";
-import { known, mayAct, runs, tone, watch } from "./state.js";
+import { known, mayAct, runs, stateWord, tone, watch } from "./state.js";
 
 const natural = new Intl.Collator("en", { numeric: true }).compare;
-const order = ["crashed", "held", "unknown", "starting", "stopping", "paused", "running", "stopped"];
+const order = ["crashed", "held", "invalid", "unknown", "starting", "stopping", "paused", "running", "stopped"];
 const columns = [
   { id: "name", head: "Cell", key: (c) => c.name, compare: natural },
-  { id: "state", head: "State", key: (c) => order.indexOf(c.state) },
+  { id: "state", head: "State", key: (c) => order.indexOf(stateWord(c)) },
   { id: "cpu", head: "CPU", key: (c) => -(c.rates?.cpu ?? -1), number: true },
   { id: "memory", head: "Memory", key: (c) => -(c.use?.memory_bytes ?? -1), number: true },
   { id: "disk", head: "Disk", key: (c) => -(c.rates?.disk ?? -1), number: true },
@@ -103,7 +103,7 @@ function makeRow(name) {
     const doing = pending.get(name);
     const note = c.file_error ? "its file has a mistake: " + c.file_error.replace(/^.*\//, "") : c.reason || (c.suspended ? "paused by " + c.suspended : c.file_differs ? "its file says something else by now" : "");
     setAttr(tr, "data-tone", doing ? "busy" : tone(c));
-    setText(p.state, doing ? doing + "…" : c.suspended && c.state === "running" ? "paused" : c.state);
+    setText(p.state, doing ? doing + "…" : stateWord(c));
     setText(p.reason, note);
     p.reason.title = note;
     const share = c.rates ? c.rates.cpu / Math.max(1, c.cpus ?? 1) : 0;
