@@ -3,7 +3,7 @@
 #   make            build bin/skep
 #   make demo       a virtual machine in a jail, seen from outside, and nothing left behind
 #   make test       all tests; as root more of them can run
-#   make bench      what the jail costs, against a bare QEMU
+#   make bench      what the jail costs, against a bare QEMU and against the skep of commit BEFORE
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
@@ -28,6 +28,8 @@ BIN = bin/skep
 # One package after the other: some look at the whole host, some change it.
 TESTFLAGS = -p 1 -timeout 30m ./...
 BENCHFLAGS =
+# A commit that make bench measures this one beside; 5e78b16 is the last before cells had workers.
+BEFORE = 5e78b16
 PEERFLAGS =
 # For make matrix: releases to enter, releases to boot (with KERNELS alone none is entered), and which
 # tests of which packages; MATRIXFLAGS=-v prints all they say.
@@ -86,7 +88,8 @@ fuzz:
 	@GO='$(GO)' sh scripts/fuzz $(FUZZTIME)
 
 bench: build
-	$(GO) run ./internal/bench -skep $(BIN) $(BENCHFLAGS)
+	@GO='$(GO)' sh scripts/build-before '$(BEFORE)' $(BIN)-before || rm -f $(BIN)-before
+	$(GO) run ./internal/bench -skep $(BIN) $$(test ! -e $(BIN)-before || echo -before $(BIN)-before) $(BENCHFLAGS)
 
 # The attempts of skep drill in a cell and in other sandboxes, in a throwaway host: root's.
 # PEERFLAGS=-summary prints the table of docs/security.md, -json all of it.

@@ -57,22 +57,28 @@ func (b *bencher) crowds(sizes string) error {
 type crowd struct {
 	up, list, down time.Duration
 	keeperKiB      int
+	privateKiB     int // keeper and worker together, a cell
 }
 
-func (b *bencher) crowd(n int) (c crowd, err error) {
-	config := filepath.Join(b.dir, fmt.Sprintf("crowd%d", n))
+func (b *bencher) crowd(n int) (crowd, error) { return b.crowdOf(b.skep, n, "crowd") }
+
+// crowdOf starts so many cells with a skep.
+func (b *bencher) crowdOf(program string, n int, name string) (c crowd, err error) {
+	config := filepath.Join(b.dir, fmt.Sprintf("%s-%d", name, n))
 	if err := os.MkdirAll(filepath.Join(config, "cells"), 0o700); err != nil {
 		return c, err
 	}
+	var names []string
 	for i := range n {
 		name := fmt.Sprintf("c%d", i)
+		names = append(names, name)
 		text := fmt.Sprintf("cell %q {\n  memory = \"16M\"\n  accel  = \"tcg\"\n}\n", name)
 		if err := os.WriteFile(filepath.Join(config, "cells", name+".hcl"), []byte(text), 0o600); err != nil {
 			return c, err
 		}
 	}
 	skep := func(args ...string) ([]byte, time.Duration, error) {
-		cmd := exec.Command(b.skep, append([]string{"--config-dir", config}, args...)...)
+		cmd := exec.Command(program, append([]string{"--config-dir", config}, args...)...)
 		begin := time.Now()
 		out, err := cmd.Output()
 		took := time.Since(begin)
@@ -96,6 +102,9 @@ func (b *bencher) crowd(n int) (c crowd, err error) {
 		return c, err
 	}
 	if c.keeperKiB, err = mostOf(out, n); err != nil {
+		return c, err
+	}
+	if c.privateKiB, err = b.privateOf(program, config, names[:min(n, rateOf)]); err != nil {
 		return c, err
 	}
 	var took series

@@ -1,7 +1,7 @@
 // Command bench measures what a cell costs: the time from start to the first byte of the built-in
 // guest's greeting, in a cell and with QEMU bare; the jail alone, beside what others take for theirs, and
 // with more mounts on the host; the work of a Linux guest, in a cell and with QEMU bare; the private
-// memory of a keeper, and what many cells cost at once. It prints goals next to figures and never fails
+// memory of a keeper, and what many cells cost at once; and some of that side by side with another skep. It prints goals next to figures and never fails
 // because of one.
 //
 // Runs are interleaved, one of each kind in a round and each round in another order, so that whatever else
@@ -26,7 +26,8 @@ func main() {
 	n := flag.Int("n", 25, "runs of each kind")
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
 	many := flag.String("crowd", "1 10 50 200", "numbers of cells at once")
-	only := flag.String("only", "start jail mounts guest memory crowd", "what to measure")
+	only := flag.String("only", "start jail mounts guest memory crowd before", "what to measure")
+	before := flag.String("before", "", "the skep to measure this one beside")
 	flag.Parse()
 	if flag.Arg(0) == innerName {
 		if err := innerMain(flag.Args()[1:]); err != nil {
@@ -35,7 +36,7 @@ func main() {
 		}
 		return
 	}
-	if err := bench(*skep, *n, *accels, *many, *only); err != nil {
+	if err := bench(*skep, *before, *n, *accels, *many, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -53,7 +54,7 @@ func innerMain(args []string) error {
 	return inner(mounts, args[1])
 }
 
-func bench(skep string, n int, accels, many, only string) error {
+func bench(skep, before string, n int, accels, many, only string) error {
 	skep, err := filepath.Abs(skep)
 	if err != nil {
 		return err
@@ -83,6 +84,7 @@ func bench(skep string, n int, accels, many, only string) error {
 		{"guest", b.guests},
 		{"memory", b.memory},
 		{"crowd", func() error { return b.crowds(many) }},
+		{"before", func() error { return b.beside(before) }},
 	} {
 		if !contains(only, part.name) {
 			continue
