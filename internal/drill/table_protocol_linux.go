@@ -36,7 +36,7 @@ var protocolTable = []Attempt{
 	{ID: "proto-byte", Tries: "send a single byte", Want: linkEnded, Do: lie(func(s *Fixture) { s.tell([]byte{1}) })},
 	{ID: "proto-kind", Tries: "send a message of a kind that there is not", Want: linkEnded, Do: lie(func(s *Fixture) { s.tell(message(99, 0, 0)) })},
 	{ID: "proto-act", Tries: "answer an act that there is not", Want: linkEnded, Do: lie(func(s *Fixture) { s.tell(message(mAnswer, 999, 1)) })},
-	{ID: "proto-ready", Tries: "say twice that it is ready", Want: linkEnded, Do: lie(func(s *Fixture) { s.tell(message(mReady, 0, 0)) })},
+	{ID: "proto-ready", Tries: "say twice that it is ready", Want: linkEnded, Do: lie(func(s *Fixture) { s.tell(worker.Greeting()) })},
 	{ID: "proto-early", Tries: "report an end before it is ready", Want: linkEnded, Do: code(func(s *Fixture) Outcome {
 		s.tell(event(3))
 		return s.linkEnds()
@@ -175,7 +175,7 @@ func (s *Fixture) lies(do func(*Fixture), silence bool) Outcome {
 
 // begin says that the worker is ready.
 func (s *Fixture) begin() {
-	s.tell(message(mReady, 0, 0))
+	s.tell(worker.Greeting())
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_ = s.keeper.link.WaitReady(ctx)

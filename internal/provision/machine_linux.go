@@ -196,7 +196,7 @@ func (t *linuxProvisioner) watch(m *qemuMachine) {
 		case m.rejoined <- struct{}{}:
 		default:
 		}
-	})
+	}, func(err error) { t.env.Notify(t.plan.Name + ": cannot start the worker again yet: " + err.Error()) })
 }
 
 // markWorker says in the console's log and to the person that another worker was started.

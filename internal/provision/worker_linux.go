@@ -218,8 +218,9 @@ func (w *workers) hand(ctx context.Context, qmp string, words *lastWords) error 
 	return link.Connect(ctx, f)
 }
 
-// keep starts another worker when one has ended, until exited. told is called with each.
-func (w *workers) keep(exited <-chan struct{}, hand func(context.Context) error, told func(reason string)) {
+// keep starts another worker when one has ended, until exited. told is called with each, and failed once where the
+// first try does not succeed.
+func (w *workers) keep(exited <-chan struct{}, hand func(context.Context) error, told func(reason string), failed func(error)) {
 	ended := make(chan struct{})
 	w.mu.Lock()
 	w.ended = ended
@@ -243,7 +244,7 @@ func (w *workers) keep(exited <-chan struct{}, hand func(context.Context) error,
 			if time.Since(one.began) > workerCalm {
 				pause = workerPause
 			}
-			for {
+			for tries := 0; ; tries++ {
 				select {
 				case <-time.After(pause):
 				case <-exited:
@@ -252,8 +253,12 @@ func (w *workers) keep(exited <-chan struct{}, hand func(context.Context) error,
 					return
 				}
 				pause = min(2*pause, workerPauses)
-				if err := w.again(hand); err == nil {
+				err := w.again(hand)
+				if err == nil {
 					break
+				}
+				if tries == 0 {
+					failed(err)
 				}
 			}
 			w.mu.Lock()
@@ -291,7 +296,7 @@ func (a *aWorker) reason() string {
 	exit, _ := a.proc.Wait(context.Background())
 	_ = a.proc.Release()
 	switch {
-	case errors.Is(why, worker.ErrLied):
+	case errors.Is(why, worker.ErrLied), errors.Is(why, worker.ErrOther):
 		return why.Error()
 	case exit.Signal != 0:
 		return "it was ended by " + unix.SignalName(unix.Signal(exit.Signal))

@@ -32,6 +32,9 @@ var ErrLied = errors.New("the worker does not keep to the protocol")
 // ErrSilent is one that does not answer.
 var ErrSilent = fmt.Errorf("%w: it does not answer", ErrLied)
 
+// ErrOther is a worker of another skep: the file of a running one was replaced.
+var ErrOther = errors.New("the worker is another skep's; end the keeper, and skep adopt starts a new one")
+
 // errEnded is a worker that has hung up.
 var errEnded = errors.New("the worker has ended")
 
@@ -122,6 +125,8 @@ func (l *Link) receive() {
 		case err != nil:
 		case first != (m.Kind == Ready):
 			err = fmt.Errorf("%w: it spoke out of turn", ErrLied)
+		case m.Kind == Ready && m.Texts[0] != identity():
+			err = fmt.Errorf("%w: it is %s, this is %s", ErrOther, m.Texts[0], identity())
 		case m.Kind == Ready:
 			first = false
 			close(l.ready)

@@ -75,7 +75,7 @@ func serve(keeper *os.File) (err error) {
 	if w.conn, err = newConn(keeper); err != nil {
 		return err
 	}
-	if err := w.say(Message{Kind: Ready}); err != nil {
+	if err := w.say(Message{Kind: Ready, Texts: [4]string{identity()}}); err != nil {
 		return err
 	}
 	busy := make(chan struct{}, mostAtOnce)

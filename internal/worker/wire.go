@@ -6,8 +6,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"skep/internal/version"
 )
 
 // Size is that of every message.
@@ -59,6 +62,16 @@ var (
 	errSize = errors.New("a message of another size")
 	errForm = errors.New("not a message")
 )
+
+// identity is what both ends have to have in common: after an upgrade, the file of a running skep is another one's.
+var identity = sync.OnceValue(func() string { return cut(fmt.Sprintf("%s, %d acts", version.String(), lastAct-1), 128) })
+
+// Greeting is a worker's first word, as bytes; for who plays one.
+func Greeting() []byte {
+	b := make([]byte, Size)
+	_ = Message{Kind: Ready, Texts: [4]string{identity()}}.encode(b)
+	return b
+}
 
 // encode writes m into b, which has Size bytes.
 func (m Message) encode(b []byte) error {

@@ -129,12 +129,13 @@ func TestWorkerThatLies(t *testing.T) {
 	before := answerGrace
 	answerGrace = 200 * time.Millisecond
 	t.Cleanup(func() { answerGrace = before })
-	ready, answer := Message{Kind: Ready}, Message{Kind: Answer, Act: Cont, ID: 1}
+	ready, answer := Message{Kind: Ready, Texts: [4]string{identity()}}, Message{Kind: Answer, Act: Cont, ID: 1}
 	for name, tt := range map[string]struct {
 		do   func(l liar) // after its first word and a request
 		want string
 	}{
 		"no first word":         {nil, "out of turn"},
+		"another skep's":        {func(l liar) {}, "another skep's"},
 		"ready twice":           {func(l liar) { l.say(ready) }, "out of turn"},
 		"half a message":        {func(l liar) { l.bytes(make([]byte, Size/2), nil) }, "another size"},
 		"a longer one":          {func(l liar) { l.bytes(make([]byte, 4*Size), nil) }, "more than"},
@@ -162,6 +163,8 @@ func TestWorkerThatLies(t *testing.T) {
 			asked := make(chan error, 1)
 			if tt.do == nil {
 				w.say(Message{Kind: Gone})
+			} else if tt.want == "another skep's" {
+				w.say(Message{Kind: Ready, Texts: [4]string{"0.0.1"}})
 			} else {
 				w.say(ready)
 				if err := l.WaitReady(t.Context()); err != nil {
@@ -209,7 +212,7 @@ func TestAnswers(t *testing.T) {
 		c := NewClient()
 		l, w := linked(t, c.Heard)
 		c.Use(l)
-		w.say(Message{Kind: Ready})
+		w.say(Message{Kind: Ready, Texts: [4]string{identity()}})
 		go func() {
 			m := w.hear()
 			tt.answer.Kind, tt.answer.Act, tt.answer.ID = Answer, m.Act, m.ID
@@ -227,7 +230,7 @@ func TestNextWorker(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- c.Cont(t.Context()) }()
 	l, w := linked(t, c.Heard)
-	w.say(Message{Kind: Ready})
+	w.say(Message{Kind: Ready, Texts: [4]string{identity()}})
 	c.Use(l)
 	m := w.hear()
 	w.say(Message{Kind: Answer, Act: m.Act, ID: m.ID})
