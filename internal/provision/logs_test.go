@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"skep/internal/console"
 	"skep/internal/plan"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestLogsEndWithinTheirSize(t *testing.T) {
 	for _, watched := range []bool{true, false} {
 		l := &plan.Log{Name: "console-log", Path: filepath.Join(t.TempDir(), "log"), Max: 16 << 10}
-		ls := logs{}
+		ls := newLogs(console.Trim)
 		f, err := ls.open(func(string) {}, l, watched)
 		if err != nil {
 			t.Fatal(err)
@@ -33,5 +34,5 @@ func TestLogsEndWithinTheirSize(t *testing.T) {
 		}
 	}
 	// A log that was never made, or that the user removed.
-	logs{}.close(func(string) {}, &plan.Log{Name: "console-log", Path: filepath.Join(t.TempDir(), "none"), Max: 16 << 10})
+	newLogs(console.Trim).close(func(string) {}, &plan.Log{Name: "console-log", Path: filepath.Join(t.TempDir(), "none"), Max: 16 << 10})
 }
