@@ -15,6 +15,7 @@ func (a *linuxAudit) process() {
 	a.stopSignals()
 	a.runs()
 	a.hostName()
+	a.bound()
 	if a.record == nil || a.record.Standing == nil {
 		for _, id := range []string{"affinity", "scheduler", "sysctls"} {
 			a.info(GroupRights, id, "nobody recorded it when the guest was prepared")
@@ -63,6 +64,27 @@ func (a *linuxAudit) hostName() {
 		a.add(GroupRights, id, Unknown, want, "cannot be read")
 	default:
 		a.equal(GroupRights, id, want, seen)
+	}
+}
+
+// bound: what ends with its keeper is its keeper's child, and has asked the kernel for that signal, which nobody
+// else can read.
+func (a *linuxAudit) bound() {
+	j := a.jailSpec()
+	if j == nil || !j.Bound {
+		return
+	}
+	const id, want = "bound", "the kernel ends it when its keeper ends"
+	keeper := strconv.Itoa(a.state.KeeperPID)
+	switch parent := a.Status["PPid"]; {
+	case a.record == nil || !a.record.Bound:
+		a.add(GroupRights, id, Missing, want, "it was started without that")
+	case parent == "":
+		a.add(GroupRights, id, Unknown, want, "cannot be read")
+	case parent != keeper:
+		a.add(GroupRights, id, Missing, want, "its parent is process "+parent+", its keeper "+keeper)
+	default:
+		a.add(GroupRights, id, Recorded, want, want)
 	}
 }
 

@@ -21,11 +21,13 @@ import (
 // planFlags say for which host a plan is made.
 type planFlags struct {
 	hostFile, os string
+	bind         bool
 }
 
 func (p *planFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.hostFile, "host", "", "plan for the host in this file, written by skep doctor --json")
 	cmd.Flags().StringVar(&p.os, "os", "", "plan for a reference host: linux or freebsd")
+	cmd.Flags().BoolVar(&p.bind, "bind", false, "plan for skep run --bind")
 	_ = cmd.RegisterFlagCompletionFunc("os", cobra.FixedCompletions([]string{"linux", "freebsd"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -116,6 +118,9 @@ func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cel
 	}
 	if err := host.Ready(c, facts); err != nil {
 		return nil, nil, pure, err
+	}
+	if flags.bind {
+		facts.Job = &host.Job{Bound: true}
 	}
 	p, err := plan.Make(c, facts)
 	return c, p, pure, err

@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"skep/internal/cell"
 	"skep/internal/store"
 )
 
@@ -55,7 +54,7 @@ func (a *app) waitingFor(st *store.Store, name, do string) (done func()) {
 }
 
 // stopOnce makes of stop one that also says how long the guest has, once.
-func (a *app) stopOnce(c *cell.Cell, stop func(who string)) (tell func(who string), done func()) {
+func (a *app) stopOnce(name string, within time.Duration, stop func(who string)) (tell func(who string), done func()) {
 	var once sync.Once
 	end := func() {}
 	var mu sync.Mutex
@@ -63,7 +62,7 @@ func (a *app) stopOnce(c *cell.Cell, stop func(who string)) (tell func(who strin
 		once.Do(func() {
 			mu.Lock()
 			defer mu.Unlock()
-			end = a.progress("waiting for "+c.Name+" to power off", c.StopTimeout, "it is killed")
+			end = a.progress("waiting for "+name+" to power off", within, "it is killed")
 		})
 		stop(who)
 	}
@@ -76,11 +75,11 @@ func (a *app) stopOnce(c *cell.Cell, stop func(who string)) (tell func(who strin
 }
 
 // runHelp is what ~? lists in the console of skep run.
-func runHelp(c *cell.Cell) string {
+func runHelp(stopWithin time.Duration) string {
 	return fmt.Sprintf(`~.  stop the guest: press its power button, and kill it after %s
 ~~  type a tilde
 ~?  this list
-`, c.StopTimeout)
+`, stopWithin)
 }
 
 // catchPipe has a write to a reader who has left fail, where it would end this

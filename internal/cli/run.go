@@ -39,7 +39,15 @@ With --from the guest begins where a template stands still, as a cell called
 TEMPLATE@1, or NAME; what it writes goes when it ends. See skep template.
 
 The exit status is 0 when the guest powered off by itself; see
-"skep help exit-codes" for the others.`,
+"skep help exit-codes" for the others.
+
+--job runs it for a job of a batch system: the name is made of the job's number
+unless --name says one, stop_timeout is kept below what the system waits between
+SIGTERM and SIGKILL, and the guest is bound as --bind has it. What this host lacks
+only now, and what another host of the cluster may have, ends with the status 75.
+
+--bind has the guest end with this process, whatever ends that, and stops the
+guest when the process ends that has started this one.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.from != "" && len(args) == 0 {
 				return nil
@@ -71,6 +79,7 @@ The exit status is 0 when the guest powered off by itself; see
 	cmd.Flags().StringVar(&o.from, "from", "", "begin where this template stands still")
 	_ = cmd.RegisterFlagCompletionFunc("from", a.completeTemplates)
 	cmd.Flags().BoolVar(&o.rm, "rm", false, "forget the cell afterwards, as skep rm does; disks stay")
+	o.addJob(cmd)
 	return cmd
 }
 
@@ -101,21 +110,24 @@ func (a *app) named(arg string) (source, error) {
 	return func(host.Facts) (*cell.Cell, error) { return c, err }, err
 }
 
-func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
+func (a *app) runCell(ctx context.Context, find source, o runOptions) error {
 	c, facts, st, err := a.ready(ctx, find)
 	if err != nil {
-		return err
+		return o.elsewhere(err)
 	}
+	quiet := o.quiet
+	facts.Job = o.jobFacts()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	line, left := reconnect.New(), make(chan struct{})
 	tty := terminal(a.in)
 	joined := false
 	var k *keeper.Keeper
-	stop, stopped := a.stopOnce(c, func(who string) { k.Stop(who) })
+	within := o.stopWithin(c)
+	stop, stopped := a.stopOnce(c.Name, within, func(who string) { k.Stop(who) })
 	defer stopped()
 	k = keeper.New(keeper.Config{
-		Cell: c, Facts: facts, Store: st, Foreground: true,
+		Cell: c, Facts: facts, Store: st, Foreground: true, StopWithin: within,
 		Notify: func(text string) {
 			if !quiet {
 				a.note("%s", text)
@@ -142,7 +154,7 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 			}
 			go func() {
 				defer close(left)
-				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: tty, Help: runHelp(c), Screen: terminal(a.out),
+				err := console.Session{Conn: line, In: a.in, Out: a.out, Terminal: tty, Help: runHelp(within), Screen: terminal(a.out),
 					Leave: func() { stop("~. on the terminal") }}.Run(ctx)
 				a.raw.Store(false)
 				if err != nil && ctx.Err() == nil {
@@ -155,6 +167,7 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 	})
 	stopSignals := a.signals(stop, k.Kill)
 	defer stopSignals()
+	defer o.watchParent(stop)()
 	out, err := k.Run(ctx)
 	k.Flush()
 	line.End()
@@ -162,7 +175,7 @@ func (a *app) runCell(ctx context.Context, find source, quiet bool) error {
 		drain(line.Quiet(), left)
 	}
 	if err != nil {
-		return err
+		return o.elsewhere(err)
 	}
 	return a.verdict(c, out, quiet)
 }

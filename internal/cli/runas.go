@@ -19,6 +19,7 @@ type runOptions struct {
 	limit     time.Duration // 0 for the file's
 	name      string
 	from      string // a template
+	job       jobOptions
 }
 
 // runAs runs a cell in the foreground, under another name and for one run only
@@ -29,12 +30,18 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.settleJob(c); err != nil {
+		return err
+	}
 	if o.name != "" {
 		if c, err = a.underName(dirs, c, o.name); err != nil {
 			return err
 		}
 	}
 	if o.rm {
+		if err := a.forgetTry(ctx, dirs, c.Name, o); err != nil {
+			return err
+		}
 		if err := throwaway(dirs, c.Name); err != nil {
 			return err
 		}
@@ -44,7 +51,7 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 		limited.TimeLimit = o.limit
 		c = &limited
 	}
-	err = a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o.quiet)
+	err = a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o)
 	if !o.rm || fault.CodeOf(err) == fault.Busy { // another run's
 		return err
 	}

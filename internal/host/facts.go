@@ -36,6 +36,9 @@ type Facts struct {
 	// Bridges are the names of the bridges that exist.
 	Bridges []string `json:"bridges,omitempty"`
 
+	// Job is set where the cell is to run for a job of a batch system.
+	Job *Job `json:"job,omitempty"`
+
 	Linux   *Linux   `json:"linux,omitempty"`
 	FreeBSD *FreeBSD `json:"freebsd,omitempty"`
 }

@@ -23,6 +23,8 @@ type Record struct {
 	Steps      int  `json:"steps"`
 	// MasksSignals: it does not take the signals that stop a whole group. One of an older skep does.
 	MasksSignals bool `json:"masks_signals,omitempty"`
+	// Bound: the kernel ends it when its keeper ends.
+	Bound bool `json:"bound,omitempty"`
 	// Limits are all resource limits, soft and hard, as they stood when the guest was prepared; some the
 	// plan does not name: they follow from what its files come to, or are the keeper's own.
 	Limits map[string][2]uint64 `json:"limits,omitempty"`

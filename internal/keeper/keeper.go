@@ -10,6 +10,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -34,6 +35,8 @@ type Config struct {
 	// Foreground: the cell belongs to a terminal. Its end is the end: nothing
 	// is restarted after a crash or a power-off.
 	Foreground bool
+	// StopWithin bounds the wait for a power-off once it is asked for; 0 is the cell's stop_timeout.
+	StopWithin time.Duration
 	// Boot: the host is booting. A start that fails is tried again within the
 	// restart budget, whatever the cell's restart says of its ends.
 	Boot bool
@@ -139,6 +142,7 @@ func (k *Keeper) Run(ctx context.Context) (Outcome, error) {
 		CellDigest: k.Cell.Digest(),
 		KeeperPID:  os.Getpid(),
 		Boot:       process.BootID(),
+		Job:        k.Facts.Job,
 		UID:        -1,
 		GID:        -1,
 	}
@@ -169,7 +173,8 @@ func (k *Keeper) Adopt(ctx context.Context) (Outcome, error) {
 func policy(cfg Config) lifecycle.Policy {
 	c := cfg.Cell
 	return lifecycle.Policy{
-		Restart: c.Restart, Max: c.RestartMax, StopTimeout: c.StopTimeout, TimeLimit: c.TimeLimit, Foreground: cfg.Foreground, Boot: cfg.Boot,
+		Restart: c.Restart, Max: c.RestartMax, StopTimeout: cmp.Or(cfg.StopWithin, c.StopTimeout), TimeLimit: c.TimeLimit,
+		Foreground: cfg.Foreground, Boot: cfg.Boot,
 		MayEmulate: c.Accel == cell.AccelAuto,
 		KVMTrusted: c.Boot.Kind == cell.BootHello && cfg.Facts.Linux != nil && cfg.Facts.Linux.KVM.Works,
 	}

@@ -130,11 +130,16 @@ func (b *bsd) hypervisor() {
 			{"nofile", uint64(l.OpenFiles)},
 			{"as", uint64(b.addressSpace())},
 		},
+		Bound: b.host.Bound(),
 	}
 	if c.Boot.Kind == cell.BootLoader {
 		h.Loader = append([]string{"/usr/sbin/bhyveload"}, hypervisor.BhyveloadArgs(c, b.input)...)
 	}
-	b.add("hypervisor", "", "bhyve, entered into its jail; seen to be in capability mode before its rootfs is emptied", h)
+	why := "bhyve, entered into its jail; seen to be in capability mode before its rootfs is emptied"
+	if h.Bound {
+		why += "; it ends with its keeper"
+	}
+	b.add("hypervisor", "", why, h)
 }
 
 // inside says whether bhyve listens in a network stack of its own: where

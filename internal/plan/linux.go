@@ -273,6 +273,7 @@ func (b *builder) jail(who host.Identity, cgroups []string, decisions []layer.De
 		},
 		Features: features(b.cell, b.plan.Accel),
 		Cgroups:  cgroups,
+		Bound:    b.host.Bound(),
 	}
 	for _, d := range decisions {
 		switch d.Verdict {
@@ -284,7 +285,11 @@ func (b *builder) jail(who host.Identity, cgroups []string, decisions []layer.De
 			}
 		}
 	}
-	b.add("jail", "jail", "namespaces, identity, limits and filters, before the hypervisor's first instruction", j)
+	why := "namespaces, identity, limits and filters, before the hypervisor's first instruction"
+	if j.Bound {
+		why += "; it ends with its keeper"
+	}
+	b.add("jail", "jail", why, j)
 }
 
 // namespaces are those of the jail, by unshare(1)'s names.

@@ -161,6 +161,8 @@ type Bhyve struct {
 	UID     int      `json:"uid"`
 	GID     int      `json:"gid"`
 	Rlimits []Rlimit `json:"rlimits"`
+	// Bound: the kernel ends it when its keeper ends. Its VM stays in vmm.ko until a sweep.
+	Bound bool `json:"bound,omitempty"`
 }
 
 // Kind implements Spec.
@@ -188,6 +190,9 @@ func (b *Bhyve) Take() []string {
 	var lines []string
 	if b.UID != 0 {
 		lines = append(lines, fmt.Sprintf("# as user and group %d, which jexec(8) takes no number of", b.UID))
+	}
+	if b.Bound {
+		lines = append(lines, "# procctl(2) PROC_PDEATHSIG_CTL SIGKILL: it ends with its keeper, for which there is no program")
 	}
 	if len(b.Loader) > 0 {
 		lines = append(lines, enter+command(b.Loader...))

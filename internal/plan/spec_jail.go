@@ -72,6 +72,8 @@ type Jail struct {
 	Features []string `json:"features,omitempty"`
 	Cgroups  []string `json:"cgroups,omitempty"` // paths that it is put into before its first instruction
 	Layers   []string `json:"layers"`            // applied, by name
+	// Bound: the kernel ends it when its keeper ends.
+	Bound bool `json:"bound,omitempty"`
 }
 
 // Kind implements Spec.
@@ -91,10 +93,14 @@ func (j *Jail) Take() []string {
 	for i, l := range j.Rlimits {
 		limits[i] = fmt.Sprintf("--%s=%d", l.Name, l.Value)
 	}
+	privs := "--no-new-privs"
+	if j.Bound {
+		privs += " --pdeathsig KILL"
+	}
 	return append(lines,
 		"unshare --fork "+strings.Join(flags, " ")+" hostname "+quote(j.Hostname),
 		"prlimit "+strings.Join(limits, " "),
-		fmt.Sprintf("setpriv --reuid %d --regid %d --clear-groups --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs", j.UID, j.GID),
+		fmt.Sprintf("setpriv --reuid %d --regid %d --clear-groups --bounding-set=-all --inh-caps=-all --ambient-caps=-all %s", j.UID, j.GID, privs),
 		"# layers: "+strings.Join(j.Layers, " "),
 	)
 }

@@ -14,3 +14,8 @@ func gone(int) bool { return true }
 
 // Handles are not known here.
 func Handles(int) ([]string, error) { return nil, errors.ErrUnsupported }
+
+// Ended is not known here.
+func Ended(int) (ended <-chan struct{}, done func(), err error) {
+	return nil, nil, errors.ErrUnsupported
+}

@@ -98,7 +98,11 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 		return store.Held{}, err
 	}
 	m.words, spec.Stderr = words, words.w
-	m.proc, err = linuxjail.Start(ctx, spec)
+	start := linuxjail.Start
+	if t.bound() {
+		start = linuxjail.StartBound
+	}
+	m.proc, err = start(ctx, spec)
 	words.w.Close()
 	if err != nil {
 		words.r.Close()
@@ -288,6 +292,12 @@ func (t *linuxProvisioner) jailSpec(s *plan.Hypervisor) (spec linuxjail.Spec, er
 	}
 	spec.Policy = seccomp.QEMU(needs...)
 	return spec, nil
+}
+
+// bound says whether the plan has the hypervisor end with its keeper.
+func (t *linuxProvisioner) bound() bool {
+	jails := plan.Specs[*plan.Jail](t.plan)
+	return len(jails) == 1 && jails[0].Bound
 }
 
 // whatOf says what a copy in the rootfs is: kernel or initrd.

@@ -33,6 +33,7 @@ func (m *bhyveMachine) launch(path string, argv []string, keep bool) (freebsdjai
 	l := freebsdjail.Launch{
 		JID: t.jid, Path: jail.RootfsPath(path), Argv: argv, UID: m.spec.UID, GID: m.spec.GID,
 		Console: jail.RootfsPath(m.modem.Inside), Stderr: t.files["hypervisor-log"],
+		Bound: m.spec.Bound,
 	}
 	for _, r := range m.spec.Rlimits {
 		l.Limits = append(l.Limits, jail.Limit{Name: r.Name, Value: r.Value})

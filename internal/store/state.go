@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/host"
 	"skep/internal/jail"
 	"skep/internal/layout"
 	"skep/internal/lifecycle"
@@ -61,8 +62,10 @@ type State struct {
 	// lists many cells sees by it that a file has not changed.
 	CellDigest string `json:"cell_digest,omitempty"`
 	Boot       string `json:"boot,omitempty"` // the kernel's boot identity
-	End        string `json:"end,omitempty"`  // how the last run ended
-	ExitCode   int    `json:"exit_code,omitempty"`
+	// Job is the job of a batch system that it runs for.
+	Job      *host.Job `json:"job,omitempty"`
+	End      string    `json:"end,omitempty"` // how the last run ended
+	ExitCode int       `json:"exit_code,omitempty"`
 	// LastConsole and LastWords are the last lines of the console and of the
 	// hypervisor's standard error, of a cell that crashed or is held.
 	LastConsole []string `json:"last_console,omitempty"`

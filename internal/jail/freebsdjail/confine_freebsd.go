@@ -30,12 +30,8 @@ func (c Confinement) Confine() error {
 	if err := harden(); err != nil {
 		return fmt.Errorf("harden: %w", err)
 	}
-	kill := int32(unix.SIGKILL)
-	if err := procctl(0, procPdeathsigCtl, &kill); err != nil {
+	if err := endWithParent(); err != nil {
 		return fmt.Errorf("procctl(2) pdeathsig: %w", err)
-	}
-	if unix.Getppid() == 1 {
-		return unix.ECANCELED // it has ended already
 	}
 	closeInherited(launcherFD + c.Keep)
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
@@ -60,6 +56,18 @@ func (c Confinement) Confine() error {
 		if _, _, errno := unix.RawSyscall(unix.SYS_CAP_ENTER, 0, 0, 0); errno != 0 {
 			return fmt.Errorf("enter capability mode: %w", errno)
 		}
+	}
+	return nil
+}
+
+// endWithParent has the kernel end this process, and the program that it becomes, when its parent ends.
+func endWithParent() error {
+	kill := int32(unix.SIGKILL)
+	if err := procctl(0, procPdeathsigCtl, &kill); err != nil {
+		return err
+	}
+	if unix.Getppid() == 1 {
+		return unix.ECANCELED // it has ended already
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ type Launch struct {
 	// Keep are descriptors that stay open in the program for as long as it
 	// lives: locks.
 	Keep []*os.File
+	// Bound: it ends with this process, whatever ends that.
+	Bound bool
 	// Lack is what is left out on purpose, to measure what it is good for.
 	Lack Lack
 }
@@ -80,7 +82,7 @@ type Child struct {
 func Prepare(ctx context.Context, l Launch) (*Child, error) {
 	c, err := begin(command{
 		Do: doExec, JID: l.JID, Path: string(l.Path), Argv: l.Argv, UID: l.UID, GID: l.GID, Limits: l.Limits,
-		Open: string(l.Console), Kept: len(l.Keep), VM: l.VM, Lack: l.Lack,
+		Open: string(l.Console), Kept: len(l.Keep), VM: l.VM, Bound: l.Bound, Lack: l.Lack,
 	}, l.Stdin, l.Stderr, l.Keep)
 	if err != nil {
 		return nil, err

@@ -55,9 +55,11 @@ type command struct {
 	Open string `json:"open,omitempty"`
 	Kept int    `json:"kept,omitempty"` // descriptors that stay open
 	// VM is made inside before exec; or VMs are destroyed there.
-	VM   string   `json:"vm,omitempty"`
-	VMs  []string `json:"vms,omitempty"`
-	Lack Lack     `json:"lack,omitzero"`
+	VM  string   `json:"vm,omitempty"`
+	VMs []string `json:"vms,omitempty"`
+	// Bound: it ends with its parent.
+	Bound bool `json:"bound,omitempty"`
+	Lack  Lack `json:"lack,omitzero"`
 }
 
 // report is what it answers.
@@ -111,6 +113,11 @@ func (o command) obey() (r report, err error) {
 	if !o.Lack.Controls {
 		if err := harden(); err != nil {
 			return report{Step: "harden"}, err
+		}
+	}
+	if o.Bound {
+		if err := endWithParent(); err != nil {
+			return report{Step: "end with the keeper"}, err
 		}
 	}
 	if !o.Lack.ClosedFDs || !o.Lack.Jail() {

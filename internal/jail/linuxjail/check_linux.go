@@ -72,7 +72,7 @@ func (s Spec) check() error {
 			bad("the file that is handed in as %q is not open, or its name is not a path", h.Name)
 		}
 	}
-	if s.WithCaller && (s.EmptyMounts != nil || len(s.Cgroups.V1Procs) > 0) {
+	if s.WithCaller && s.EmptyMounts != nil {
 		bad("what ends with its caller is started by the caller's own thread")
 	}
 	for _, c := range s.Root.Copies {

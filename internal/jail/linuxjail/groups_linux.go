@@ -50,8 +50,8 @@ type cloneThread struct {
 // newCloneThread returns nil if no dedicated thread is needed. The caller leaves one that it does not use.
 func newCloneThread(spec Spec) (*cloneThread, error) {
 	procs, empty := spec.Cgroups.V1Procs, spec.cloneFrom()
-	if len(procs) == 0 && empty == nil {
-		return nil, nil
+	if spec.WithCaller || len(procs) == 0 && empty == nil {
+		return nil, nil // the thread would end, and the program with it
 	}
 	var spaces uint64
 	if empty != nil && layer.On(spec.Layers, layer.NetworkNamespace) {

@@ -24,6 +24,7 @@ func record(spec Spec, program *Program, filters compiled) jail.Record {
 		NeverCalls: spec.Policy.Count(arch, seccomp.Never),
 
 		MasksSignals: true,
+		Bound:        spec.WithCaller,
 	}
 	if layer.On(spec.Layers, layer.Landlock) {
 		r.LandlockABI = min(landlockABI(), landlockKnown())

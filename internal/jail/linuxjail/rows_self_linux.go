@@ -97,7 +97,7 @@ func (b *builder) signals() {
 			mem("{SIG_DFL}", new(sigaction)), null(), number(8)))
 	}
 	if b.spec.WithCaller {
-		b.rows(step("", "end-with-caller", sysPrctl, "a tool has nobody to work for then; a change of user would undo it",
+		b.rows(step("", "end-with-caller", sysPrctl, "it has nobody to work for then; a change of user would undo it",
 			named("PR_SET_PDEATHSIG", unix.PR_SET_PDEATHSIG), named("SIGKILL", uintptr(unix.SIGKILL)), number(0), number(0), number(0)))
 	}
 	mask, text := uint64(0), []string{}

@@ -95,9 +95,9 @@ type Spec struct {
 	EmptyMounts *EmptyMounts
 	// Handed are files that the program gets when it opens their names; for one that takes paths only.
 	Handed []Handed
-	// WithCaller has the program end with the thread that started it. A hypervisor goes on; a tool does
-	// not, and its caller stays on one thread meanwhile. EmptyMounts and v1 groups are not for it: those
-	// are started from a thread that ends.
+	// WithCaller has the program end with the thread that started it: a tool, whose caller stays on one
+	// thread meanwhile, and a hypervisor that StartBound starts. EmptyMounts is not for it, because that is
+	// entered by a thread that ends.
 	WithCaller bool
 	// Layers is layer.Decide's answer. A layer not Applied there is left out of the jail.
 	Layers []layer.Decision

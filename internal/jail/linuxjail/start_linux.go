@@ -73,6 +73,26 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	return p, nil
 }
 
+// StartBound is Start for a hypervisor that ends with this process, whatever ends that. What the kernel looks
+// at is the thread that made it, so that thread does nothing else for as long as the hypervisor lives.
+func StartBound(ctx context.Context, spec Spec) (*Process, error) {
+	spec.WithCaller, spec.EmptyMounts = true, nil
+	type started struct {
+		p   *Process
+		err error
+	}
+	begun := make(chan started, 1)
+	go onOwnThread(func() {
+		p, err := Start(ctx, spec)
+		begun <- started{p, err}
+		if err == nil {
+			<-p.done
+		}
+	})
+	s := <-begun
+	return s.p, s.err
+}
+
 // Describe is the program that Start would run, for people to read. It takes and changes nothing.
 func Describe(spec Spec) (*Program, error) {
 	if err := spec.check(); err != nil {

@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"skep/guest/hello"
+)
+
+// inJob has the lab's commands be those of a job of Slurm.
+func (l *lab) inJob(env ...string) (back func()) {
+	was := l.env
+	l.env = append(slices.Clone(was), env...)
+	return func() { l.env = was }
+}
+
+// A job has a cell of its own name, whose console is the job's output and of which nothing stays. A second
+// job of that name is told to try again later, and the power button is pressed when the job is cancelled.
+func TestJob(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.inJob("SLURM_JOB_ID=121", "SLURM_ARRAY_JOB_ID=120", "SLURM_ARRAY_TASK_ID=7")
+	v := l.live("run", "--job", "--rm", "hello")
+	v.expect(slow, hello.Commands)
+	if r := l.must(75, "run", "--job", "--rm", "hello"); !strings.Contains(r.err, "slurm-120_7: it is already running") {
+		t.Error(r)
+	}
+	if r := l.must(0, "audit", "slurm-120_7"); !strings.Contains(r.out, "the kernel ends it when its keeper ends") {
+		t.Errorf("the audit does not say that it is bound\n%s", r)
+	}
+	if r := l.must(0, "show", "slurm-120_7"); !strings.Contains(r.out, "it ends with its keeper") {
+		t.Error(r)
+	}
+	_ = v.cmd.Process.Signal(unix.SIGTERM)
+	v.ends(slow, 6)
+	if s := v.out.String(); !strings.Contains(s, "power off") {
+		t.Errorf("its guest has seen no power button: %s", s)
+	}
+	if r := l.must(0, "ps", "-a"); strings.Contains(r.out, "slurm") {
+		t.Errorf("ps shows what is over\n%s", r)
+	}
+	l.nothingLeft()
+	// A guest that does not hear is killed before the batch system kills everything.
+	v = l.live("run", "--job", "--rm", "--grace", "1200ms", "hello")
+	v.expect(slow, hello.Commands)
+	v.send("h")
+	_ = v.cmd.Process.Signal(unix.SIGTERM)
+	v.ends(slow, 6)
+	l.nothingLeft()
+}
+
+// Whatever ends a bound keeper ends its guest; what it held is there to be swept.
+func TestBoundGuest(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	v := l.live("run", "--bind", "hello")
+	v.expect(slow, hello.Commands)
+	pid := l.show("hello").PID
+	_ = v.cmd.Process.Kill()
+	<-v.done
+	eventually(t, slow, "its guest is gone", func() bool { return gone(pid) })
+	if r := l.must(0, "ps", "-a"); !strings.Contains(r.out, "crashed") {
+		t.Error(r)
+	}
+	l.must(0, "sweep")
+	l.nothingLeft()
+	// What has started it ends: then nobody is left who would stop it.
+	sh := exec.CommandContext(t.Context(), "sh", "-c", skep+` run --bind hello >/dev/null 2>&1 & wait`)
+	sh.Dir, sh.Env = l.dir, append(sh.Environ(), l.env...)
+	if err := sh.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, slow, "it runs", func() bool { return l.show("hello").State == "running" })
+	_ = sh.Process.Kill()
+	_ = sh.Wait()
+	eventually(t, slow, "it was stopped", func() bool { return l.show("hello").State == "stopped" })
+	if r := l.show("hello").Reason; !strings.Contains(r, "the end of the process that started skep") {
+		t.Errorf("the reason: %s", r)
+	}
+	l.nothingLeft()
+}
