@@ -27,7 +27,7 @@ func TestTogether(t *testing.T) {
 	if spec.EmptyMounts, err = SharedEmptyMounts(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	go func() { // each round makes stacks move
 		for ctx.Err() == nil {
