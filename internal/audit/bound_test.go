@@ -38,3 +38,34 @@ func TestLinuxBound(t *testing.T) {
 		}
 	}
 }
+
+// A cell that is to be below a job's control group is seen to be.
+func TestLinuxBelowAJob(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   func(*linuxSeen)
+		want Verdict
+	}{
+		"as planned":      {func(*linuxSeen) {}, Seen},
+		"moved elsewhere": {func(s *linuxSeen) { s.Cgroups["v2"] = "/skep/other" }, Missing},
+		"at the top":      {func(s *linuxSeen) { s.Cgroups["v2"] = "/" }, Missing},
+		"cannot be read":  {func(s *linuxSeen) { delete(s.Cgroups, "v2") }, Unknown},
+	} {
+		st := linuxCell(t, "")
+		seen := cleanLinux(t, st)
+		for _, g := range plan.Specs[*plan.Cgroup](st.Plan) {
+			g.Path, g.Below = "/sys/fs/cgroup/job_7/skep/web", "/sys/fs/cgroup/job_7"
+			seen.Groups[g.Path] = seen.Groups["/sys/fs/cgroup"+groupPath]
+		}
+		seen.Cgroups["v2"] = "/job_7/skep/web"
+		c.do(seen)
+		got := Verdict("")
+		for _, r := range judgeLinux(seen, st).Rows {
+			if r.ID == "cgroup-parent" {
+				got = r.Verdict
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

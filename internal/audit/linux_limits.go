@@ -56,6 +56,7 @@ func (a *linuxAudit) groups() {
 	}
 	specs := plan.Specs[*plan.Cgroup](a.plan)
 	a.otherGroups(specs)
+	a.below(specs)
 	if len(specs) == 0 {
 		a.info(GroupLimits, "cgroups", "none: "+a.whyNot(layer.CgroupMemory))
 	}
@@ -85,6 +86,33 @@ func (a *linuxAudit) groups() {
 				a.equal(GroupLimits, s.File, a.rounded(s.File, s.Value), a.rounded(s.File, got))
 			}
 		}
+	}
+}
+
+// below: the groups of a job bound a cell, and count it, that is below them.
+func (a *linuxAudit) below(specs []*plan.Cgroup) {
+	var want, wrong []string
+	read := true
+	for _, g := range specs {
+		if g.Below == "" {
+			continue
+		}
+		want = append(want, g.Below)
+		path, ok := a.Cgroups[g.Tree]
+		read = read && ok
+		// The path in the tree is the end of the group's, of which Below is the beginning.
+		if ok && (path == "/" || !strings.HasSuffix(g.Path, path) || !strings.HasPrefix(g.Path, g.Below+"/")) {
+			wrong = append(wrong, path)
+		}
+	}
+	switch {
+	case len(want) == 0:
+	case !read:
+		a.add(GroupLimits, "cgroup-parent", Unknown, "below "+strings.Join(want, ", "), "cannot be read")
+	case len(wrong) > 0:
+		a.add(GroupLimits, "cgroup-parent", Missing, "below "+strings.Join(want, ", "), "in "+strings.Join(wrong, ", "))
+	default:
+		a.add(GroupLimits, "cgroup-parent", Seen, "below "+strings.Join(want, ", "), "below "+strings.Join(want, ", "))
 	}
 }
 

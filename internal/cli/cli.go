@@ -35,6 +35,9 @@ type app struct {
 	unused []string  // directories of the environment's that are not used, and why
 	noHome error
 
+	// cgroupParent is the control group below which cells are to have theirs.
+	cgroupParent string
+
 	probing sync.Mutex
 	probed  *host.Facts
 }
@@ -228,6 +231,7 @@ func (a *app) probeWith(ctx context.Context, o probe.Options) (host.Facts, error
 		return a.probed.Clone(), nil
 	}
 	defer a.slow("looking at this host")()
+	o.CgroupParent = a.cgroupParent
 	f, err := probe.Probe(ctx, o)
 	if err != nil {
 		return f, err

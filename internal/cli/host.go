@@ -28,15 +28,24 @@ type doctorJSON struct {
 }
 
 func (a *app) doctor() *cobra.Command {
-	var asProgram bool
+	var asProgram, node bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this host has, what follows, and what would fix it",
 		Long: `Look at this host: each fact, what follows from it and, where something is
 missing, the command that fixes it. The status is 1 when no cell could run.
---json writes the facts that plan --host reads.`,
+--json writes the facts that plan --host reads.
+
+--node is for the health check of a batch system: nothing is tried and nothing is
+said where cells can run here and no dead keeper has left anything.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if node {
+				if asProgram {
+					return usage("--node cannot be combined with --json")
+				}
+				return a.healthy(cmd.Context())
+			}
 			f, err := a.probeAll(cmd.Context())
 			if err != nil {
 				return err
@@ -57,6 +66,7 @@ missing, the command that fixes it. The status is 1 when no cell could run.
 		},
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs, and for plan --host")
+	cmd.Flags().BoolVar(&node, "node", false, "say only what keeps cells from running on this node")
 	return cmd
 }
 
@@ -77,18 +87,30 @@ func (a *app) printRows(rows []host.Row) error {
 
 func (a *app) sweep() *cobra.Command {
 	var asProgram bool
+	var job string
 	cmd := &cobra.Command{
-		Use:   "sweep [NAME…]",
+		Use:   "sweep [NAME… | --job ID]",
 		Short: "Release what dead keepers have left",
 		Long: `Release what a journal names and no living keeper holds. Cells that a keeper
 holds are left alone, and so is everything that holds a guest's data. A guest
-whose keeper has died is ended; skep adopt keeps it instead.`,
+whose keeper has died is ended; skep adopt keeps it instead.
+
+--job is for the prolog and epilog of a batch system: what is left of the cells of
+that job is ended, whether or not a keeper holds it, released, and forgotten where
+skep run had --rm. Nothing is adopted.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("job") {
+				if len(args) > 0 || asProgram {
+					return usage("--job cannot be combined with names or --json")
+				}
+				return a.sweepJob(cmd.Context(), job)
+			}
 			return a.sweepCells(cmd.Context(), args, asProgram)
 		},
 		ValidArgsFunction: a.completeNames,
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
+	cmd.Flags().StringVar(&job, "job", "", "end and release all that is left of the job of this `number`")
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,14 +23,43 @@ type jobOptions struct {
 	is    bool
 	bind  bool
 	grace time.Duration
-	found job.Found
+	// parent is the value of --cgroup-parent.
+	parent string
+	found  job.Found
 }
 
 func (o *runOptions) addJob(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVar(&o.job.is, "job", false, "run it for the job of Slurm, HTCondor or Nomad that this is")
 	f.BoolVar(&o.job.bind, "bind", false, "the guest ends with this process, whatever ends that")
+	f.StringVar(&o.job.parent, "cgroup-parent", "", "have the cell's control groups below this `group`: auto, host or a path")
+	_ = cmd.RegisterFlagCompletionFunc("cgroup-parent", cobra.FixedCompletions(parents, cobra.ShellCompDirectiveNoFileComp))
 	f.DurationVar(&o.job.grace, "grace", 0, "with --job: how `long` the system waits between SIGTERM and SIGKILL")
+}
+
+// parents are the words that --cgroup-parent knows: the caller's own group, and none.
+var parents = []string{host.CgroupAuto, host.CgroupHost}
+
+// below settles the group that cells have theirs below: that of a job, unless it is said.
+func (a *app) below(asked string, isJob bool) error {
+	switch {
+	case asked == "" && isJob:
+		asked = host.CgroupAuto
+	case asked == "" || asked == host.CgroupHost:
+		return nil
+	case asked != host.CgroupAuto && (!path.IsAbs(asked) || path.Clean(asked) != asked || asked == "/"):
+		return usage("--cgroup-parent must be auto, host or a path such as /lab/one, got %q", asked)
+	}
+	a.cgroupParent = asked
+	return nil
+}
+
+// hasGroups refuses a group that was asked for on a host that has none.
+func hasGroups(f host.Facts, asked string) error {
+	if f.Linux != nil || asked == "" || asked == host.CgroupHost {
+		return nil
+	}
+	return fault.New(fault.Input, "leave --cgroup-parent out: rctl(8) limits the jail of each cell", "use a control group: only Linux has them")
 }
 
 // maxTries bounds how often a job is told to be tried again for want of something that its hosts may never have.

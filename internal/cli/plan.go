@@ -22,12 +22,15 @@ import (
 type planFlags struct {
 	hostFile, os string
 	bind         bool
+	parent       string
 }
 
 func (p *planFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.hostFile, "host", "", "plan for the host in this file, written by skep doctor --json")
 	cmd.Flags().StringVar(&p.os, "os", "", "plan for a reference host: linux or freebsd")
 	cmd.Flags().BoolVar(&p.bind, "bind", false, "plan for skep run --bind")
+	cmd.Flags().StringVar(&p.parent, "cgroup-parent", "", "plan for skep run --cgroup-parent")
+	_ = cmd.RegisterFlagCompletionFunc("cgroup-parent", cobra.FixedCompletions(parents, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("os", cobra.FixedCompletions([]string{"linux", "freebsd"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -98,6 +101,12 @@ script that runs bhyve(8) in that jail.`,
 // flags name.
 func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cell.Cell, _ *plan.Plan, pure bool, err error) {
 	var facts host.Facts
+	if flags.parent != "" && (flags.hostFile != "" || flags.os != "") {
+		return nil, nil, true, usage("--cgroup-parent cannot be combined with --host or --os")
+	}
+	if err := a.below(flags.parent, false); err != nil {
+		return nil, nil, false, err
+	}
 	facts, pure, err = a.factsFor(ctx, flags)
 	if err != nil {
 		return nil, nil, pure, err
@@ -106,6 +115,9 @@ func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cel
 	// is for.
 	c, err := a.loadFor(probe.DirsFor(probe.Options{Dirs: a.dirs}), arg, pure)
 	if err != nil {
+		return nil, nil, pure, err
+	}
+	if err := hasGroups(facts, flags.parent); err != nil {
 		return nil, nil, pure, err
 	}
 	if !pure {

@@ -46,6 +46,8 @@ unless --name says one, stop_timeout is kept below what the system waits between
 SIGTERM and SIGKILL, and the guest is bound as --bind has it. What this host lacks
 only now, and what another host of the cluster may have, ends with the status 75.
 
+Its control groups are below the job's, as with --cgroup-parent auto.
+
 --bind has the guest end with this process, whatever ends that, and stops the
 guest when the process ends that has started this one.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -114,6 +116,9 @@ func (a *app) runCell(ctx context.Context, find source, o runOptions) error {
 	c, facts, st, err := a.ready(ctx, find)
 	if err != nil {
 		return o.elsewhere(err)
+	}
+	if err := hasGroups(facts, o.job.parent); err != nil {
+		return err
 	}
 	quiet := o.quiet
 	facts.Job = o.jobFacts()

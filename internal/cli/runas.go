@@ -33,6 +33,9 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 	if err := o.settleJob(c); err != nil {
 		return err
 	}
+	if err := a.below(o.job.parent, o.job.is); err != nil {
+		return err
+	}
 	if o.name != "" {
 		if c, err = a.underName(dirs, c, o.name); err != nil {
 			return err

@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,5 +86,81 @@ func TestBoundGuest(t *testing.T) {
 	if r := l.show("hello").Reason; !strings.Contains(r, "the end of the process that started skep") {
 		t.Errorf("the reason: %s", r)
 	}
+	l.nothingLeft()
+}
+
+// jobGroup makes a control group with a limit of memory, as a batch system makes one for a job.
+func jobGroup(t *testing.T, limit string) (dir string) {
+	t.Helper()
+	top, file := "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+	if _, err := os.Stat(top + "/cgroup.procs"); err != nil {
+		top, file = "/sys/fs/cgroup", "memory.max"
+		_ = os.WriteFile(top+"/cgroup.subtree_control", []byte("+memory +pids"), 0)
+	}
+	dir = fmt.Sprintf("%s/skep-test-job-%d", top, os.Getpid())
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Errorf("the job's group: %v", err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(limit), 0); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// A cell that runs for a job is below the job's control group, and may ask for no more than that has. Where
+// its keeper is killed, the sweep of the epilog leaves nothing, and the group can be removed.
+func TestJobsControlGroup(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	dir := jobGroup(t, "700M")
+	l.as = []string{"sh", "-c", "echo $$ > " + dir + "/cgroup.procs; exec \"$@\"", "sh"}
+	l.inJob("SLURM_JOB_ID=121")
+	large := l.write("large.hcl", "cell \"large\" {\n  memory = \"2G\"\n}\n")
+	if r := l.must(2, "run", "--job", "--rm", large); !strings.Contains(r.err, "large.hcl:2") || !strings.Contains(r.err, "its job has only 700M") {
+		t.Error(r)
+	}
+	v := l.live("run", "--job", "--rm", "hello")
+	v.expect(slow, hello.Commands)
+	l.as = nil
+	if r := l.must(0, "audit", "slurm-121"); !strings.Contains(r.out, "below "+dir) {
+		t.Errorf("the audit does not say whose group it is in\n%s", r)
+	}
+	pid := l.show("slurm-121").PID
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil || !strings.Contains(string(b), "/"+filepath.Base(dir)+"/skep/") {
+		t.Errorf("its hypervisor is in %s (%v)", b, err)
+	}
+	_ = v.cmd.Process.Kill()
+	<-v.done
+	eventually(t, slow, "its guest is gone", func() bool { return gone(pid) })
+	if r := l.must(1, "doctor", "--node"); !strings.Contains(r.out, "left by dead keepers: slurm-121") {
+		t.Error(r)
+	}
+	if r := l.must(0, "sweep", "--job", "12"); r.out != "" {
+		t.Errorf("another job's is swept\n%s", r)
+	}
+	if r := l.must(0, "sweep", "--job", "121"); r.out != "slurm-121: ended and released\n" {
+		t.Error(r)
+	}
+	if r := l.must(0, "ps", "-a"); strings.Contains(r.out, "slurm") {
+		t.Error(r)
+	}
+	l.must(2, "sweep", "--job", "../x")
+	l.must(2, "run", "--cgroup-parent", "lab", "hello")
+	l.must(2, "run", "--cgroup-parent", "/not/there", "hello")
+	if r := l.must(0, "doctor", "--node"); r.out != "" {
+		t.Error(r)
+	}
+	// The epilog comes while its keeper still lives: that ends too.
+	v = l.live("run", "--job", "hello")
+	v.expect(slow, hello.Commands)
+	l.must(0, "sweep", "--job", "121")
+	v.ends(slow, 6)
 	l.nothingLeft()
 }

@@ -187,7 +187,22 @@ type Cgroup struct {
 	// no other; Closed: there are trees in which no directory can be made.
 	ReadOnly string `json:"read_only,omitempty"`
 	Closed   bool   `json:"closed,omitempty"`
+	// Parent is the group below which they are, where that was asked for: a path in the trees, or CgroupAuto for
+	// that of the caller. Below are its directories, as far as it is not the top of a tree, and Limit is what
+	// it leaves of memory, in bytes; 0 is no limit.
+	Parent string   `json:"parent,omitempty"`
+	Below  []string `json:"below,omitempty"`
+	Limit  int64    `json:"limit,omitempty"`
+	// Own is where the caller has to go first, in the v2 tree: a group with processes of its own hands no
+	// controller down. "" where it need not.
+	Own string `json:"own,omitempty"`
 }
+
+// CgroupAuto is the caller's own control group, and CgroupHost where a cell has its group without a job.
+const (
+	CgroupAuto = "auto"
+	CgroupHost = "host"
+)
 
 // SubID is a range of subordinate uids and gids of the caller.
 type SubID struct {

@@ -7,6 +7,9 @@ type Job struct {
 	// ID is the system's number of the job, and Task, such as 120_7, that of one of an array's.
 	ID   string `json:"id,omitempty"`
 	Task string `json:"task,omitempty"`
+	// CPUs and Memory, in bytes, are what it was given; 0 is not known.
+	CPUs   int   `json:"cpus,omitempty"`
+	Memory int64 `json:"memory,omitempty"`
 	// Once: nothing is remembered of the cell afterwards.
 	Once bool `json:"once,omitempty"`
 	// Bound: the hypervisor ends with its keeper, whatever ends that.

@@ -65,6 +65,12 @@ func slurm(e Environment) (f Found, err error) {
 	f.System, f.ID, f.Grace = "slurm", id, slurmGrace
 	f.Name = "slurm-" + id
 	f.Tried, _ = strconv.Atoi(e.Get("SLURM_RESTART_COUNT"))
+	f.CPUs = count(cmp.Or(e.Get("SLURM_CPUS_ON_NODE"), e.Get("SLURM_CPUS_PER_TASK")))
+	const mib = 1 << 20
+	f.Memory = int64(count(e.Get("SLURM_MEM_PER_NODE"))) * mib
+	if per := count(e.Get("SLURM_MEM_PER_CPU")); per > 0 {
+		f.Memory = int64(per) * int64(f.CPUs) * mib
+	}
 	if e.Get("SLURM_ARRAY_TASK_ID") != "" {
 		array, err := number(e, "SLURM_ARRAY_JOB_ID")
 		if err != nil {
@@ -105,6 +111,7 @@ func condor(e Environment) (f Found, err error) {
 	}
 	f.System, f.ID, f.Grace = "condor", cluster+"."+proc, condorGrace
 	f.Name = "condor-" + cluster + "_" + proc
+	f.CPUs, f.Memory = count(ad["requestcpus"]), int64(count(ad["requestmemory"]))<<20
 	if s, err := strconv.Atoi(cmp.Or(ad["jobmaxvacatetime"], ad["killsigtimeout"])); err == nil && s > 0 {
 		f.Grace = min(time.Duration(s)*time.Second, condorGrace)
 	}
@@ -145,6 +152,15 @@ func number(e Environment, name string) (string, error) {
 		return "", fmt.Errorf("%s is not a number: %.40q", name, v)
 	}
 	return v, nil
+}
+
+// count is a number of things, 0 where none is said.
+func count(s string) int {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(n)
 }
 
 func digits(s string) bool {

@@ -16,7 +16,7 @@ func env(pairs ...string) Environment {
 	}
 	return Environment{Get: func(n string) string { return m[n] }, Read: func(path string) ([]byte, error) {
 		if path == "/ad" {
-			return []byte("ProcId = 7\nClusterId = 12\nJobMaxVacateTime = 90\nCmd = \"/usr/bin/skep\"\nNumJobStarts = 2\n"), nil
+			return []byte("ProcId = 7\nClusterId = 12\nRequestCpus = 2\nRequestMemory = 512\nJobMaxVacateTime = 90\nCmd = \"/usr/bin/skep\"\nNumJobStarts = 2\n"), nil
 		}
 		return nil, os.ErrNotExist
 	}}
@@ -65,6 +65,25 @@ func TestFindRefuses(t *testing.T) {
 	} {
 		if f, ok, err := Find(in); ok || err == nil {
 			t.Errorf("found %+v", f)
+		}
+	}
+}
+
+// What a job has been given bounds its cell.
+func TestFindGiven(t *testing.T) {
+	for _, c := range []struct {
+		in   Environment
+		cpus int
+		mem  int64
+	}{
+		{env("SLURM_JOB_ID", "1"), 0, 0},
+		{env("SLURM_JOB_ID", "1", "SLURM_CPUS_ON_NODE", "4", "SLURM_MEM_PER_NODE", "300"), 4, 300 << 20},
+		{env("SLURM_JOB_ID", "1", "SLURM_CPUS_ON_NODE", "4", "SLURM_MEM_PER_CPU", "100"), 4, 400 << 20},
+		{env("SLURM_JOB_ID", "1", "SLURM_MEM_PER_NODE", "0"), 0, 0}, // all that the node has
+		{env("_CONDOR_JOB_AD", "/ad"), 2, 512 << 20},
+	} {
+		if f, _, err := Find(c.in); err != nil || f.CPUs != c.cpus || f.Memory != c.mem {
+			t.Errorf("%d processors and %d bytes, want %d and %d (%v)", f.CPUs, f.Memory, c.cpus, c.mem, err)
 		}
 	}
 }

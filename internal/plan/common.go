@@ -193,5 +193,32 @@ func (b *builder) preflight() error {
 		return Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has only %s",
 			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB))))
 	}
-	return nil
+	return b.inJob()
+}
+
+// inJob refuses what the job has not got that the cell runs for. The system would kill such a cell in the middle.
+func (b *builder) inJob() error {
+	c, j := b.cell, b.host.Job
+	var limit int64
+	if b.host.Linux != nil {
+		limit = b.host.Linux.Cgroup.Limit
+	}
+	var cpus int
+	if j != nil {
+		cpus = j.CPUs
+		if j.Memory > 0 && (limit == 0 || j.Memory < limit) {
+			limit = j.Memory
+		}
+	}
+	var wrong []error
+	if all := c.Memory + c.Jail.Limits.MemoryOverhead; limit > 0 && int64(all) > limit {
+		wrong = append(wrong, Located(c, "memory", fault.New(fault.Input, "skep plan --as sbatch says what a job needs; or lower memory",
+			"give %s %s of memory and %s around it: its job has only %s", c.Name, c.Memory, c.Jail.Limits.MemoryOverhead,
+			cell.Size(limit-limit%int64(cell.MiB)))))
+	}
+	if cpus > 0 && c.CPUs > cpus {
+		wrong = append(wrong, Located(c, "cpus", fault.New(fault.Input, "ask for more in the job, or lower cpus",
+			"give %s %d processors: its job has only %d", c.Name, c.CPUs, cpus)))
+	}
+	return fault.Join(wrong...)
 }

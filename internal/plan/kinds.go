@@ -26,6 +26,7 @@ var kinds = map[Kind]kind{
 	KindDirectory:   {func() Spec { return new(Directory) }, on{onLinux, onFreeBSD}},
 	KindSlot:        {func() Spec { return new(Slot) }, on{onLinux, onFreeBSD}},
 	KindCgroup:      {func() Spec { return new(Cgroup) }, on{onLinux}},
+	KindOwnCgroup:   {func() Spec { return new(OwnCgroup) }, on{onLinux}},
 	KindBridge:      {func() Spec { return new(Bridge) }, on{onLinux, onFreeBSD}},
 	KindTap:         {func() Spec { return new(Tap) }, on{onLinux, onFreeBSD}},
 	KindDisk:        {func() Spec { return new(Disk) }, on{onLinux, onFreeBSD}},
@@ -71,6 +72,7 @@ const (
 	KindDirectory   Kind = "directory"
 	KindSlot        Kind = "slot"
 	KindCgroup      Kind = "cgroup"
+	KindOwnCgroup   Kind = "own-cgroup"
 	KindBridge      Kind = "bridge"
 	KindTap         Kind = "tap"
 	KindDisk        Kind = "disk"

@@ -3,6 +3,7 @@ package plan
 import (
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"skep/internal/cell"
@@ -32,6 +33,10 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	}
 	if h.Linux == nil || h.Linux.QEMU == nil {
 		return nil, fault.Cannot(fault.Host, "apt install qemu-system-x86", "start", c.Name, "QEMU is not installed")
+	}
+	if g := h.Linux.Cgroup; g.Parent != "" && g.Parent != host.CgroupAuto && len(g.Below) == 0 {
+		return nil, fault.New(fault.Input, "cat /proc/PID/cgroup shows the groups of a process",
+			"use the control group %s: it is in no tree, or not to be written to", g.Parent)
 	}
 	choice, err := host.ChooseAccel(c, h)
 	if err != nil {
@@ -155,7 +160,17 @@ func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []strin
 		{"pids", "jail.limits.processes", layer.CgroupPids},
 		{"cpu", "jail.limits.cpu", layer.CgroupCPU},
 	}
+	below := func(base string) string {
+		if dir := path.Dir(base); slices.Contains(g.Below, dir) {
+			return dir
+		}
+		return ""
+	}
 	var paths []string
+	if g.Own != "" {
+		b.add("cgroup:own", "", "where skep itself goes: a group that has processes hands no limits down",
+			&OwnCgroup{Path: g.Own, Parent: path.Dir(g.Own)})
+	}
 	if g.V2 != "" {
 		var limits []Setting
 		for _, w := range wanted {
@@ -164,13 +179,14 @@ func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []strin
 			}
 		}
 		p := path.Join(g.V2, group)
-		b.add("cgroup:v2", "", "holds every process of the cell, for limits, freezing and killing", &Cgroup{Tree: "v2", Path: p, Limits: limits})
+		b.add("cgroup:v2", "", "holds every process of the cell, for limits, freezing and killing", &Cgroup{Tree: "v2", Path: p, Limits: limits, Below: below(g.V2)})
 		paths = append(paths, p)
 	}
 	for _, w := range wanted {
 		if base := g.V1[w.controller]; base != "" && layer.On(decisions, w.layer) && len(v1[w.controller]) > 0 {
 			p := path.Join(base, group)
-			b.add("cgroup:"+w.controller, w.asked, "bounds "+w.controller, &Cgroup{Tree: w.controller, Path: p, Limits: v1[w.controller]})
+			b.add("cgroup:"+w.controller, w.asked, "bounds "+w.controller,
+				&Cgroup{Tree: w.controller, Path: p, Limits: v1[w.controller], Below: below(base)})
 			paths = append(paths, p)
 		}
 	}

@@ -71,6 +71,8 @@ type Cgroup struct {
 	Tree   string    `json:"tree"` // "v2", or a v1 controller: "memory", "pids", "cpu"
 	Path   string    `json:"path"`
 	Limits []Setting `json:"limits,omitempty"`
+	// Below is the group that the cell's is below on purpose: a job's, whose limits and accounting it is in.
+	Below string `json:"below,omitempty"`
 }
 
 // Kind implements Spec.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"skep/internal/host"
@@ -25,9 +26,25 @@ type dirView interface {
 	read(file string) string
 }
 
-// cgroups settles where cells get their limits.
-func cgroups(t trees, euid int, v dirView) host.Cgroup {
-	out := host.Cgroup{Mode: t.mode(), V1: map[string]string{}}
+// ownName is where a process goes that is in the way below its own group.
+const ownName = "skep-own"
+
+// cgroups settles where cells get their limits: below the group that is named, or else where this user may.
+func cgroups(t trees, euid int, named string, v dirView) host.Cgroup {
+	out := host.Cgroup{Mode: t.mode(), V1: map[string]string{}, Parent: named}
+	chosen := func(tr tree, otherwise string) string {
+		dir := tr.self
+		switch {
+		case named == "" || named != host.CgroupAuto && !v.mayWrite(path.Join(tr.top, named, "cgroup.procs")):
+			return otherwise
+		case named != host.CgroupAuto:
+			dir = path.Join(tr.top, named)
+		}
+		if dir != "" && dir != tr.top {
+			out.Below = append(out.Below, dir)
+		}
+		return dir
+	}
 	var why []string
 	closed := map[string][]string{} // cause -> directories, told together
 	if out.Mode == host.CgroupNone {
@@ -42,6 +59,7 @@ func cgroups(t trees, euid int, v dirView) host.Cgroup {
 		if euid != 0 {
 			parent = delegated(*t.v2, v)
 		}
+		parent = chosen(*t.v2, parent)
 		switch {
 		case parent == "":
 			why = append(why, "this session is not in a cgroup of its own that it may divide")
@@ -52,6 +70,11 @@ func cgroups(t trees, euid int, v dirView) host.Cgroup {
 			}
 			out.V2 = path.Join(parent, baseName)
 			v2 = divisible(parent, v)
+			if named == host.CgroupAuto && len(v2) < len(host.Controllers) {
+				// Who is in the way is this process, and what was started with it.
+				out.Own = path.Join(parent, ownName)
+				v2 = append(v2, strings.Fields(v.read(path.Join(parent, "cgroup.controllers")))...)
+			}
 		}
 	}
 	for _, c := range host.Controllers {
@@ -63,7 +86,7 @@ func cgroups(t trees, euid int, v dirView) host.Cgroup {
 		if euid != 0 {
 			parent = tr.self
 		}
-		if parent == "" {
+		if parent = chosen(tr, parent); parent == "" {
 			continue
 		}
 		if err := v.mayCreate(parent); err != nil {
@@ -89,10 +112,44 @@ func cgroups(t trees, euid int, v dirView) host.Cgroup {
 			out.Mode, out.Closed = host.CgroupNone, len(closed) > 0
 		}
 	}
+	if named != "" {
+		out.Limit = memoryLimit(out, t, v)
+	}
+	if out.Own != "" && !slices.ContainsFunc(host.Controllers, func(c string) bool { return out.V1[c] == "" && slices.Contains(v2, c) }) {
+		out.Own = "" // all that limits a cell is on v1, where processes are in nobody's way
+	}
 	if len(out.Controllers) < len(host.Controllers) {
 		out.Why = strings.Join(why, "; ")
 	}
 	return out
+}
+
+// memoryLimit is what the group of the cells leaves of memory.
+func memoryLimit(g host.Cgroup, t trees, v dirView) int64 {
+	if dir := g.V1["memory"]; dir != "" {
+		for line := range strings.Lines(v.read(path.Join(path.Dir(dir), "memory.stat"))) {
+			if text, ok := strings.CutPrefix(line, "hierarchical_memory_limit "); ok {
+				return bounded(text)
+			}
+		}
+		return 0
+	}
+	var least int64
+	for dir := path.Dir(g.V2); g.V2 != "" && t.v2 != nil && len(dir) > len(t.v2.top); dir = path.Dir(dir) {
+		if n := bounded(v.read(path.Join(dir, "memory.max"))); n > 0 && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	return least
+}
+
+// bounded reads a limit of memory; 0 is none. What is no limit is a number of pages near the largest there is.
+func bounded(text string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil || n >= 1<<60 {
+		return 0
+	}
+	return n
 }
 
 // delegated is the highest directory between the caller's own cgroup and the

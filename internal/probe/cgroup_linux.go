@@ -27,8 +27,12 @@ const cgroupMemory = "cgroup.json"
 //
 // The mount table is not part of the key: on a host with many mounts it is
 // slow to read. The name spaces and the directory's device stand for it.
-func findCgroups(c cache, euid int) host.Cgroup {
+func findCgroups(c cache, euid int, named string) host.Cgroup {
 	own := text("/proc/self/cgroup")
+	if named != "" {
+		// A job's group is its own, and nobody else's memory.
+		return cgroups(findTrees(text("/proc/self/mountinfo"), own), euid, named, liveDirs{})
+	}
 	mnt, _ := os.Readlink("/proc/self/ns/mnt")
 	cg, _ := os.Readlink("/proc/self/ns/cgroup")
 	key := fmt.Sprint(process.BootID(), mnt, cg, stampOf("/sys/fs/cgroup").dev, euid, own)
@@ -36,7 +40,7 @@ func findCgroups(c cache, euid int) host.Cgroup {
 	if c.load(cgroupMemory, &r) == nil && r.Key == key {
 		return r.Cgroup
 	}
-	g := cgroups(findTrees(text("/proc/self/mountinfo"), own), euid, liveDirs{})
+	g := cgroups(findTrees(text("/proc/self/mountinfo"), own), euid, "", liveDirs{})
 	if len(g.Controllers) == len(host.Controllers) {
 		_ = c.save(cgroupMemory, rememberedCgroup{key, g})
 	}

@@ -31,6 +31,9 @@ type Options struct {
 	// AskFor is how long QEMU may take to say a word about itself; 0 is three
 	// minutes.
 	AskFor time.Duration
+	// CgroupParent is the control group below which cells are to have theirs: a path in the trees, or
+	// host.CgroupAuto. "" is where this user may.
+	CgroupParent string
 	// NoCache neither reads nor writes remembered facts.
 	NoCache bool
 }

@@ -27,7 +27,7 @@ func probe(ctx context.Context, o Options, f *host.Facts) error {
 	l := &host.Linux{KVM: lookAtKVM(), Landlock: landlockABI(), TunTap: opens("/dev/net/tun")}
 	f.Linux = l
 	c := o.cache(f.Dirs)
-	l.Cgroup = findCgroups(c, f.EUID)
+	l.Cgroup = findCgroups(c, f.EUID, o.CgroupParent)
 	probeCaller(f)
 	probeLayers(c, f)
 

@@ -39,7 +39,19 @@ var table = map[plan.Kind]kind{
 		},
 		look:  unseen("its path is skep's own"),
 		adopt: survives("the kernel's"),
-		audit: rows("cgroups", "cgroups-other"),
+		audit: rows("cgroups", "cgroups-other", "cgroup-parent"),
+	},
+	plan.KindOwnCgroup: {
+		acquire: having(func(_ system, s *plan.OwnCgroup) error { return acquireOwnCgroup(s) }),
+		release: letting(func(t system, s *plan.OwnCgroup) error {
+			if !t.sameBoot {
+				return nil
+			}
+			return releaseOwnCgroup(s)
+		}),
+		look:  unseen("its path is skep's own"),
+		adopt: survives("the kernel's"),
+		audit: notAudited("it has skep in it, and not the hypervisor"),
 	},
 	plan.KindBridge: {
 		acquire: making(func(_ system, s *plan.Bridge) (bool, error) { return acquireBridge(s) }),
