@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,12 +52,16 @@ both give the same text on every machine.
 
 --as prints a plan for a FreeBSD host as an administrator would write it where
 there is no skep: jail.conf(5) for jail -f, devfs.rules(5), rc.conf(5), and a
-script that runs bhyve(8) in that jail.`,
+script that runs bhyve(8) in that jail. Or it prints a job for Slurm (sbatch),
+HTCondor (condor) or Nomad, or a unit of systemd, that runs the cell.`,
 		Args:              oneName,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if asProgram && form != "" {
 				return usage("--json cannot be combined with --as")
+			}
+			if slices.Contains(plan.JobForms, form) {
+				return a.printJob(args[0], form)
 			}
 			c, p, pure, err := a.makePlan(cmd.Context(), args[0], flags)
 			if err != nil {
@@ -92,9 +97,23 @@ script that runs bhyve(8) in that jail.`,
 	}
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
-	cmd.Flags().StringVar(&form, "as", "", "print it as "+strings.Join(plan.Forms, ", ")+" (FreeBSD)")
-	_ = cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(plan.Forms, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().StringVar(&form, "as", "", "print it as "+strings.Join(plan.JobForms, ", ")+"; "+strings.Join(plan.Forms, ", ")+" (FreeBSD)")
+	_ = cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(slices.Concat(plan.JobForms, plan.Forms), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// printJob prints a cell as a job. Where that runs is not known yet, so no host is asked.
+func (a *app) printJob(arg, form string) error {
+	c, err := a.load(probe.DirsFor(probe.Options{Dirs: a.dirs}), arg)
+	if err != nil {
+		return err
+	}
+	text, err := plan.As(form, c, nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(a.out, text)
+	return err
 }
 
 // makePlan makes the plan of a cell for this host, or for the one that the

@@ -13,15 +13,18 @@ import (
 // where there is no skep.
 var Forms = []string{"jail.conf", "devfs.rules", "rc.conf", "bhyve"}
 
-// As writes a plan for a FreeBSD host as one of Forms, so that nobody depends
+// As writes a cell as one of JobForms, or a plan for a FreeBSD host as one of Forms, so that nobody depends
 // on skep to go on running what it has run. The four together make the cell:
 // rules and interfaces at boot, then the jail, then bhyve in it.
 //
 // What has no place in any of them is said in comments: they are fixed texts,
 // and the rootfs of a cell empties itself while its guest runs.
 func As(form string, c *cell.Cell, p *Plan) (string, error) {
+	if slices.Contains(JobForms, form) {
+		return jobOf(c).as(form), nil
+	}
 	if !slices.Contains(Forms, form) {
-		return "", fault.New(fault.Input, "choose one of: "+strings.Join(Forms, ", "), "print a plan as %q: no such form", form)
+		return "", fault.New(fault.Input, "choose one of: "+strings.Join(slices.Concat(Forms, JobForms), ", "), "print a plan as %q: no such form", form)
 	}
 	if p.OS != "freebsd" {
 		return "", fault.New(fault.Input, "--os freebsd plans for a FreeBSD host, --host FACTS.json for a certain one",
