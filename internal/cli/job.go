@@ -34,6 +34,10 @@ func (o *runOptions) addJob(cmd *cobra.Command) {
 	f.BoolVar(&o.job.bind, "bind", false, "the guest ends with this process, whatever ends that")
 	f.StringVar(&o.job.parent, "cgroup-parent", "", "have the cell's control groups below this `group`: auto, host or a path")
 	_ = cmd.RegisterFlagCompletionFunc("cgroup-parent", cobra.FixedCompletions(parents, cobra.ShellCompDirectiveNoFileComp))
+	f.StringVar(&o.results, "results", "", "write what came of it to a directory of its name in this `directory`")
+	_ = cmd.RegisterFlagCompletionFunc("results", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	})
 	f.DurationVar(&o.job.grace, "grace", 0, "with --job: how `long` the system waits between SIGTERM and SIGKILL")
 }
 
@@ -176,13 +180,16 @@ func (o runOptions) elsewhere(err error) error {
 
 // forgetTry forgets what an earlier try of the same job has left: it was to be forgotten with its end, and
 // was killed before.
-func (a *app) forgetTry(ctx context.Context, dirs host.Dirs, name string, o runOptions) error {
+func (a *app) forgetTry(ctx context.Context, dirs host.Dirs, c *cell.Cell, o runOptions) error {
 	if !o.job.is {
 		return nil
 	}
-	s, held, err := store.View(dirs).ReadState(name)
+	s, held, err := store.View(dirs).ReadState(c.Name)
 	if err != nil || held || s.Job == nil || !s.Job.Once || s.Job.System != o.job.found.System || s.Job.ID != o.job.found.ID {
 		return nil // what is wrong with it is said by the start
 	}
-	return a.forgetRun(ctx, dirs, name)
+	if err := a.forgetRun(ctx, dirs, c.Name); err != nil || o.results == "" {
+		return err
+	}
+	return removeLanded(dirs, c) // what two tries have written must not be mixed
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
-	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
@@ -28,12 +27,15 @@ type resultsFlags struct {
 	tar     bool
 	files   int
 	maxSize string
+	// Of tasks that have landed:
+	summary, json bool
+	svg           string
 }
 
 func (a *app) results() *cobra.Command {
 	var o resultsFlags
 	cmd := &cobra.Command{
-		Use:   "results NAME DIR",
+		Use:   "results NAME DIR | --summary DIR",
 		Short: "Bring out what a guest has written to its results disk",
 		Long: `Bring out what a guest has written to the disk of its results block, into a
 directory that is not there yet or is empty, or with --tar into an archive ("-" is
@@ -46,20 +48,40 @@ are left out, and said. So is what goes beyond the bounds: a number of files, an
 bytes of all files together, as many as the disk has unless it is said.
 
 The guest of a running cell is paused meanwhile; what it has not written to the
-disk by then, as sync(1) does, is not there.`,
+disk by then, as sync(1) does, is not there.
+
+--summary prints a table of what skep run --results has written to a directory: a
+line for each task and one for all, and with --svg a picture of them.`,
 		ValidArgsFunction: a.completeResults,
 		Args: func(_ *cobra.Command, args []string) error {
+			if o.summary {
+				if len(args) != 1 {
+					return usage("skep results --summary takes one directory, got %d", len(args))
+				}
+				return nil
+			}
+			if o.svg != "" || o.json {
+				return usage("--svg and --json are for --summary")
+			}
 			if len(args) != 2 {
 				return usage("run skep results: name a cell and a directory")
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return a.bringOut(cmd.Context(), args[0], args[1], o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.summary {
+				return a.summarize(args[0], o)
+			}
+			return a.bringOut(cmd.Context(), args[0], args[1], o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.disk, "disk", "", "the `name` of the results block, where there are several")
 	f.BoolVar(&o.tar, "tar", false, "write a tar archive of that name")
 	f.IntVar(&o.files, "max-files", results.DefFiles, "how many files and directories at most")
+	f.BoolVar(&o.summary, "summary", false, "print a table of the tasks that have landed in a directory")
+	f.BoolVar(&o.json, "json", false, "with --summary: for programs")
+	f.StringVar(&o.svg, "svg", "", "with --summary: draw them into this `file`")
 	f.StringVar(&o.maxSize, "max-size", "", "how large all files together may be, such as 1G")
 	return cmd
 }
@@ -88,23 +110,11 @@ func (a *app) bringOut(ctx context.Context, name, to string, o resultsFlags) err
 	if err != nil {
 		return err
 	}
-	read := func(locked bool) error {
-		src, err := disk.OpenForCopy(d, locked)
-		if err != nil {
+	read := func(locked bool) (err error) {
+		if report, err = a.readResults(ctx, c, d, b, sink, locked); err != nil {
 			keeper.NameHolders(st, err)
-			return err
 		}
-		defer src.Close()
-		h, err := a.readers()
-		if err != nil {
-			return err
-		}
-		h.AllowMissing = c.Jail.AllowMissing
-		report, err = h.Results(ctx, src, d.Results, b, sink)
-		if err != nil {
-			return fault.Wrap(fault.Host, err, "", "bring out the results of %s", c.Name)
-		}
-		return nil
+		return err
 	}
 	err = errors.Join(a.still(ctx, st, c.Name, read), done())
 	if err != nil {

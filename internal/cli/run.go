@@ -112,13 +112,14 @@ func (a *app) named(arg string) (source, error) {
 	return func(host.Facts) (*cell.Cell, error) { return c, err }, err
 }
 
-func (a *app) runCell(ctx context.Context, find source, o runOptions) error {
+// runCell runs a cell in the foreground; ran says whether there was anything to run.
+func (a *app) runCell(ctx context.Context, find source, o runOptions) (ran bool, err error) {
 	c, facts, st, err := a.ready(ctx, find)
 	if err != nil {
-		return o.elsewhere(err)
+		return false, o.elsewhere(err)
 	}
 	if err := hasGroups(facts, o.job.parent); err != nil {
-		return err
+		return false, err
 	}
 	quiet := o.quiet
 	facts.Job = o.jobFacts()
@@ -180,9 +181,9 @@ func (a *app) runCell(ctx context.Context, find source, o runOptions) error {
 		drain(line.Quiet(), left)
 	}
 	if err != nil {
-		return o.elsewhere(err)
+		return false, o.elsewhere(err)
 	}
-	return a.verdict(c, out, quiet)
+	return true, a.verdict(c, out, quiet)
 }
 
 // drain waits, within a bound, until the last words of a guest have reached the

@@ -20,6 +20,7 @@ type runOptions struct {
 	name      string
 	from      string // a template
 	job       jobOptions
+	results   string
 }
 
 // runAs runs a cell in the foreground, under another name and for one run only
@@ -42,7 +43,7 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 		}
 	}
 	if o.rm {
-		if err := a.forgetTry(ctx, dirs, c.Name, o); err != nil {
+		if err := a.forgetTry(ctx, dirs, c, o); err != nil {
 			return err
 		}
 		if err := throwaway(dirs, c.Name); err != nil {
@@ -54,14 +55,7 @@ func (a *app) runAs(ctx context.Context, find source, o runOptions) error {
 		limited.TimeLimit = o.limit
 		c = &limited
 	}
-	err = a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o)
-	if !o.rm || fault.CodeOf(err) == fault.Busy { // another run's
-		return err
-	}
-	if ferr := a.forgetRun(ctx, dirs, c.Name); ferr != nil && err == nil {
-		return ferr
-	}
-	return err
+	return a.runTask(ctx, dirs, c, o)
 }
 
 // underName is a cell under the name of --name. A name that another cell has is

@@ -105,9 +105,10 @@ func (a *app) bootableElsewhere(disk string) (bool, error) {
 }
 
 func (a *app) runVmrun(ctx context.Context, c *cell.Cell) error {
-	return a.runCell(ctx, func(f host.Facts) (*cell.Cell, error) {
+	_, err := a.runCell(ctx, func(f host.Facts) (*cell.Cell, error) {
 		return c, fitsHost(c, f)
 	}, runOptions{})
+	return err
 }
 
 // fitsHost refuses on a Linux host what only bhyve has, in the words of the

@@ -164,3 +164,52 @@ func TestJobsControlGroup(t *testing.T) {
 	v.ends(slow, 6)
 	l.nothingLeft()
 }
+
+// What came of a task lands in a directory of its own, whole, once, and only while nobody else runs it.
+func TestTaskResults(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.inJob("SLURM_JOB_ID=121", "SLURM_ARRAY_JOB_ID=120", "SLURM_ARRAY_TASK_ID=7")
+	lab := l.write("lab.hcl", "cell \"lab\" {\n  results \"out\" {\n    size   = \"64M\"\n    format = \"tar\"\n  }\n}\n")
+	args := []string{"run", "--job", "--rm", "--results", "landed", lab}
+	v := l.live(args...)
+	v.expect(slow, hello.Commands)
+	// Another host of the cluster, as it were, with the same results and nothing else in common.
+	other := newLab(t)
+	other.inJob("SLURM_JOB_ID=121", "SLURM_ARRAY_JOB_ID=120", "SLURM_ARRAY_TASK_ID=7")
+	if r := other.must(75, "run", "--job", "--rm", "--results", l.path("landed"), lab); !strings.Contains(r.err, "its task runs already") {
+		t.Error(r)
+	}
+	if _, err := os.Stat(l.path("landed/slurm-120_7")); err == nil {
+		t.Error("the directory is there before the task is over")
+	}
+	v.send("q")
+	v.ends(slow, 0)
+	b, err := os.ReadFile(l.path("landed/slurm-120_7/console.log"))
+	if err != nil || !strings.Contains(string(b), hello.Commands) {
+		t.Errorf("the console: %q, %v", b, err)
+	}
+	if _, err := os.Stat(l.path("landed/slurm-120_7/results")); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(l.path("state/cells/*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if r := other.must(0, "run", "--job", "--rm", "--results", l.path("landed"), lab); !strings.Contains(r.err, "has run already") {
+		t.Error(r)
+	}
+	l.inJob("SLURM_JOB_ID=900")
+	l.must(2, args...)
+	if r := l.must(0, "results", "--summary", "landed", "--svg", "landed.svg"); !strings.Contains(r.out, "slurm-120_7") || !strings.Contains(r.out, "1 task in") {
+		t.Error(r)
+	}
+	if b, err := os.ReadFile(l.path("landed.svg")); err != nil || !strings.Contains(string(b), "<title>slurm-120_7") {
+		t.Errorf("the picture: %v\n%s", err, b)
+	}
+	if r := l.must(2, "run", "--job", "--rm", "--results", "/proc/none", lab); !strings.Contains(r.err, "cannot write results to /proc/none") {
+		t.Error(r)
+	}
+	l.nothingLeft()
+	other.nothingLeft()
+}

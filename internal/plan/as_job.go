@@ -110,7 +110,8 @@ func (c asJob) sbatch() string {
 	if !strings.Contains(c.c.Name, "@") {
 		file += `${SLURM_ARRAY_TASK_ID:+@$SLURM_ARRAY_TASK_ID}`
 	}
-	fmt.Fprintf(&b, "exec skep run --job --rm --grace %ds %s </dev/null\n", seconds(c.stop), file)
+	fmt.Fprintf(&b, "exec skep run --job --rm --grace %ds --results \"$SLURM_JOB_NAME-${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}\" %s </dev/null\n",
+		seconds(c.stop), file)
 	return b.String()
 }
 

@@ -65,12 +65,15 @@ func TestMoreThanTheJob(t *testing.T) {
 	}
 }
 
+// belowAJob is a host on which a cell runs for a job, in the v2 tree.
+func belowAJob(f *host.Facts) {
+	f.Linux.Cgroup = host.Cgroup{Mode: host.CgroupV2, V2: "/cg/job/skep", Own: "/cg/job/skep-own", Parent: host.CgroupAuto,
+		Below: []string{"/cg/job"}, Controllers: host.Controllers}
+}
+
 // Below a job's groups, and with skep out of the way where the tree wants that.
 func TestBelowAJob(t *testing.T) {
-	p, _, err := planLinux(t, "below", "", func(f *host.Facts) {
-		f.Linux.Cgroup = host.Cgroup{Mode: host.CgroupV2, V2: "/cg/job/skep", Own: "/cg/job/skep-own", Parent: host.CgroupAuto,
-			Below: []string{"/cg/job"}, Controllers: host.Controllers}
-	})
+	p, _, err := planLinux(t, "below", "", belowAJob)
 	if err != nil {
 		t.Fatal(err)
 	}

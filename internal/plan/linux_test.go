@@ -108,7 +108,11 @@ func TestLinuxJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range p.Resources {
+		inJob, _, err := planLinux(t, name, body, belowAJob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range slices.Concat(p.Resources, inJob.Resources) {
 			seen[r.Spec.Kind()] = true
 			text, err := json.Marshal(r)
 			if err != nil {
