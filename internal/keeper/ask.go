@@ -20,7 +20,9 @@ func (k *Keeper) ask(ctx context.Context, c *command) {
 	case commandInput:
 		a.err = m.Input(ctx, c.steps)
 	case commandScreenshot:
-		a.data, a.err = m.Screenshot(ctx)
+		var p provision.Picture
+		p, a.err = m.Screenshot(ctx)
+		a.data, a.picture = p.Bytes, p.File
 	default:
 		a.err = m.Snapshot(ctx, string(c.do), c.tag)
 	}

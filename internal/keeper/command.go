@@ -53,8 +53,9 @@ func (o command) asks() bool {
 }
 
 type answer struct {
-	err  error
-	data []byte
+	err     error
+	data    []byte
+	picture *os.File // a guest has made it: it is passed on, and not read
 }
 
 func (o command) answer(err error) { o.send(answer{err: err}) }

@@ -350,7 +350,13 @@ func (m *machine) Snapshot(context.Context, string, string) error { return nil }
 func (m *machine) Freeze(context.Context) error                   { return nil }
 func (m *machine) Input(context.Context, []input.Step) error      { return nil }
 func (m *machine) Dump(context.Context, string, *os.File) error   { return nil }
-func (m *machine) Screenshot(context.Context) ([]byte, error)     { return []byte("PNG"), nil }
+func (m *machine) Screenshot(context.Context) (provision.Picture, error) {
+	f, err := os.CreateTemp(m.w.t.TempDir(), "")
+	if err == nil {
+		_, err = f.WriteString("PNG")
+	}
+	return provision.Picture{File: f}, err
+}
 
 // end is the hypervisor's, once.
 func (m *machine) end(kind hypervisor.EndKind, detail string) {

@@ -285,8 +285,9 @@ func (m *bhyveMachine) Input(ctx context.Context, steps []input.Step) error {
 }
 
 // Screenshot needs a screen.
-func (m *bhyveMachine) Screenshot(ctx context.Context) ([]byte, error) {
-	return m.provisioner.screenshot(ctx)
+func (m *bhyveMachine) Screenshot(ctx context.Context) (Picture, error) {
+	png, err := m.provisioner.screenshot(ctx)
+	return Picture{Bytes: png}, err
 }
 
 // Worker implements Machine: the keeper itself speaks with bhyve.

@@ -635,36 +635,27 @@ func (m *qemuMachine) finish(end hypervisor.End) {
 
 // Screenshot connects to the screen as a viewer would, past the password: no
 // call and no file of the rootfs is needed for it.
-func (m *qemuMachine) Screenshot(ctx context.Context) ([]byte, error) {
+func (m *qemuMachine) Screenshot(ctx context.Context) (Picture, error) {
 	// QEMU takes a viewer where there is nothing to see, keeps its descriptor and
 	// never says a word (ui/vnc.c, vnc_display_add_client).
 	if !m.screen {
-		return nil, fault.New(fault.Input, "add screen {} to the cell file", "see its screen: it has none")
+		return Picture{}, fault.New(fault.Input, "add screen {} to the cell file", "see its screen: it has none")
 	}
 	ctx, cancel := context.WithTimeout(ctx, shotWait)
 	defer cancel()
 	ours, theirs, err := socketPair()
 	if err != nil {
-		return nil, err
+		return Picture{}, err
 	}
 	defer ours.Close()
 	defer theirs.Close()
 	png, err := memory("screenshot")
 	if err != nil {
-		return nil, err
+		return Picture{}, err
 	}
-	defer png.Close()
 	if err := m.qmp.Screenshot(ctx, ours, theirs, png); err != nil {
-		return nil, err
+		png.Close()
+		return Picture{}, err
 	}
-	info, err := png.Stat()
-	if err != nil {
-		return nil, err
-	}
-	b := make([]byte, min(info.Size(), maxPNG))
-	_, err = png.ReadAt(b, 0)
-	return b, err
+	return Picture{File: png}, nil
 }
-
-// maxPNG bounds a picture; the largest screen has 16 million pixels.
-const maxPNG = 128 << 20

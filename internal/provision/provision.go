@@ -108,7 +108,13 @@ type Machine interface {
 	// meanwhile.
 	Dump(ctx context.Context, format string, w *os.File) error
 	// Screenshot is a PNG of the screen.
-	Screenshot(ctx context.Context) ([]byte, error)
+	Screenshot(ctx context.Context) (Picture, error)
+}
+
+// Picture is a PNG: in a file without a name, which is the caller's, or where there is none as bytes.
+type Picture struct {
+	File  *os.File
+	Bytes []byte
 }
 
 // Event is something that the guest or its hypervisor did.
