@@ -253,10 +253,14 @@ func (d *Disk) Take() []string {
 	size := strconv.FormatInt(int64(d.Create), 10)
 	switch {
 	case d.Create == 0:
-	case d.Type == DiskZvol && d.Reserved:
-		lines = append(lines, "zfs list "+quote(d.Dataset)+" || "+command("zfs", "create", "-V", size, "-o", "volmode=dev", d.Dataset))
 	case d.Type == DiskZvol:
-		lines = append(lines, "zfs list "+quote(d.Dataset)+" || "+command("zfs", "create", "-s", "-V", size, "-o", "volmode=dev", d.Dataset))
+		create := []string{"zfs", "create", "-V", size, "-o", "volmode=dev", d.Dataset}
+		if !d.Reserved {
+			create = slices.Insert(create, 2, "-s")
+		}
+		lines = append(lines, "zfs list "+quote(d.Dataset)+" || "+command(create...),
+			// A new volume may have no node until it is shown anew.
+			"[ -e "+quote(d.Path)+" ] || { "+command("zfs", "set", "volmode=none", d.Dataset)+"; "+command("zfs", "set", "volmode=dev", d.Dataset)+"; }")
 	case d.Format == cell.FormatQcow2:
 		lines = append(lines, "[ -e "+quote(d.Path)+" ] || "+command("qemu-img", "create", "-f", "qcow2", d.Path, size))
 	default:
