@@ -38,7 +38,7 @@ func (a *app) runTask(ctx context.Context, dirs host.Dirs, c *cell.Cell, o runOp
 	ran, err := a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o)
 	whole := false
 	if ran && task != nil {
-		out := taskdir.Outcome{Job: o.jobFacts(), Began: began, Ended: time.Now().UTC(), Status: int(fault.CodeOf(err))}
+		out := taskdir.Outcome{Job: o.jobFacts(), Began: began, Ended: time.Now().UTC(), Status: int(statusOf(err))}
 		var lerr error
 		if whole, lerr = a.land(context.WithoutCancel(ctx), dirs, c, task, out); lerr != nil && err == nil {
 			err = lerr
@@ -56,6 +56,15 @@ func (a *app) runTask(ctx context.Context, dirs host.Dirs, c *cell.Cell, o runOp
 		err = errors.Join(err, removeLanded(dirs, c))
 	}
 	return err
+}
+
+// statusOf is the exit status of a run, also of one whose end was said already.
+func statusOf(err error) fault.Code {
+	var shown shownError
+	if errors.As(err, &shown) {
+		return shown.code
+	}
+	return fault.CodeOf(err)
 }
 
 // land writes what came of a task: its console, what its guest has brought out, and how it ended. whole says that

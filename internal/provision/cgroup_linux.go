@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -96,6 +97,7 @@ func releaseCgroup(ctx context.Context, g *plan.Cgroup) error {
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			// The directory of all cells goes with the last of them.
 			_ = os.Remove(filepath.Dir(g.Path))
+			removeOfJob(g.Below)
 			return nil
 		}
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) || ctx.Err() != nil {
@@ -105,6 +107,21 @@ func releaseCgroup(ctx context.Context, g *plan.Cgroup) error {
 		time.Sleep(2 * time.Millisecond)
 	}
 }
+
+// removeOfJob removes what a batch system could not remove of a job's groups, because a cell's were still below
+// them: its keeper was killed. One that is in use stays, and so does what is not of one job: Slurm's are
+// …/job_7/step_0/task_0.
+func removeOfJob(dir string) {
+	if !ofJob.MatchString(dir) {
+		return
+	}
+	for os.Remove(dir) == nil && !ofJob.MatchString("/"+filepath.Base(dir)+"/") {
+		dir = filepath.Dir(dir)
+	}
+}
+
+// ofJob matches a path with the group of one job in it.
+var ofJob = regexp.MustCompile(`/job_[0-9]+(/|$)`)
 
 // killCgroup kills every process in a group: at once where the kernel has
 // cgroup.kill (Linux 5.14, v2 only), else one by one.

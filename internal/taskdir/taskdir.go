@@ -55,12 +55,20 @@ type Task struct {
 	name string
 	top  *os.Root
 	lock *os.File
+	// replaces: there is an outcome of an earlier try that was stopped.
+	replaces bool
 	// Root is the directory while it is being filled.
 	Root *os.Root
 }
 
 func lockName(name string) string { return "." + name + ".lock" }
 func partName(name string) string { return "." + name + ".part" }
+func oldName(name string) string  { return "." + name + ".old" }
+
+// of says whether it is the outcome of that job.
+func (o Outcome) of(j *host.Job) bool {
+	return j != nil && o.Job != nil && j.ID != "" && o.Job.System == j.System && o.Job.ID == j.ID
+}
 
 // Claim takes a task: nobody else runs it until it is published or dropped.
 func Claim(dir, name string, job *host.Job) (t *Task, err error) {
@@ -87,7 +95,9 @@ func Claim(dir, name string, job *host.Job) (t *Task, err error) {
 		return t, cannot(err)
 	}
 	switch before, err := read(top, name); {
-	case err == nil && job != nil && before.Job != nil && before.Job.ID != "" && before.Job.System == job.System && before.Job.ID == job.ID:
+	case err == nil && before.of(job) && before.Status == int(fault.Stopped):
+		t.replaces = true // somebody has stopped it, such as a batch system that puts it off
+	case err == nil && before.of(job):
 		return t, ErrDone
 	case !errors.Is(err, fs.ErrNotExist):
 		return t, fault.New(fault.Input, "name another directory, or remove it", "write results to %s: it is there already", filepath.Join(dir, name))
@@ -160,6 +170,11 @@ func (t *Task) Publish(o Outcome) error {
 	if err == nil {
 		err = syncAll(t.Root)
 	}
+	if err == nil && t.replaces {
+		if err = t.top.RemoveAll(oldName(t.name)); err == nil {
+			err = t.top.Rename(t.name, oldName(t.name))
+		}
+	}
 	if err == nil {
 		err = t.top.Rename(partName(t.name), t.name)
 	}
@@ -199,6 +214,7 @@ func (t *Task) Drop() {
 	if t.Root != nil {
 		t.Root.Close()
 		_ = t.top.RemoveAll(partName(t.name)) // gone where it was published
+		_ = t.top.RemoveAll(oldName(t.name))
 	}
 	if t.lock != nil {
 		_ = t.top.Remove(lockName(t.name))

@@ -145,3 +145,27 @@ func TestSummary(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A task that was stopped is run again by the same job, and its outcome replaced.
+func TestStoppedIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	for _, status := range []int{int(fault.Stopped), 0} {
+		task, err := Claim(dir, "lab", job("7"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := task.Publish(Outcome{Job: job("7"), Status: status}); err != nil {
+			t.Fatal(err)
+		}
+		task.Drop()
+		if all, wrong, err := Outcomes(dir); err != nil || len(all) != 1 || len(wrong) != 0 || all[0].Status != status {
+			t.Errorf("%+v, %v, %v", all, wrong, err)
+		}
+	}
+	if _, err := Claim(dir, "lab", job("7")); !errors.Is(err, ErrDone) {
+		t.Errorf("it runs again: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
