@@ -40,7 +40,9 @@ type Cell struct {
 	// TimeLimit is how long the cell may run, 0 for as long as it likes.
 	TimeLimit time.Duration `json:"time_limit,omitempty"`
 	// OnEvent is a program that is run with each event of the cell.
-	OnEvent    string     `json:"on_event,omitempty"`
+	OnEvent string `json:"on_event,omitempty"`
+	// Evidence: what a run was is kept from before its first instruction on.
+	Evidence   bool       `json:"evidence,omitempty"`
 	Hypervisor Hypervisor `json:"hypervisor"`
 	// Template is what the guest is restored from, or made into; no cell file says it.
 	Template *TemplateRef `json:"template,omitempty"`

@@ -90,6 +90,7 @@ func anyCell(t *rapid.T) *Cell {
 	c.Restart = rapid.SampledFrom([]Restart{RestartNever, RestartOnCrash, RestartAlways}).Draw(t, "restart")
 	c.After = without(c.Name, rapid.SliceOfDistinct(anyName, rapid.ID[string]).Draw(t, "after"))
 	c.StopTimeout = time.Duration(rapid.IntRange(1, 3600).Draw(t, "stop_timeout")) * time.Second
+	c.Evidence = rapid.Bool().Draw(t, "evidence")
 	c.OnEvent = perhaps(t, "on_event", anyPath)
 	c.TimeLimit = perhaps(t, "time_limit", rapid.Map(rapid.IntRange(1, 100000), func(n int) time.Duration { return time.Duration(n) * time.Second }))
 	c.RestartMax = RestartMax{rapid.IntRange(1, 1000).Draw(t, "starts"), time.Duration(rapid.IntRange(1, 1000).Draw(t, "within")) * time.Second}

@@ -20,6 +20,7 @@ var cellBlock = block[Cell]{
 		at("restart", choice(RestartNever, RestartOnCrash, RestartAlways), func(c *Cell) *Restart { return &c.Restart }),
 		at("stop_timeout", duration(time.Second, time.Hour), func(c *Cell) *time.Duration { return &c.StopTimeout }),
 		at("on_event", path(), func(c *Cell) *string { return &c.OnEvent }),
+		at("evidence", boolean, func(c *Cell) *bool { return &c.Evidence }),
 		at("time_limit", duration(time.Second, MaxTimeLimit), func(c *Cell) *time.Duration { return &c.TimeLimit }),
 	},
 	blocks: []child[Cell]{

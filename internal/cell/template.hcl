@@ -115,6 +115,7 @@ cell "NAME" {
   #stop_timeout = "30s"
   #time_limit   = "5m"
   #on_event     = "/usr/local/libexec/on-event"
+  #evidence     = true # audits at start and end, for skep evidence
   #restart_limit {
   #  starts = 5
   #  within = "10m"

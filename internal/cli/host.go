@@ -201,11 +201,16 @@ func (a *app) version() *cobra.Command {
 
 func (a *app) screenshot() *cobra.Command {
 	var output string
+	o := shotOptions{sheet: true}
 	cmd := &cobra.Command{
 		Use:   "screenshot NAME",
 		Short: "Save a guest's screen as a PNG",
-		Long:  "Save the screen of a running guest as a PNG, to NAME.png or to the file that --output names (- for standard output).",
-		Args:  oneName,
+		Long: `Save the screen of a running guest as a PNG, to NAME.png or to the file that --output names (- for standard output).
+
+With --every pictures are taken one after the other until the guest ends or this is
+interrupted, into the directory that --output names, and a contact sheet of them;
+with --changed only those that differ from the one before are kept.`,
+		Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 			name, err := a.nameOf(dirs, args[0])
@@ -214,6 +219,12 @@ func (a *app) screenshot() *cobra.Command {
 			}
 			if err := a.mustKnow(dirs, name); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("every") {
+				if o.dir = output; output == "" || output == "-" {
+					return usage("--every needs a directory: -o DIR")
+				}
+				return a.shoot(cmd.Context(), dirs, name, o)
 			}
 			cl, err := keeper.Dial(store.View(dirs).RunDir(name))
 			if err != nil {
@@ -228,7 +239,9 @@ func (a *app) screenshot() *cobra.Command {
 		},
 		ValidArgsFunction: a.completeNames,
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, - for standard output")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, - for standard output; with --every a directory")
+	cmd.Flags().BoolVar(&o.changed, "changed", false, "with --every: only pictures that differ")
+	o.flags(cmd)
 	return cmd
 }
 

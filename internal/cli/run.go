@@ -133,7 +133,7 @@ func (a *app) runCell(ctx context.Context, find source, o runOptions) (ran bool,
 	stop, stopped := a.stopOnce(c.Name, within, func(who string) { k.Stop(who) })
 	defer stopped()
 	k = keeper.New(keeper.Config{
-		Cell: c, Facts: facts, Store: st, Foreground: true, StopWithin: within,
+		Cell: c, Facts: facts, Store: st, Foreground: true, StopWithin: within, Audit: auditForEvidence,
 		Notify: func(text string) {
 			if !quiet {
 				a.note("%s", text)

@@ -302,7 +302,7 @@ func (a *app) keep(ctx context.Context) error {
 		return shownError{fault.CodeOf(err)}
 	}
 	log := keeper.StartLog(ctx, st, h.Cell.Name, os.Stderr)
-	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot, Log: log,
+	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot, Log: log, Audit: auditForEvidence,
 		Notify: func(line string) {
 			log.Info(line)
 			out.say(report{Note: h.Cell.Name + ": " + line})

@@ -10,6 +10,9 @@ import (
 	"skep/internal/lifecycle"
 )
 
+// Recorder is who takes pictures all the time.
+const Recorder = "skep record"
+
 // chronicle is what a keeper writes of its cell's events.
 type chronicle struct {
 	journal *events.Journal
@@ -17,6 +20,8 @@ type chronicle struct {
 	failed  bool              // somebody was told that it cannot be written
 	shown   lifecycle.Publish // the last state
 	refused map[string]uint64 // calls that were written about
+	// watching ends what watches the console; nil before.
+	watching func()
 }
 
 // openEvents begins to write, before anything is acquired. That they cannot be written does not keep a
@@ -59,6 +64,7 @@ func (k *Keeper) eventFailed(err error) {
 func (k *Keeper) eventOf(e lifecycle.Event, c *command) {
 	switch {
 	case c == nil || c.do == commandStatus:
+	case c.do == commandScreenshot && c.who == Recorder: // one each second; what it keeps is told
 	case c.do == commandMade:
 		k.event(events.Event{Kind: events.File, Who: c.who, File: c.tag, SHA256: c.sum})
 	default:
@@ -101,6 +107,7 @@ func (k *Keeper) eventRefusals() {
 
 // endEvents writes the end, and lets the program of on_event hear of it, within a bound.
 func (k *Keeper) endEvents(out Outcome) {
+	k.endEvidence()
 	status := int(out.Code)
 	k.event(events.Event{Kind: events.End, State: string(out.State), Reason: out.Reason, Status: &status})
 	k.eventFailed(k.events.journal.Close())

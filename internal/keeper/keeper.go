@@ -44,6 +44,8 @@ type Config struct {
 	Log *slog.Logger
 	// Notify takes one line for a person; nil drops it.
 	Notify func(line string)
+	// Audit looks at the live cell from outside, for its evidence, and is the report as JSON. nil is nothing.
+	Audit func(store.State) (report []byte, ok bool, err error)
 	// Prepared is called once the rootfs is closed and before the guest's first
 	// instruction, so that whoever wants to see all of the console can connect.
 	// nil is nothing.
@@ -72,6 +74,7 @@ type Keeper struct {
 	life    life
 	events  chronicle
 	dumping atomic.Bool
+	ending  chan chan struct{} // asks for the last audit; closed when that is done
 }
 
 // life is what the keeper holds from one start to the end that follows.
@@ -96,6 +99,7 @@ func New(cfg Config) *Keeper {
 	return &Keeper{
 		Config:   cfg,
 		commands: make(chan command, 16),
+		ending:   make(chan chan struct{}),
 		finished: make(chan struct{}),
 		timers:   newTimers(),
 		machine:  lifecycle.New(policy(cfg)),

@@ -92,6 +92,7 @@ func (k *Keeper) letRun(ctx context.Context, p *plan.Plan) error {
 		}
 	}
 	k.rememberDisks(p)
+	k.beginEvidence(p)
 	if err := m.Run(ctx); err != nil {
 		return fault.Wrap(
 			fault.HypervisorDied,

@@ -45,6 +45,9 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 			return lifecycle.DiskFailed{Reason: ioReason(k.Cell, e), Stopped: e.Stopped}, nil
 		case c := <-k.commands:
 			return c.event(), &c
+		case done := <-k.ending:
+			k.lastAudit()
+			close(done)
 		case <-refused:
 			if k.life.told == nil {
 				k.life.told = time.After(tellRefused)
@@ -100,10 +103,14 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 		found := k.release()
 		return lifecycle.Released{At: time.Now(), Found: found}
 	case lifecycle.Press:
+		if a.Aloud {
+			k.lastAudit()
+		}
 		if err := k.life.live.PowerButton(ctx); err != nil && a.Aloud {
 			k.Notify("cannot press the power button: " + err.Error())
 		}
 	case lifecycle.Kill:
+		k.lastAudit()
 		k.life.live.Kill()
 	case lifecycle.Answer:
 		c.answer(k.refusal(a.Err))

@@ -80,6 +80,23 @@ func (d Dirs) Image(name string) string { return filepath.Join(d.ImageStore(), "
 func (d Dirs) Templates() string           { return filepath.Join(d.State, "templates") }
 func (d Dirs) Template(name string) string { return filepath.Join(d.Templates(), name) }
 
+// EvidenceDir is where the evidence of a cell's run is gathered.
+func (d Dirs) EvidenceDir(cell, run string) string {
+	return filepath.Join(d.StateDir(cell), Evidence, run)
+}
+
+// The files of a run's evidence.
+const (
+	EvidenceHost       = "host.json"
+	EvidenceFile       = "cell.hcl"
+	EvidenceCell       = "cell.json"
+	EvidencePlan       = "plan.json"
+	EvidenceAuditStart = "audit-start.json"
+	EvidenceAuditEnd   = "audit-end.json"
+	EvidenceConsole    = "console-times.jsonl"
+	EvidenceShots      = "shots"
+)
+
 // Cache is the directory of facts that are dear to find out.
 func (d Dirs) Cache() string { return filepath.Join(d.State, "cache") }
 
@@ -152,6 +169,8 @@ const (
 	Snapshots     = "snapshots.json"
 	Events        = "events.jsonl"
 	EventsOld     = "events.jsonl.1"
+	// Evidence is a directory with one for each run.
+	Evidence = "evidence"
 
 	LayerPrefix      = "layer-"
 	DisposablePrefix = "disposable-"

@@ -59,6 +59,7 @@ type qemuMachine struct {
 	paused   atomic.Bool   // by the keeper
 	rejoined chan struct{} // another worker speaks with QEMU; holds one
 
+	ending func() // is told that the guest has ended
 	// standing is as limits are.
 	standing func() jail.Standing
 
@@ -169,6 +170,7 @@ func (t *linuxProvisioner) newMachine(p *plan.Plan) *qemuMachine {
 		rejoined: make(chan struct{}, 1),
 		bios:     throughBIOS(p),
 		screen:   hasScreen(p),
+		ending:   t.env.Ending,
 		waits:    waits(t.cell),
 		workers:  t.workers,
 		qmp:      t.workers.client,
@@ -618,6 +620,7 @@ func (m *qemuMachine) finish(end hypervisor.End) {
 	select {
 	case <-m.exited:
 	default:
+		m.ending()
 		if end.Kind == hypervisor.EndInternalError {
 			written, err := m.qmp.Written(ctx)
 			h.Untouched = err == nil && !written

@@ -133,6 +133,8 @@ type Env interface {
 	Begun(id string, h store.Held) error
 	// Process records the hypervisor that runs now, where a reset has made another one.
 	Process(m Machine)
+	// Ending says that the guest has ended, while its hypervisor is still there to be looked at.
+	Ending()
 	// Viewer says that somebody looks at the screen, and from where.
 	Viewer(from string)
 	// Screen publishes where the screen is shown.
@@ -180,6 +182,7 @@ func (nobody) Begun(string, store.Held) error { return nil }
 func (nobody) Process(Machine)                {}
 func (nobody) Screen(string)                  {}
 func (nobody) Viewer(string)                  {}
+func (nobody) Ending()                        {}
 func (nobody) Had(*plan.Disk) bool            { return false }
 func (nobody) SaysRaw(*plan.Disk) bool        { return false }
 func (nobody) ReadTables(*os.File, int64) (uint64, bool, error) {

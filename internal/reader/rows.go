@@ -48,6 +48,10 @@ var Rows = []Row{
 			"Taken over, it can ask for what those may who are connected at that time",
 		Calls: []string{"page.(session).tell", "page.withReturns", "page.send", "page.printed", "page.(conn).Read", "page.(conn).Write", "page.raw",
 			"page.(Pipe).read"}},
+	{Name: "evidence", Reads: "an archive of evidence, which may come from anywhere: lengths, sums, a manifest, lines of JSON, a signature",
+		Who: "`skep evidence verify`", Rights: caller, Why: "it has to work on machines where no jail can be built; all of it is bounded, nothing is unpacked or written",
+		Calls: []string{"evidence.Verify", "evidence.VerifyFile", "evidence.(canonical).Write", "evidence.(verifier).entry", "evidence.(verifier).own",
+			"evidence.(verifier).chain", "evidence.(quiet).Write", "evidence.checkSignature"}, From: []string{"cli"}},
 	{Name: Memory, Reads: "what a hypervisor writes of its guest's memory: an ELF stream, or a kdump that is only copied",
 		Who: "`skep dump`", Rights: jailed,
 		Calls: []string{"memdump.Make", "memdump.(stream).full", "memdump.(stream).decode"}, From: []string{"reader"}},
@@ -116,8 +120,9 @@ var NoReaders = []string{
 	"reader.(Host).Results", "results.(zeros).Read",
 	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
 	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
-	"worker.(Client).Dump", "worker.(Client).ScreenSize",
+	"worker.(Client).Dump", "worker.(Client).ScreenSize", "evidence.sums", "evidence.Bytes", "evidence.consoleText", "evidence.Signer",
+	"evidence.signWith", "evidence.signed", "evidence.armor", "evidence.newReader",
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template", "memdump"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template", "memdump", "evidence"}

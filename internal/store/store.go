@@ -105,6 +105,9 @@ func (s *Store) RunDir(name string) string { return s.dirs.RunDir(name) }
 // StateDir is the directory of what stays of a cell: logs, UEFI variables.
 func (s *Store) StateDir(name string) string { return s.dirs.StateDir(name) }
 
+// EvidenceDir is where the evidence of a run is gathered.
+func (s *Store) EvidenceDir(name, run string) string { return s.dirs.EvidenceDir(name, run) }
+
 // MakeStateDir makes StateDir.
 func (s *Store) MakeStateDir(name string) error {
 	if err := os.MkdirAll(s.StateDir(name), 0o700); err != nil {

@@ -1,0 +1,73 @@
+package evidence
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+
+	"golang.org/x/image/draw"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
+)
+
+// A contact sheet: how many pictures it has in a row and at most, and how large each is.
+const (
+	sheetColumns = 5
+	sheetMost    = 60
+	thumbWidth   = 256
+	thumbHeight  = 192
+	labelHeight  = 18
+	gap          = 8
+)
+
+// Sheet is a contact sheet that is being made.
+type Sheet struct {
+	img  *image.RGBA
+	most int
+}
+
+// NewSheet has room for so many pictures, up to a bound.
+func NewSheet(n int) *Sheet {
+	n = min(max(n, 1), sheetMost)
+	rows := (n + sheetColumns - 1) / sheetColumns
+	s := &Sheet{image.NewRGBA(image.Rect(0, 0, gap+min(n, sheetColumns)*(thumbWidth+gap), gap+rows*(thumbHeight+labelHeight+gap))), n}
+	draw.Draw(s.img, s.img.Bounds(), image.NewUniform(color.RGBA{32, 32, 32, 255}), image.Point{}, draw.Src)
+	return s
+}
+
+// Choose are those of many that the sheet shows, from the first to the last.
+func (s *Sheet) Choose(all []string) (some []string) {
+	for i := range min(s.most, len(all)) {
+		at := i
+		if len(all) > s.most {
+			at = i * (len(all) - 1) / (s.most - 1)
+		}
+		some = append(some, all[at])
+	}
+	return some
+}
+
+// Add draws one picture with a word below.
+func (s *Sheet) Add(i int, img image.Image, label string) {
+	x, y := gap+i%sheetColumns*(thumbWidth+gap), gap+i/sheetColumns*(thumbHeight+labelHeight+gap)
+	b := img.Bounds()
+	if b.Dx() < 1 || b.Dy() < 1 {
+		return
+	}
+	w, h := thumbWidth, b.Dy()*thumbWidth/b.Dx()
+	if h > thumbHeight {
+		w, h = b.Dx()*thumbHeight/b.Dy(), thumbHeight
+	}
+	draw.ApproxBiLinear.Scale(s.img, image.Rect(x, y, x+max(w, 1), y+max(h, 1)), img, b, draw.Src, nil)
+	d := font.Drawer{Dst: s.img, Src: image.NewUniform(color.White), Face: basicfont.Face7x13, Dot: fixed.P(x, y+thumbHeight+13)}
+	d.DrawString(label)
+}
+
+// PNG is the sheet.
+func (s *Sheet) PNG() ([]byte, error) {
+	var b bytes.Buffer
+	err := png.Encode(&b, s.img)
+	return b.Bytes(), err
+}
