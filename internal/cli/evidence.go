@@ -499,8 +499,3 @@ func (g *gatherer) network() {
 		}
 	}
 }
-
-// disks says how the layers of its disks differ from what they lie on.
-func (g *gatherer) disks(ctx context.Context) {
-	g.miss("how its disks differ", "none of them is a layer")
-}

@@ -22,6 +22,8 @@ const (
 	Results = "results"
 	// Memory makes a file of a guest's memory of what a hypervisor writes.
 	Memory = "memory"
+	// Diff compares the layer of a disk with its base: extents, and files.
+	Diff = "disk-diff"
 )
 
 // Table is every reader.
@@ -34,5 +36,6 @@ func Table() tool.Readers {
 		Results: bringOut,
 		Page:    servePage,
 		Memory:  makeDump,
+		Diff:    diffDisk,
 	}
 }

@@ -52,6 +52,9 @@ var Rows = []Row{
 		Who: "`skep evidence verify`", Rights: caller, Why: "it has to work on machines where no jail can be built; all of it is bounded, nothing is unpacked or written",
 		Calls: []string{"evidence.Verify", "evidence.VerifyFile", "evidence.(canonical).Write", "evidence.(verifier).entry", "evidence.(verifier).own",
 			"evidence.(verifier).chain", "evidence.(quiet).Write", "evidence.checkSignature"}, From: []string{"cli"}},
+	{Name: Diff, Reads: "the layer of a disk and its base: the tables of a qcow2 image, partitions, ext4, FAT",
+		Who: "`skep evidence`", Rights: jailed,
+		Calls: []string{"diskdiff.Diff", "diskdiff.openLayer", "diskdiff.(layer).ReadAt", "diskdiff.(layer).read", "diskdiff.(storage).ReadAt"}, From: []string{"reader"}},
 	{Name: Memory, Reads: "what a hypervisor writes of its guest's memory: an ELF stream, or a kdump that is only copied",
 		Who: "`skep dump`", Rights: jailed,
 		Calls: []string{"memdump.Make", "memdump.(stream).full", "memdump.(stream).decode"}, From: []string{"reader"}},
@@ -116,7 +119,7 @@ var NoReaders = []string{
 	"qmp.(Client).Screendump", "qmp.(Client).SaveTo", "qmp.(Client).RestoreFrom", "qmp.(Client).move", "qmp.(Client).send", "qmp.sendWithFile",
 	"console.OpenModem", "console.OpenToTrim", "worker.(Link).Trim", "console.StartNumbers", "console.rememberStart",
 	"disk.syncDir", "disk.place", "disk.RemoveLayer", "disk.(baseNote).check", "disk.program", "disk.Share", "disk.LayerImage", "disk.checkZvol",
-	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.(Host).Memory", "qmp.(Client).Dump", "reader.until",
+	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.(Host).Memory", "reader.(Host).Diff", "qmp.(Client).Dump", "reader.until",
 	"reader.(Host).Results", "results.(zeros).Read",
 	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
 	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
@@ -125,4 +128,4 @@ var NoReaders = []string{
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template", "memdump", "evidence"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "results", "worker", "page", "template", "memdump", "evidence", "diskdiff"}
