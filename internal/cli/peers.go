@@ -45,7 +45,6 @@ var peerHints = map[string]string{
 	"exec":         "skep runs nothing inside a guest; skep console NAME joins its serial console",
 	"shell":        "skep runs nothing inside a guest; skep console NAME joins its serial console",
 	"ssh":          "skep runs nothing inside a guest; skep console NAME joins its serial console",
-	"stats":        "skep show NAME has the state and the process; the usage of a cell is not reported",
 	"top":          "skep show NAME has the state and the process; the usage of a cell is not reported",
 	"rollback":     "skep revert NAME TAG goes back to a snapshot",
 	"save":         "skep snapshot NAME TAG keeps what a guest is",

@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,20 +65,36 @@ those of --boot, which start with the host, and those of --json.
 With --running the status is 1 unless every one of them is running.`,
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.list(cmd.Context(), args, o)
+			if !o.watch {
+				return a.list(cmd.Context(), args, o)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return a.again(ctx, true, 0, watchPause, func() error {
+				a.clearScreen()
+				err := a.list(ctx, args, o)
+				if shown := (shownError{}); errors.As(err, &shown) {
+					return nil // it is watched, not judged
+				}
+				return err
+			})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.all, "all", "a", false, "stopped cells too")
 	f.BoolVar(&o.json, "json", false, "for programs")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "names only")
+	f.BoolVarP(&o.watch, "watch", "w", false, "again and again, until it is interrupted")
 	f.BoolVar(&o.boot, "boot", false, "the cells whose file says start = \"boot\"")
 	f.BoolVar(&o.running, "running", false, "exit with 1 unless every one is running")
 	return cmd
 }
 
 // psOptions are the flags of ps.
-type psOptions struct{ all, json, quiet, boot, running bool }
+type psOptions struct{ all, json, quiet, boot, running, watch bool }
+
+// watchPause is how often a list that is watched is made anew.
+const watchPause = 2 * time.Second
 
 func (a *app) list(ctx context.Context, args []string, o psOptions) error {
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
