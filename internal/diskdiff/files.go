@@ -1,6 +1,7 @@
 package diskdiff
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,7 +54,11 @@ func Diff(w io.Writer, upper, base *os.File) error {
 	if err != nil {
 		return err
 	}
-	l, err := openLayer(upper, base)
+	below, err := openBase(base, info.Size())
+	if err != nil {
+		return err
+	}
+	l, err := openLayer(upper, below)
 	if err != nil {
 		return err
 	}
@@ -64,11 +69,32 @@ func Diff(w io.Writer, upper, base *os.File) error {
 	for _, e := range r.Extents {
 		r.Written += e.Size
 	}
-	if r.Files, err = compare(disk{base, info.Size()}, disk{l, l.size}); err != nil {
+	if r.Files, err = compare(below, disk{l, l.size}); err != nil {
 		r.Unread = err.Error()
 	}
 	return json.NewEncoder(w).Encode(r)
 }
+
+// openBase reads a base, which is raw or a qcow2 image that lies on nothing.
+func openBase(base *os.File, size int64) (disk, error) {
+	var front [16]byte
+	if _, err := base.ReadAt(front[:], 0); err != nil || binary.BigEndian.Uint32(front[:]) != magic {
+		return disk{base, size}, nil
+	}
+	if binary.BigEndian.Uint64(front[8:]) != 0 {
+		return disk{}, errors.New("its base lies on another image")
+	}
+	l, err := openLayer(base, nothing{})
+	if err != nil {
+		return disk{}, err
+	}
+	return disk{l, l.size}, nil
+}
+
+// nothing is what lies below an image that lies on nothing.
+type nothing struct{}
+
+func (nothing) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
 
 // disk is what can be read as one, for go-diskfs.
 type disk struct {

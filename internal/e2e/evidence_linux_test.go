@@ -133,3 +133,47 @@ func TestScreenshotEvery(t *testing.T) {
 	}
 	l.nothingLeft()
 }
+
+// What a guest has written on top of its base is in the evidence by extents, and the file system is read.
+func TestEvidenceOfADisk(t *testing.T) {
+	k := needKernel(t)
+	t.Parallel()
+	l := newLab(t)
+	base, files := l.path("base.img"), l.path("files")
+	l.try(os.MkdirAll(files, 0o755))
+	l.try(os.WriteFile(files+"/hostname", []byte("guest\n"), 0o644))
+	if out, err := exec.Command("/sbin/mke2fs", "-q", "-t", "ext4", "-d", files, base, "16M").CombinedOutput(); err != nil {
+		t.Skipf("needs mke2fs: %v %s", err, out)
+	}
+	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\ndisk \"root\" {\n  base = \""+base+"\"\n}\n"+kernelBlock(k))
+	l.must(0, "up", "lab@1")
+	c := l.console("lab@1")
+	c.expect(boot, "guest: ready")
+	c.send("write something of its own\n") // into the first bytes, which ext4 does without
+	c.expect(slow, "guest: written")
+	for _, state := range []string{"running", "stopped"} {
+		tar := l.path(state + ".tar")
+		r := l.must(0, "evidence", "lab@1", "-o", tar)
+		if strings.Contains(r.err, "root") {
+			t.Errorf("%s: %s", state, r)
+		}
+		out, err := exec.Command("tar", "-xOf", tar, "diff/root.json").Output()
+		var d struct {
+			Written int64
+			Extents []struct{ From, Size int64 }
+			Files   []struct{ What, Path string }
+			Unread  string
+		}
+		if err == nil {
+			err = json.Unmarshal(out, &d)
+		}
+		if err != nil || len(d.Extents) != 1 || d.Extents[0].From != 0 || d.Written == 0 || len(d.Files) != 0 || d.Unread != "" {
+			t.Errorf("%s: %s, %v", state, out, err)
+		}
+		l.must(0, "evidence", "verify", tar)
+		if state == "running" {
+			l.must(0, "down", "lab@1")
+		}
+	}
+	l.nothingLeft()
+}

@@ -54,7 +54,7 @@ var Rows = []Row{
 			"evidence.(verifier).chain", "evidence.(quiet).Write", "evidence.checkSignature"}, From: []string{"cli"}},
 	{Name: Diff, Reads: "the layer of a disk and its base: the tables of a qcow2 image, partitions, ext4, FAT",
 		Who: "`skep evidence`", Rights: jailed,
-		Calls: []string{"diskdiff.Diff", "diskdiff.openLayer", "diskdiff.(layer).ReadAt", "diskdiff.(layer).read", "diskdiff.(storage).ReadAt"}, From: []string{"reader"}},
+		Calls: []string{"diskdiff.Diff", "diskdiff.openBase", "diskdiff.(nothing).ReadAt", "diskdiff.openLayer", "diskdiff.(layer).ReadAt", "diskdiff.(layer).read", "diskdiff.(storage).ReadAt"}, From: []string{"reader"}},
 	{Name: Memory, Reads: "what a hypervisor writes of its guest's memory: an ELF stream, or a kdump that is only copied",
 		Who: "`skep dump`", Rights: jailed,
 		Calls: []string{"memdump.Make", "memdump.(stream).full", "memdump.(stream).decode"}, From: []string{"reader"}},
