@@ -44,7 +44,7 @@ func (i *importer) devices() {
 	}
 	for _, name := range shown.exact {
 		// The machine may be down, and its nodes not there.
-		if tapName.MatchString(name) || strings.HasPrefix(name, "nmdm") || strings.HasPrefix(name, "zvol/") {
+		if tapName().MatchString(name) || strings.HasPrefix(name, "nmdm") || strings.HasPrefix(name, "zvol/") {
 			n := devfs.Node{Path: name, Type: devfs.GuessType(name)}
 			if isParent(name, shown) {
 				n = devfs.Node{Path: name, Kind: devfs.Directory}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"skep/internal/cell"
 	"skep/internal/devfs"
@@ -81,26 +82,26 @@ func isParent(name string, shown patterns) bool {
 }
 
 var (
-	tapName = regexp.MustCompile(`^(tap|vmnet)[0-9]+$`)
-	nmdmA   = regexp.MustCompile(`^nmdm[A-Za-z0-9._-]{1,48}A$`)
+	tapName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(tap|vmnet)[0-9]+$`) })
+	nmdmA   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^nmdm[A-Za-z0-9._-]{1,48}A$`) })
 )
 
 // tap takes the one tap that the rules name, or that there is for a glob.
 func (i *importer) tap(shown patterns) {
 	var taps []string
 	for _, name := range shown.exact {
-		if tapName.MatchString(name) {
+		if tapName().MatchString(name) {
 			taps = append(taps, name)
 		}
 	}
 	if len(taps) == 0 && (shown.has("tap") || shown.has("vmnet")) {
 		for name := range strings.FieldsSeq(i.rc["cloned_interfaces"]) {
-			if tapName.MatchString(name) {
+			if tapName().MatchString(name) {
 				taps = append(taps, name)
 			}
 		}
 		for _, n := range i.in.Nodes {
-			if tapName.MatchString(n.Path) && !slices.Contains(taps, n.Path) {
+			if tapName().MatchString(n.Path) && !slices.Contains(taps, n.Path) {
 				taps = append(taps, n.Path)
 			}
 		}
@@ -129,7 +130,7 @@ func (i *importer) console(shown patterns) {
 		if strings.HasSuffix(name, "B") {
 			guest = name[:len(name)-1] + "A"
 		}
-		if nmdmA.MatchString(guest) && i.cell.Console.Device == "" {
+		if nmdmA().MatchString(guest) && i.cell.Console.Device == "" {
 			i.cell.Console.Device = "/dev/" + guest
 		}
 	}

@@ -4,18 +4,21 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/hashicorp/hcl/v2"
 )
 
 // unquoted finds a value on a line that needs quotes and has none.
-var unquoted = regexp.MustCompile(`=\s*([0-9]+(?:\.[0-9]+)?[A-Za-z%]+|[~.]?/[^\s"{},]*|[0-9a-f]+(?:[.:][0-9a-f]+){2,}[:0-9]*)\s*}?\s*$`)
+var unquoted = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`=\s*([0-9]+(?:\.[0-9]+)?[A-Za-z%]+|[~.]?/[^\s"{},]*|[0-9a-f]+(?:[.:][0-9a-f]+){2,}[:0-9]*)\s*}?\s*$`)
+})
 
 // explain puts what HCL has to say about a file into the words of this program.
 func (r *reader) explain(d *hcl.Diagnostic, rng hcl.Range) (summary, hint string) {
 	line := r.line(rng.Start)
-	if g := unquoted.FindSubmatch(line); g != nil && d.Summary != redefined {
+	if g := unquoted().FindSubmatch(line); g != nil && d.Summary != redefined {
 		return "cannot read this line: text must be in quotes", `did you mean "` + string(g[1]) + `"?`
 	}
 	switch d.Summary {

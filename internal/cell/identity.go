@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -72,10 +73,10 @@ func plainRule(limit int) func(string) *mistake {
 	}
 }
 
-var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var uuidPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`) })
 
 func uuidRule(s string) *mistake {
-	if !uuidPattern.MatchString(s) {
+	if !uuidPattern().MatchString(s) {
 		return wrong("must be a UUID such as %q", "5ed0a5f2-0d5c-4c1b-9b5e-2f6d6c1d7a10")
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -83,19 +84,19 @@ func shareRule(p string) *mistake {
 	return nil
 }
 
-var nmdm = regexp.MustCompile(`^/dev/nmdm[A-Za-z0-9._-]{1,48}A$`)
+var nmdm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^/dev/nmdm[A-Za-z0-9._-]{1,48}A$`) })
 
 // nmdmRule is for the guest's end of a null modem. Its characters are those that
 // mean nothing in a devfs rule.
 func nmdmRule(p string) *mistake {
-	if nmdm.MatchString(p) {
+	if nmdm().MatchString(p) {
 		return nil
 	}
 	m := wrong("must be the guest's end of a null modem, /dev/nmdm…A")
-	if other := strings.TrimSuffix(p, "B") + "A"; other != p+"A" && nmdm.MatchString(other) {
+	if other := strings.TrimSuffix(p, "B") + "A"; other != p+"A" && nmdm().MatchString(other) {
 		return m.but("the host uses the B end; did you mean %q?", other)
 	}
-	if nmdm.MatchString(p + "A") {
+	if nmdm().MatchString(p + "A") {
 		return m.but("did you mean %q?", p+"A")
 	}
 	return m

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -42,19 +43,19 @@ func size(low, high, multiple Size) kind[Size] {
 }
 
 var (
-	longUnit   = regexp.MustCompile(`^([0-9]+)\s*([KMGTkmgt])(i?[Bb])?$`)
-	fractional = regexp.MustCompile(`^([0-9]+\.[0-9]+)\s*([MGTmgt])(i?[Bb])?$`)
+	longUnit   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+)\s*([KMGTkmgt])(i?[Bb])?$`) })
+	fractional = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+\.[0-9]+)\s*([MGTmgt])(i?[Bb])?$`) })
 )
 
 // badSize knows the ways in which people write sizes that are not ours.
 func badSize(s string, err error) *mistake {
-	if g := longUnit.FindStringSubmatch(strings.TrimSpace(s)); g != nil {
+	if g := longUnit().FindStringSubmatch(strings.TrimSpace(s)); g != nil {
 		if _, err := ParseSize(g[1] + g[2]); err == nil {
 			return wrong("must be a number followed by K, M, G or T").
 				but("did you mean %q?", g[1]+strings.ToUpper(g[2]))
 		}
 	}
-	if g := fractional.FindStringSubmatch(strings.TrimSpace(s)); g != nil {
+	if g := fractional().FindStringSubmatch(strings.TrimSpace(s)); g != nil {
 		m := wrong("must be a whole number with a unit")
 		if f, ok := new(big.Rat).SetString(g[1]); ok && len(g[1]) < 12 {
 			// The next smaller unit makes "1.5G" whole.

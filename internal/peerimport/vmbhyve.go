@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"skep/internal/cell"
 )
 
 // assignment is a line of an rc-style file: name="value".
-var assignment = regexp.MustCompile(`^([a-z_0-9]+)=(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:#.*)?$`)
+var assignment = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z_0-9]+)=(?:"([^"]*)"|'([^']*)'|([^\s#"']*))\s*(?:#.*)?$`)
+})
 
 // vmConf is a guest's configuration of vm-bhyve, by name.
 type vmConf struct {
@@ -35,7 +38,7 @@ func VMBhyve(file, text string) (*Result, error) {
 		if line == "" || strings.HasPrefix(strings.TrimSpace(line), "#") {
 			continue
 		}
-		m := assignment.FindStringSubmatch(line)
+		m := assignment().FindStringSubmatch(line)
 		if m == nil {
 			d.warn("%s:%d is no assignment, and is left out", filepath.Base(file), n+1)
 			continue

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // can is what a bhyve binary is able to do, read from the texts in it. Version
@@ -61,12 +62,12 @@ func virtualisation(dmesg string) string {
 	return ""
 }
 
-var ruleHeader = regexp.MustCompile(`(?m)^\s*\[[^\]=]*=\s*(\d+)\s*\]`)
+var ruleHeader = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^\s*\[[^\]=]*=\s*(\d+)\s*\]`) })
 
 // ruleNumbers are the ruleset numbers that devfs.rules(5) names.
 func ruleNumbers(rules string) []int {
 	var out []int
-	for _, m := range ruleHeader.FindAllStringSubmatch(rules, -1) {
+	for _, m := range ruleHeader().FindAllStringSubmatch(rules, -1) {
 		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 && n < 1<<16 {
 			out = append(out, n)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"skep/internal/host"
@@ -66,16 +67,18 @@ func lastLine(text string) string {
 }
 
 // What the dynamic loaders of glibc and musl say of a library.
-var loaderLines = []*regexp.Regexp{
-	regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): `),
-	regexp.MustCompile(`symbol lookup error: ([^:\s]+): `),
-	regexp.MustCompile(`Error loading shared library ([^:\s]+): `),
-	regexp.MustCompile(`Error relocating ([^:\s]+): `),
-}
+var loaderLines = sync.OnceValue(func() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile(`error while loading shared libraries: ([^:\s]+): `),
+		regexp.MustCompile(`symbol lookup error: ([^:\s]+): `),
+		regexp.MustCompile(`Error loading shared library ([^:\s]+): `),
+		regexp.MustCompile(`Error relocating ([^:\s]+): `),
+	}
+})
 
 // loaderNames is the library that a loader's complaint is about, or "".
 func loaderNames(line string) string {
-	for _, r := range loaderLines {
+	for _, r := range loaderLines() {
 		if m := r.FindStringSubmatch(line); m != nil {
 			return m[1]
 		}
@@ -83,10 +86,10 @@ func loaderNames(line string) string {
 	return ""
 }
 
-var versionLine = regexp.MustCompile(`^QEMU emulator version (\d+(?:\.\d+)+)`)
+var versionLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^QEMU emulator version (\d+(?:\.\d+)+)`) })
 
 func parseVersion(out string) string {
-	m := versionLine.FindStringSubmatch(out)
+	m := versionLine().FindStringSubmatch(out)
 	if m == nil {
 		return ""
 	}

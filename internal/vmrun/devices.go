@@ -6,6 +6,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync"
 
 	"skep/internal/cell"
 )
@@ -57,11 +58,11 @@ func takeHostBase(r *request, v string) error {
 	return nil
 }
 
-var slot = regexp.MustCompile(`^[0-9]+/[0-9]+/[0-9]+$`)
+var slot = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+/[0-9]+/[0-9]+$`) })
 
 func takePassthru(r *request, v string) error {
 	pci := v
-	if !slot.MatchString(v) {
+	if !slot().MatchString(v) {
 		if r.o.PCI == nil {
 			return bad('p', v, "write bus/slot/function, as pciconf -l shows it", "devices cannot be looked up by name here")
 		}

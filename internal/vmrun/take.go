@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"skep/internal/cell"
 	"skep/internal/fault"
@@ -54,16 +55,16 @@ func takeMemory(r *request, v string) error {
 	return nil
 }
 
-var nmdm = regexp.MustCompile(`^/dev/nmdm.+[AB]$`)
+var nmdm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^/dev/nmdm.+[AB]$`) })
 
 func takeConsole(r *request, v string) error {
 	switch {
 	case v == "stdio":
 		r.console = ""
 		r.note("-C stdio: the console is logged, and skep console attaches to it")
-	case nmdm.MatchString(v) && strings.HasSuffix(v, "A"):
+	case nmdm().MatchString(v) && strings.HasSuffix(v, "A"):
 		r.console = v
-	case nmdm.MatchString(v):
+	case nmdm().MatchString(v):
 		return bad('C', v, "use "+v[:len(v)-1]+"A here and attach to "+v, "the host keeps the B end and the guest gets the A end")
 	default:
 		return bad('C', v, "use stdio, or a null modem such as /dev/nmdm-web-A", "it is neither stdio nor a null modem, and a jail could reach more through it than a console")
