@@ -9,7 +9,7 @@ suite=${SUITE:-bookworm}
 mkdir -p "$dir"
 root=$(mktemp -d "$dir/root.XXXXXX")
 trap 'rm -rf "$root"' EXIT
-debootstrap --variant=minbase --include=busybox,linux-image-cloud-amd64,initramfs-tools "$suite" "$root" "${MIRROR:-http://deb.debian.org/debian}"
+debootstrap --variant=minbase --include=busybox,wget,linux-image-cloud-amd64,initramfs-tools "$suite" "$root" "${MIRROR:-http://deb.debian.org/debian}"
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 install -m 0755 "$here/specimen" "$root/usr/local/sbin/specimen"
 echo guest >"$root/etc/hostname"

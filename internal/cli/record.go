@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"image/png"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -176,12 +174,10 @@ func contactSheet(paths []string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		img, err := png.Decode(bytes.NewReader(b))
-		if err != nil {
+		at, _ := shotTime(filepath.Base(path))
+		if err := sheet.AddPNG(i, b, at.Format("15:04:05")); err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
 		}
-		at, _ := shotTime(filepath.Base(path))
-		sheet.Add(i, img, at.Format("15:04:05"))
 	}
 	return sheet.PNG()
 }

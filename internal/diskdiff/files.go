@@ -34,7 +34,7 @@ type Change struct {
 	Path string `json:"path"`
 	Part int    `json:"partition,omitempty"` // from 1; 0 where the disk has none
 	Size int64  `json:"size"`
-	Mode string `json:"mode"`
+	Dir  bool   `json:"directory,omitempty"`
 	Time string `json:"time"`
 }
 
@@ -243,7 +243,7 @@ func (l *listing) dir(from filesystem.FileSystem, at string, depth int) {
 
 func differences(part int, old, new map[string]entry) (all []Change) {
 	add := func(what, name string, e entry) {
-		all = append(all, Change{what, name, part, e.size, e.mode.String(), e.time.UTC().Format(time.RFC3339)})
+		all = append(all, Change{what, name, part, e.size, e.mode.IsDir(), e.time.UTC().Format(time.RFC3339)})
 	}
 	for name, e := range new {
 		was, ok := old[name]

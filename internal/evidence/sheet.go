@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/color"
 	"image/png"
@@ -63,6 +64,25 @@ func (s *Sheet) Add(i int, img image.Image, label string) {
 	draw.ApproxBiLinear.Scale(s.img, image.Rect(x, y, x+max(w, 1), y+max(h, 1)), img, b, draw.Src, nil)
 	d := font.Drawer{Dst: s.img, Src: image.NewUniform(color.White), Face: basicfont.Face7x13, Dot: fixed.P(x, y+thumbHeight+13)}
 	d.DrawString(label)
+}
+
+// maxPicture bounds a picture that is decoded: no screen is larger.
+const maxPicture = 1 << 24
+
+// AddPNG draws a picture that a guest's screen has become.
+func (s *Sheet) AddPNG(i int, b []byte, label string) error {
+	c, err := png.DecodeConfig(bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	if c.Width < 1 || c.Height < 1 || c.Width > maxPicture/c.Height {
+		return errors.New("it is larger than a screen")
+	}
+	img, err := png.Decode(bytes.NewReader(b))
+	if err == nil {
+		s.Add(i, img, label)
+	}
+	return err
 }
 
 // PNG is the sheet.

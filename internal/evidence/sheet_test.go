@@ -33,9 +33,15 @@ func TestSheet(t *testing.T) {
 	}
 	s.Add(0, image.NewRGBA(image.Rect(0, 0, 0, 0)), "nothing")
 	s.Add(1, image.NewRGBA(image.Rect(0, 0, 1, 16000)), "thin")
+	if err := s.AddPNG(2, []byte("no picture"), ""); err == nil {
+		t.Error("what is no picture is taken")
+	}
 	b, err := s.PNG()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := s.AddPNG(2, b, "itself"); err != nil {
+		t.Error(err)
 	}
 	img, err := png.Decode(bytes.NewReader(b))
 	if err != nil {
