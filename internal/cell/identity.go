@@ -27,7 +27,23 @@ type Identity struct {
 
 // Clock is the time of day that the guest's machine begins with at each start.
 type Clock struct {
-	Start string `json:"start"` // RFC 3339, UTC
+	Start string `json:"start,omitempty"` // RFC 3339, UTC
+	// Offset is how far it is from the host's clock at the start, as in the file: "-72h".
+	Offset string `json:"offset,omitempty"`
+}
+
+// ClockAt is the cell with the time of day that its guest's machine begins with, where it starts at that time.
+func (c *Cell) ClockAt(now time.Time) *Cell {
+	if c.Clock == nil || c.Clock.Offset == "" {
+		return c
+	}
+	d, err := time.ParseDuration(c.Clock.Offset)
+	if err != nil {
+		return c // no cell file has it
+	}
+	with := *c
+	with.Clock = &Clock{Start: now.Add(d).UTC().Format("2006-01-02T15:04:05Z"), Offset: c.Clock.Offset}
+	return &with
 }
 
 // Lengths: SMBIOS has no bound that matters, a processor's name has 48 bytes with the zero at its end,
@@ -52,9 +68,19 @@ var identityBlock = block[Identity]{
 }
 
 var clockBlock = block[Clock]{
-	attrs: []attr[Clock]{at("start", instant, func(c *Clock) *string { return &c.Start })},
+	attrs: []attr[Clock]{
+		at("start", instant, func(c *Clock) *string { return &c.Start }),
+		at("offset", clockOffset, func(c *Clock) *string { return &c.Offset }),
+	},
 	fresh: func() Clock { return Clock{} },
-	check: func(r *reader, path string, _ *Clock) { r.need(path, "start", `start = "2026-01-02T03:04:05Z"`) },
+	check: func(r *reader, path string, c *Clock) {
+		switch {
+		case !r.said(under(path, "offset")):
+			r.need(path, "start", `start = "2026-01-02T03:04:05Z"`)
+		case r.said(under(path, "start")):
+			r.at(under(path, "offset"), "offset", wrong("cannot be combined with start"))
+		}
+	},
 }
 
 // plainRule is for what becomes a part of a hypervisor's option, in which a comma would begin the
@@ -104,6 +130,26 @@ func lowered(rule func(string) *mistake) kind[string] {
 }
 
 // instant is a time of day that a real-time clock can hold.
+// clockOffset is a time from the host's clock. With these bounds a PC's clock holds what comes of it.
+var clockOffset = scalar(
+	func(v cty.Value) (string, *mistake) {
+		s, m := withUnit(v, "a time", "h")
+		if m != nil {
+			return "", m
+		}
+		d, err := time.ParseDuration(s)
+		const most = 400_000 * time.Hour
+		switch {
+		case err != nil || d%time.Second != 0:
+			return "", wrong(`must be a time such as "-72h" or "90m"`)
+		case d > most || d < -most:
+			return "", wrong("must be at most \"400000h\", either way")
+		}
+		return s, nil
+	},
+	cty.StringVal,
+)
+
 var instant = scalar(
 	func(v cty.Value) (string, *mistake) {
 		if v.Type() != cty.String {

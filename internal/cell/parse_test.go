@@ -92,6 +92,7 @@ func TestAccepted(t *testing.T) {
 		"screen {\nlisten = \"0.0.0.0:1\"\nwait = true\n}":           func(c *Cell) bool { return c.Screen.Wait },
 		`console { device = "/dev/nmdm-x-A" }`:                       func(c *Cell) bool { return c.Console.Device == "/dev/nmdm-x-A" },
 		`console { log_size = "4K" }`:                                func(c *Cell) bool { return c.Console.LogSize == 4*KiB },
+		`clock { offset = "-72h" }`:                                  func(c *Cell) bool { return c.ClockAt(time.Unix(1e9, 0)).Clock.Start == "2001-09-06T01:46:40Z" },
 		`clock { start = "2031-01-02T05:04:05+02:00" }`:              func(c *Cell) bool { return c.Clock.Start == "2031-01-02T03:04:05Z" },
 		`identity { uuid = "5ED0A5F2-0D5C-4C1B-9B5E-2F6D6C1D7A10" }`: func(c *Cell) bool { return c.Identity.UUID == "5ed0a5f2-0d5c-4c1b-9b5e-2f6d6c1d7a10" },
 		`identity { mac_oui = "00:1B:21" }`:                          func(c *Cell) bool { return c.Identity.MACOUI == "00:1b:21" },

@@ -162,7 +162,8 @@ cell "NAME" {
   #  cpu_name     = "Example CPU 3000"
   #}
   #clock {
-  #  start = "2026-01-02T03:04:05Z"
+  #  start  = "2026-01-02T03:04:05Z"
+  #  offset = "-72h" # or this
   #}
   #hypervisor {
   #  args = []

@@ -40,6 +40,7 @@ func TestTemplateUncommented(t *testing.T) {
 	want := []string{
 		`invalid boot: cannot be combined with the kernel block on line 16`,
 		`invalid uplink: needs create = true, as an existing bridge is not changed`,
+		`invalid offset: cannot be combined with start`,
 		`invalid ip4: the jail has no network`,
 		`invalid ip6: the jail has no network`,
 		`invalid second seed block: already defined on line 65`,

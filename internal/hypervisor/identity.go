@@ -25,7 +25,14 @@ func qemuIdentity(c *cell.Cell) []Option {
 		}
 	}
 	if c.Clock != nil {
-		opts = append(opts, Option{Flag: "-rtc", Value: "base=" + strings.TrimSuffix(c.Clock.Start, "Z"), Why: "the time of day at the start, UTC", Source: "clock.start"})
+		base, source := strings.TrimSuffix(c.Clock.Start, "Z"), "clock.start"
+		if c.Clock.Offset != "" {
+			source = "clock.offset"
+		}
+		if base == "" { // it is not started: the offset is from when it is
+			base = "$(date -u -d '" + c.Clock.Offset + "' +%FT%T)"
+		}
+		opts = append(opts, Option{Flag: "-rtc", Value: "base=" + base, Why: "the time of day at the start, UTC", Source: source})
 	}
 	return opts
 }

@@ -61,7 +61,7 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 		list = append(list, Refusal{"screen", fmt.Sprintf("cannot show %dx%d on bhyve", s.Width, s.Height), "640x480 to 3840x2160"})
 	}
 	if c.Clock != nil {
-		list = append(list, Refusal{"clock.start", "cannot set the guest's clock on a FreeBSD host", "bhyve's clock is the host's: leave the clock block out"})
+		list = append(list, Refusal{"clock", "cannot set the guest's clock on a FreeBSD host", "bhyve's clock is the host's: leave the clock block out"})
 	}
 	if c.Identity != nil && c.Identity.CPUName != "" {
 		list = append(list, Refusal{"identity.cpu_name", "cannot name the guest's processor on a FreeBSD host", "bhyve passes the processor's own name on: leave cpu_name out"})

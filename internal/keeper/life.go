@@ -158,7 +158,7 @@ func (k *Keeper) planAndSlot(ctx context.Context) (*plan.Plan, error) {
 	err = k.Store.WithSlots(func(inUse map[string]int) error {
 		facts.Slots.Taken = inUse
 		for try := 0; ; try++ {
-			if p, small = plan.Make(k.Cell, facts); small != nil {
+			if p, small = plan.Make(k.Cell.ClockAt(time.Now()), facts); small != nil {
 				return small
 			}
 			if try == maxSlotTries || !thisHost.slotBusy(p) {
