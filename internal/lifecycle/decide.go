@@ -106,6 +106,9 @@ func (s State) judge(e Ended) State {
 	case s.Stop != nil && kind == hypervisor.EndKilled:
 		// By the power button itself: what it is to bhyve, a guest without ACPI does not survive.
 		out.Code = s.stopCode()
+		if s.timeUp {
+			out.Reason += "; its time limit was over"
+		}
 	case kind == hypervisor.EndPowerOff:
 		out.Code = fault.OK
 	case kind.GuestDied():

@@ -44,6 +44,9 @@ func limits() []scenario {
 		{"its time is over while it is released", limit(cell.RestartOnCrash), append(crashed[:3:3],
 			step{up, Releasing, ""}, step{gone, Stopped, last}),
 			Outcome{End: crash.End, State: Stopped, Code: fault.TimeLimit, Reason: before}, nil},
+		{"its time is over, and it dies of the power button", limit(cell.RestartNever), slices.Concat(begun, []step{
+			{up, Stopping, press}, {Ended{End: killed}, Releasing, over}}, stops[1:]),
+			Outcome{End: killed, State: Stopped, Code: fault.TimeLimit, Reason: "d; its time limit was over"}, nil},
 		{"it is stopped before its time is over", limit(cell.RestartNever), slices.Concat(begun, []step{
 			{StopAsked{"A"}, Stopping, pressed + " Answer"}, {up, Stopping, ""}}, stops),
 			Outcome{End: off.End, State: Stopped, Code: fault.Stopped, Reason: "the guest powered off, asked by A"}, nil},
