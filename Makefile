@@ -4,6 +4,7 @@
 #   make demo       a virtual machine in a jail, seen from outside, and nothing left behind
 #   make test       all tests; as root more of them can run
 #   make bench      what the jail costs, against a bare QEMU and against the skep of commit BEFORE
+#   make bench-slurm  what Slurm adds to it, with CELLS=200 over four slurmd
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
@@ -91,6 +92,12 @@ bench: build
 	@GO='$(GO)' sh scripts/build-before '$(BEFORE)' $(BIN)-before || rm -f $(BIN)-before
 	$(GO) run ./internal/bench -skep $(BIN) $$(test ! -e $(BIN)-before || echo -before $(BIN)-before) $(BENCHFLAGS)
 
+# What Slurm adds to CELLS starts of cells: an array over four slurmd on this host, against skep alone.
+CELLS = 200
+bench-slurm:
+	@sh scripts/deps test
+	SKEP_TEST_CACHE=$$PWD/build/cache SKEP_TEST_SLURM_RATE=$(CELLS) $(GO) test -count=1 -timeout 30m -run '^TestSlurmRate$$' ./internal/e2e
+
 # The attempts of skep drill in a cell and in other sandboxes, in a throwaway host: root's.
 # PEERFLAGS=-summary prints the table of docs/security.md, -json all of it.
 drill-peers:
@@ -141,4 +148,4 @@ help:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint race cover fuzz bench drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help
+.PHONY: all build demo deps test vet lint race cover fuzz bench bench-slurm drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -411,4 +412,41 @@ func (s *slurm) lost() {
 	}
 	s.run("scancel", id)
 	s.over(other, id)
+}
+
+// What Slurm costs: as many cells by an array over four nodes as by skep alone, as many at once.
+// SKEP_TEST_SLURM_RATE says how many; make bench-slurm runs it.
+func TestSlurmRate(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("SKEP_TEST_SLURM_RATE"))
+	if n <= 0 {
+		t.Skip("a measurement: make bench-slurm")
+	}
+	const nodes, atOnce = 4, 8
+	s := newSlurm(t, nodes, atOnce/nodes)
+	begin := time.Now()
+	array := s.batch([]string{"--array=1-" + strconv.Itoa(n)}, "exec "+skep+" run --job --rm --results landed hello <<< q")
+	for i := range n {
+		task := fmt.Sprintf("slurm-%s_%d", array, i+1)
+		eventually(t, limit, task+" has landed", func() bool { return s.done(task) })
+	}
+	scheduled := time.Since(begin)
+
+	l := newLabOf(t, 2*atOnce)
+	begin = time.Now()
+	var all sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if r := l.typed("q", "run", "--quiet", "--rm", "--name", fmt.Sprintf("cell-%d", i), "--results", "landed", "hello"); r.code != 0 {
+				t.Errorf("cell %d: %s", i, r)
+			}
+		})
+	}
+	all.Wait()
+	alone := time.Since(begin)
+	fmt.Printf("%d cells, %d at once: %s by skep alone, %s by an array over %d slurmd: %.2f of the rate; Slurm's share of a task %s\n",
+		n, atOnce, alone.Round(10*time.Millisecond), scheduled.Round(10*time.Millisecond), nodes, alone.Seconds()/scheduled.Seconds(),
+		((scheduled - alone) * atOnce / time.Duration(n)).Round(time.Millisecond))
 }
