@@ -32,8 +32,12 @@ const ownName = "skep-own"
 // cgroups settles where cells get their limits: below the group that is named, or else where this user may.
 func cgroups(t trees, euid int, named string, v dirView) host.Cgroup {
 	out := host.Cgroup{Mode: t.mode(), V1: map[string]string{}, Parent: named}
+	moved := false
 	chosen := func(tr tree, otherwise string) string {
 		dir := tr.self
+		if path.Base(dir) == ownName {
+			dir, moved = path.Dir(dir), true // by another cell of the same job
+		}
 		switch {
 		case named == "" || named != host.CgroupAuto && !v.mayWrite(path.Join(tr.top, named, "cgroup.procs")):
 			return otherwise
@@ -70,7 +74,7 @@ func cgroups(t trees, euid int, named string, v dirView) host.Cgroup {
 			}
 			out.V2 = path.Join(parent, baseName)
 			v2 = divisible(parent, v)
-			if named == host.CgroupAuto && len(v2) < len(host.Controllers) {
+			if named == host.CgroupAuto && (moved || len(v2) < len(host.Controllers)) {
 				// Who is in the way is this process, and what was started with it.
 				out.Own = path.Join(parent, ownName)
 				v2 = append(v2, strings.Fields(v.read(path.Join(parent, "cgroup.controllers")))...)
