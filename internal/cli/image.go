@@ -35,7 +35,7 @@ is read-only, and known by the SHA-256 of what a guest sees.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.imageImport(), a.imageList(), a.imageShow(), a.imageVerify(), a.imageRemove(), a.imageExport())
+	cmd.AddCommand(a.imageImport(), a.imageEnsure(), a.imageList(), a.imageShow(), a.imageVerify(), a.imageRemove(), a.imageExport())
 	return cmd
 }
 

@@ -104,7 +104,7 @@ func (c asJob) sbatch() string {
 	say("--requeue")
 	say("--open-mode=append")
 	for _, i := range c.images() {
-		b.WriteString(command("skep", "image", "show", i) + " >/dev/null || exit 75\n")
+		fmt.Fprintf(&b, "skep image ensure --from \"${SKEP_IMAGES:-images}\" %s >/dev/null || exit 75\n", quote(i))
 	}
 	file := quote(c.file)
 	if !strings.Contains(c.c.Name, "@") {
