@@ -96,7 +96,7 @@ bench: build
 CELLS = 200
 bench-slurm:
 	@sh scripts/deps test
-	SKEP_TEST_CACHE=$$PWD/build/cache SKEP_TEST_SLURM_RATE=$(CELLS) $(GO) test -count=1 -timeout 30m -run '^TestSlurmRate$$' ./internal/e2e
+	SKEP_TEST_CACHE=$$PWD/build/cache SKEP_TEST_SLURM_RATE=$(CELLS) $(GO) test -count=1 -v -timeout 30m -run '^TestSlurmRate$$' ./internal/e2e
 
 # The attempts of skep drill in a cell and in other sandboxes, in a throwaway host: root's.
 # PEERFLAGS=-summary prints the table of docs/security.md, -json all of it.

@@ -446,7 +446,7 @@ func TestSlurmRate(t *testing.T) {
 	}
 	all.Wait()
 	alone := time.Since(begin)
-	fmt.Printf("%d cells, %d at once: %s by skep alone, %s by an array over %d slurmd: %.2f of the rate; Slurm's share of a task %s\n",
+	t.Logf("%d cells, %d at once: %s by skep alone, %s by an array over %d slurmd: %.2f of the rate; Slurm's share of a task %s",
 		n, atOnce, alone.Round(10*time.Millisecond), scheduled.Round(10*time.Millisecond), nodes, alone.Seconds()/scheduled.Seconds(),
 		((scheduled - alone) * atOnce / time.Duration(n)).Round(time.Millisecond))
 }
