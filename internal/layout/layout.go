@@ -10,6 +10,7 @@
 //
 //	RUN/lock               taken while slots are given out
 //	RUN/locks/NAME         held by the living keeper of NAME
+//	RUN/cards/BRIDGE-MAC   the tap of the cell whose card has that address there
 //	RUN/slots/N            the name of the cell that holds slot N
 //	RUN/cells/NAME/        journal, state.json, detail.json, the sockets; on FreeBSD the rootfs
 //
@@ -119,6 +120,11 @@ func (d Dirs) Lock(name string) string { return filepath.Join(d.Locks(), name) }
 
 // SnapshotLock is held while a cell's snapshots are made, removed or gone back to.
 func (d Dirs) SnapshotLock(name string) string { return d.Lock(name) + ".snapshot" }
+
+// CardClaim is the file of a network card on a bridge: two with one address would hear each other's packets.
+func (d Dirs) CardClaim(bridge, mac string) string {
+	return filepath.Join(d.Run, "cards", bridge+"-"+strings.ReplaceAll(mac, ":", ""))
+}
 
 // ConsoleLock is held by whoever is at a cell's console.
 func (d Dirs) ConsoleLock(name string) string { return d.Lock(name) + ".console" }

@@ -107,8 +107,11 @@ func (b *builder) network() {
 				&Tap{OS: b.host.OS, Label: n.Label, Name: n.Tap, Admin: true, MAC: n.MAC})
 			continue
 		}
-		b.add("tap:"+n.Label, "nic."+n.Label, "the host's side of network card "+n.Label,
-			&Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label), MAC: n.MAC})
+		tap := &Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label), MAC: n.MAC}
+		if b.host.OS == onLinux && n.Bridge != "" { // elsewhere no cell begins as another's clone
+			tap.Claim = b.host.Dirs.CardClaim(n.Bridge, n.MAC)
+		}
+		b.add("tap:"+n.Label, "nic."+n.Label, "the host's side of network card "+n.Label, tap)
 	}
 }
 

@@ -172,6 +172,8 @@ type Tap struct {
 	Admin  bool   `json:"admin,omitempty"` // the cell file names a tap of the admin's
 	// MAC is the address of the guest's card; the tap has one of its own.
 	MAC string `json:"mac,omitempty"`
+	// Claim is the file that says that no other card on the bridge has this address.
+	Claim string `json:"claim,omitempty"`
 	// Tag marks a tap as ours: interface alias on Linux, description on FreeBSD.
 	Tag string `json:"tag,omitempty"`
 }
@@ -194,13 +196,17 @@ func (t *Tap) Take() []string {
 			command("ifconfig", t.Name, "up"),
 		}
 	}
-	return []string{
+	lines := []string{
 		command("ip", "tuntap", "add", "dev", t.Name, "mode", "tap", "vnet_hdr"),
 		command("ip", "link", "set", t.Name, "alias", t.Tag),
 		command("ip", "link", "set", t.Name, "mtu") + ` "$(cat ` + quote("/sys/class/net/"+t.Bridge+"/mtu") + `)"`,
 		command("ip", "link", "set", t.Name, "master", t.Bridge),
 		command("ip", "link", "set", t.Name, "up"),
 	}
+	if t.Claim != "" {
+		lines = append(lines, "set -C; "+writes(t.Name, t.Claim))
+	}
+	return lines
 }
 
 // Release implements Spec.
@@ -210,6 +216,9 @@ func (t *Tap) Release() []string {
 		return nil
 	case t.OS == "freebsd":
 		return []string{command("ifconfig", t.Name, "destroy")}
+	}
+	if t.Claim != "" {
+		return []string{command("ip", "link", "delete", t.Name), command("rm", t.Claim)}
 	}
 	return []string{command("ip", "link", "delete", t.Name)}
 }

@@ -147,7 +147,7 @@ func (t *linuxProvisioner) acquireTap(s *plan.Tap) error {
 		return err
 	}
 	t.hold("tap:"+s.Label, tap.File)
-	return nil
+	return claimCard(s)
 }
 
 // openTap opens a tap of the admin's, or makes one for the cell.

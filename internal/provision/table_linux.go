@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 
@@ -76,9 +77,9 @@ var table = map[plan.Kind]kind{
 		release: letting(func(t system, s *plan.Tap) error {
 			t.drop("tap:" + s.Label)
 			if !t.sameBoot || s.Admin {
-				return nil
+				return unclaimCard(s)
 			}
-			return network.DropTap(s.Name, s.Tag)
+			return errors.Join(network.DropTap(s.Name, s.Tag), unclaimCard(s))
 		}),
 		look:  looking(system.lookAtTap),
 		adopt: survives("the hypervisor holds it"),
