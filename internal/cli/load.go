@@ -44,6 +44,9 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		if err := validName(arg); err != nil {
 			return nil, err
 		}
+		if c := runningClone(dirs, arg); c != nil {
+			return c, nil
+		}
 		path = dirs.CellFile(arg)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			return a.loadWithout(dirs, arg, path)
@@ -71,6 +74,19 @@ func (a *app) loadFor(dirs host.Dirs, arg string, asNamed bool) (*cell.Cell, err
 		return a.instanceOf(c, instance, src)
 	}
 	return c, nil
+}
+
+// runningClone is a cell that began from a template and runs: no file describes it. It is nil without one.
+func runningClone(dirs host.Dirs, name string) *cell.Cell {
+	st := store.View(dirs)
+	if !st.Held(name) {
+		return nil
+	}
+	s, _, err := st.ReadDetail(name)
+	if err != nil || s.Cell == nil || s.Cell.Template == nil {
+		return nil
+	}
+	return s.Cell
 }
 
 // loadWithout finds the cell of a name that has no file in the configuration

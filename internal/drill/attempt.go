@@ -88,6 +88,7 @@ func (a Attempt) layers() []layer.ID {
 const (
 	groupFiles      = "files of the host"
 	groupLayers     = "bases and layers"
+	groupTemplates  = "templates"
 	groupDevices    = "devices"
 	groupMounts     = "mounts"
 	groupNamespaces = "namespaces"

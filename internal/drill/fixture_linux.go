@@ -42,6 +42,7 @@ type Fixture struct {
 	sealed    bool
 	keeper    *keeperSide // the keeper's end, in a worker's jail
 	kept      uint64      // what was taken along from the start
+	memory    uint64      // the descriptor of a clone's memory, or none
 	bound     jail.Limit  // set by the keeper once the guest is prepared
 	limitDisk cell.Size   // limits.disk of the cell
 	measuring bool        // layers are missing on purpose: nothing is left out for want of one
@@ -82,6 +83,7 @@ func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error
 		return nil, err
 	}
 	d.stacks = append(d.stacks, s.stack)
+	s.openMemory()
 	return s, nil
 }
 
@@ -142,6 +144,9 @@ func (s *Fixture) planned() map[int]string {
 	fds := map[int]string{0: "stdin", 1: "stdout", 2: "stderr", s.fd: "commands"}
 	for i, fd := range s.Spec.FDs {
 		fds[linuxjail.FDNumber(i)] = fd.Name
+	}
+	if s.memory != none && s.ofTemplate() {
+		fds[int(s.memory)] = "memory"
 	}
 	if s.KVM != nil {
 		for _, fd := range []uint64{s.KVM.kvm, s.KVM.vm, s.KVM.vcpu} {

@@ -80,6 +80,11 @@ func (d *drill) lay(ctx context.Context, act func(*cell.Cell) error) (err error)
 		return err
 	}
 	d.notes = append(d.notes, notes...)
+	if c.Template != nil {
+		if err := scratchTemplate(c, d.Facts, d.bait.dir); err != nil {
+			return err
+		}
+	}
 	return act(c)
 }
 

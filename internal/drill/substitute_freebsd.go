@@ -1,12 +1,18 @@
 package drill
 
 import (
+	"errors"
+
+	"skep/internal/cell"
 	"skep/internal/host"
 	"skep/internal/plan"
 )
 
 // fit says whether this host can be drilled at all.
 func fit(host.Facts) error { return nil }
+
+// scratchTemplate: no cell of this host has a template.
+func scratchTemplate(*cell.Cell, host.Facts, string) error { return errors.ErrUnsupported }
 
 // substitute puts the attacker where the plan has bhyve, and changes nothing else: its file is in bhyve's
 // place in the rootfs, among the libraries that bhyve would need.

@@ -5,6 +5,7 @@ func attempts() []Attempt {
 	all := inGroups([]group{
 		{groupFiles, fileAttempts},
 		{groupLayers, layerAttempts},
+		{groupTemplates, templateAttempts},
 		{groupDevices, deviceAttempts},
 		{groupMounts, mountAttempts},
 		{groupNamespaces, namespaceAttempts},

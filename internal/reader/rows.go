@@ -99,7 +99,7 @@ var Rows = []Row{
 	{Name: "a template's memory and devices", Reads: "a guest's memory, of which pages that are all zero are left out, and the state of its devices, at most 512 MiB, as bytes on their way to a file and through a digest; what they mean only a clone's hypervisor reads, in its jail",
 		Who: "`skep template make` and `verify`", Rights: caller, Why: "nothing is looked for in them but zeros",
 		Calls: []string{"template.CopyMemory", "template.KeepState", "template.FileOf", "template.sumOf", "template.pages"},
-		From:  []string{"provision", "cli", "template"}},
+		From:  []string{"provision", "cli", "template", "drill"}},
 	{Name: "last words", Reads: "the hypervisor's standard error, of which the last lines are kept",
 		Who: "the worker", Rights: worker,
 		Calls: []string{"hypervisor.(Stderr).Write", "worker.(worker).keep"}},
