@@ -31,6 +31,7 @@ type Cell struct {
 	GDB         *GDB          `json:"gdb,omitempty"`
 	Identity    *Identity     `json:"identity,omitempty"`
 	Clock       *Clock        `json:"clock,omitempty"`
+	Pools       []Pool        `json:"pools,omitempty"`
 	Jail        Jail          `json:"jail"`
 	Start       Start         `json:"start"`
 	After       []string      `json:"after,omitempty"`

@@ -52,8 +52,11 @@ func (r *reader) cell(body *hclsyntax.Body) *Cell {
 		r.report(body.Attributes[name].NameRange, name, wrong("must be inside a cell block").but(`put it into cell "name" { … }`))
 	}
 	var c *Cell
+	var pools []*hclsyntax.Block // beside the cell, or in it
 	for _, in := range body.Blocks {
 		switch {
+		case in.Type == "pool":
+			pools = append(pools, in)
 		case in.Type != "cell":
 			r.strayBlock(in)
 		case c != nil:
@@ -65,6 +68,11 @@ func (r *reader) cell(body *hclsyntax.Body) *Cell {
 			r.places["cell"] = in.TypeRange
 			c.Name = r.cellName(in)
 			cellBlock.body(r, "", in.Body, c)
+		}
+	}
+	for _, in := range pools {
+		if c != nil {
+			cellBlock.child(r, "", in, c)
 		}
 	}
 	if c == nil && len(r.found) == 0 {

@@ -165,6 +165,13 @@ cell "NAME" {
   #  start  = "2026-01-02T03:04:05Z"
   #  offset = "-72h" # or this
   #}
+  # Clones of a template that wait to be taken by skep run --pool (Linux hosts).
+  #pool "lab" {
+  #  from   = "web"
+  #  ready  = 4
+  #  ask    = "echo there"
+  #  answer = "there"
+  #}
   #hypervisor {
   #  args = []
   #}

@@ -227,6 +227,9 @@ func asJSON(s store.State, held bool) cellJSON {
 			}
 		}
 	}
+	if pool := poolIn(c.State, c.Suspended); pool != "" {
+		c.State, c.Reason = ready, "in the pool "+pool
+	}
 	if c.PID == 0 {
 		c.UID, c.GID = -1, -1
 	}

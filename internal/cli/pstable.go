@@ -16,6 +16,9 @@ import (
 // file has mistakes.
 const invalid = "invalid"
 
+// ready is what ps calls the state of a cell of a pool that nobody has taken yet.
+const ready = "ready"
+
 // idle says whether ps leaves a cell out unless it is asked for all of them:
 // it is stopped or never ran, and nothing about it needs a look.
 func idle(c cellJSON) bool { return c.State == string(store.Stopped) && c.FileError == "" }

@@ -27,7 +27,7 @@ import (
 func (a *app) run() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
-		Use:   "run NAME|FILE | --from TEMPLATE [NAME]",
+		Use:   "run NAME|FILE | --from TEMPLATE [NAME] | --pool POOL",
 		Short: "Run a cell in the foreground with its console on the terminal",
 		Long: `Run a cell in the foreground. Its serial console is on the terminal; what is
 piped in is typed into it, and the end of that is no order. ~. at the start of
@@ -36,7 +36,8 @@ is killed; ~? lists what else there is. So do SIGINT, SIGTERM and SIGHUP, and an
 second signal, a second later or more, kills at once.
 
 With --from the guest begins where a template stands still, as a cell called
-TEMPLATE@1, or NAME; what it writes goes when it ends. See skep template.
+TEMPLATE@1, or NAME; what it writes goes when it ends. See skep template. With --pool
+it is a clone that is ready, and goes on at once. See skep pool.
 
 The exit status is 0 when the guest powered off by itself; see
 "skep help exit-codes" for the others.
@@ -51,6 +52,12 @@ Its control groups are below the job's, as with --cgroup-parent auto.
 --bind has the guest end with this process, whatever ends that, and stops the
 guest when the process ends that has started this one.`,
 		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case o.pool != "" && (len(args) > 0 || o.from != "" || o.name != "" || o.rm || o.limit > 0 || o.results != "" || o.job != jobOptions{}):
+				return usage("--pool takes no cell and no other flag than --quiet")
+			case o.pool != "":
+				return nil
+			}
 			if o.from != "" && len(args) == 0 {
 				return nil
 			}
@@ -58,6 +65,9 @@ guest when the process ends that has started this one.`,
 		},
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.pool != "" {
+				return a.runFromPool(cmd.Context(), o.pool, o.quiet)
+			}
 			if o.from != "" {
 				find, err := a.cloned(o.from, first(args))
 				if err != nil {
@@ -78,6 +88,8 @@ guest when the process ends that has started this one.`,
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "say nothing about the jail before the guest starts")
 	cmd.Flags().StringVar(&o.name, "name", "", "run it as a cell of this name")
 	cmd.Flags().DurationVar(&o.limit, "time-limit", 0, "stop the guest after this time, such as 5m; its file's time_limit otherwise")
+	cmd.Flags().StringVar(&o.pool, "pool", "", "take a cell of this pool, which is ready")
+	_ = cmd.RegisterFlagCompletionFunc("pool", a.completePools)
 	cmd.Flags().StringVar(&o.from, "from", "", "begin where this template stands still")
 	_ = cmd.RegisterFlagCompletionFunc("from", a.completeTemplates)
 	cmd.Flags().BoolVar(&o.rm, "rm", false, "forget the cell afterwards, as skep rm does; disks stay")

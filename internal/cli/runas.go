@@ -21,6 +21,7 @@ type runOptions struct {
 	from      string // a template
 	job       jobOptions
 	results   string
+	pool      string // a pool that a cell is taken of
 }
 
 // runAs runs a cell in the foreground, under another name and for one run only

@@ -152,6 +152,8 @@ type handover struct {
 	Adopt bool `json:"adopt,omitempty"`
 	// Boot: a start that fails is tried again.
 	Boot bool `json:"boot,omitempty"`
+	// Pool: the guest answers once and stands still until it is taken.
+	Pool *cell.Pool `json:"pool,omitempty"`
 }
 
 // report is what a keeper process says once the guest runs, or does not.
@@ -302,15 +304,28 @@ func (a *app) keep(ctx context.Context) error {
 		return shownError{fault.CodeOf(err)}
 	}
 	log := keeper.StartLog(ctx, st, h.Cell.Name, os.Stderr)
-	k := keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot, Log: log, Audit: auditForEvidence,
+	var k *keeper.Keeper
+	k = keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot, Log: log, Audit: auditForEvidence,
 		Notify: func(line string) {
 			log.Info(line)
 			out.say(report{Note: h.Cell.Name + ": " + line})
 		},
 		Running: func() {
-			out.say(report{Running: true})
-			out.close()
-			slim.Down()
+			running := func() {
+				out.say(report{Running: true})
+				out.close()
+				slim.Down()
+			}
+			if h.Pool == nil {
+				running()
+				return
+			}
+			go func() {
+				if err := standReady(k, st.RunDir(h.Cell.Name), *h.Pool); err != nil {
+					out.error(err)
+				}
+				running()
+			}()
 		},
 		Waiting: func(err error, pause time.Duration) {
 			out.error(fault.Wrap(fault.CodeOf(err), err, "it is tried again in "+pause.String()+"; skep ps shows what became of it", "start %s", h.Cell.Name))

@@ -73,15 +73,20 @@ func (k *Keeper) Stop(who string) { k.tell(command{do: commandStop, who: who}) }
 // Kill ends the hypervisor at once.
 func (k *Keeper) Kill(who string) { k.tell(command{do: commandKill, who: who}) }
 
+// Suspend has the guest stand still until somebody resumes it.
+func (k *Keeper) Suspend(who string) error { return k.askItself(commandSuspend, who) }
+
 // Freeze keeps the guest's memory in the template that it was started for. It stands still from then on.
-func (k *Keeper) Freeze() error {
-	o := command{do: commandFreeze, who: "skep template make", reply: make(chan answer, 1)}
+func (k *Keeper) Freeze() error { return k.askItself(commandFreeze, "skep template make") }
+
+func (k *Keeper) askItself(do commandKind, who string) error {
+	o := command{do: do, who: who, reply: make(chan answer, 1)}
 	k.tell(o)
 	select {
 	case a := <-o.reply:
 		return a.err
 	case <-k.finished:
-		return fault.New(fault.GuestDied, "", "keep %s as a template: it has ended", k.Cell.Name)
+		return fault.New(fault.GuestDied, "", "have %s stand still: it has ended", k.Cell.Name)
 	}
 }
 
