@@ -26,7 +26,7 @@ func main() {
 	n := flag.Int("n", 25, "runs of each kind")
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
 	many := flag.String("crowd", "1 10 50 200", "numbers of cells at once")
-	only := flag.String("only", "start jail mounts guest memory crowd before", "what to measure")
+	only := flag.String("only", "start jail mounts guest templates memory crowd before", "what to measure")
 	before := flag.String("before", "", "the skep to measure this one beside")
 	flag.Parse()
 	if flag.Arg(0) == innerName {
@@ -82,6 +82,7 @@ func bench(skep, before string, n int, accels, many, only string) error {
 		{"jail", b.jail},
 		{"mounts", b.matrix},
 		{"guest", b.guests},
+		{"templates", b.templates},
 		{"memory", b.memory},
 		{"crowd", func() error { return b.crowds(many) }},
 		{"before", func() error { return b.beside(before) }},

@@ -15,6 +15,10 @@ func (b *bencher) jail() error   { return unmeasured("the jail alone") }
 func (b *bencher) matrix() error { return unmeasured("the jail, by the mounts of the host") }
 func (b *bencher) guests() error { return unmeasured("the work of a guest") }
 
+func (b *bencher) templates() error {
+	return unmeasured("templates and pools, of which there are none")
+}
+
 const innerName = "inner"
 
 func inner(int, string) error { return nil }

@@ -212,3 +212,46 @@ func TestTemplateRefused(t *testing.T) {
 	}
 	l.nothingLeft()
 }
+
+// Whoever dies while a template is made, or a clone begun or ended, leaves nothing that a sweep does not
+// release, and the template as it was.
+func TestTemplateDeath(t *testing.T) {
+	needCells(t)
+	t.Parallel()
+	l := newLab(t)
+	l.cell("h", "accel = \"tcg\"")
+	at := func(point string, args ...string) result {
+		l.env = append(l.env, "SKEP_TEST_CRASH_AT="+point)
+		defer func() { l.env = l.env[:len(l.env)-1] }()
+		return l.skep(args...)
+	}
+	for _, point := range []string{"taking:template", "taken:hypervisor", "releasing:template"} {
+		if r := at(point, "template", "make", "h", "--when", "skep", "--as", "T"); r.code != 128+9 {
+			t.Errorf("nothing died at %s: %s", point, r)
+		}
+		l.must(0, "sweep")
+		l.nothingLeft()
+		if r := l.must(2, "up", "c", "--from", "T"); !strings.Contains(r.err, "cannot find the template T") {
+			t.Errorf("half of a template is one: %s", r)
+		}
+	}
+	l.must(0, "template", "make", "h", "--when", "skep", "--as", "T")
+	before := l.sums("T")
+	for _, step := range []string{"taking", "took", "taken", "releasing", "released"} {
+		r := at(step+":template", "up", "c", "--from", "T")
+		if r.code == 0 {
+			at(step+":template", "kill", "c") // its keeper has the variable as well
+		}
+		l.must(0, "sweep")
+		l.nothingLeft()
+	}
+	at("begun:hypervisor", "up", "c", "--from", "T")
+	l.must(0, "sweep")
+	l.nothingLeft()
+	if got := l.sums("T"); got != before {
+		t.Errorf("the template has changed:\n%s\nit was\n%s", got, before)
+	}
+	l.must(0, "up", "c", "--from", "T")
+	l.must(0, "kill", "c")
+	l.must(0, "template", "rm", "T")
+}
