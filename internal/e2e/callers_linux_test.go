@@ -38,7 +38,7 @@ func (l *lab) ordinary(subids bool) {
 		l.t.Skip("needs newuidmap: apt install uidmap")
 	}
 	const subBase = 1_900_000_000
-	l.user = l.uidBase + labUIDs - 1 // nobody's, and seen as this lab's
+	l.user = l.uidBase + 2*labUIDs - 1 // nobody's, and seen as this lab's
 	passwd := l.write("passwd", fmt.Sprintf("root:x:0:0::/root:/bin/sh\nlabrat:x:%d:%d::%s:/bin/sh\n", l.user, l.user, l.dir))
 	ranges := ""
 	if subids {

@@ -39,7 +39,7 @@ func Doctor(f Facts) []Row {
 		d.add(Fail, "host", "skep knows no jail on "+f.OS, "no cell can run", "")
 	}
 	if c := f.Slots.Clash; c != "" {
-		d.add(Fail, "uids", c, fmt.Sprintf("a cell of the range %d-%d would not be alone with its uid", f.Slots.UIDBase, f.Slots.UIDBase+f.Slots.Count-1),
+		d.add(Fail, "uids", c, fmt.Sprintf("a cell of the range %d-%d, or its worker, would not be alone with its uid", f.Slots.UIDBase, f.Slots.UIDBase+2*f.Slots.Count-1),
 			EnvUIDBase+"=NUMBER moves the range")
 	}
 	if len(f.Bridges) == 0 {

@@ -83,7 +83,7 @@ type accountFiles struct{ passwd, group, subuid, subgid string }
 // clash finds somebody with a claim to a number of the range: a cell that
 // shared its uid with anyone could signal him and be signalled.
 func (a accountFiles) clash(s host.Slots) string {
-	last := s.UIDBase + s.Count - 1
+	last := s.UIDBase + 2*s.Count - 1 // a cell's and its worker's
 	for _, f := range []struct{ what, text string }{{"user", a.passwd}, {"group", a.group}} {
 		for _, x := range parseAccounts(f.text) {
 			if x.id >= s.UIDBase && x.id <= last {

@@ -40,9 +40,10 @@ func TestClash(t *testing.T) {
 		a     accountFiles
 		clash bool
 	}{
-		"nobody":         {accountFiles{passwd: "a:x:999:0:::\nb:x:1010:0:::\n", group: "g:x:999:\n", subuid: "a:990:10\n", subgid: "a:1010:10\n"}, false},
+		"nobody":         {accountFiles{passwd: "a:x:999:0:::\nb:x:1020:0:::\n", group: "g:x:999:\n", subuid: "a:990:10\n", subgid: "a:1020:10\n"}, false},
 		"first":          {accountFiles{passwd: "a:x:1000:0:::\n"}, true},
 		"last":           {accountFiles{group: "a:x:1009:\n"}, true},
+		"a worker's":     {accountFiles{passwd: "a:x:1019:0:::\n"}, true},
 		"range around":   {accountFiles{subuid: "a:1:5000\n"}, true},
 		"range touching": {accountFiles{subgid: "a:1009:1\n"}, true},
 	} {
