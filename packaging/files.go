@@ -35,6 +35,9 @@ var common = []entry{
 	{"share/fish/vendor_completions.d/skep.fish", 0o644, completion("fish")},
 	{"share/doc/skep/README.md", 0o644, source("README.md")},
 	{"share/doc/skep/security.md", 0o644, source("docs/security.md")},
+	{"share/doc/skep/api.md", 0o644, source("docs/api.md")},
+	{"share/doc/skep/prometheus/skep.rules.yml", 0o644, source("docs/prometheus/skep.rules.yml")},
+	{"share/doc/skep/prometheus/dashboard.json", 0o644, source("docs/prometheus/dashboard.json")},
 	{"share/doc/skep/examples/", 0o644, nil},
 }
 
@@ -42,6 +45,10 @@ var common = []entry{
 var only = map[string][]entry{
 	"linux": {
 		{"lib/systemd/system/skep.service", 0o644, placed("systemd/skep.service")},
+		{"lib/systemd/system/skep-serve.service", 0o644, placed("systemd/skep-serve.service")},
+		{"lib/systemd/system/skep-serve.socket", 0o644, placed("systemd/skep-serve.socket")},
+		{"lib/sysusers.d/skep.conf", 0o644, source("systemd/skep.sysusers")},
+		{"lib/tmpfiles.d/skep.conf", 0o644, source("systemd/skep.tmpfiles")},
 		{"share/skep/apparmor", 0o644, source("packaging/linux/apparmor")},
 		{"share/doc/skep/copyright", 0o644, copyright},
 		{"share/doc/skep/changelog.gz", 0o644, debianChangelog},
@@ -49,10 +56,17 @@ var only = map[string][]entry{
 	},
 	"freebsd": {
 		{"etc/rc.d/skep", 0o555, placed("rc.d/skep")},
+		{"etc/rc.d/skep_serve", 0o555, placed("rc.d/skep_serve")},
 		{"share/licenses/skep/LICENSE", 0o644, source("LICENSE")},
+		{"share/licenses/skep/LICENSE.xterm", 0o644, source(webLib + "xterm/LICENSE")},
+		{"share/licenses/skep/LICENSE.pako", 0o644, source(webLib + "novnc/others/pako/LICENSE")},
+		{"share/licenses/skep/LICENSE.novnc", 0o644, source(webLib + "novnc/LICENSE.MPL-2.0")},
 		{"share/doc/skep/CHANGELOG.md", 0o644, source("CHANGELOG.md")},
 	},
 }
+
+// webLib is what others have written of the page.
+const webLib = "internal/page/web/lib/"
 
 // prefix is where a system has its packages.
 func prefix(os string) string {
@@ -171,7 +185,36 @@ func copyright(b *build, _, _ string) ([]byte, error) {
 		}
 		out.WriteString(" " + line + "\n")
 	}
+	if err := b.others(&out); err != nil {
+		return nil, err
+	}
 	return []byte(out.String()), nil
+}
+
+// others is what the copyright file says of what is in the page.
+func (b *build) others(out *strings.Builder) error {
+	for _, o := range []struct{ files, holder, license, text string }{
+		{"internal/page/web/lib/xterm/*", "2017-2022 The xterm.js authors, 2014-2016 SourceLair, 2012-2013 Christopher Jeffrey", "Expat", "xterm/LICENSE"},
+		{"internal/page/web/lib/novnc/others/pako/*", "2014-2016 Vitaly Puzrin, Andrei Tuputcyn", "Expat-pako", "novnc/others/pako/LICENSE"},
+		{"internal/page/web/lib/novnc/core/*", "2022 The noVNC authors", "MPL-2.0", ""},
+	} {
+		fmt.Fprintf(out, "\nFiles: %s\nCopyright: %s\nLicense: %s\n", o.files, o.holder, o.license)
+		text := "On Debian systems it is in /usr/share/common-licenses/MPL-2.0."
+		if o.text != "" {
+			body, err := os.ReadFile(filepath.Join(b.top, webLib, o.text))
+			if err != nil {
+				return err
+			}
+			text = strings.TrimSpace(string(body))
+		}
+		for line := range strings.Lines(text) {
+			if line = strings.TrimRight(line, " \r\n"); line == "" {
+				line = "."
+			}
+			out.WriteString(" " + line + "\n")
+		}
+	}
+	return nil
 }
 
 // debianChangelog is what dpkg-parsechangelog(1) reads: one entry, which says where the whole list is.
