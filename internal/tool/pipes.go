@@ -9,15 +9,22 @@ import (
 	"strings"
 )
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of what is written to it, and its first words: what a program that panics says first is why.
 type tail struct {
+	head []byte
 	b    []byte
 	most int
 }
 
+// headBytes is how much of the beginning is kept.
+const headBytes = 300
+
 func (t *tail) Write(p []byte) (int, error) {
 	t.b = append(t.b, p...)
 	if over := len(t.b) - t.most; over > 0 {
+		if t.head == nil {
+			t.head = append(t.head, t.b[:min(headBytes, over)]...)
+		}
 		t.b = append(t.b[:0], t.b[over:]...)
 	}
 	return len(p), nil
@@ -30,7 +37,7 @@ func (t *tail) words() string {
 			return r
 		}
 		return '?'
-	}, strings.TrimSpace(strings.ToValidUTF8(string(t.b), "?")))
+	}, strings.TrimSpace(strings.ToValidUTF8(string(t.head)+string(t.b), "?")))
 }
 
 // errOutput says that a tool said more than it may.

@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +32,18 @@ func TestMain(m *testing.M) {
 			}
 			fmt.Fprint(in.Out, in.Args)
 			return nil
+		},
+		"threads": func(in Inside) error {
+			var all sync.WaitGroup
+			for range 12 {
+				all.Go(func() {
+					runtime.LockOSThread() // a thread of its own
+					time.Sleep(100 * time.Millisecond)
+				})
+			}
+			all.Wait()
+			_, err := io.WriteString(in.Out, "done")
+			return err
 		},
 		"flood": func(in Inside) error { _, err := io.Copy(in.Out, zeros{}); return err },
 		"spin": func(Inside) error {
@@ -187,4 +201,15 @@ func TestConvert(t *testing.T) {
 		t.Errorf("%v, %v: %d bytes, progress %v; refused %v; words %q; said %q", err, rerr, len(got), last, out.Refused, out.Words, out.Bytes)
 	}
 	t.Logf("uid %d, refused %v, words %q", out.UID, out.Refused, out.Words)
+}
+
+// TestThreads: a reader's runtime makes threads after its jail is complete, with flags that differ by architecture.
+func TestThreads(t *testing.T) {
+	out, err := Run(t.Context(), facts(t), Job{Tool: Reader("threads")})
+	if err != nil || string(out.Bytes) != "done" {
+		t.Fatalf("%q, %v, %s", out.Bytes, err, out.Words)
+	}
+	if n := out.Refused["clone"]; n > 0 {
+		t.Errorf("%d threads were refused", n)
+	}
 }

@@ -27,8 +27,12 @@ const (
 	Cgo      Need = "cgo"
 )
 
-// goThread are the flags that the runtime clones a thread with (cloneFlags in os_linux.go).
-var goThread = named{"CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD", 0x50f00}
+// goThread are the flags that the runtime clones a thread with (cloneFlags in os_linux.go), and goThreadTLS those
+// on amd64, where the call adds CLONE_SETTLS (clone in sys_linux_amd64.s).
+var (
+	goThread    = named{"CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD", 0x50f00}
+	goThreadTLS = named{"CLONE_VM|FS|FILES|SIGHAND|SYSVSEM|THREAD|SETTLS", 0xd0f00}
+)
 
 // mapShared is memory that the limit of data does not count.
 var mapShared = named{"MAP_SHARED", 1}
@@ -71,7 +75,7 @@ var goProgram = []Row{
 
 	// Threads, signals and time.
 	{Call: "futex", Reason: "locks"},
-	{Call: "clone", When: []Cond{exactly(0, goThread)}, Reason: "one more thread of the runtime; no process, no namespace"},
+	{Call: "clone", When: []Cond{among(0, goThread, goThreadTLS)}, Reason: "one more thread of the runtime; no process, no namespace"},
 	{Call: "exit", Reason: "the end of a thread"},
 	{Call: "exit_group", Reason: "the end"},
 	{Call: "gettid", Reason: "a new thread"},
