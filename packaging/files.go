@@ -195,7 +195,7 @@ func copyright(b *build, _, _ string) ([]byte, error) {
 func (b *build) others(out *strings.Builder) error {
 	for _, o := range []struct{ files, holder, license, text string }{
 		{"internal/page/web/lib/xterm/*", "2017-2022 The xterm.js authors, 2014-2016 SourceLair, 2012-2013 Christopher Jeffrey", "Expat", "xterm/LICENSE"},
-		{"internal/page/web/lib/novnc/others/pako/*", "2014-2016 Vitaly Puzrin, Andrei Tuputcyn", "Expat-pako", "novnc/others/pako/LICENSE"},
+		{"internal/page/web/lib/novnc/others/pako/*", "2014-2016 Vitaly Puzrin", "Expat-pako", "novnc/others/pako/LICENSE"},
 		{"internal/page/web/lib/novnc/core/*", "2022 The noVNC authors", "MPL-2.0", ""},
 	} {
 		fmt.Fprintf(out, "\nFiles: %s\nCopyright: %s\nLicense: %s\n", o.files, o.holder, o.license)

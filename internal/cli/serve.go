@@ -136,8 +136,8 @@ func (o serveOptions) secrets(c *serve.Config) error {
 		*f.to = b
 	}
 	n := 0
-	for _, b := range [][]byte{c.Setup.Cert, c.Setup.Key, c.Setup.Clients} {
-		if len(b) > 0 {
+	for _, path := range []string{o.cert, o.key, o.clients} {
+		if path != "" {
 			n++
 		}
 	}

@@ -70,7 +70,9 @@ func Serve(fd int, setup Setup) error {
 	go func() {
 		_ = web.Serve(&listener{s: s, secure: secure})
 	}()
-	err = s.receive()
+	if err = pipe.Send(Ask{Do: Ready}); err == nil {
+		err = s.receive()
+	}
 	close(s.done)
 	_ = web.Close()
 	if errors.Is(err, io.EOF) {

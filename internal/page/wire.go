@@ -74,6 +74,7 @@ const (
 	Release   Do = "release" // Number is a lease
 	Metrics   Do = "metrics"
 	Closed    Do = "closed" // the connection has ended
+	Ready     Do = "ready"  // connections can come
 )
 
 // Verbs are what can be done to a cell, and to which verb of the command line each comes.

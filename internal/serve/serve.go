@@ -206,9 +206,15 @@ func (s *Server) page(ctx context.Context) error {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- s.run(ctx, theirs) }()
-	go s.hand(ctx, pipe)
-	answers := make(chan error, 1)
-	go func() { answers <- s.answers(ctx, pipe) }()
+	answers, ready := make(chan error, 1), make(chan struct{})
+	go func() { answers <- s.answers(ctx, pipe, ready) }()
+	go func() {
+		select {
+		case <-ready: // what is handed to one that fails before would be lost
+			s.hand(ctx, pipe)
+		case <-ctx.Done():
+		}
+	}()
 	select {
 	case err = <-ended:
 	case err = <-answers:
@@ -239,6 +245,9 @@ func (s *Server) run(ctx context.Context, theirs *os.File) error {
 		Out: io.Discard, Connections: maxConns,
 		Limits: tool.Limits{Memory: pageMemory, CPU: forever, Wall: forever, Output: math.MaxInt64},
 	})
+	if err != nil && len(out.Refused) > 0 {
+		err = fmt.Errorf("%w; refused were %v", err, out.Refused)
+	}
 	if err != nil && out.Words != "" {
 		err = fmt.Errorf("%w: %s", err, out.Words)
 	}
@@ -267,7 +276,7 @@ func (s *Server) hand(ctx context.Context, pipe *page.Pipe) {
 }
 
 // answers does what the page asks for.
-func (s *Server) answers(ctx context.Context, pipe *page.Pipe) error {
+func (s *Server) answers(ctx context.Context, pipe *page.Pipe, ready chan struct{}) error {
 	slots := make(chan struct{}, maxAsks)
 	for {
 		var a page.Ask
@@ -275,6 +284,12 @@ func (s *Server) answers(ctx context.Context, pipe *page.Pipe) error {
 			return err
 		}
 		switch a.Do {
+		case page.Ready:
+			if ready != nil {
+				close(ready)
+			}
+			ready = nil
+			continue
 		case page.Release: // at once: whoever asks next finds it free
 			s.free(a.Number)
 			continue
