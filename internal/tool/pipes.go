@@ -115,6 +115,9 @@ func converse(control io.ReadWriter, j Job, complete func() error) error {
 			if _, err := control.Write(append(text, '\n')); err != nil {
 				return fmt.Errorf("%w: %w", ErrFailed, err)
 			}
+			if j.begun != nil {
+				j.begun()
+			}
 		case n == 0 || s.Ready:
 			return fmt.Errorf("%w: it spoke out of turn", ErrFailed)
 		case s.Error != "":

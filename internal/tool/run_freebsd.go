@@ -94,7 +94,7 @@ func (j Job) limits() []jail.Limit {
 	}
 	return []jail.Limit{
 		{Name: "core", Value: 0}, {Name: "memlock", Value: 0}, {Name: "fsize", Value: uint64(l.FileSize)},
-		{Name: "cpu", Value: uint64(max(1, (l.CPU+time.Second-1)/time.Second))},
+		{Name: "cpu", Value: j.seconds()},
 		{Name: "nofile", Value: uint64(j.descriptors())}, {Name: "as", Value: uint64(space)},
 	}
 }

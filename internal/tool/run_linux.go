@@ -104,7 +104,7 @@ func (j Job) limits() []jail.Limit {
 	}
 	return []jail.Limit{
 		{Name: "nproc", Value: uint64(threads)},
-		{Name: "data", Value: uint64(l.Memory)}, {Name: "cpu", Value: uint64(max(1, (l.CPU+time.Second-1)/time.Second))},
+		{Name: "data", Value: uint64(l.Memory)}, {Name: "cpu", Value: j.seconds()},
 		{Name: "fsize", Value: uint64(l.FileSize)}, {Name: "nofile", Value: uint64(j.descriptors())},
 		{Name: "memlock", Value: 0}, {Name: "msgqueue", Value: 0}, {Name: "locks", Value: 64}, {Name: "sigpending", Value: 64},
 	}
@@ -166,6 +166,9 @@ func spend(ctx context.Context, j Job, spec linuxjail.Spec, s *streams, ours *ne
 		return jailed(errors.New(strings.TrimPrefix(err.Error(), "cannot ")), "skep doctor shows which layers this host has", j.Tool)
 	}
 	defer func() { _ = p.Release() }()
+	if j.started != nil {
+		j.started(p.Pid(), p.StartTime())
+	}
 	stop := context.AfterFunc(ctx, func() { _ = p.Kill() })
 	defer stop()
 	gone := false

@@ -102,6 +102,11 @@ type Job struct {
 	AllowMissing []string
 
 	without string // a call whose rows are left out of its policy, to see whether it needs them
+
+	// Of a Service.
+	service bool
+	started func(pid int, start uint64)
+	begun   func()
 }
 
 // Output is what a tool said.
