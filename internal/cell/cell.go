@@ -166,8 +166,24 @@ type NIC struct {
 	Label  string `json:"label"`
 	Bridge string `json:"bridge,omitempty"` // a tap of ours is added to this bridge
 	Tap    string `json:"tap,omitempty"`    // the admin's own tap instead; never created or destroyed
-	MAC    string `json:"mac"`              // lower case; made from cell name and label unless given
-	Model  string `json:"model"`            // "virtio" (default), "e1000"
+	// Network is a network in user space instead: NetworkSinkhole. It needs no root.
+	Network string            `json:"network,omitempty"`
+	DNS     map[string]string `json:"dns,omitempty"`     // of a sinkhole: addresses of names
+	Answers []Answer          `json:"answers,omitempty"` // of a sinkhole: what is answered with a file
+	MAC     string            `json:"mac"`               // lower case; made from cell name and label unless given
+	Model   string            `json:"model"`             // "virtio" (default), "e1000"
+}
+
+// NetworkSinkhole is a network that answers everything and leads nowhere.
+const NetworkSinkhole = "sinkhole"
+
+// UserSpace says whether the card is on a network in user space, and has no tap.
+func (n NIC) UserSpace() bool { return n.Network != "" }
+
+// Answer is a file that a sinkhole answers with.
+type Answer struct {
+	Of   string `json:"of"` // "http", "https", "tcp-4444", "udp-123"
+	File string `json:"file"`
 }
 
 // Bridge is a bridge(4) or Linux bridge that the cell names. Without Create

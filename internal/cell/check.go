@@ -40,6 +40,9 @@ func (r *reader) exactlyOne(path, what string, attrs ...string) {
 // kindOf is the type of the block at path.
 func kindOf(path string) string {
 	parts := strings.Split(path, ".")
+	if len(parts) > 3 && parts[0] == "nic" {
+		return parts[2] // a block in it
+	}
 	if len(parts) > 1 && parts[0] != "jail" {
 		return parts[0]
 	}

@@ -59,7 +59,7 @@ func checkTwice(r *reader, c *Cell) {
 func checkBridges(r *reader, c *Cell) {
 	var used []string
 	for _, n := range c.NICs {
-		if n.Bridge == "" && n.Tap == "" {
+		if n.Bridge == "" && n.Tap == "" && n.Network == "" {
 			return // a nic whose own mistake was reported
 		}
 		if n.Bridge != "" {

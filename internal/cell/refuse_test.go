@@ -118,6 +118,20 @@ func TestRefused(t *testing.T) {
 		{`loader {}`, `invalid loader block: only valid together with boot = "loader"`, `add boot = "loader"`},
 		{"boot = \"loader\"\nloader { env = [\"a\"] }", `invalid env "a": must be name=value`, ``},
 
+		// Networks in user space.
+		{`nic "n" {}`, `invalid nic block: needs bridge, tap or network`, ``},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\nbridge = \"br0\"\n}", `invalid network: cannot be combined with bridge`, `keep one of the two`},
+		{`nic "n" { network = "sinkhol" }`, `invalid network "sinkhol": must be "sinkhole"`, `did you mean "sinkhole"?`},
+		{"nic \"n\" {\nbridge = \"br0\"\ndns = {}\n}", `invalid dns: only valid together with network = "sinkhole"`, `leave it out`},
+		{"nic \"n\" {\nbridge = \"br0\"\nanswer \"http\" { file = \"f\" }\n}", `invalid answer "http": only valid together with network = "sinkhole"`, `leave it out`},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\nanswer \"gopher\" { file = \"f\" }\n}", `invalid answer "gopher": must be http, https, or tcp- or udp- and a port, such as "tcp-4444"`, ``},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\nanswer \"tcp-0\" { file = \"f\" }\n}", `invalid answer "tcp-0": must be http, https, or tcp- or udp- and a port, such as "tcp-4444"`, ``},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\nanswer \"http\" {}\n}", `invalid answer block: needs file`, `add file = "page.html"`},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\ndns = [\"a\"]\n}", `dns must be names with their addresses, got ["a"]`, `such as { "example.org" = "198.18.0.9" }`},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\ndns = { \"a b\" = \"198.18.0.9\" }\n}", `invalid dns "a b": must consist of letters, digits, - and dots`, ``},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\ndns = { \"a\" = \"::1\" }\n}", `invalid dns "::1": must be an IPv4 address, such as "198.18.0.9"`, ``},
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\ndns = { \"a\" = \"1.2.3.4\", \"A\" = \"1.2.3.5\" }\n}", `invalid dns "A": already in the list`, ``},
+
 		// Disks.
 		{`disk "d" {}`, `invalid disk block: needs file, zvol, iso, device, base or image`, ``},
 		{"disk \"d\" {\nfile = \"a\"\nzvol = \"t/a\"\n}", `invalid zvol: cannot be combined with file`, `keep one of the two`},
@@ -158,7 +172,6 @@ func TestRefused(t *testing.T) {
 		{"disk \"d\" { file = \"/a\" }\ndisk \"e\" { iso = \"/a\" }", `invalid iso: already used by another disk on line 2`, ``},
 
 		// Network.
-		{`nic "n" {}`, `invalid nic block: needs bridge or tap`, ``},
 		{"nic \"n\" {\nbridge = \"b\"\ntap = \"t\"\n}", `invalid tap: cannot be combined with bridge`, `keep one of the two`},
 		{`nic "n" { bridge = "averylongbridge0" }`, `invalid bridge "averylongbridge0": an interface name has at most 15 characters`, ``},
 		{`nic "n" { bridge = "a/b" }`, `invalid bridge "a/b": an interface name must consist of letters, digits, dots, - and _`, ``},

@@ -25,11 +25,16 @@ var nicBlock = block[NIC]{
 	attrs: []attr[NIC]{
 		at("bridge", text(interfaceRule), func(n *NIC) *string { return &n.Bridge }),
 		at("tap", text(interfaceRule), func(n *NIC) *string { return &n.Tap }),
+		at("network", choice(NetworkSinkhole), func(n *NIC) *string { return &n.Network }),
+		at("dns", addresses, func(n *NIC) *map[string]string { return &n.DNS }),
 		at("mac", macAddress, func(n *NIC) *string { return &n.MAC }),
 		at("model", choice("virtio", "e1000"), func(n *NIC) *string { return &n.Model }),
 	},
+	blocks: []child[NIC]{
+		many("answer", "what it answers", answerRule, &answerBlock, func(a *Answer) *string { return &a.Of }, func(n *NIC) *[]Answer { return &n.Answers }),
+	},
 	fresh: func() NIC { return NIC{Model: "virtio"} },
-	check: func(r *reader, path string, _ *NIC) { r.exactlyOne(path, "nic", "bridge", "tap") },
+	check: checkNIC,
 }
 
 var bridgeBlock = block[Bridge]{

@@ -88,6 +88,13 @@ cell "NAME" {
   #nic "own" {
   #  tap = "tap0"
   #}
+  #nic "nowhere" {
+  #  network = "sinkhole" # answers every name and connection, and leads nowhere
+  #  dns     = { "example.org" = "198.18.0.9" }
+  #  answer "http" {
+  #    file = "NAME.html"
+  #  }
+  #}
   #bridge "bridge0" {
   #  create = false
   #  uplink = "em0" # with create = true

@@ -38,6 +38,9 @@ func FDFrozen(label string) string { return "frozen:" + label }
 // FDTap names the descriptor of a network card's tap.
 func FDTap(label string) string { return "tap:" + label }
 
+// FDNet names the descriptor on which a network in user space connects to a card.
+func FDNet(label string) string { return "net:" + label }
+
 // FirstFD is the number of the first descriptor: 0, 1 and 2 are the standard
 // streams.
 const FirstFD = 3
@@ -82,6 +85,10 @@ func QEMUDescriptors(c *cell.Cell) []Descriptor {
 		}
 	}
 	for _, n := range c.NICs {
+		if n.UserSpace() {
+			list = append(list, Descriptor{FDNet(n.Label), UseListen, "nic." + n.Label})
+			continue
+		}
 		list = append(list, Descriptor{FDTap(n.Label), UseTap, "nic." + n.Label})
 	}
 	return list

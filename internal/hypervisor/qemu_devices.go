@@ -183,6 +183,17 @@ func diskSerial(c *cell.Cell, d cell.Disk, i int) string {
 	return "disk-" + strconv.Itoa(i)
 }
 
+// qemuNetdev is the host's end of a card.
+func qemuNetdev(n cell.NIC, id string, in QEMUInput) Option {
+	if n.UserSpace() {
+		// It listens, so that a network that has ended can be followed by another one.
+		return Option{Flag: "-netdev", Value: "stream,id=" + id + ",server=on,addr.type=fd,addr.str=" + in.fd(FDNet(n.Label)),
+			Why: "a network in user space connects here; no interface of the host's", Source: "nic." + n.Label}
+	}
+	// vhost would put the guest's packets into the host's kernel directly.
+	return Option{Flag: "-netdev", Value: "tap,id=" + id + ",fd=" + in.fd(FDTap(n.Label)) + ",vhost=off", Why: "the tap, handed in", Source: "nic." + n.Label}
+}
+
 // qemuNICs gives each network card its tap by descriptor.
 func qemuNICs(c *cell.Cell, in QEMUInput) []Option {
 	var opts []Option
@@ -193,8 +204,7 @@ func qemuNICs(c *cell.Cell, in QEMUInput) []Option {
 			model = "e1000"
 		}
 		opts = append(opts,
-			// vhost would put the guest's packets into the host's kernel directly.
-			Option{Flag: "-netdev", Value: "tap,id=" + id + ",fd=" + in.fd(FDTap(n.Label)) + ",vhost=off", Why: "the tap, handed in", Source: source},
+			qemuNetdev(n, id, in),
 			Option{Flag: "-device", Value: props(model, "netdev="+id, "id="+id+"-dev", "mac="+n.MAC,
 				"romfile=",                      // no boot from the network
 				slot(slotNIC, slotEnd, i)), Why: "network card " + n.Label, Source: source})

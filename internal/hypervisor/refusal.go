@@ -66,6 +66,12 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	if c.Identity != nil && c.Identity.CPUName != "" {
 		list = append(list, Refusal{"identity.cpu_name", "cannot name the guest's processor on a FreeBSD host", "bhyve passes the processor's own name on: leave cpu_name out"})
 	}
+	for _, n := range c.NICs {
+		if n.UserSpace() {
+			list = append(list, Refusal{"nic." + n.Label + ".network", fmt.Sprintf("cannot put network card %q on a network in user space on a FreeBSD host", n.Label),
+				"bhyve hands its frames to a tap and to nothing else: name a bridge without an uplink"})
+		}
+	}
 	if n := len(c.NICs) + len(c.Drives()) + len(c.Shares) + len(c.Passthru); n > BhyveDevicesMax {
 		list = append(list, Refusal{"", fmt.Sprintf("cannot fit %d devices on bhyve's bus", n), fmt.Sprintf("at most %d", BhyveDevicesMax)})
 	}

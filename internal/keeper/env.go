@@ -8,6 +8,7 @@ import (
 	"skep/internal/provision"
 	"skep/internal/reader"
 	"skep/internal/store"
+	"skep/internal/tool"
 )
 
 // env is what a provisioner sees of its keeper.
@@ -28,6 +29,11 @@ func (e env) Had(d *plan.Disk) bool {
 func (e env) ReadTables(image *os.File, size int64) (at uint64, cut bool, err error) {
 	h := reader.Host{Facts: e.k.Facts, AllowMissing: e.k.Cell.Jail.AllowMissing}
 	return h.Cut(context.Background(), image, size)
+}
+
+func (e env) Serve(j tool.Job) (*tool.Service, error) {
+	j.AllowMissing = e.k.Cell.Jail.AllowMissing
+	return tool.Serve(e.k.Facts, j)
 }
 
 func (e env) SaysRaw(d *plan.Disk) bool {

@@ -176,7 +176,8 @@ const (
 	Events        = "events.jsonl"
 	EventsOld     = "events.jsonl.1"
 	// Evidence is a directory with one for each run.
-	Evidence = "evidence"
+	Evidence   = "evidence"
+	NetworkLog = "network.jsonl"
 
 	LayerPrefix      = "layer-"
 	DisposablePrefix = "disposable-"
@@ -184,8 +185,12 @@ const (
 
 // StateFiles are the files that skep makes in a cell's state directory.
 func StateFiles() []string {
-	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, Vars}
+	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, NetworkLog, OlderHalf(NetworkLog), Vars}
 }
+
+// NetworkLogOf is NetworkLog of a further card, and OlderHalf the file that such a record's older half is in.
+func NetworkLogOf(label string) string { return "network-" + label + ".jsonl" }
+func OlderHalf(log string) string      { return log + ".1" }
 
 // Starts is the file beside a log that has the numbers of its starts.
 func Starts(log string) string { return strings.TrimSuffix(log, filepath.Ext(log)) + ".starts" }

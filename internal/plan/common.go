@@ -102,6 +102,9 @@ func (b *builder) network() {
 		b.add("bridge:"+n.Bridge, asked, why, spec)
 	}
 	for i, n := range b.cell.NICs {
+		if n.UserSpace() {
+			continue
+		}
 		if n.Tap != "" {
 			b.add("tap:"+n.Label, "nic."+n.Label+".tap", "the admin's tap, opened and left alone",
 				&Tap{OS: b.host.OS, Label: n.Label, Name: n.Tap, Admin: true, MAC: n.MAC})

@@ -42,6 +42,7 @@ var kinds = map[Kind]kind{
 	KindHypervisor:  {func() Spec { return new(Hypervisor) }, on{onLinux}},
 	KindScreen:      {func() Spec { return new(Screen) }, on{onLinux, onFreeBSD}},
 	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux}},
+	KindNetwork:     {func() Spec { return new(Network) }, on{onLinux}},
 	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},
 	KindJailRootfs:  {func() Spec { return new(JailRootfs) }, on{onFreeBSD}},
 	KindScratchCopy: {func() Spec { return new(ScratchCopy) }, on{onFreeBSD}},
@@ -88,6 +89,7 @@ const (
 	KindHypervisor  Kind = "hypervisor"
 	KindScreen      Kind = "screen"
 	KindWorker      Kind = "worker"
+	KindNetwork     Kind = "network"
 	KindRuleset     Kind = "ruleset"
 	KindJailRootfs  Kind = "tree"
 	KindScratchCopy Kind = "double"

@@ -66,6 +66,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 		return nil, err
 	}
 	b.sockets()
+	b.userNetworks()
 	b.rootfs(choice.Accel)
 	b.jail(who, cgroups, decisions)
 	b.hypervisor(choice.CPU)
@@ -332,7 +333,7 @@ func features(c *cell.Cell, accel cell.Accel) []string {
 	if len(c.Drives()) > 0 || c.Boot.Kind == cell.BootUEFI {
 		f = append(f, "disk")
 	}
-	if len(c.NICs) > 0 {
+	if slices.ContainsFunc(c.NICs, func(n cell.NIC) bool { return !n.UserSpace() }) {
 		f = append(f, "nic")
 	}
 	if c.Screen != nil {

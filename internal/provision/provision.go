@@ -5,6 +5,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"skep/internal/cell"
@@ -13,6 +14,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/store"
+	"skep/internal/tool"
 )
 
 // The IDs and names of resources that are known to more than the table of kinds.
@@ -146,6 +148,8 @@ type Env interface {
 	SaysRaw(d *plan.Disk) bool
 	// ReadTables follows the tables of a qcow2 image, as disk.Cut does, in a jail.
 	ReadTables(image *os.File, size int64) (at uint64, cut bool, err error)
+	// Serve starts a network in user space, in a jail.
+	Serve(j tool.Job) (*tool.Service, error)
 	// StopAsked says whether somebody has asked for the cell's end, and who.
 	StopAsked() (who string, asked bool)
 }
@@ -188,7 +192,8 @@ func (nobody) SaysRaw(*plan.Disk) bool        { return false }
 func (nobody) ReadTables(*os.File, int64) (uint64, bool, error) {
 	return 0, false, nil // a sweep opens none
 }
-func (nobody) StopAsked() (string, bool) { return "", false }
+func (nobody) Serve(tool.Job) (*tool.Service, error) { return nil, errors.ErrUnsupported }
+func (nobody) StopAsked() (string, bool)             { return "", false }
 
 // planSocket is the path of one of the plan's sockets.
 func planSocket(p *plan.Plan, name string) string {

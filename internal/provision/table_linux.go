@@ -203,6 +203,13 @@ var table = map[plan.Kind]kind{
 		adopt:   survives("Adopt starts another one first"),
 		audit:   rows("worker-uid", "worker-rights", "worker-rootfs", "worker-descriptors", "worker-namespaces"),
 	},
+	plan.KindNetwork: {
+		acquire: having(system.acquireNetwork),
+		release: letting(func(t system, s *plan.Network) error { t.dropNetwork(s); return nil }),
+		look:    looking(func(_ system, s *plan.Network) []error { return lookAtNetwork(s) }),
+		adopt:   letting(system.acquireNetwork), // it ended with its keeper
+		audit:   rows("descriptors", "planned"),
+	},
 	plan.KindScreen: {
 		acquire: having(system.acquireScreen),
 		release: letting(func(t system, s *plan.Screen) error {

@@ -3,6 +3,7 @@
 package reader
 
 import (
+	"skep/internal/sink"
 	"skep/internal/tool"
 )
 
@@ -24,6 +25,8 @@ const (
 	Memory = "memory"
 	// Diff compares the layer of a disk with its base: extents, and files.
 	Diff = "disk-diff"
+	// Sinkhole is the network of a guest that leads nowhere.
+	Sinkhole = "sinkhole"
 )
 
 // Table is every reader.
@@ -37,5 +40,15 @@ func Table() tool.Readers {
 		Page:    servePage,
 		Memory:  makeDump,
 		Diff:    diffDisk,
+
+		Sinkhole: func(in tool.Inside) error { return sink.Run(arg(in), in.Files) },
 	}
+}
+
+// arg is the only argument of a network: what it is told.
+func arg(in tool.Inside) string {
+	if len(in.Args) != 1 {
+		return ""
+	}
+	return in.Args[0]
 }

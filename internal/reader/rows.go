@@ -65,6 +65,8 @@ var Rows = []Row{
 		Who: "`skep results`", Rights: caller, Why: "somebody has to write the files; below one directory, new plain files and directories only, and fuzzed",
 		Calls: []string{"results.Unpack", "results.(Report).put", "results.next", "results.reason", "results.(Dir).File", "results.(Archive).File"},
 		From:  []string{"reader", "results"}},
+	{Name: Sinkhole, Reads: "frames of a guest's network card, of every length and kind, and all that is spoken in them: DHCP, DNS, TCP, HTTP, mail",
+		Who: "the keeper, for a nic with `network = \"sinkhole\"`, as long as the cell runs", Rights: jailed + ", the connection to the card and its record"},
 	{Name: "qemu-img", Reads: "images of every format",
 		Who: "`skep image import` and `export`, `skep snapshot` of a cell that does not run", Rights: jailed},
 	{Name: "image header", Reads: "of an image: 4 KiB at its beginning and 512 bytes at its end, of which fields of a fixed size at fixed places are compared with numbers",

@@ -46,6 +46,16 @@ func main() {
 			done("crowd", crowd())
 		case "ask":
 			done("ask", ask(rest))
+		case "lease":
+			done("lease", lease())
+		case "lookup":
+			done("lookup", lookup(rest))
+		case "fetch":
+			done("fetch", fetch(rest))
+		case "knock":
+			done("knock", knock(rest))
+		case "mail":
+			done("mail", mail(rest))
 		case "mount":
 			done("mount", mount(rest))
 		case "unmount":

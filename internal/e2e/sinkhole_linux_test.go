@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// sinkCell is a Linux guest on a sinkhole.
+func (l *lab) sinkCell(name, more, nic string) {
+	l.cell(name, "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"sinkhole\"\n"+nic+"}\n"+kernelBlock(needKernel(l.t))+more)
+}
+
+// A guest on a sinkhole gets an address, finds a name that nobody has, and is answered; the host's network sees
+// nothing of it, and the network goes on when its process and its keeper have died.
+func TestSinkhole(t *testing.T) {
+	needKernel(t)
+	t.Parallel()
+	ns, l := newNetns(t), newLab(t)
+	l.in = ns
+	l.write("page.html", "<html>sunk</html>")
+	l.sinkCell("lab", "", `answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
+	t.Cleanup(func() {
+		for _, f := range []string{"network.jsonl", "keeper.log"} {
+			if b, _ := os.ReadFile(l.path("state/cells/lab/" + f)); t.Failed() {
+				t.Logf("%s:\n%s", f, b)
+			}
+		}
+	})
+	ns.do(func() error { // nothing but a loopback is left, on which nobody speaks
+		br, err := netlink.LinkByName("br0")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkDel(br)
+	})
+	before := ns.counters()
+	l.must(0, "up", "lab")
+	c := l.console("lab")
+	c.expect(boot, "guest: ready")
+	c.send("lease\n")
+	c.expect(slow, "guest: address 10.18.0.15/24")
+	c.send("lookup no.such.example\n")
+	c.expect(slow, "guest: no.such.example is 198.18.1.0")
+	c.send("fetch http no.such.example /a/beacon\n")
+	c.expect(slow, `guest: fetched "HTTP/1.0 200 OK" "<html>sunk</html>"`)
+	c.send("mail mail.example me@example you@example words\n")
+	c.expect(slow, "guest: mailed")
+	c.send("knock 203.0.113.9:4444 hello there\n")
+	c.expect(slow, "guest: knocked")
+
+	// Its process is killed, and another one takes its place.
+	l.killNetwork("lab")
+	c.send("fetch http second.example /again\n")
+	c.expect(slow, `guest: fetched "HTTP/1.0 200 OK"`)
+
+	b, err := os.ReadFile(l.path("state/cells/lab/network.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]map[string]any{}
+	for text := range strings.Lines(string(b)) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		kinds[line["kind"].(string)] = line
+	}
+	for kind, want := range map[string]string{"dhcp": "", "dns": "", "http": "second.example", "smtp": "mail.example", "tcp": ""} {
+		if kinds[kind] == nil || want != "" && kinds[kind]["name"] != want {
+			t.Errorf("the record has %v for %s, want the name %q", kinds[kind], kind, want)
+		}
+	}
+	if after := ns.counters(); after != before {
+		t.Errorf("the host's network has seen packets: %d, before %d", after, before)
+	}
+	l.must(0, "audit", "lab")
+	l.must(0, "down", "lab")
+	l.nothingLeft()
+}
+
+// counters are all packets that the interfaces of the namespace have seen.
+func (n *netns) counters() (packets uint64) {
+	n.do(func() error {
+		all, err := netlink.LinkList()
+		for _, link := range all {
+			if s := link.Attrs().Statistics; s != nil {
+				packets += s.RxPackets + s.TxPackets
+			}
+		}
+		return err
+	})
+	return packets
+}
+
+// networks are the processes of a cell's networks in user space.
+func (l *lab) networks(name string) (pids []int) {
+	keeper := fmt.Sprintf("PPid:\t%d\n", l.show(name).KeeperPID)
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		status, _ := os.ReadFile("/proc/" + e.Name() + "/status")
+		args, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		if strings.Contains(string(status), keeper) && bytes.Contains(args, []byte("(reader)")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// killNetwork kills the network of a cell that has one card, and waits for the next.
+func (l *lab) killNetwork(name string) {
+	l.t.Helper()
+	old := l.networks(name)
+	if len(old) != 1 {
+		l.t.Fatalf("%d networks", len(old))
+	}
+	if err := unix.Kill(old[0], unix.SIGKILL); err != nil {
+		l.t.Fatal(err)
+	}
+	eventually(l.t, slow, "another network", func() bool {
+		now := l.networks(name)
+		return len(now) == 1 && now[0] != old[0]
+	})
+}

@@ -1,0 +1,124 @@
+// Package guestnet is the host's end of a guest's network card in user space: frames in both directions, an
+// address for the guest, and a TCP/IP stack that answers for every address there is. What it reads a guest
+// has made, or whoever took its hypervisor over; it runs in a jail and opens nothing.
+package guestnet
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+)
+
+// Bounds of a frame: an Ethernet header, and the largest that QEMU sends (NET_BUFSIZE in include/net/net.h).
+const (
+	headerLen = 14
+	maxFrame  = 4096 + 65536
+	// queued is how many frames wait for a guest that reads none. What is more is lost, as on a wire.
+	queued = 1024
+)
+
+// Direction of a frame, as the guest sees it.
+type Direction uint8
+
+// Out: the guest has sent it. In: it is for the guest.
+const (
+	Out Direction = iota
+	In
+)
+
+// A Tap sees every frame, in order, before anything is done with it. It may not keep the bytes.
+type Tap func(d Direction, frame []byte)
+
+// A Port is a card's connection to its hypervisor: each frame behind its length, four bytes, as QEMU's
+// netdev "stream" has it.
+type Port struct {
+	rw   io.ReadWriter
+	in   *bufio.Reader
+	buf  []byte
+	out  chan []byte
+	done chan struct{}
+	tap  Tap
+	lost atomic.Uint64
+}
+
+// NewPort begins to send what is queued. tap may be nil.
+func NewPort(rw io.ReadWriter, tap Tap) *Port {
+	if tap == nil {
+		tap = func(Direction, []byte) {}
+	}
+	p := &Port{rw: rw, in: bufio.NewReaderSize(rw, 256<<10), buf: make([]byte, maxFrame), out: make(chan []byte, queued), done: make(chan struct{}), tap: tap}
+	go p.write()
+	return p
+}
+
+// errFrame: whoever says so is no hypervisor of ours any more.
+var errFrame = errors.New("a frame longer than any")
+
+// Read is the next frame that the guest has sent; it is valid until the next call.
+func (p *Port) Read() ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(p.in, head[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n > maxFrame {
+		return nil, fmt.Errorf("%w: %d bytes", errFrame, n)
+	}
+	frame := p.buf[:n]
+	if _, err := io.ReadFull(p.in, frame); err != nil {
+		return nil, err
+	}
+	p.tap(Out, frame)
+	return frame, nil
+}
+
+// Send queues a frame for the guest, whose bytes are the port's from now on. It is lost where the guest
+// does not read, and then the answer is false.
+func (p *Port) Send(frame []byte) bool {
+	if len(frame) < headerLen || len(frame) > maxFrame {
+		return false
+	}
+	select {
+	case p.out <- frame:
+		return true
+	default:
+		p.lost.Add(1)
+		return false
+	}
+}
+
+// Lost is how many frames the guest did not read.
+func (p *Port) Lost() uint64 { return p.lost.Load() }
+
+// Done is closed when nothing can be sent any more.
+func (p *Port) Done() <-chan struct{} { return p.done }
+
+// write sends frames, several in one call where several wait.
+func (p *Port) write() {
+	defer close(p.done)
+	const enough = 128 << 10
+	batch := make([]byte, 0, enough+maxFrame+4)
+	for frame := range p.out {
+		batch = p.append(batch[:0], frame)
+		for more := true; more && len(batch) < enough; {
+			select {
+			case frame = <-p.out:
+				batch = p.append(batch, frame)
+			default:
+				more = false
+			}
+		}
+		if _, err := p.rw.Write(batch); err != nil {
+			return
+		}
+	}
+}
+
+func (p *Port) append(batch, frame []byte) []byte {
+	p.tap(In, frame)
+	batch = binary.BigEndian.AppendUint32(batch, uint32(len(frame)))
+	return append(batch, frame...)
+}

@@ -1,0 +1,70 @@
+package plan
+
+import (
+	"path/filepath"
+	"strconv"
+
+	"skep/internal/cell"
+	"skep/internal/hypervisor"
+	"skep/internal/layout"
+)
+
+// Network is a network in user space that a card of the guest's is on: a process in a jail of its own, which
+// ends with its keeper. Its connection to the hypervisor is the cell's socket of that card.
+type Network struct {
+	Label   string            `json:"label"`
+	Mode    string            `json:"mode"` // as the cell file has it: "sinkhole"
+	Socket  string            `json:"socket"`
+	Log     string            `json:"log"` // what the guest did on it
+	LogMax  cell.Size         `json:"log_max"`
+	DNS     map[string]string `json:"dns,omitempty"`
+	Answers []cell.Answer     `json:"answers,omitempty"`
+}
+
+// Kind implements Spec.
+func (*Network) Kind() Kind { return KindNetwork }
+
+// Take implements Spec.
+func (n *Network) Take() []string {
+	lines := []string{": >> " + quote(n.Log)}
+	for _, a := range n.Answers {
+		lines = append(lines, command("test", "-r", a.File))
+	}
+	return append(lines, command("nc", "-U", n.Socket)+"  # a "+n.Mode+" of skep's, in a jail of its own")
+}
+
+// Release implements Spec.
+func (*Network) Release() []string { return nil }
+
+// NetLogMax is how large each of the two files of a network's record may become.
+const NetLogMax = 8 * cell.MiB
+
+// NetworkOf is the network of a card, as a plan has it.
+func (b *builder) networkOf(n cell.NIC, first bool) *Network {
+	log := layout.NetworkLog
+	if !first {
+		log = layout.NetworkLogOf(n.Label)
+	}
+	return &Network{Label: n.Label, Mode: n.Network, Socket: b.cardSocket(n), Log: b.kept(log), LogMax: NetLogMax, DNS: n.DNS, Answers: n.Answers}
+}
+
+// cardSocket is where QEMU listens for the network of a card.
+func (b *builder) cardSocket(n cell.NIC) string {
+	return filepath.Join(RunDir(b.host, b.cell.Name), layout.Socket("nic-"+n.Label))
+}
+
+// userNetworks adds the networks in user space, each with the socket of its card.
+func (b *builder) userNetworks() {
+	first := true
+	for i, n := range b.cell.NICs {
+		if !n.UserSpace() {
+			continue
+		}
+		at := "nic." + n.Label
+		b.add("socket:net-"+n.Label, at+".network", "where the network of card "+n.Label+" connects to QEMU; bound outside, so that another one can",
+			&Socket{Name: hypervisor.FDNet(n.Label), Path: b.cardSocket(n)})
+		why := "answers all that the guest asks for, and leads nowhere; network card " + strconv.Itoa(i)
+		b.add("network:"+n.Label, at+".network", why, b.networkOf(n, first))
+		first = false
+	}
+}

@@ -1,0 +1,139 @@
+// Package sink is a network that leads nowhere: it gives a guest an address, answers every name with an
+// address of its own, and takes every connection. What comes is written down. It runs in a jail of its own
+// with a connection to the hypervisor and the files of its record, and nothing else.
+package sink
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"skep/internal/guestnet"
+	"skep/internal/netlog"
+)
+
+// Config is what a sinkhole is told once it is in its jail.
+type Config struct {
+	NIC  string            `json:"nic"`
+	Host string            `json:"host"`          // the guest's name
+	DNS  map[string]string `json:"dns,omitempty"` // answers of the cell file
+	// Answers are the files that are answered with, by what they answer; see Files.
+	Answers []string `json:"answers,omitempty"`
+	LogMax  int64    `json:"log_max"`
+	Memory  int64    `json:"memory"`
+}
+
+// Files are what it is handed, by name. An answer is AnswerFile of what it answers.
+const (
+	FileNIC     = "nic"
+	FileLog     = "log"
+	FileLogThen = "log-then"
+)
+
+// AnswerFile names the file of an answer.
+func AnswerFile(of string) string { return "answer-" + of }
+
+// Bounds of what a guest may have open at a time.
+const (
+	mostConnections = 1024
+	halfOpen        = 1024
+	buffer          = 64 << 10
+	mtu             = 1500
+	idle            = 60 * time.Second
+)
+
+// sink is one.
+type sink struct {
+	Config
+	log     *netlog.Log
+	names   *names
+	host    *guestnet.Host
+	slots   chan struct{}
+	web     *web
+	answers map[string]*os.File
+}
+
+// Run serves until the hypervisor has gone.
+func Run(arg string, files map[string]*os.File) error {
+	var c Config
+	if err := json.Unmarshal([]byte(arg), &c); err != nil {
+		return err
+	}
+	if c.Memory > 0 {
+		debug.SetMemoryLimit(c.Memory / 2)
+	}
+	s, err := newSink(c, files)
+	if err != nil {
+		return err
+	}
+	return s.serve(files[FileNIC])
+}
+
+func newSink(c Config, files map[string]*os.File) (*sink, error) {
+	fixed := map[string]netip.Addr{}
+	for name, to := range c.DNS {
+		a, err := netip.ParseAddr(to)
+		if err != nil {
+			return nil, err
+		}
+		fixed[canonical(name)] = a
+	}
+	log, err := netlog.New(c.NIC, files[FileLog], files[FileLogThen], c.LogMax)
+	if err != nil {
+		return nil, err
+	}
+	s := &sink{Config: c, log: log, names: newNames(fixed), slots: make(chan struct{}, mostConnections), answers: map[string]*os.File{}}
+	for _, of := range c.Answers {
+		s.answers[of] = files[AnswerFile(of)]
+	}
+	s.web = newWeb(s)
+	return s, nil
+}
+
+// serve answers a guest whose frames come and go by rw.
+func (s *sink) serve(rw io.ReadWriter) error {
+	port := guestnet.NewPort(rw, nil)
+	host, err := guestnet.NewHost(port, guestnet.Config{
+		MAC: guestnet.OwnMAC, MTU: mtu, Guest: guestnet.Guest, UDP: s.datagram, TCP: s.connection, HalfOpen: halfOpen, Buffer: buffer,
+	})
+	if err != nil {
+		return err
+	}
+	s.host = host
+	err = host.Serve()
+	if errors.Is(err, io.EOF) {
+		return nil // the hypervisor has ended
+	}
+	return err
+}
+
+// datagram deals with all datagrams: the guest's network is all here.
+func (s *sink) datagram(from guestnet.MAC, d guestnet.Datagram) bool {
+	lease := guestnet.Lease{Guest: guestnet.Guest, Bits: 24, Gateway: guestnet.Gateway, Server: guestnet.Gateway, Host: s.Host}
+	if kind, asked := s.host.DHCP(from, d, lease); asked {
+		s.log.Write(netlog.Line{Kind: netlog.DHCP, Src: d.Src.String(), Type: kind, Answer: guestnet.Guest.String()})
+		return true
+	}
+	if d.Dst.Port() == portDNS {
+		if a := s.resolve(d.Data, d.Src, d.Dst); a != nil {
+			s.host.SendUDP(from, d.Dst, d.Src, a)
+			return true
+		}
+	}
+	line := netlog.Line{Kind: netlog.UDP, Src: d.Src.String(), Dst: d.Dst.String(), Name: s.names.at(d.Dst.Addr()),
+		First: netlog.First(d.Data), Bytes: int64(len(d.Data))}
+	if f := s.answers["udp-"+port(d.Dst)]; f != nil {
+		b := make([]byte, 1400)
+		n, err := f.ReadAt(b, 0)
+		if n > 0 && (err == nil || errors.Is(err, io.EOF)) {
+			s.host.SendUDP(from, d.Dst, d.Src, b[:n])
+			line.Answer = "its file"
+		}
+	}
+	s.log.Write(line)
+	return true
+}
