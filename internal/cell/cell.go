@@ -170,8 +170,11 @@ type NIC struct {
 	Network string            `json:"network,omitempty"`
 	DNS     map[string]string `json:"dns,omitempty"`     // of a sinkhole: addresses of names
 	Answers []Answer          `json:"answers,omitempty"` // of a sinkhole: what is answered with a file
-	MAC     string            `json:"mac"`               // lower case; made from cell name and label unless given
-	Model   string            `json:"model"`             // "virtio" (default), "e1000"
+	// Capture has every frame of the card written down, the newest CaptureSize of them.
+	Capture     bool   `json:"capture,omitempty"`
+	CaptureSize Size   `json:"capture_size,omitempty"`
+	MAC         string `json:"mac"`   // lower case; made from cell name and label unless given
+	Model       string `json:"model"` // "virtio" (default), "e1000"
 }
 
 // NetworkSinkhole is a network that answers everything and leads nowhere.

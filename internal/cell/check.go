@@ -148,6 +148,7 @@ func checkCell(r *reader, path string, c *Cell) {
 		}
 	}
 	checkTwice(r, c)
+	checkTrust(r, c)
 	checkBridges(r, c)
 	checkListen(r, c)
 	checkLimits(r, c)

@@ -17,8 +17,10 @@ type Seed struct {
 	MetaData Text     `json:"meta_data"`
 	Network  Text     `json:"network"`
 	SSHKeys  []string `json:"ssh_keys,omitempty"`
-	Hostname string   `json:"hostname,omitempty"`
-	Model    string   `json:"model"` // "virtio" (default), "ahci": a CD
+	// SinkholeCA has the guest trust the authority of its sinkhole.
+	SinkholeCA bool   `json:"sinkhole_ca,omitempty"`
+	Hostname   string `json:"hostname,omitempty"`
+	Model      string `json:"model"` // "virtio" (default), "ahci": a CD
 }
 
 // Results is a disk that the guest writes and that skep results reads.

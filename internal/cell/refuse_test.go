@@ -119,6 +119,8 @@ func TestRefused(t *testing.T) {
 		{"boot = \"loader\"\nloader { env = [\"a\"] }", `invalid env "a": must be name=value`, ``},
 
 		// Networks in user space.
+		{"nic \"n\" {\nbridge = \"br0\"\ncapture_size = \"4M\"\n}", `invalid capture_size: only valid together with capture = true`, `add capture = true, or leave it out`},
+		{"seed { sinkhole_ca = true }", `invalid sinkhole_ca: no nic of this cell is on a sinkhole`, `add nic "lan" { network = "sinkhole" }`},
 		{`nic "n" {}`, `invalid nic block: needs bridge, tap or network`, ``},
 		{"nic \"n\" {\nnetwork = \"sinkhole\"\nbridge = \"br0\"\n}", `invalid network: cannot be combined with bridge`, `keep one of the two`},
 		{`nic "n" { network = "sinkhol" }`, `invalid network "sinkhol": must be "sinkhole"`, `did you mean "sinkhole"?`},

@@ -27,6 +27,8 @@ var nicBlock = block[NIC]{
 		at("tap", text(interfaceRule), func(n *NIC) *string { return &n.Tap }),
 		at("network", choice(NetworkSinkhole), func(n *NIC) *string { return &n.Network }),
 		at("dns", addresses, func(n *NIC) *map[string]string { return &n.DNS }),
+		at("capture", boolean, func(n *NIC) *bool { return &n.Capture }),
+		at("capture_size", size(2*MiB, TiB, MiB), func(n *NIC) *Size { return &n.CaptureSize }),
 		at("mac", macAddress, func(n *NIC) *string { return &n.MAC }),
 		at("model", choice("virtio", "e1000"), func(n *NIC) *string { return &n.Model }),
 	},

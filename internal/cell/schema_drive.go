@@ -29,6 +29,7 @@ var seedBlock = block[Seed]{
 		at("network", document, func(s *Seed) *Text { return &s.Network }),
 		at("ssh_keys", list(text(sshKeyRule), true), func(s *Seed) *[]string { return &s.SSHKeys }),
 		at("hostname", text(hostnameRule), func(s *Seed) *string { return &s.Hostname }),
+		at("sinkhole_ca", boolean, func(s *Seed) *bool { return &s.SinkholeCA }),
 		at("model", choice("virtio", "ahci"), func(s *Seed) *string { return &s.Model }),
 	},
 	fresh: func() Seed { return Seed{Model: "virtio"} },
@@ -161,6 +162,20 @@ func checkFiles(r *reader, path string, f *Files) {
 		}
 		names[name] = p
 	}
+}
+
+// checkTrust reports a seed that has the guest trust an authority that there is not.
+func checkTrust(r *reader, c *Cell) {
+	const at = "seed.sinkhole_ca"
+	if c.Seed == nil || !c.Seed.SinkholeCA || r.bad(at) {
+		return
+	}
+	for _, n := range c.NICs {
+		if n.Network == NetworkSinkhole {
+			return
+		}
+	}
+	r.at(at, "sinkhole_ca", wrong("no nic of this cell is on a sinkhole").but(`add nic "lan" { network = "sinkhole" }`))
 }
 
 func checkSeed(r *reader, path string, s *Seed) {

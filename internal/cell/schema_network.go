@@ -102,6 +102,9 @@ func checkNIC(r *reader, path string, n *NIC) {
 	if r.bad(under(path, "network")) {
 		return
 	}
+	if at := under(path, "capture_size"); r.said(at) && !n.Capture && !r.bad(under(path, "capture")) {
+		r.at(at, "capture_size", wrong("only valid together with capture = true").but("add capture = true, or leave it out"))
+	}
 	if n.Network != NetworkSinkhole {
 		r.only(path, "dns", `together with network = "sinkhole"`)
 		for _, a := range n.Answers {

@@ -67,6 +67,7 @@ cell "NAME" {
   #  network   = "NAME.network-config"
   #  ssh_keys  = ["ssh-ed25519 AAAA… me"]
   #  hostname  = "NAME"
+  #  sinkhole_ca = true # the guest trusts its sinkhole
   #}
   #seed {
   #  meta_data = "NAME.meta-data"
@@ -89,8 +90,10 @@ cell "NAME" {
   #  tap = "tap0"
   #}
   #nic "nowhere" {
-  #  network = "sinkhole" # answers every name and connection, and leads nowhere
-  #  dns     = { "example.org" = "198.18.0.9" }
+  #  network      = "sinkhole" # answers every name and connection, and leads nowhere
+  #  dns          = { "example.org" = "198.18.0.9" }
+  #  capture      = true # skep capture NAME FILE
+  #  capture_size = "64M"
   #  answer "http" {
   #    file = "NAME.html"
   #  }

@@ -141,6 +141,7 @@ a cell file, or "hello", the built-in guest.`,
 	add("live", a.run(), a.vmrun(), a.up(), a.down(), a.kill(), a.restart(), a.pause(), a.resume(), a.adoptCells(), a.rename(), a.clone(), a.rm(), a.disk(), a.image(), a.template(), a.pool(), a.results())
 	add("live", a.snapshot(), a.revert())
 	add("look", a.ps(), a.show(), a.console(), a.log(), a.events(), a.stats(), a.evidence(), a.record(), a.screenshot(), a.typeText(), a.pressKeys(), a.click(), a.dump(), a.audit(), a.drill())
+	add("look", a.capture())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.edit(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.serve(), a.debug(), a.version())
 	addPeerAliases(root)

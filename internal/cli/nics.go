@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 
+	"skep/internal/layout"
 	"skep/internal/network"
 	"skep/internal/plan"
 )
@@ -15,6 +16,16 @@ type nicLine struct{ label, text string }
 func nicLines(p *plan.Plan) (all []nicLine) {
 	if p == nil {
 		return nil
+	}
+	for _, n := range plan.Specs[*plan.Network](p) {
+		text := n.Mode + ", recorded in " + n.Log
+		if n.Capture != "" {
+			text += ", captured in " + n.Capture + layout.CaptureFirst
+		}
+		if n.CA != "" {
+			text += ", certificates by " + n.CA
+		}
+		all = append(all, nicLine{n.Label, text})
 	}
 	for _, t := range plan.Specs[*plan.Tap](p) {
 		text := "the guest's address " + t.MAC + ", tap " + t.Name

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gopacket/gopacket/pcapgo"
+	"github.com/vishvananda/netlink"
+
 	"skep/internal/e2e/guestkernel"
 )
 
@@ -34,7 +37,10 @@ disk "d" {
   file = "`+l.path("d.img")+`"
   size = "8M"
 }
-nic "lan" { bridge = "br0" }
+nic "lan" {
+  bridge  = "br0"
+  capture = true
+}
 `+kernelBlock(k))
 	l.in = ns
 	l.must(0, "up", "lab")
@@ -68,6 +74,13 @@ nic "lan" { bridge = "br0" }
 	c.expect(slow, fmt.Sprintf("guest: read %q", pattern))
 	c.send("ask " + guestAddress + " " + server + "\n")
 	c.expect(slow, `guest: answer "an answer to question"`)
+
+	// Whatever the tap has seen is in the capture.
+	seen := ns.seen(tap)
+	l.captured("lab", map[string]string{"ip.src": "10.77.0.2", "ip.dst": "10.77.0.2"})
+	if n := frames(t, l.path("all.pcapng")); n < seen {
+		t.Errorf("%d frames are captured, and the tap has seen %d", n, seen)
+	}
 
 	l.must(0, "down", "lab")
 	if log := l.must(0, "log", "lab").out; !strings.Contains(log, "guest: power button") || !strings.Contains(log, "guest: powering off") {
@@ -111,4 +124,36 @@ memory = "192M"
 		t.Errorf("run does not say that the guest panicked: %s", v.errs)
 	}
 	l.nothingLeft()
+}
+
+// seen is how many frames an interface of the namespace has seen.
+func (n *netns) seen(name string) (frames int) {
+	n.do(func() error {
+		link, err := netlink.LinkByName(name)
+		if err == nil {
+			frames = int(link.Attrs().Statistics.RxPackets + link.Attrs().Statistics.TxPackets)
+		}
+		return err
+	})
+	return frames
+}
+
+// frames is how many a capture has.
+func frames(t *testing.T, path string) (n int) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := pcapgo.NewNgReader(f, pcapgo.DefaultNgReaderOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, _, err := r.ReadPacketData(); err != nil {
+			return n
+		}
+		n++
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,7 +27,8 @@ func TestSinkhole(t *testing.T) {
 	ns, l := newNetns(t), newLab(t)
 	l.in = ns
 	l.write("page.html", "<html>sunk</html>")
-	l.sinkCell("lab", "", `answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
+	l.sinkCell("lab", "", `capture = true
+answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
 	t.Cleanup(func() {
 		for _, f := range []string{"network.jsonl", "keeper.log"} {
 			if b, _ := os.ReadFile(l.path("state/cells/lab/" + f)); t.Failed() {
@@ -51,6 +53,8 @@ func TestSinkhole(t *testing.T) {
 	c.expect(slow, "guest: no.such.example is 198.18.1.0")
 	c.send("fetch http no.such.example /a/beacon\n")
 	c.expect(slow, `guest: fetched "HTTP/1.0 200 OK" "<html>sunk</html>"`)
+	c.send("fetch https secure.example /hidden\n")
+	c.expect(slow, `guest: fetched "HTTP/1.0 200 OK"`)
 	c.send("mail mail.example me@example you@example words\n")
 	c.expect(slow, "guest: mailed")
 	c.send("knock 203.0.113.9:4444 hello there\n")
@@ -82,6 +86,7 @@ func TestSinkhole(t *testing.T) {
 		t.Errorf("the host's network has seen packets: %d, before %d", after, before)
 	}
 	l.must(0, "audit", "lab")
+	l.captured("lab", map[string]string{"http.request.uri": "/hidden", "frame.comment": "TLS for secure.example", "dns.qry.name": "no.such.example"})
 	l.must(0, "down", "lab")
 	l.nothingLeft()
 }
@@ -98,6 +103,25 @@ func (n *netns) counters() (packets uint64) {
 		return err
 	})
 	return packets
+}
+
+// captured writes the capture of a cell to a file and has tshark look for fields of it.
+func (l *lab) captured(name string, want map[string]string) {
+	l.t.Helper()
+	file := l.path("all.pcapng")
+	l.must(0, "capture", name, file)
+	l.must(2, "capture", name, file) // it is there already
+	tshark, err := exec.LookPath("tshark")
+	if err != nil {
+		l.t.Log("tshark is not installed: nobody has read the capture")
+		return
+	}
+	for field, value := range want {
+		out, err := exec.Command(tshark, "-r", file, "-T", "fields", "-e", field).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), value) {
+			l.t.Errorf("tshark finds no %s in %s: %v", value, field, err)
+		}
+	}
 }
 
 // networks are the processes of a cell's networks in user space.

@@ -67,6 +67,10 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 		list = append(list, Refusal{"identity.cpu_name", "cannot name the guest's processor on a FreeBSD host", "bhyve passes the processor's own name on: leave cpu_name out"})
 	}
 	for _, n := range c.NICs {
+		if n.Capture {
+			list = append(list, Refusal{"nic." + n.Label + ".capture", fmt.Sprintf("cannot capture the frames of network card %q on a FreeBSD host", n.Label),
+				"tcpdump -i with the tap that skep show names does"})
+		}
 		if n.UserSpace() {
 			list = append(list, Refusal{"nic." + n.Label + ".network", fmt.Sprintf("cannot put network card %q on a network in user space on a FreeBSD host", n.Label),
 				"bhyve hands its frames to a tap and to nothing else: name a bridge without an uplink"})

@@ -178,6 +178,7 @@ const (
 	// Evidence is a directory with one for each run.
 	Evidence   = "evidence"
 	NetworkLog = "network.jsonl"
+	SinkholeCA = "sinkhole-ca.pem"
 
 	LayerPrefix      = "layer-"
 	DisposablePrefix = "disposable-"
@@ -185,12 +186,29 @@ const (
 
 // StateFiles are the files that skep makes in a cell's state directory.
 func StateFiles() []string {
-	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, NetworkLog, OlderHalf(NetworkLog), Vars}
+	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, NetworkLog, OlderHalf(NetworkLog), SinkholeCA, KeyOf(SinkholeCA), Vars}
 }
 
 // NetworkLogOf is NetworkLog of a further card, and OlderHalf the file that such a record's older half is in.
 func NetworkLogOf(label string) string { return "network-" + label + ".jsonl" }
 func OlderHalf(log string) string      { return log + ".1" }
+
+// KeyOf is the file of a certificate's key.
+func KeyOf(certificate string) string {
+	return strings.TrimSuffix(certificate, filepath.Ext(certificate)) + ".key"
+}
+
+// Captures are the two files of a card's capture, and CaptureFirst ends the name of the first.
+func Captures(base string) [2]string { return [2]string{base + CaptureFirst, base + ".1.pcapng"} }
+
+// CaptureOf is what the names of a card's capture begin with.
+func CaptureOf(label string) string { return CapturePrefix + label }
+
+// What the names of captures begin and end with.
+const (
+	CapturePrefix = "capture-"
+	CaptureFirst  = ".0.pcapng"
+)
 
 // Starts is the file beside a log that has the numbers of its starts.
 func Starts(log string) string { return strings.TrimSuffix(log, filepath.Ext(log)) + ".starts" }

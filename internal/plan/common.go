@@ -8,6 +8,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/layout"
 )
 
 // builder collects resources in order.
@@ -141,6 +142,9 @@ func (b *builder) disks() {
 // a descriptor is enough.
 func (b *builder) medium(d cell.Disk) {
 	s := &Medium{Label: d.Label, Seed: d.Made == cell.MadeSeed}
+	if s.Seed && b.cell.Seed.SinkholeCA {
+		s.CA = b.kept(layout.SinkholeCA)
+	}
 	why := "files of the host's for the guest to read, made anew at each start"
 	switch {
 	case !s.Seed:

@@ -43,6 +43,7 @@ var kinds = map[Kind]kind{
 	KindScreen:      {func() Spec { return new(Screen) }, on{onLinux, onFreeBSD}},
 	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux}},
 	KindNetwork:     {func() Spec { return new(Network) }, on{onLinux}},
+	KindCapture:     {func() Spec { return new(Capture) }, on{onLinux}},
 	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},
 	KindJailRootfs:  {func() Spec { return new(JailRootfs) }, on{onFreeBSD}},
 	KindScratchCopy: {func() Spec { return new(ScratchCopy) }, on{onFreeBSD}},
@@ -90,6 +91,7 @@ const (
 	KindScreen      Kind = "screen"
 	KindWorker      Kind = "worker"
 	KindNetwork     Kind = "network"
+	KindCapture     Kind = "capture"
 	KindRuleset     Kind = "ruleset"
 	KindJailRootfs  Kind = "tree"
 	KindScratchCopy Kind = "double"

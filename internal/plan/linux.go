@@ -67,6 +67,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	}
 	b.sockets()
 	b.userNetworks()
+	b.captures()
 	b.rootfs(choice.Accel)
 	b.jail(who, cgroups, decisions)
 	b.hypervisor(choice.CPU)

@@ -22,7 +22,14 @@ var linuxCells = map[string]string{
   dns     = { "example.org" = "198.18.0.9" }
   answer "http" { file = "/srv/page.html" }
 }
-nic "more" { network = "sinkhole" }`,
+nic "more" {
+  network = "sinkhole"
+  capture = true
+}
+nic "wire" {
+  bridge  = "br0"
+  capture = true
+}`,
 	"hello":  ``,
 	"disks":  "boot = \"uefi\"\n disk \"a\" {\n file = \"/vm/a.img\"\n}\n disk \"b\" {\n file = \"/vm/b.qcow2\"\n format = \"qcow2\"\n}\n disk \"c\" {\n iso = \"/vm/c.iso\"\n}",
 	"layers": "boot = \"uefi\"\n disk \"own\" {\n base = \"/vm/base.qcow2\"\n format = \"qcow2\"\n size = \"20G\"\n}\n disk \"gone\" {\n base = \"/vm/base.img\"\n disposable = true\n}",

@@ -12,6 +12,7 @@ const SeedMemory = "seed"
 // Medium is an ISO image that is made at the start, for the guest to read, and gone when the cell ends. What
 // a seed says is in the cell and nowhere else: there may be passwords in it.
 type Medium struct {
+	CA     string   `json:"ca,omitempty"` // of a seed: the certificate of the sinkhole's authority
 	Label  string   `json:"label"`
 	Volume string   `json:"volume"`
 	Seed   bool     `json:"seed,omitempty"`

@@ -19,6 +19,10 @@ type Network struct {
 	LogMax  cell.Size         `json:"log_max"`
 	DNS     map[string]string `json:"dns,omitempty"`
 	Answers []cell.Answer     `json:"answers,omitempty"`
+	CA      string            `json:"ca,omitempty"` // the certificate of its authority; its key lies beside it
+	// Capture is what the names of the two files of a capture begin with, and CaptureMax the size of both.
+	Capture    string    `json:"capture,omitempty"`
+	CaptureMax cell.Size `json:"capture_max,omitempty"`
 }
 
 // Kind implements Spec.
@@ -29,6 +33,11 @@ func (n *Network) Take() []string {
 	lines := []string{": >> " + quote(n.Log)}
 	for _, a := range n.Answers {
 		lines = append(lines, command("test", "-r", a.File))
+	}
+	if n.Capture != "" {
+		for _, f := range layout.Captures(n.Capture) {
+			lines = append(lines, ": >> "+quote(f))
+		}
 	}
 	return append(lines, command("nc", "-U", n.Socket)+"  # a "+n.Mode+" of skep's, in a jail of its own")
 }
@@ -45,7 +54,54 @@ func (b *builder) networkOf(n cell.NIC, first bool) *Network {
 	if !first {
 		log = layout.NetworkLogOf(n.Label)
 	}
-	return &Network{Label: n.Label, Mode: n.Network, Socket: b.cardSocket(n), Log: b.kept(log), LogMax: NetLogMax, DNS: n.DNS, Answers: n.Answers}
+	s := &Network{Label: n.Label, Mode: n.Network, Socket: b.cardSocket(n), Log: b.kept(log), LogMax: NetLogMax, DNS: n.DNS, Answers: n.Answers,
+		CA: b.kept(layout.SinkholeCA)}
+	if n.Capture {
+		s.Capture, s.CaptureMax = b.kept(layout.CaptureOf(n.Label)), CaptureSize(n)
+	}
+	return s
+}
+
+// CaptureSize is how large a card's capture may become.
+func CaptureSize(n cell.NIC) cell.Size {
+	if n.CaptureSize > 0 {
+		return n.CaptureSize
+	}
+	return 64 * cell.MiB
+}
+
+// Capture is a process in a jail of its own that writes down every frame of a card on a tap.
+type Capture struct {
+	Label string    `json:"label"`
+	Tap   string    `json:"tap"`
+	Path  string    `json:"path"` // what the names of its two files begin with
+	Max   cell.Size `json:"max"`
+}
+
+// Kind implements Spec.
+func (*Capture) Kind() Kind { return KindCapture }
+
+// Take implements Spec.
+func (c *Capture) Take() []string {
+	files := layout.Captures(c.Path)
+	return []string{command("dumpcap", "-i", c.Tap, "-b", "files:2", "-b", "filesize:"+strconv.FormatInt(int64(c.Max)/2000, 10), "-w", files[0]) + " &"}
+}
+
+// Release implements Spec.
+func (*Capture) Release() []string { return []string{"kill %%"} }
+
+// captures adds what writes down the frames of cards on taps.
+func (b *builder) captures() {
+	taps := map[string]*Tap{}
+	for _, t := range Specs[*Tap](b.plan) {
+		taps[t.Label] = t
+	}
+	for _, n := range b.cell.NICs {
+		if t := taps[n.Label]; n.Capture && t != nil {
+			b.add("capture:"+n.Label, "nic."+n.Label+".capture", "writes down every frame of card "+n.Label,
+				&Capture{Label: n.Label, Tap: t.Name, Path: b.kept(layout.CaptureOf(n.Label)), Max: CaptureSize(n)})
+		}
+	}
 }
 
 // cardSocket is where QEMU listens for the network of a card.

@@ -21,7 +21,7 @@ import (
 
 // writeMedium writes the image of a medium.
 func writeMedium(c *cell.Cell, s *plan.Medium, w io.Writer) error {
-	files, dirs, done, errs := contents(c, s)
+	files, dirs, done, errs := contents(c, s, false)
 	if len(errs) > 0 {
 		return fault.Join(errs...)
 	}
@@ -41,9 +41,9 @@ func writeMedium(c *cell.Cell, s *plan.Medium, w io.Writer) error {
 }
 
 // contents are what a medium holds; done lets go of it.
-func contents(c *cell.Cell, s *plan.Medium) (files []iso.File, dirs []string, done func(), errs []error) {
+func contents(c *cell.Cell, s *plan.Medium, look bool) (files []iso.File, dirs []string, done func(), errs []error) {
 	if s.Seed {
-		files, errs = seedFiles(c)
+		files, errs = seedFiles(c, s, look)
 		return files, nil, func() {}, errs
 	}
 	found, mistakes := hostfiles.Find(s.Paths)
@@ -73,7 +73,7 @@ func mediumFault(c *cell.Cell, s *plan.Medium, m *hostfiles.Mistake) error {
 }
 
 // seedFiles reads the documents of the seed. No message has a word of them.
-func seedFiles(c *cell.Cell) ([]iso.File, []error) {
+func seedFiles(c *cell.Cell, m *plan.Medium, look bool) ([]iso.File, []error) {
 	if c.Seed == nil {
 		return nil, []error{errors.New("the cell has no seed")}
 	}
@@ -95,6 +95,14 @@ func seedFiles(c *cell.Cell) ([]iso.File, []error) {
 			errs = append(errs, plan.Located(c, "seed."+d.name, fault.Wrap(fault.Input, err, pathHint(err), "use %s", where)))
 		}
 		*d.to = b
+	}
+	if m.CA != "" && !look {
+		ca, _, err := sinkholeCA(m.CA, c.Name)
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			s.Vendor = seed.Trust(ca)
+		}
 	}
 	return s.Files(), errs
 }
@@ -121,7 +129,7 @@ func document(t cell.Text) ([]byte, error) {
 
 // lookAtMedium finds what cannot be on it.
 func lookAtMedium(c *cell.Cell, s *plan.Medium) []error {
-	_, _, done, errs := contents(c, s)
+	_, _, done, errs := contents(c, s, true)
 	if done != nil {
 		done()
 	}

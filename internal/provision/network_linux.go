@@ -2,6 +2,7 @@ package provision
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,8 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/capture"
 	"skep/internal/fault"
 	"skep/internal/layout"
+	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/reader"
 	"skep/internal/sink"
@@ -30,64 +33,81 @@ const (
 	networkWithin = 10 * time.Minute
 )
 
-// userNetwork is the network in user space of one card.
-type userNetwork struct {
+// A kept service is a network or a capture of one card, which is started again when it ends by itself.
+type kept struct {
+	what  string // "the network", "the capture"
+	label string
+	start func() (*tool.Service, error)
+
 	mu      sync.Mutex
 	service *tool.Service
 	gone    bool // released
 }
 
-// acquireNetwork starts the network of a card. QEMU need not have started: it finds the connection waiting.
-func (t *linuxProvisioner) acquireNetwork(s *plan.Network) error {
-	service, err := t.serveNetwork(s)
+// keep starts a service and has it kept.
+func (t *linuxProvisioner) keep(what, label string, start func() (*tool.Service, error)) error {
+	service, err := start()
 	if err != nil {
 		return err
 	}
-	n := &userNetwork{service: service}
-	t.networks[s.Label] = n
-	go t.keepNetwork(s, n)
+	k := &kept{what: what, label: label, start: start, service: service}
+	t.kept[what+label] = k
+	go k.follow(t.env)
 	return nil
 }
 
-// keepNetwork starts a network again that has ended by itself: what the guest sent it was its undoing, or the
+// follow starts a service again that has ended by itself: what the guest sent it was its undoing, or the
 // hypervisor hung up.
-func (t *linuxProvisioner) keepNetwork(s *plan.Network, n *userNetwork) {
+func (k *kept) follow(env Env) {
 	var starts []time.Time
-	for {
-		n.mu.Lock()
-		service := n.service
-		n.mu.Unlock()
+	for service := k.service; service != nil; service = k.again(env, &starts) {
 		<-service.Done()
-		n.mu.Lock()
-		if n.gone {
-			n.mu.Unlock()
-			return
-		}
-		if err := service.Err(); err != nil {
-			t.env.Notify(fmt.Sprintf("the network of card %s has ended: %s%s", s.Label, err, lastSaid(service.Said())))
-		}
-		now := time.Now()
-		for len(starts) > 0 && now.Sub(starts[0]) > networkWithin {
-			starts = starts[1:]
-		}
-		if len(starts) >= networkTries {
-			n.mu.Unlock()
-			t.env.Notify(fmt.Sprintf("network card %s leads nowhere from now on: its network ended %d times within %s", s.Label, networkTries, networkWithin))
-			return
-		}
-		starts = append(starts, now)
-		again, err := t.serveNetwork(s)
-		if err != nil {
-			n.mu.Unlock()
-			t.env.Notify(fmt.Sprintf("network card %s leads nowhere from now on: %s", s.Label, err))
-			return
-		}
-		n.service = again
-		n.mu.Unlock()
 	}
 }
 
-// lastSaid is what a network said at its end, shortened.
+// again is the next service, nil where there is to be none.
+func (k *kept) again(env Env, starts *[]time.Time) *tool.Service {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.gone {
+		return nil
+	}
+	if err := k.service.Err(); err != nil {
+		env.Notify(fmt.Sprintf("%s of card %s has ended: %s%s", k.what, k.label, err, lastSaid(k.service.Said())))
+	}
+	now := time.Now()
+	for len(*starts) > 0 && now.Sub((*starts)[0]) > networkWithin {
+		*starts = (*starts)[1:]
+	}
+	if len(*starts) >= networkTries {
+		env.Notify(fmt.Sprintf("%s of card %s is not started again: it ended %d times within %s", k.what, k.label, networkTries, networkWithin))
+		return nil
+	}
+	*starts = append(*starts, now)
+	again, err := k.start()
+	if err != nil {
+		env.Notify(fmt.Sprintf("%s of card %s cannot be started again: %s", k.what, k.label, err))
+		return nil
+	}
+	k.service = again
+	return again
+}
+
+// end ends a service. Its hypervisor has ended before, and so will it.
+func (t *linuxProvisioner) end(what, label string, grace time.Duration) {
+	k := t.kept[what+label]
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	k.gone = true
+	service := k.service
+	k.mu.Unlock()
+	service.Stop(grace)
+	delete(t.kept, what+label)
+}
+
+// lastSaid is what a service said at its end, shortened.
 func lastSaid(out tool.Output) string {
 	line, _, _ := strings.Cut(out.Words, "\n")
 	if line == "" {
@@ -96,23 +116,20 @@ func lastSaid(out tool.Output) string {
 	return ": " + line[:min(len(line), 200)]
 }
 
-// dropNetwork ends it. Its hypervisor has ended before, and so will it.
-func (t *linuxProvisioner) dropNetwork(s *plan.Network) {
-	n := t.networks[s.Label]
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	n.gone = true
-	service := n.service
-	n.mu.Unlock()
-	service.Stop(networkGrace)
-	delete(t.networks, s.Label)
+// What is kept of a card.
+const (
+	theNetwork = "the network"
+	theCapture = "the capture"
+)
+
+// acquireNetwork starts the network of a card. QEMU need not have started: it finds the connection waiting.
+func (t *linuxProvisioner) acquireNetwork(s *plan.Network) error {
+	return t.keep(theNetwork, s.Label, func() (*tool.Service, error) { return t.serveNetwork(s) })
 }
 
 // serveNetwork starts one: it gets its connection to the hypervisor, its record, and what it answers with.
 func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) {
-	j := tool.Job{Tool: tool.Reader(reader.Sinkhole), Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(s.LogMax)}}
+	j := tool.Job{Tool: tool.Reader(reader.Sinkhole), Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(max(s.LogMax, s.CaptureMax/2))}}
 	defer func() {
 		for _, f := range j.Files {
 			f.File.Close()
@@ -139,7 +156,21 @@ func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) 
 			return nil, fault.Wrap(fault.Host, err, HintFull, "keep the record of network card %q", s.Label)
 		}
 	}
-	c := sink.Config{NIC: s.Label, Host: t.cell.Name, DNS: s.DNS, LogMax: int64(s.LogMax), Memory: networkMemory}
+	c := sink.Config{NIC: s.Label, Host: t.cell.Name, DNS: s.DNS, LogMax: int64(s.LogMax), CaptureMax: int64(s.CaptureMax / 2), Memory: networkMemory}
+	if s.Capture != "" {
+		files, err := captureFiles(s.Label, s.Capture)
+		j.Files = append(j.Files, files...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s.CA != "" {
+		ca, key, err := sinkholeCA(s.CA, t.cell.Name)
+		if err != nil {
+			return nil, err
+		}
+		c.CA, c.CAKey = string(ca), string(key)
+	}
 	for _, a := range s.Answers {
 		f, err := openPlain(a.File)
 		if err := add(sink.AnswerFile(a.Of), f, err); err != nil {
@@ -166,4 +197,49 @@ func lookAtNetwork(s *plan.Network) (errs []error) {
 		f.Close()
 	}
 	return errs
+}
+
+// captureFiles opens the two files of a capture.
+func captureFiles(label, base string) (all []tool.File, err error) {
+	for i, path := range layout.Captures(base) {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return all, fault.Wrap(fault.Host, err, HintFull, "capture the frames of network card %q", label)
+		}
+		all = append(all, tool.File{Name: []string{capture.FileOne, capture.FileTwo}[i], File: f})
+	}
+	return all, nil
+}
+
+// acquireCapture has a process write down what passes on a tap.
+func (t *linuxProvisioner) acquireCapture(s *plan.Capture) error {
+	return t.keep(theCapture, s.Label, func() (*tool.Service, error) { return t.serveCapture(s) })
+}
+
+func (t *linuxProvisioner) serveCapture(s *plan.Capture) (*tool.Service, error) {
+	sock, err := network.Listen(s.Tap)
+	if err != nil {
+		hint := ""
+		if errors.Is(err, unix.EPERM) {
+			hint = "run as root, or use a network in user space: network = \"sinkhole\""
+		}
+		return nil, plan.Located(t.cell, "nic."+s.Label+".capture", fault.Wrap(fault.Host, err, hint, "capture the frames of %s", s.Tap))
+	}
+	defer sock.Close()
+	files, err := captureFiles(s.Label, s.Path)
+	defer func() {
+		for _, f := range files {
+			f.File.Close()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(reader.CaptureJob{Cell: t.cell.Name, NIC: s.Label, Most: int64(s.Max / 2)})
+	if err != nil {
+		return nil, err
+	}
+	return t.env.Serve(tool.Job{Tool: tool.Reader(reader.Capture), Args: []string{string(text)}, Receives: true,
+		Files:  append([]tool.File{{Name: reader.CaptureSocket, File: sock}}, files...),
+		Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(s.Max / 2)}})
 }

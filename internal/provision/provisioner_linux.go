@@ -32,7 +32,7 @@ type linuxProvisioner struct {
 	logs     logs
 	workers  *workers
 	qemu     *qemuMachine
-	networks map[string]*userNetwork
+	kept     map[string]*kept
 	sameBoot bool
 }
 
@@ -42,7 +42,7 @@ type system = *linuxProvisioner
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
 	go emptyMounts() // ready when the jail is due
-	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, networks: map[string]*userNetwork{}, sameBoot: true}
+	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, kept: map[string]*kept{}, sameBoot: true}
 	t.logs = newLogs(t.trim)
 	return t
 }
@@ -63,7 +63,7 @@ func emptyMounts() *linuxjail.EmptyMounts {
 // Sweeper releases what another process acquired. What an earlier boot acquired is
 // gone, but for files.
 func Sweeper(sameBoot bool) Provisioner {
-	return &linuxProvisioner{config: Config{}.unpack(), files: map[string]*os.File{}, networks: map[string]*userNetwork{}, logs: newLogs(console.Trim), sameBoot: sameBoot}
+	return &linuxProvisioner{config: Config{}.unpack(), files: map[string]*os.File{}, kept: map[string]*kept{}, logs: newLogs(console.Trim), sameBoot: sameBoot}
 }
 
 func (t *linuxProvisioner) Machine() Machine {

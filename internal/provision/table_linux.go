@@ -205,10 +205,17 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindNetwork: {
 		acquire: having(system.acquireNetwork),
-		release: letting(func(t system, s *plan.Network) error { t.dropNetwork(s); return nil }),
+		release: letting(func(t system, s *plan.Network) error { t.end(theNetwork, s.Label, networkGrace); return nil }),
 		look:    looking(func(_ system, s *plan.Network) []error { return lookAtNetwork(s) }),
 		adopt:   letting(system.acquireNetwork), // it ended with its keeper
 		audit:   rows("descriptors", "planned"),
+	},
+	plan.KindCapture: {
+		acquire: having(system.acquireCapture),
+		release: letting(func(t system, s *plan.Capture) error { t.end(theCapture, s.Label, networkGrace/4); return nil }),
+		look:    unseen("its tap is looked at"),
+		adopt:   letting(system.acquireCapture), // it ended with its keeper
+		audit:   notAudited("the hypervisor cannot see it; it holds what the plan says, or there would be no jail"),
 	},
 	plan.KindScreen: {
 		acquire: having(system.acquireScreen),

@@ -3,6 +3,7 @@
 package reader
 
 import (
+	"skep/internal/capture"
 	"skep/internal/sink"
 	"skep/internal/tool"
 )
@@ -27,6 +28,9 @@ const (
 	Diff = "disk-diff"
 	// Sinkhole is the network of a guest that leads nowhere.
 	Sinkhole = "sinkhole"
+	// Capture writes down the frames of a card on a tap, and CaptureFile puts what it wrote into one file.
+	Capture     = "capture"
+	CaptureFile = "capture-file"
 )
 
 // Table is every reader.
@@ -41,6 +45,10 @@ func Table() tool.Readers {
 		Memory:  makeDump,
 		Diff:    diffDisk,
 
+		Capture: captureTap,
+		CaptureFile: func(in tool.Inside) error {
+			return capture.Copy(in.Out, in.Files[capture.FileOne], in.Files[capture.FileTwo])
+		},
 		Sinkhole: func(in tool.Inside) error { return sink.Run(arg(in), in.Files) },
 	}
 }

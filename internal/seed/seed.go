@@ -19,6 +19,7 @@ type Seed struct {
 	UserData []byte
 	MetaData []byte // in place of what is made of Hostname and SSHKeys, and of the instance's id
 	Network  []byte
+	Vendor   []byte // what comes beside UserData, and gives way to it
 	Hostname string
 	SSHKeys  []string
 }
@@ -28,6 +29,7 @@ const (
 	UserData = "user-data"
 	MetaData = "meta-data"
 	Network  = "network-config"
+	Vendor   = "vendor-data"
 )
 
 // MaxDocument bounds a document. cloud-init reads each as a whole.
@@ -49,7 +51,19 @@ func (s Seed) Files() []iso.File {
 	if len(s.Network) > 0 {
 		files = append(files, iso.Bytes(Network, s.Network))
 	}
+	if len(s.Vendor) > 0 {
+		files = append(files, iso.Bytes(Vendor, s.Vendor))
+	}
 	return files
+}
+
+// Trust is a document that has the guest trust a certificate.
+func Trust(certificate []byte) []byte {
+	text, err := json.Marshal(map[string]any{"ca_certs": map[string]any{"trusted": []string{string(certificate)}}})
+	if err != nil {
+		panic(err) // one text
+	}
+	return append([]byte("#cloud-config\n"), append(text, '\n')...)
 }
 
 // metaData says which instance this is. What cloud-init does once for each instance it does again when that
@@ -65,7 +79,7 @@ func (s Seed) metaData(user []byte) []byte {
 		Keys     []string `json:"public-keys,omitempty"`
 	}{Host: host, Keys: s.SSHKeys}
 	sum := sha256.New()
-	for _, part := range [][]byte{user, s.Network, []byte(host), []byte(strings.Join(s.SSHKeys, "\n"))} {
+	for _, part := range [][]byte{user, s.Vendor, s.Network, []byte(host), []byte(strings.Join(s.SSHKeys, "\n"))} {
 		fmt.Fprintf(sum, "%d\n", len(part))
 		sum.Write(part)
 	}

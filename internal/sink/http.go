@@ -60,9 +60,7 @@ func (c *served) Close() error {
 	return c.Conn.Close()
 }
 
-// serve returns when the connection is over.
-func (w *web) serve(f *flow) { w.serveOn(f, f) }
-
+// serveOn serves what is spoken on c, of a connection, and returns when that is over.
 func (w *web) serveOn(c net.Conn, f *flow) {
 	s := &served{Conn: c, f: f, done: make(chan struct{})}
 	w.conns <- s
@@ -82,7 +80,7 @@ func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 	line := w.s.line(c.f, netlog.HTTP)
 	line.Method, line.Host, line.Path, line.Agent = r.Method, r.Host, r.URL.RequestURI(), r.UserAgent()
-	if c.f.sni != "" {
+	if c.f.secured {
 		line.Type = "https"
 	}
 	first := make([]byte, 1024)
@@ -93,7 +91,7 @@ func (w *web) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 		line.Why = "its body did not end"
 	}
 	answer := w.s.answers["http"]
-	if c.f.sni != "" && w.s.answers["https"] != nil {
+	if c.f.secured && w.s.answers["https"] != nil {
 		answer = w.s.answers["https"]
 	}
 	w.s.log.Write(line)

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"skep/internal/capture"
 	"skep/internal/guestnet"
 	"skep/internal/netlog"
 )
@@ -25,6 +26,11 @@ type Config struct {
 	Answers []string `json:"answers,omitempty"`
 	LogMax  int64    `json:"log_max"`
 	Memory  int64    `json:"memory"`
+	// CaptureMax is how large each of the two files of a capture may become; 0 is none.
+	CaptureMax int64 `json:"capture_max,omitempty"`
+	// CA and CAKey are the authority's, as PEM: of certificates for whatever name is asked for.
+	CA    string `json:"ca,omitempty"`
+	CAKey string `json:"ca_key,omitempty"`
 }
 
 // Files are what it is handed, by name. An answer is AnswerFile of what it answers.
@@ -54,6 +60,8 @@ type sink struct {
 	host    *guestnet.Host
 	slots   chan struct{}
 	web     *web
+	ring    *capture.Ring // nil without a capture
+	ca      *authority    // nil without one
 	answers map[string]*os.File
 }
 
@@ -91,12 +99,20 @@ func newSink(c Config, files map[string]*os.File) (*sink, error) {
 		s.answers[of] = files[AnswerFile(of)]
 	}
 	s.web = newWeb(s)
-	return s, nil
+	if c.CA != "" {
+		if s.ca, err = newAuthority(c.CA, c.CAKey); err != nil {
+			return nil, err
+		}
+	}
+	if c.CaptureMax > 0 {
+		s.ring, err = capture.New(c.Host, c.NIC, files[capture.FileOne], files[capture.FileTwo], c.CaptureMax)
+	}
+	return s, err
 }
 
 // serve answers a guest whose frames come and go by rw.
 func (s *sink) serve(rw io.ReadWriter) error {
-	port := guestnet.NewPort(rw, nil)
+	port := guestnet.NewPort(rw, s.tap())
 	host, err := guestnet.NewHost(port, guestnet.Config{
 		MAC: guestnet.OwnMAC, MTU: mtu, Guest: guestnet.Guest, UDP: s.datagram, TCP: s.connection, HalfOpen: halfOpen, Buffer: buffer,
 	})
@@ -105,10 +121,31 @@ func (s *sink) serve(rw io.ReadWriter) error {
 	}
 	s.host = host
 	err = host.Serve()
+	if s.ring != nil {
+		err = errors.Join(err, s.ring.Close())
+	}
 	if errors.Is(err, io.EOF) {
 		return nil // the hypervisor has ended
 	}
 	return err
+}
+
+// tap captures what passes, with the names that the sinkhole has given.
+func (s *sink) tap() guestnet.Tap {
+	if s.ring == nil {
+		return nil
+	}
+	return func(d guestnet.Direction, frame []byte) {
+		if d == guestnet.Out {
+			if dst, ok := guestnet.Begins(frame); ok {
+				if name := s.names.at(dst.Addr()); name != "" {
+					s.ring.Frame(false, frame, "to "+netlog.Text(name, 253))
+					return
+				}
+			}
+		}
+		s.ring.Frame(d == guestnet.In, frame)
+	}
 }
 
 // datagram deals with all datagrams: the guest's network is all here.

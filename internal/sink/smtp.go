@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -19,11 +20,11 @@ const (
 )
 
 // mail takes mail as a server of SMTP does (RFC 5321), and delivers none.
-func (s *sink) mail(f *flow) {
-	in := bufio.NewReaderSize(f, mostLine)
+func (s *sink) mail(f *flow, c net.Conn) {
+	in := bufio.NewReaderSize(c, mostLine)
 	say := func(line string) bool {
-		_ = f.SetWriteDeadline(time.Now().Add(idle))
-		_, err := io.WriteString(f, line+"\r\n")
+		_ = c.SetWriteDeadline(time.Now().Add(idle))
+		_, err := io.WriteString(c, line+"\r\n")
 		return err == nil
 	}
 	host := f.name
@@ -42,7 +43,7 @@ func (s *sink) mail(f *flow) {
 		}
 	}()
 	for range mostCommands {
-		text, err := readLine(f, in)
+		text, err := readLine(c, in)
 		if err != nil {
 			return
 		}
@@ -53,11 +54,24 @@ func (s *sink) mail(f *flow) {
 		ok := true
 		switch strings.ToUpper(verb) {
 		case "EHLO":
-			ok = say("250-"+host) && say("250-8BITMIME") && say("250-AUTH PLAIN LOGIN") && say(fmt.Sprintf("250 SIZE %d", mostMail))
+			ok = say("250-"+host) && say("250-8BITMIME") && say("250-AUTH PLAIN LOGIN") && (s.ca == nil || f.secured || say("250-STARTTLS")) && say(fmt.Sprintf("250 SIZE %d", mostMail))
 		case "HELO", "NOOP", "RSET", "VRFY":
 			ok = say("250 " + host)
+		case "STARTTLS":
+			if s.ca == nil || f.secured || in.Buffered() > 0 {
+				ok = say("502 5.5.1 not now")
+				break
+			}
+			if !say("220 2.0.0 go ahead") {
+				return
+			}
+			inner, err := s.secure(f)
+			if err != nil {
+				return
+			}
+			c, in = inner, bufio.NewReaderSize(inner, mostLine)
 		case "AUTH":
-			ok = s.auth(f, in, say, rest)
+			ok = s.auth(f, c, in, say, rest)
 		case "MAIL":
 			line.From = address(rest)
 			ok = say("250 2.1.0 ok")
@@ -67,7 +81,7 @@ func (s *sink) mail(f *flow) {
 			}
 			ok = say("250 2.1.5 ok")
 		case "DATA":
-			ok = say("354 go ahead") && s.letter(f, in, &line) && say("250 2.0.0 queued")
+			ok = say("354 go ahead") && s.letter(c, in, &line) && say("250 2.0.0 queued")
 			if ok {
 				mails++
 				line = s.line(f, netlog.SMTP)
@@ -85,7 +99,7 @@ func (s *sink) mail(f *flow) {
 }
 
 // auth takes whatever name and password there are.
-func (s *sink) auth(f *flow, in *bufio.Reader, say func(string) bool, rest string) bool {
+func (s *sink) auth(f *flow, c net.Conn, in *bufio.Reader, say func(string) bool, rest string) bool {
 	kind, initial, _ := strings.Cut(rest, " ")
 	questions := 1
 	if strings.EqualFold(kind, "LOGIN") {
@@ -99,7 +113,7 @@ func (s *sink) auth(f *flow, in *bufio.Reader, say func(string) bool, rest strin
 		if !say("334 " + []string{"VXNlcm5hbWU6", "UGFzc3dvcmQ6"}[(i+2-questions)%2]) {
 			return false
 		}
-		text, err := readLine(f, in)
+		text, err := readLine(c, in)
 		if err != nil {
 			return false
 		}
@@ -112,10 +126,10 @@ func (s *sink) auth(f *flow, in *bufio.Reader, say func(string) bool, rest strin
 }
 
 // letter reads a mail up to the dot, and writes it down.
-func (s *sink) letter(f *flow, in *bufio.Reader, line *netlog.Line) bool {
+func (s *sink) letter(c net.Conn, in *bufio.Reader, line *netlog.Line) bool {
 	var first []byte
 	for {
-		text, err := readLine(f, in)
+		text, err := readLine(c, in)
 		if err != nil && err != errTooLong {
 			return false
 		}
@@ -136,8 +150,8 @@ func (s *sink) letter(f *flow, in *bufio.Reader, line *netlog.Line) bool {
 }
 
 // readLine is the next line without its end. Of one that is too long the rest is the next.
-func readLine(f *flow, in *bufio.Reader) (string, error) {
-	_ = f.SetReadDeadline(time.Now().Add(idle))
+func readLine(c net.Conn, in *bufio.Reader) (string, error) {
+	_ = c.SetReadDeadline(time.Now().Add(idle))
 	b, err := in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		return string(b), errTooLong

@@ -74,10 +74,13 @@ func specOf(f host.Facts, j Job, null *os.File) (linuxjail.Spec, error) {
 		if len(files) > 1 {
 			needs = append(needs, seccomp.Cgo)
 		}
-		if j.Connections > 0 {
+		if j.Connections > 0 || j.Receives {
 			needs = append(needs, seccomp.Sockets)
 		}
 		spec.Policy = seccomp.GoProgram(needs...)
+		if j.Receives {
+			spec.Policy = spec.Policy.Mute(firstFile)
+		}
 	}
 	spec.Policy.Rows = slices.DeleteFunc(slices.Clone(spec.Policy.Rows), func(r seccomp.Row) bool { return r.Call == j.without })
 	spec.Path = jail.RootfsPath(files[0].Inside)

@@ -98,6 +98,8 @@ type Job struct {
 	Progress func(float64)
 	// Connections are how many sockets a reader may be handed while it runs, over one of its files.
 	Connections int
+	// Receives: its first file is a socket, of which it receives and on which it sends nothing.
+	Receives bool
 	// AllowMissing are layers of the jail that may be missing, as in a cell file.
 	AllowMissing []string
 

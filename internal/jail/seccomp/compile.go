@@ -147,6 +147,14 @@ func (s *assembler) rows(rows []Row, ask label) {
 
 // cond falls through if c holds, else goes to otherwise.
 func (s *assembler) cond(c Cond, otherwise label) {
+	if c.Not {
+		holds := s.label()
+		c.Not = false
+		s.cond(c, holds) // goes there where c does not hold
+		s.jump(otherwise)
+		s.place(holds)
+		return
+	}
 	holds := s.label()
 	low := uint32(offArgs + 8*c.Arg)
 	if c.Width == Int && c.Mask == 0xffffffff { // a plain list: ioctl has a hundred requests

@@ -367,3 +367,20 @@ func TestHandoverIsNotAsked(t *testing.T) {
 		}
 	}
 }
+
+// A program that is muted on a descriptor writes on every other one, and on that none.
+func TestMute(t *testing.T) {
+	p := GoProgram(Sockets).Mute(4)
+	for _, arch := range []Arch{AMD64, ARM64} {
+		m := load(t, p, arch)
+		for _, call := range []string{"write", "pwrite64", "sendmsg"} {
+			for fd, want := range map[uint64]uint32{3: retAllow, 4: retNotify, 5: retAllow, 1 << 32: retAllow, 1<<32 | 4: retNotify} {
+				n, _ := arch.Number(call)
+				d := data{number: n, arch: arch.audit, args: [6]uint64{fd}}
+				if got := m.run(t, d); got != want {
+					t.Errorf("%s on %d: %#x, want %#x", call, fd, got, want)
+				}
+			}
+		}
+	}
+}

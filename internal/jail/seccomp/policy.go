@@ -104,6 +104,25 @@ func (p Policy) For(needs ...Need) Policy {
 	return out
 }
 
+// Mute leaves out all by which a program could write or send on a descriptor.
+func (p Policy) Mute(fd int) Policy {
+	out := Policy{Never: p.Never}
+	for _, row := range p.Rows {
+		switch row.Call {
+		case "write", "writev", "pwrite64", "sendmsg", "copy_file_range":
+			arg := 0
+			if row.Call == "copy_file_range" {
+				arg = 2
+			}
+			row.When = append(slices.Clone(row.When), notAmong(arg, named{fmt.Sprintf("descriptor %d", fd), uint64(fd)}))
+		case "fcntl":
+			// What duplicates a descriptor is not in its row.
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
+}
+
 // Count is the number of distinct calls that the rows of a phase name on arch.
 func (p Policy) Count(arch Arch, phase Phase) int {
 	seen := map[string]bool{}
