@@ -168,6 +168,7 @@ type NIC struct {
 	Tap    string `json:"tap,omitempty"`    // the admin's own tap instead; never created or destroyed
 	// Network is a network in user space instead: NetworkSinkhole. It needs no root.
 	Network string            `json:"network,omitempty"`
+	Allow   []string          `json:"allow,omitempty"`   // of NetworkUser: what it leads to
 	DNS     map[string]string `json:"dns,omitempty"`     // of a sinkhole: addresses of names
 	Answers []Answer          `json:"answers,omitempty"` // of a sinkhole: what is answered with a file
 	// Capture has every frame of the card written down, the newest CaptureSize of them.
@@ -177,8 +178,12 @@ type NIC struct {
 	Model       string `json:"model"` // "virtio" (default), "e1000"
 }
 
-// NetworkSinkhole is a network that answers everything and leads nowhere.
-const NetworkSinkhole = "sinkhole"
+// NetworkSinkhole is a network that answers everything and leads nowhere; NetworkUser leads to what Allow
+// names, and nowhere else.
+const (
+	NetworkSinkhole = "sinkhole"
+	NetworkUser     = "user"
+)
 
 // UserSpace says whether the card is on a network in user space, and has no tap.
 func (n NIC) UserSpace() bool { return n.Network != "" }

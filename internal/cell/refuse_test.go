@@ -119,11 +119,14 @@ func TestRefused(t *testing.T) {
 		{"boot = \"loader\"\nloader { env = [\"a\"] }", `invalid env "a": must be name=value`, ``},
 
 		// Networks in user space.
+		{"nic \"n\" {\nnetwork = \"sinkhole\"\nallow = [\"a:1\"]\n}", `invalid allow: only valid together with network = "user"`, `leave it out`},
+		{"nic \"n\" {\nnetwork = \"user\"\nallow = [\"deb.example\"]\n}", `invalid allow "deb.example": must be a name, an address or a network with a port, such as "deb.example:443"`, ``},
+		{"nic \"n\" {\nnetwork = \"user\"\nallow = [\"192.0.2.1/24:53\"]\n}", `invalid allow "192.0.2.1/24:53": the network must be one of IPv4, such as "192.0.2.0/24"`, ``},
 		{"nic \"n\" {\nbridge = \"br0\"\ncapture_size = \"4M\"\n}", `invalid capture_size: only valid together with capture = true`, `add capture = true, or leave it out`},
 		{"seed { sinkhole_ca = true }", `invalid sinkhole_ca: no nic of this cell is on a sinkhole`, `add nic "lan" { network = "sinkhole" }`},
 		{`nic "n" {}`, `invalid nic block: needs bridge, tap or network`, ``},
 		{"nic \"n\" {\nnetwork = \"sinkhole\"\nbridge = \"br0\"\n}", `invalid network: cannot be combined with bridge`, `keep one of the two`},
-		{`nic "n" { network = "sinkhol" }`, `invalid network "sinkhol": must be "sinkhole"`, `did you mean "sinkhole"?`},
+		{`nic "n" { network = "sinkhol" }`, `invalid network "sinkhol": must be "sinkhole" or "user"`, `did you mean "sinkhole"?`},
 		{"nic \"n\" {\nbridge = \"br0\"\ndns = {}\n}", `invalid dns: only valid together with network = "sinkhole"`, `leave it out`},
 		{"nic \"n\" {\nbridge = \"br0\"\nanswer \"http\" { file = \"f\" }\n}", `invalid answer "http": only valid together with network = "sinkhole"`, `leave it out`},
 		{"nic \"n\" {\nnetwork = \"sinkhole\"\nanswer \"gopher\" { file = \"f\" }\n}", `invalid answer "gopher": must be http, https, or tcp- or udp- and a port, such as "tcp-4444"`, ``},

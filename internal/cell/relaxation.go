@@ -35,6 +35,11 @@ func (c *Cell) Relaxations() []Relaxation {
 			add("disk."+d.Label+".device", "the guest has the host's device %s", d.Device)
 		}
 	}
+	for _, n := range c.NICs {
+		if n.Network == NetworkUser && len(n.Allow) > 0 {
+			add("nic."+n.Label+".allow", "the guest reaches %s by way of this host", strings.Join(n.Allow, ", "))
+		}
+	}
 	for _, s := range c.Shares {
 		verb := "reads and writes"
 		if s.ReadOnly {

@@ -25,7 +25,8 @@ var nicBlock = block[NIC]{
 	attrs: []attr[NIC]{
 		at("bridge", text(interfaceRule), func(n *NIC) *string { return &n.Bridge }),
 		at("tap", text(interfaceRule), func(n *NIC) *string { return &n.Tap }),
-		at("network", choice(NetworkSinkhole), func(n *NIC) *string { return &n.Network }),
+		at("network", choice(NetworkSinkhole, NetworkUser), func(n *NIC) *string { return &n.Network }),
+		at("allow", list(text(allowRule), true), func(n *NIC) *[]string { return &n.Allow }),
 		at("dns", addresses, func(n *NIC) *map[string]string { return &n.DNS }),
 		at("capture", boolean, func(n *NIC) *bool { return &n.Capture }),
 		at("capture_size", size(2*MiB, TiB, MiB), func(n *NIC) *Size { return &n.CaptureSize }),

@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"skep/internal/address"
 )
 
 // What a card on a network in user space may say.
@@ -97,6 +99,14 @@ func ip4Rule(s string) *mistake {
 	return nil
 }
 
+// allowRule: what package usernet reads; here is no more than its form.
+func allowRule(s string) *mistake {
+	if _, err := address.ParseRule(s); err != nil {
+		return wrong("%s", err.Error())
+	}
+	return nil
+}
+
 func checkNIC(r *reader, path string, n *NIC) {
 	r.exactlyOne(path, "nic", "bridge", "tap", "network")
 	if r.bad(under(path, "network")) {
@@ -104,6 +114,9 @@ func checkNIC(r *reader, path string, n *NIC) {
 	}
 	if at := under(path, "capture_size"); r.said(at) && !n.Capture && !r.bad(under(path, "capture")) {
 		r.at(at, "capture_size", wrong("only valid together with capture = true").but("add capture = true, or leave it out"))
+	}
+	if n.Network != NetworkUser {
+		r.only(path, "allow", `together with network = "user"`)
 	}
 	if n.Network != NetworkSinkhole {
 		r.only(path, "dns", `together with network = "sinkhole"`)

@@ -89,6 +89,10 @@ cell "NAME" {
   #nic "own" {
   #  tap = "tap0"
   #}
+  #nic "some" {
+  #  network = "user" # leads to what is allowed, and nowhere else
+  #  allow   = ["deb.example:443", "192.0.2.0/24:53/udp"]
+  #}
   #nic "nowhere" {
   #  network      = "sinkhole" # answers every name and connection, and leads nowhere
   #  dns          = { "example.org" = "198.18.0.9" }

@@ -157,3 +157,38 @@ func (l *lab) killNetwork(name string) {
 		return len(now) == 1 && now[0] != old[0]
 	})
 }
+
+// A guest on a network of the user's reaches what is allowed, and nothing of its host and its neighbours.
+func TestUserNetwork(t *testing.T) {
+	k := needKernel(t)
+	t.Parallel()
+	ns, l := newNetns(t), newLab(t)
+	ns.do(func() error { // what the host sends itself goes by way of its loopback
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(lo)
+	})
+	server := ns.answer("an answer")
+	l.in = ns
+	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"user\"\nallow = [\""+server+"\", \"deb.example:443\", \"0.0.0.0/0:80\"]\n}\n"+kernelBlock(k))
+	l.must(0, "up", "lab")
+	c := l.console("lab")
+	c.expect(boot, "guest: ready")
+	c.send("lease\n")
+	c.expect(slow, "guest: address 10.18.0.15/24")
+	c.send("knock " + server + " question\n")
+	c.expect(slow, `guest: knocked, "an answer to question`)
+	for _, to := range []string{"10.77.0.1:80", "127.0.0.2:80", "169.254.169.254:80", "10.77.0.9:80", "10.18.0.1:80"} {
+		c.send("knock " + to + " question\n")
+		c.expect(slow, "guest: knock failed: dial tcp "+to)
+	}
+	c.send("lookup other.example\n")
+	c.expect(slow, "guest: lookup failed")
+	if out := l.must(0, "audit", "lab").out; !strings.Contains(out, "nic.lan.allow") {
+		t.Errorf("the audit does not name what is allowed:\n%s", out)
+	}
+	l.must(0, "down", "lab")
+	l.nothingLeft()
+}

@@ -143,3 +143,19 @@ func (r *Request) Accept() (net.Conn, error) {
 	r.r.Complete(false)
 	return gonet.NewTCPConn(&wq, ep), nil
 }
+
+// FlowOf is the guest's end of a flow of datagrams, and whom it wants.
+func FlowOf(r *udp.ForwarderRequest) (src, dst netip.AddrPort) {
+	id := r.ID()
+	return netip.AddrPortFrom(addr(id.RemoteAddress), id.RemotePort), netip.AddrPortFrom(addr(id.LocalAddress), id.LocalPort)
+}
+
+// AcceptFlow is such a flow.
+func AcceptFlow(r *udp.ForwarderRequest) (net.Conn, error) {
+	var wq waiter.Queue
+	ep, err := r.CreateEndpoint(&wq)
+	if err != nil {
+		return nil, fmt.Errorf("accept: %s", err)
+	}
+	return gonet.NewUDPConn(&wq, ep), nil
+}

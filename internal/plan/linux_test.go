@@ -26,6 +26,10 @@ nic "more" {
   network = "sinkhole"
   capture = true
 }
+nic "out" {
+  network = "user"
+  allow   = ["deb.example:443", "192.0.2.0/24:53/udp"]
+}
 nic "wire" {
   bridge  = "br0"
   capture = true

@@ -17,6 +17,7 @@ type Network struct {
 	Socket  string            `json:"socket"`
 	Log     string            `json:"log"` // what the guest did on it
 	LogMax  cell.Size         `json:"log_max"`
+	Allow   []string          `json:"allow,omitempty"`
 	DNS     map[string]string `json:"dns,omitempty"`
 	Answers []cell.Answer     `json:"answers,omitempty"`
 	CA      string            `json:"ca,omitempty"` // the certificate of its authority; its key lies beside it
@@ -55,7 +56,10 @@ func (b *builder) networkOf(n cell.NIC, first bool) *Network {
 		log = layout.NetworkLogOf(n.Label)
 	}
 	s := &Network{Label: n.Label, Mode: n.Network, Socket: b.cardSocket(n), Log: b.kept(log), LogMax: NetLogMax, DNS: n.DNS, Answers: n.Answers,
-		CA: b.kept(layout.SinkholeCA)}
+		Allow: n.Allow}
+	if n.Network == cell.NetworkSinkhole {
+		s.CA = b.kept(layout.SinkholeCA)
+	}
 	if n.Capture {
 		s.Capture, s.CaptureMax = b.kept(layout.CaptureOf(n.Label)), CaptureSize(n)
 	}
@@ -120,6 +124,9 @@ func (b *builder) userNetworks() {
 		b.add("socket:net-"+n.Label, at+".network", "where the network of card "+n.Label+" connects to QEMU; bound outside, so that another one can",
 			&Socket{Name: hypervisor.FDNet(n.Label), Path: b.cardSocket(n)})
 		why := "answers all that the guest asks for, and leads nowhere; network card " + strconv.Itoa(i)
+		if n.Network == cell.NetworkUser {
+			why = "leads to what the cell file allows; its keeper connects, and hands it the sockets"
+		}
 		b.add("network:"+n.Label, at+".network", why, b.networkOf(n, first))
 		first = false
 	}

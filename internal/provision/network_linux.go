@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/address"
 	"skep/internal/capture"
+	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/layout"
 	"skep/internal/network"
@@ -20,6 +23,7 @@ import (
 	"skep/internal/sink"
 	"skep/internal/tool"
 	"skep/internal/unixsock"
+	"skep/internal/usernet"
 )
 
 // Bounds of a network in user space.
@@ -183,7 +187,40 @@ func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) 
 		return nil, err
 	}
 	j.Args = []string{string(text)}
+	if s.Mode == cell.NetworkUser {
+		return t.serveUser(s, j)
+	}
 	return t.env.Serve(j)
+}
+
+// serveUser starts a network that leads somewhere, and answers what it asks.
+func (t *linuxProvisioner) serveUser(s *plan.Network, j tool.Job) (*tool.Service, error) {
+	var rules []address.Rule
+	for _, text := range s.Allow {
+		r, err := address.ParseRule(text)
+		if err != nil {
+			return nil, err
+		}
+		rules = append(rules, r)
+	}
+	own, err := network.Own()
+	if err != nil {
+		return nil, fault.Wrap(fault.Host, err, "", "look which networks this host is on")
+	}
+	ours, theirs, err := usernet.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	j.Tool, j.Connections = tool.Reader(reader.UserNet), usernet.MostSockets
+	j.Files = append(slices.Clone(j.Files), tool.File{Name: usernet.FileBroker, File: theirs})
+	service, err := t.env.Serve(j)
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	go usernet.NewBroker(usernet.NewPolicy(rules, own)).Serve(ours)
+	return service, nil
 }
 
 // lookAtNetwork looks at the files that it answers with.

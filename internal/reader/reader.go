@@ -6,6 +6,7 @@ import (
 	"skep/internal/capture"
 	"skep/internal/sink"
 	"skep/internal/tool"
+	"skep/internal/usernet"
 )
 
 // Names of the readers.
@@ -28,6 +29,8 @@ const (
 	Diff = "disk-diff"
 	// Sinkhole is the network of a guest that leads nowhere.
 	Sinkhole = "sinkhole"
+	// UserNet is the network of a guest that leads to what its cell file allows.
+	UserNet = "usernet"
 	// Capture writes down the frames of a card on a tap, and CaptureFile puts what it wrote into one file.
 	Capture     = "capture"
 	CaptureFile = "capture-file"
@@ -49,6 +52,7 @@ func Table() tool.Readers {
 		CaptureFile: func(in tool.Inside) error {
 			return capture.Copy(in.Out, in.Files[capture.FileOne], in.Files[capture.FileTwo])
 		},
+		UserNet:  func(in tool.Inside) error { return usernet.Run(arg(in), in.Files) },
 		Sinkhole: func(in tool.Inside) error { return sink.Run(arg(in), in.Files) },
 	}
 }
