@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,11 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/probe"
+	"skep/internal/store"
 )
 
 func (a *app) clone() *cobra.Command {
@@ -48,33 +51,63 @@ func (a *app) cloneCell(ctx context.Context, dirs host.Dirs, from, to string) (e
 		return err
 	}
 	change := cell.Change{Name: to, Disks: map[string]string{}, OwnMACs: true}
-	var made []string
-	defer func() {
-		if err != nil {
-			for _, path := range made {
-				err = errors.Join(err, os.Remove(path))
-			}
-		}
-	}()
+	u := &store.Unfinished{Verb: "clone", From: from, To: to}
+	var disks []cell.Disk
 	for _, c := range copies {
 		change.Disks[c.disk.Label] = c.to
-		if !exists(c.disk.File) {
-			continue // it is made at the first start
+		if exists(c.disk.File) { // else it is made at the first start
+			disks = append(disks, c.disk)
+			u.Copies = append(u.Copies, store.Copied{Aside: aside(c.to), To: c.to})
 		}
-		if err := a.copyNow(ctx, t.st, plan.DiskOf(c.disk, layersOf(dirs, from)), c.to, true, t.c.Jail.AllowMissing); err != nil {
-			return err
-		}
-		made = append(made, c.to)
 	}
 	text, err := cell.Changed(t.from, t.src, change)
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "clone %s", from)
 	}
-	if err := a.cloneVars(ctx, t, from, to, &made); err != nil {
+	if err := t.st.Begin(u); err != nil {
 		return err
 	}
+	if err := a.makeClone(ctx, t, u, disks); err != nil {
+		return errors.Join(err, undoClone(t.st, u))
+	}
 	a.sayClone(t.c)
-	return a.writeNew(t.to, text)
+	if err := a.writeNew(t.to, text); err != nil {
+		return errors.Join(err, undoClone(t.st, u))
+	}
+	crashPoint("clone:file")
+	return t.st.Done(u)
+}
+
+// makeClone copies what a clone has of its own. Copies get their names when all of them are whole, and it is
+// written down which files they are.
+func (a *app) makeClone(ctx context.Context, t twoCells, u *store.Unfinished, disks []cell.Disk) error {
+	for i, d := range disks {
+		c := &u.Copies[i]
+		if err := a.copyNow(ctx, t.st, plan.DiskOf(d, layersOf(t.st.Dirs(), u.From)), c.Aside, true, t.c.Jail.AllowMissing); err != nil {
+			return err
+		}
+		if err := numbersOf(c.Aside, c); err != nil {
+			return err
+		}
+		crashPoint("clone:copied")
+	}
+	if err := a.cloneVars(ctx, t, u.From, u.To); err != nil {
+		return err
+	}
+	crashPoint("clone:vars")
+	if err := t.st.Begin(u); err != nil {
+		return err
+	}
+	for _, c := range u.Copies {
+		if err := disk.Place(c.Aside, c.To); err != nil {
+			return fault.Wrap(fault.Host, err, "choose another name", "give the copy its name %s", c.To)
+		}
+		if err := os.Remove(c.Aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		crashPoint("clone:placed")
+	}
+	return nil
 }
 
 // diskTo is a disk and the file that it is copied to.
@@ -114,7 +147,7 @@ func besides(file, from, to string) string {
 }
 
 // cloneVars copies the UEFI variables, where there are some.
-func (a *app) cloneVars(ctx context.Context, t twoCells, from, to string, made *[]string) error {
+func (a *app) cloneVars(ctx context.Context, t twoCells, from, to string) error {
 	vars := filepath.Join(t.st.StateDir(from), layout.Vars)
 	if !exists(vars) {
 		return nil
@@ -124,11 +157,7 @@ func (a *app) cloneVars(ctx context.Context, t twoCells, from, to string, made *
 	}
 	copied := filepath.Join(t.st.StateDir(to), layout.Vars)
 	d := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: vars, Format: cell.FormatRaw}
-	if err := a.copyNow(ctx, t.st, d, copied, true, t.c.Jail.AllowMissing); err != nil {
-		return errors.Join(err, os.Remove(t.st.StateDir(to)))
-	}
-	*made = append(*made, copied, t.st.StateDir(to))
-	return nil
+	return a.copyNow(ctx, t.st, d, copied, true, t.c.Jail.AllowMissing)
 }
 
 // sayClone says what of the copy a person has to look at.

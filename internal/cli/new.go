@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/layout"
@@ -133,21 +134,25 @@ func (a *app) writeNew(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fault.Wrap(fault.Host, err, "", "write %s", path)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return fault.Cannot(fault.Input, "choose another name, or edit it; skep up starts it", "write", path, "it already exists")
-	}
+	// Aside, so that a file with a name is a whole one.
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "write %s", path)
 	}
+	defer os.Remove(f.Name())
 	if _, err = f.Write(b); err == nil {
-		err = f.Sync()
+		err = errors.Join(f.Chmod(0o644), f.Sync())
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
+	if err == nil {
+		err = disk.Place(f.Name(), path)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return fault.Cannot(fault.Input, "choose another name, or edit it; skep up starts it", "write", path, "it already exists")
+	}
 	if err != nil {
-		os.Remove(path)
 		return fault.Wrap(fault.Host, err, "", "write %s", path)
 	}
 	a.printf("%s\n", cell.Printable(path))

@@ -57,6 +57,7 @@ type twoCells struct {
 	c        *cell.Cell
 	from, to string // the files
 	src      []byte
+	again    bool // it was begun before, and cut off
 	unlock   func()
 }
 
@@ -80,9 +81,6 @@ func (a *app) twoOf(dirs host.Dirs, verb, from, to string) (t twoCells, err erro
 			return t, fault.New(fault.Input, "skep down "+name+" stops it", "%s %s: %s is running", verb, from, name)
 		}
 	}
-	if exists(t.to) || exists(t.st.StateDir(to)) {
-		return t, fault.New(fault.Input, "choose another name; skep rm "+to+" forgets one that has no file any more", "%s %s: there is a cell %s already", verb, from, to)
-	}
 	one, err := t.st.LockCell(from)
 	if err != nil {
 		return t, err
@@ -93,12 +91,40 @@ func (a *app) twoOf(dirs host.Dirs, verb, from, to string) (t twoCells, err erro
 		return t, err
 	}
 	t.unlock = func() { two.Unlock(); one.Unlock() }
-	return t, nil
+	if err = t.settle(verb, from, to); err == nil && !t.again && (exists(t.to) || exists(t.st.StateDir(to))) {
+		err = fault.New(fault.Input, "choose another name; skep rm "+to+" forgets one that has no file any more", "%s %s: there is a cell %s already", verb, from, to)
+	}
+	if err != nil {
+		t.unlock()
+	}
+	return t, err
+}
+
+// settle deals with what was begun with that name and cut off: a clone is undone, unless it was finished, and
+// a rename is done again.
+func (t *twoCells) settle(verb, from, to string) error {
+	u, err := t.st.Unfinished(to)
+	if u == nil {
+		return err
+	}
+	if u.Verb == "rename" {
+		if t.again = verb == "rename" && u.From == from; t.again {
+			return nil
+		}
+		return fault.New(fault.Input, "skep rename "+u.From+" "+to+" finishes it", "%s %s: renaming %s to %s was cut off", verb, from, u.From, to)
+	}
+	if exists(t.to) { // the file is the last that a clone makes
+		return t.st.Done(u)
+	}
+	return undoClone(t.st, u)
 }
 
 // renameCell moves a cell. Its new file is written first and its old one removed last, so that whatever
 // happens there is a file that has what is kept of it.
 func (a *app) renameCell(dirs host.Dirs, from, to string) error {
+	if done, err := finishedRename(dirs, from, to); done || err != nil {
+		return err
+	}
 	t, err := a.twoOf(dirs, "rename", from, to)
 	if err != nil {
 		return err
@@ -108,31 +134,72 @@ func (a *app) renameCell(dirs host.Dirs, from, to string) error {
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "rename %s", from)
 	}
-	if err := a.writeNew(t.to, text); err != nil {
+	u := &store.Unfinished{Verb: "rename", From: from, To: to}
+	if err := t.st.Begin(u); err != nil {
 		return err
 	}
-	had := t.st.HadPaths(from)
-	old, kept := t.st.StateDir(from), t.st.StateDir(to)
-	if exists(old) {
-		if err := os.Rename(old, kept); err != nil {
-			return errors.Join(fault.Wrap(fault.Host, err, "", "rename %s", from), os.Remove(t.to))
-		}
-		for i, p := range had {
-			if rest, inside := strings.CutPrefix(p, old+string(filepath.Separator)); inside {
-				had[i] = filepath.Join(kept, rest)
-			}
-		}
-		if err := t.st.RememberDisks(to, had); err != nil {
-			a.note("%v", err)
+	crashPoint("rename:begun")
+	if !exists(t.to) {
+		if err := a.writeNew(t.to, text); err != nil {
+			return errors.Join(err, t.st.Done(u))
 		}
 	}
+	crashPoint("rename:file")
+	if err := moveState(a, t.st, from, to); err != nil {
+		return errors.Join(fault.Wrap(fault.Host, err, "", "rename %s", from), os.Remove(t.to), t.st.Done(u))
+	}
+	crashPoint("rename:state")
 	if err := os.Remove(t.from); err != nil {
 		return fault.Wrap(fault.Host, unwrapPath(err), "remove it by hand", "rename %s: its old file stays", from)
+	}
+	crashPoint("rename:removed")
+	if err := t.st.Done(u); err != nil {
+		return err
 	}
 	for _, other := range knownCells(dirs) {
 		if slices.Contains(other.After, from) {
 			a.note("%s comes after %s: write %s in its file", other.Name, from, to)
 		}
+	}
+	return nil
+}
+
+// finishedRename says whether nothing is left to do of a rename that was cut off.
+func finishedRename(dirs host.Dirs, from, to string) (bool, error) {
+	st := store.View(dirs)
+	u, err := st.Unfinished(to)
+	if u == nil || u.Verb != "rename" || u.From != from || exists(dirs.CellFile(from)) {
+		return false, err
+	}
+	for _, name := range []string{from, to} {
+		l, err := st.LockCell(name)
+		if err != nil {
+			return false, err
+		}
+		defer l.Unlock()
+	}
+	return true, st.Done(u)
+}
+
+// moveState moves what is kept of a cell, where there is something.
+func moveState(a *app, st *store.Store, from, to string) error {
+	old, kept := st.StateDir(from), st.StateDir(to)
+	if exists(old) {
+		if err := os.Rename(old, kept); err != nil {
+			return err
+		}
+	}
+	if !exists(kept) {
+		return nil
+	}
+	had := st.HadPaths(to)
+	for i, p := range had {
+		if rest, inside := strings.CutPrefix(p, old+string(filepath.Separator)); inside {
+			had[i] = filepath.Join(kept, rest)
+		}
+	}
+	if err := st.RememberDisks(to, had); err != nil {
+		a.note("%v", err)
 	}
 	return nil
 }

@@ -300,6 +300,9 @@ func (a *app) ready(ctx context.Context, find source) (*cell.Cell, host.Facts, *
 	if err == nil {
 		err = halfReverted(st, c.Name)
 	}
+	if err == nil {
+		err = halfRenamed(st, c.Name)
+	}
 	return c, facts, st, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -220,27 +219,33 @@ func (s snapshots) ask(do, tag string) error {
 	return cl.Snapshot(s.ctx, do, tag)
 }
 
-// undo removes what is there of a snapshot that was not finished; that there is nothing is no error.
+// undo removes what is there of a snapshot that was not finished; that there is nothing is no error. What
+// cannot be removed now stays written down, for the next command.
 func (s snapshots) undo(tag string) error {
-	if s.runs {
-		_ = s.ask("snapshot-delete", tag)
-		// It may have been begun while the cell did not run, and of some disks that was a copy.
-		for _, d := range disksOfCell(s.dirs, s.cell) {
-			if err := os.Remove(s.copyOf(tag, d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+	hint := "the next command about snapshots of " + s.cell.Name + " tries it again"
+	for _, d := range disksOfCell(s.dirs, s.cell) {
+		if d.ReadOnly || d.Type != plan.DiskFile || !exists(d.Path) {
+			continue
 		}
+		// One that was begun while the cell did not run is, of some disks, a copy.
+		if s.runs && d.Format == cell.FormatQcow2 {
+			continue
+		}
+		if err := s.one("-d", tag, d); err != nil && !strings.Contains(err.Error(), notInImage) {
+			return fault.Wrap(fault.Host, err, hint, "remove half of the snapshot %s", tag)
+		}
+	}
+	if !s.runs {
 		return nil
 	}
-	disks, err := s.disks(nil)
-	if err != nil {
-		return err
-	}
-	for _, d := range disks {
-		_ = s.one("-d", tag, d)
+	if err := s.ask("snapshot-delete", tag); err != nil {
+		return fault.Wrap(fault.Host, err, hint, "remove half of the snapshot %s", tag)
 	}
 	return nil
 }
+
+// notInImage is what qemu-img says where there is no snapshot of that tag.
+const notInImage = "snapshot not found"
 
 func (s snapshots) make() error {
 	if _, there := s.all.Find(s.tag); there {
@@ -273,10 +278,11 @@ func (s snapshots) make() error {
 		err = s.each("-c", disks)
 	}
 	if err != nil {
-		_ = s.undo(s.tag)
+		if uerr := s.undo(s.tag); uerr != nil {
+			return errors.Join(err, uerr)
+		}
 		s.all.Making = ""
-		_ = s.write()
-		return err
+		return errors.Join(err, s.write())
 	}
 	one.Time = time.Now().UTC().Truncate(time.Second)
 	s.all.All, s.all.Making = append(s.all.All, one), ""

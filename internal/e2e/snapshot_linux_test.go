@@ -50,6 +50,27 @@ func TestSnapshotRunning(t *testing.T) {
 	if l.show("s").PID != pid || !strings.Contains(l.must(0, "snapshot", "ls", "s").out, "disks and memory") {
 		t.Error("another process, or another list")
 	}
+	// What was begun and cannot be undone now is not forgotten: the image takes no more.
+	note := l.path("state/cells/s/snapshots.json")
+	var all map[string]any
+	text, err := os.ReadFile(note)
+	l.try(err)
+	l.try(json.Unmarshal(text, &all))
+	all["making"] = "half"
+	l.must(0, "snapshot", "s", "half")
+	text, _ = json.Marshal(all)
+	l.try(os.WriteFile(note, text, 0o600))
+	var was unix.Rlimit
+	l.try(unix.Prlimit(pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 4096, Max: 4096}, &was))
+	if r := l.must(1, "snapshot", "s", "next"); !strings.Contains(r.err, "remove half of the snapshot half") {
+		t.Error(r)
+	}
+	if text, _ := os.ReadFile(note); !strings.Contains(string(text), `"making":"half"`) {
+		t.Errorf("what was begun is forgotten: %s", text)
+	}
+	l.try(unix.Prlimit(pid, unix.RLIMIT_FSIZE, &was, nil))
+	l.must(0, "snapshot", "s", "next")
+	l.must(0, "snapshot", "rm", "s", "next")
 	// What it belongs to is gone: another board.
 	l.must(0, "down", "s")
 	l.must(2, "revert", "s", "clean")

@@ -17,6 +17,7 @@
 // The state directory does:
 //
 //	STATE/cells/NAME/      logs, events, uefi-vars.fd, last.json, macs.json, disks.json, layers
+//	STATE/unfinished/      NAME.json while skep clone or rename makes NAME of another cell
 //	STATE/images/          the image store, see ImageStore
 //	STATE/templates/NAME/  guests that stand still, for others to begin from
 //	STATE/cache/           facts that are dear to find out
@@ -64,6 +65,11 @@ func (d Dirs) Layer(cell, label, format string, disposable bool) string {
 
 // LayerNote is the file beside a layer that says what it lies on.
 func LayerNote(layer string) string { return strings.TrimSuffix(layer, filepath.Ext(layer)) + ".json" }
+
+// Unfinished is what is written down of a command that makes a cell of that name out of another one.
+func (d Dirs) Unfinished(name string) string {
+	return filepath.Join(d.State, "unfinished", name+".json")
+}
 
 // ResultsSuffix ends the name of a disk that a guest brings results out with.
 const ResultsSuffix = ".results"

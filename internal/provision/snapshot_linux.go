@@ -10,9 +10,16 @@ import (
 // Snapshot has QEMU do it, in all images that the guest writes to or in none. Neither a file nor a call is
 // needed for it that the guest's own work does not need.
 func (m *qemuMachine) Snapshot(ctx context.Context, do, tag string) error {
-	nodes, err := snapshotNodes(m.cell)
-	if err != nil {
-		return err
+	nodes, others := snapshotNodes(m.cell)
+	switch {
+	case do == "snapshot-delete":
+		if len(nodes) == 0 {
+			return nil // none of them could hold one
+		}
+	case others != "":
+		return fault.New(fault.Input, "base = … gives it a layer; or stop the cell first", "snapshot %s: disk %q is not a qcow2 image", m.cell.Name, others)
+	case len(nodes) == 0:
+		return fault.New(fault.Input, "a disk with base or image has one", "snapshot %s: it has no disk that could hold the memory", m.cell.Name)
 	}
 	if err := m.qmp.Snapshot(ctx, do, tag, nodes); err != nil {
 		return fault.Wrap(fault.Host, err, "", "%s %q of %s", do, tag, m.cell.Name)
@@ -20,20 +27,17 @@ func (m *qemuMachine) Snapshot(ctx context.Context, do, tag string) error {
 	return nil
 }
 
-// snapshotNodes are the images that a guest writes to, by their numbers. Each has to be one that can hold a
-// snapshot.
-func snapshotNodes(c *cell.Cell) (nodes []int, err error) {
+// snapshotNodes are the images that a guest writes to and that can hold a snapshot, by their numbers; other is
+// the label of one that cannot.
+func snapshotNodes(c *cell.Cell) (nodes []int, other string) {
 	for i, d := range c.Disks {
 		switch {
 		case d.ReadOnly || d.ISO != "":
 		case d.Layered() || d.Format == cell.FormatQcow2:
 			nodes = append(nodes, i)
 		default:
-			return nil, fault.New(fault.Input, "base = … gives it a layer; or stop the cell first", "snapshot %s: disk %q is not a qcow2 image", c.Name, d.Label)
+			other = d.Label
 		}
 	}
-	if len(nodes) == 0 {
-		return nil, fault.New(fault.Input, "a disk with base or image has one", "snapshot %s: it has no disk that could hold the memory", c.Name)
-	}
-	return nodes, nil
+	return nodes, other
 }
