@@ -1,7 +1,8 @@
 // Command bench measures what a cell costs: the time from start to the first byte of the built-in
 // guest's greeting, in a cell and with QEMU bare; the jail alone, beside what others take for theirs, and
 // with more mounts on the host; the work of a Linux guest, in a cell and with QEMU bare; the private
-// memory of a keeper, and what many cells cost at once; and some of that side by side with another skep. It prints goals next to figures and never fails
+// memory of a keeper, what images and layers cost, what many cells cost at once; and some of that side by
+// side with another skep. It prints goals next to figures and never fails
 // because of one.
 //
 // Runs are interleaved, one of each kind in a round and each round in another order, so that whatever else
@@ -26,7 +27,7 @@ func main() {
 	n := flag.Int("n", 25, "runs of each kind")
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
 	many := flag.String("crowd", "1 10 50 200", "numbers of cells at once")
-	only := flag.String("only", "start jail mounts guest templates memory crowd before", "what to measure")
+	only := flag.String("only", "start jail mounts guest templates memory images crowd before", "what to measure")
 	before := flag.String("before", "", "the skep to measure this one beside")
 	flag.Parse()
 	if flag.Arg(0) == innerName {
@@ -84,6 +85,7 @@ func bench(skep, before string, n int, accels, many, only string) error {
 		{"guest", b.guests},
 		{"templates", b.templates},
 		{"memory", b.memory},
+		{"images", b.images},
 		{"crowd", func() error { return b.crowds(many) }},
 		{"before", func() error { return b.beside(before) }},
 	} {

@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -82,6 +84,12 @@ refused.`,
 			if err != nil {
 				return err
 			}
+			if i.Digest == "" {
+				settleLater(a, i.Name)
+				a.printf("%s  %s\n", i.Name, cell.Size(i.Size))
+				a.note("its SHA-256 is being found out; skep image show %s has it", i.Name)
+				return nil
+			}
 			a.printf("%s  %s  %s\n", i.Name, cell.Size(i.Size), i.Digest)
 			return nil
 		},
@@ -96,6 +104,35 @@ refused.`,
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
+}
+
+// settleName is the verb of the process that finds out an image's digest. It is not for people.
+const settleName = "image-digest"
+
+// settleLater has a process of its own find out the digest of an image. Where it is killed, or cannot be
+// started, whoever asks for the digest first does it.
+func settleLater(a *app, name string) {
+	exe, err := executable()
+	if err != nil {
+		return
+	}
+	cmd := exec.Command(exe, settleName, name)
+	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
+	cmd.Env = append(os.Environ(), "SKEP_CONFIG_DIR="+dirs.Config, "SKEP_STATE_DIR="+dirs.State, "SKEP_RUN_DIR="+dirs.Run)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if cmd.Start() == nil {
+		_ = cmd.Process.Release()
+	}
+}
+
+func (a *app) imageSettle() *cobra.Command {
+	return &cobra.Command{
+		Use: settleName + " NAME", Short: "Find out the digest of an image (started by image import)", Hidden: true, Args: oneImage,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := a.images().Settled(args[0])
+			return err
+		},
+	}
 }
 
 // percent says now and again how far a long step has come.
@@ -133,6 +170,9 @@ func (a *app) imageList() *cobra.Command {
 			if asProgram {
 				list := []imageJSON{}
 				for _, i := range all {
+					if i, err = s.Settled(i.Name); err != nil {
+						return err
+					}
 					list = append(list, imageJSON{i, append([]string{}, s.Users(i.Name)...), s.File(i.Name)})
 				}
 				if jerr := a.json(struct {
@@ -146,7 +186,7 @@ func (a *app) imageList() *cobra.Command {
 			w := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tSIZE\tIMPORTED\tDIGEST\tUSED BY")
 			for _, i := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%.19s\t%s\n", i.Name, cell.Size(i.Size), ago(i.Imported), i.Digest, orDash(strings.Join(s.Users(i.Name), " ")))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%.19s\t%s\n", i.Name, cell.Size(i.Size), ago(i.Imported), orDash(i.Digest), orDash(strings.Join(s.Users(i.Name), " ")))
 			}
 			if ferr := w.Flush(); ferr != nil {
 				return ferr
@@ -185,7 +225,7 @@ func (a *app) imageShow() *cobra.Command {
 		ValidArgsFunction: a.completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s := a.images()
-			i, err := s.Get(args[0])
+			i, err := s.Settled(args[0])
 			if err != nil {
 				return err
 			}

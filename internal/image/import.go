@@ -231,19 +231,56 @@ func (s *Store) qemuImg(ctx context.Context, in Import, format string, src, dst 
 	if err != nil {
 		return fault.New(fault.Host, "apt install qemu-utils; raw images need none", "import %s: qemu-img is not installed", in.File)
 	}
-	if format == "qcow2" {
-		err := disk.CheckQcow2(in.File, src, func(f *os.File, size int64) (uint64, bool, error) {
-			return reader.Host{Facts: in.Facts}.Cut(ctx, f, size)
-		})
-		if err != nil {
-			return err
-		}
-	}
 	opts := "driver=" + drivers[format] + ",file.driver=file,file.locking=off,file.filename=" + tool.InJail("in")
 	files := []tool.File{{Name: "in", File: src}}
-	job := tool.Job{Tool: tool.Program(program), Args: []string{"info", "--output=json", "--image-opts", opts}, Files: files,
-		Limits: tool.Limits{Memory: 1 << 30, Wall: time.Minute}}
-	out, err := tool.Run(ctx, in.Facts, job)
+	// It is looked at beside the conversion, which is stopped where that finds something: both have a jail that
+	// holds whatever an image can do, and no file of it is kept before both went well.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	checked := make(chan error, 1)
+	go func() {
+		err := s.look(ctx, in, format, program, opts, files)
+		if err != nil {
+			stop()
+		}
+		checked <- err
+	}()
+	out, err := tool.Run(ctx, in.Facts, tool.Job{Tool: tool.Program(program),
+		Args:     []string{"convert", "-p", "--image-opts", opts, "-O", "raw", tool.InJail("out")},
+		Files:    append(slices.Clone(files), tool.File{Name: "out", File: dst}),
+		Limits:   tool.Limits{Memory: 2 << 30, Wall: longest, FileSize: int64(in.MaxSize)},
+		Progress: func(done float64) { in.say("converting", done) }})
+	if cerr := <-checked; cerr != nil {
+		return cerr
+	}
+	if err != nil {
+		return cannotRead(in, format, out, err)
+	}
+	return s.whole(in, dst)
+}
+
+// look sees whether an image is whole, of a size that is taken, and lies on no other file.
+func (s *Store) look(ctx context.Context, in Import, format, program, opts string, files []tool.File) error {
+	tables := make(chan error, 1)
+	go func() {
+		if format != "qcow2" {
+			tables <- nil
+			return
+		}
+		f, err := openSource(in.File) // the conversion reads by the other
+		if err == nil {
+			defer f.Close()
+			err = disk.CheckQcow2(in.File, f, func(f *os.File, size int64) (uint64, bool, error) {
+				return reader.Host{Facts: in.Facts}.Cut(ctx, f, size)
+			})
+		}
+		tables <- err
+	}()
+	out, err := tool.Run(ctx, in.Facts, tool.Job{Tool: tool.Program(program), Args: []string{"info", "--output=json", "--image-opts", opts},
+		Files: files, Limits: tool.Limits{Memory: 1 << 30, Wall: time.Minute}})
+	if terr := <-tables; terr != nil {
+		return terr
+	}
 	var info struct {
 		Size    uint64 `json:"virtual-size"`
 		Backing string `json:"backing-filename"`
@@ -261,14 +298,7 @@ func (s *Store) qemuImg(ctx context.Context, in Import, format string, src, dst 
 	case info.Size > uint64(in.MaxSize):
 		return tooLarge(in, cell.Size(min(info.Size, 1<<62)))
 	}
-	job.Args = []string{"convert", "-p", "--image-opts", opts, "-O", "raw", tool.InJail("out")}
-	job.Files = append(files, tool.File{Name: "out", File: dst})
-	job.Limits = tool.Limits{Memory: 2 << 30, Wall: longest, FileSize: int64(info.Size+511) / 512 * 512}
-	job.Progress = func(done float64) { in.say("converting", done) }
-	if out, err = tool.Run(ctx, in.Facts, job); err != nil {
-		return cannotRead(in, format, out, err)
-	}
-	return s.whole(in, dst)
+	return nil
 }
 
 func cannotRead(in Import, format string, out tool.Output, err error) error {
@@ -314,46 +344,50 @@ func unpack(ctx context.Context, in Import, packing string, src, dst *os.File) e
 // keep gives a file that is whole its name. Until its description is there, nobody lists it.
 func (s *Store) keep(name string, from Source, tmp *os.File, say func(string, float64)) (Image, error) {
 	fail := func(err error) (Image, error) {
+		if fault.CodeOf(err) == fault.Input {
+			return Image{}, err
+		}
 		return Image{}, fault.Wrap(fault.Host, err, "df "+s.at()+" shows how full it is", "keep the image %s", name)
 	}
 	if err := errors.Join(tmp.Sync(), tmp.Chmod(0o444)); err != nil {
 		return fail(err)
 	}
-	digest, size, err := digestOf(tmp, func(done float64) {
-		if say != nil {
-			say("reading", done)
-		}
-	})
+	i, err := s.name(name, from, tmp)
 	if err != nil {
 		return fail(err)
 	}
+	crashPoint("described")
+	if i.Size > digestNow {
+		return i, nil
+	}
+	return s.settle(i, say)
+}
+
+// digestNow is the size up to which an import waits for the digest. Of a larger disk it takes longer than the
+// import itself, since what a hole holds has to be hashed as well.
+const digestNow = 64 << 20
+
+// name gives a file that is whole its name, under the lock of the store.
+func (s *Store) name(name string, from Source, tmp *os.File) (Image, error) {
 	l, err := s.lock()
 	if err != nil {
-		return fail(err)
+		return Image{}, err
 	}
 	defer l.Close()
 	if _, err := s.Get(name); err == nil {
 		return Image{}, fault.New(fault.Input, "choose another name", "keep the image %s: another import was quicker", name)
 	}
-	if err := os.Link(tmp.Name(), s.blob(digest)); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fail(err)
-	}
-	crashPoint("blob")
-	if err := os.Link(s.blob(digest), s.File(name)); err != nil {
-		return fail(err)
+	if err := os.Link(tmp.Name(), s.File(name)); err != nil {
+		return Image{}, err
 	}
 	crashPoint("name")
-	info, err := os.Stat(s.File(name))
+	info, err := tmp.Stat()
 	if err != nil {
-		return fail(err)
+		return Image{}, err
 	}
-	i := Image{Version: Version, Name: name, Digest: digest, Size: size, Source: from,
+	i := Image{Version: Version, Name: name, Size: info.Size(), Source: from,
 		Imported: time.Now().UTC().Truncate(time.Second), Modified: info.ModTime().UTC()}
-	if err := errors.Join(syncDir(s.at("blobs", "sha256")), s.describe(i, false)); err != nil {
-		return fail(err)
-	}
-	crashPoint("described")
-	return i, nil
+	return i, s.describe(i, false)
 }
 
 // Remove removes an image that nobody uses. The description goes first.

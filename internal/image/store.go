@@ -10,7 +10,8 @@
 //	STATE/images/lock               held while a name comes or goes
 //
 // An image is there once its NAME.json is. Everything before that is done aside: an import that is killed
-// leaves files that nobody lists and the next one removes. Images are raw, with holes, so that one file
+// leaves files that nobody lists and the next one removes. The digest of a large image is found out behind that,
+// by a process of its own or by who asks for it first; until then it has no blob. Images are raw, with holes, so that one file
 // serves QEMU and bhyve alike, and its digest is that of the file.
 package image
 
@@ -36,10 +37,12 @@ const Version = 1
 
 // Image is what is known of one.
 type Image struct {
-	Version  int       `json:"version"`
-	Name     string    `json:"name"`
-	Digest   string    `json:"digest"` // "sha256:" and hex: of what a guest sees, which is the file
-	Size     int64     `json:"size"`   // of the disk that a guest sees, in bytes
+	Version int    `json:"version"`
+	Name    string `json:"name"`
+	// Digest is "sha256:" and hex: of what a guest sees, which is the file. Of a large image it is found out
+	// after the import, see Settled.
+	Digest   string    `json:"digest"`
+	Size     int64     `json:"size"` // of the disk that a guest sees, in bytes
 	Source   Source    `json:"source"`
 	Imported time.Time `json:"imported"`
 	// Modified is when the file was last written: a change behind the store's back shows by it.
@@ -106,7 +109,7 @@ func (s *Store) Get(name string) (Image, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &i)
 	}
-	if err == nil && (i.Version != Version || i.Name != name || !strings.HasPrefix(i.Digest, "sha256:")) {
+	if err == nil && (i.Version != Version || i.Name != name || i.Digest != "" && !strings.HasPrefix(i.Digest, "sha256:")) {
 		err = fmt.Errorf("%s does not describe it", s.about(name))
 	}
 	if err != nil {
@@ -154,7 +157,7 @@ func (s *Store) Check(i Image) error {
 // Verify reads all of an image and compares its digest. A file that was touched and is the same is
 // taken for good again.
 func (s *Store) Verify(name string) (Image, error) {
-	i, err := s.Get(name)
+	i, err := s.Settled(name)
 	if err != nil {
 		return i, err
 	}

@@ -43,7 +43,7 @@ func openBase(l *plan.Layer) (base *os.File, digest string, err error) {
 		return base, "", err
 	}
 	dirs := imagesOf(l)
-	i, err := image.View(dirs).Get(l.Image)
+	i, err := image.View(dirs).Settled(l.Image)
 	if err == nil {
 		err = image.View(dirs).Check(i)
 	}

@@ -86,7 +86,7 @@ var Rows = []Row{
 		From: []string{"disk", "provision", "cli", "image"}},
 	{Name: "layer", Reads: "whose base a layer was made on, 64 bytes; a raw base that is copied where the hypervisor knows no layers, whose bytes are not looked at",
 		Who: "the keeper before each start", Rights: own, Why: "as of image headers",
-		Calls: []string{"disk.CheckLayer", "disk.MakeLayer", "disk.newLayer", "disk.fillLayer", "disk.noteOn"}, From: []string{"provision"}},
+		Calls: []string{"disk.CheckLayer", "disk.MakeLayer", "disk.newLayer", "disk.fillLayer", "disk.noteOn"}, From: []string{"provision", "bench"}},
 	{Name: "end of a log", Reads: "the last 64 KiB of a log: what a console begins with, escaped, and the last lines that are kept when a cell ends",
 		Who: "`skep console`; of a cell that has crashed its keeper; a sweep", Rights: own, Why: "once, when nothing runs any more; ends of lines are looked for, and bytes escaped",
 		Calls: []string{"console.Tail", "console.endsLine", "console.Starts", "console.TailLines", "console.TailOf"}, From: []string{"cli", "keeper", "provision", "worker", "order", "page"}},
