@@ -14,6 +14,7 @@ type Filling struct {
 	Image  string     // an existing disk image, or an installer's
 	Format DiskFormat // of the image: FormatRaw or FormatQcow2
 	ISO    bool       // the image is an installer's
+	Stored bool       // the image is the name of one in the store
 	Disks  []string   // sizes of new disks
 }
 
@@ -44,7 +45,9 @@ func (f Filling) disks(name string) string {
 		}
 		return fmt.Sprintf("disk-%02d", 1+strings.Count(b.String(), "  disk "))
 	}
-	if f.Image != "" && !f.ISO {
+	if f.Stored {
+		fmt.Fprintf(&b, "  disk %q {\n    image = %s\n  }\n", label(), quote(f.Image))
+	} else if f.Image != "" && !f.ISO {
 		format := ""
 		if f.Format != FormatRaw && f.Format != "" {
 			format = fmt.Sprintf("    format = %q\n", f.Format)

@@ -15,6 +15,7 @@ func TestFilled(t *testing.T) {
 	}{
 		{Filling{}, `cell "x" {}`},
 		{Filling{Memory: "2G"}, `cell "x" { memory = "2G" }`},
+		{Filling{Image: "debian-13", Stored: true}, "cell \"x\" {\n boot = \"uefi\"\n disk \"root\" { image = \"debian-13\" }\n}"},
 		{Filling{Image: "/srv/a b.img", Format: FormatRaw}, "cell \"x\" {\n boot = \"uefi\"\n disk \"root\" { file = \"/srv/a b.img\" }\n}"},
 		{Filling{Image: "/srv/${x}.qcow2", Format: FormatQcow2, Disks: []string{"1G", "2G"}},
 			"cell \"x\" {\n boot = \"uefi\"\n disk \"root\" {\n file = \"/srv/$${x}.qcow2\"\n format = \"qcow2\"\n }\n disk \"disk-02\" {\n file = \"x-disk-02.img\"\n size = \"1G\"\n}\n disk \"disk-03\" {\n file = \"x-disk-03.img\"\n size = \"2G\"\n}\n}"},

@@ -28,8 +28,9 @@ func (a *app) new() *cobra.Command {
 ends with .hcl. A file that is there is left alone.
 
 --image names a disk image to boot with UEFI, raw or qcow2, or an installer's
-ISO image; it is used where it is. --disk makes a new disk of that size beside
-the cell file at the first start, and may be given more than once.`,
+ISO image, which is used where it is, or an image of the store. --disk makes a
+new disk of that size beside the cell file at the first start, and may be given
+more than once.`,
 		Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.newCell(args[0], fill, stdout)
@@ -39,7 +40,7 @@ the cell file at the first start, and may be given more than once.`,
 	f.BoolVar(&stdout, "stdout", false, "write to standard output instead")
 	f.StringVar(&fill.Memory, "memory", "", "the guest's memory, such as 2G")
 	f.StringArrayVar(&fill.Disks, "disk", nil, "a new disk of this `size`, such as 20G; may be repeated")
-	f.StringVar(&fill.Image, "image", "", "a disk `image` that is there, or an installer's ISO image")
+	f.StringVar(&fill.Image, "image", "", "a disk `image` that is there, an installer's ISO image, or one in the store")
 	return cmd
 }
 
@@ -49,7 +50,9 @@ func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
 		return err
 	}
 	if fill.Image != "" {
-		if err := lookAtImage(&fill); err != nil {
+		if _, err := a.images().Get(fill.Image); err == nil && !exists(fill.Image) {
+			fill.Stored = true
+		} else if err := lookAtImage(&fill); err != nil {
 			return err
 		}
 	}
