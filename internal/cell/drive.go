@@ -96,6 +96,12 @@ func (d Disk) Block() string {
 // MadeAnew says whether a drive is an image that skep makes at each start.
 func (d Disk) MadeAnew() bool { return d.Made == MadeFiles || d.Made == MadeSeed }
 
+// GrowsByCall says whether a drive is a raw image that the guest writes to: QEMU asks for a call to enlarge one
+// while its guest runs, and for none to enlarge a layer or a qcow2 image.
+func (d Disk) GrowsByCall() bool {
+	return d.File != "" && !d.ReadOnly && (d.Format == FormatRaw || d.Format == "") || d.Made == MadeResults
+}
+
 // CD says whether the guest sees a drive with a disc in it.
 func (d Disk) CD() bool { return d.ISO != "" || d.MadeAnew() && d.Model == "ahci" }
 

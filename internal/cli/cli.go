@@ -144,8 +144,9 @@ a cell file, or "hello", the built-in guest.`,
 	add("look", a.capture())
 	add("file", a.plan(), a.explain(), a.check(), a.fmt(), a.new(), a.edit(), a.importJail())
 	add("host", a.doctor(), a.devfsCheck(), a.sweep(), a.serve(), a.debug(), a.version())
+	add("live", a.media())
 	addPeerAliases(root)
-	root.AddCommand(a.keeper(), a.drillApart(), a.helloROM(), a.exitCodes())
+	root.AddCommand(a.keeper(), a.drillApart(), a.imageSettle(), a.helloROM(), a.exitCodes())
 	if c := a.peek(); c != nil {
 		root.AddCommand(c)
 	}

@@ -35,6 +35,7 @@ var actsOn = map[string]func(candidate) bool{
 	"kill":       func(c candidate) bool { return c.running },
 	"adopt":      func(c candidate) bool { return c.running && !c.held },
 	"console":    func(c candidate) bool { return c.running },
+	"media":      func(c candidate) bool { return c.running },
 	"screenshot": func(c candidate) bool { return c.running },
 	"audit":      func(c candidate) bool { return c.running },
 	"log":        func(c candidate) bool { return c.logged },

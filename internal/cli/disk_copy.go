@@ -140,11 +140,14 @@ func (a *app) copyNow(ctx context.Context, st *store.Store, d *plan.Disk, path s
 func (a *app) diskGrow() *cobra.Command {
 	return &cobra.Command{
 		Use:   "grow NAME DISK SIZE",
-		Short: "Make a disk of a cell that does not run larger",
-		Long: `Make a disk of a cell that does not run larger: an image file or a volume, to a
-size such as 40G. It never gets smaller. Partitions and file systems on it are
-the guest's to enlarge. A size in the cell file stays as it is: it is only for a
-disk that is missing.`,
+		Short: "Make a disk of a cell larger",
+		Long: `Make a disk of a cell larger: an image file or a volume, to a size such as 40G. It
+never gets smaller. Partitions and file systems on it are the guest's to enlarge.
+A size in the cell file stays as it is: it is only for a disk that is missing.
+
+On Linux the guest of a running cell sees the new size at once, if its disk is an
+image file. No file becomes larger than limits.disk says; without that, the bound
+of the hypervisor's files is raised, which takes the right to do so.`,
 		ValidArgsFunction: a.completeOneDisk,
 		Args:              exactArgs(3, "a cell, a disk and a size"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -153,7 +156,8 @@ disk that is missing.`,
 			if err != nil {
 				return fault.New(fault.Input, "such as 40G", "understand the size %q: %v", args[2], err)
 			}
-			c, err := a.load(dirs, args[0])
+			a.adoptFirst(cmd.Context(), dirs, args[0])
+			c, err := a.loadRunning(dirs, args[0])
 			if err != nil {
 				return err
 			}
@@ -168,8 +172,8 @@ disk that is missing.`,
 			if err != nil {
 				return err
 			}
-			if st.Held(c.Name) || keeper.Orphaned(st, c.Name) {
-				return fault.New(fault.Input, "skep down "+c.Name+" stops it", "make a disk of %s grow: it is running", c.Name)
+			if st.Held(c.Name) {
+				return growRunning(cmd.Context(), st, c, d, size)
 			}
 			lock, err := st.LockCell(c.Name)
 			if err != nil {
@@ -183,6 +187,19 @@ disk that is missing.`,
 			return nil
 		},
 	}
+}
+
+// growRunning has the keeper of a cell do it.
+func growRunning(ctx context.Context, st *store.Store, c *cell.Cell, d *plan.Disk, size cell.Size) error {
+	if size <= 0 || size%512 != 0 {
+		return fault.New(fault.Input, "", "make disk %q of %s grow to %d bytes: a disk is made of 512-byte sectors", d.Label, c.Name, size)
+	}
+	cl, err := keeper.Dial(st.RunDir(c.Name))
+	if err != nil {
+		return fault.Wrap(fault.Host, err, "skep ps shows what it does", "make disk %q of %s grow", d.Label, c.Name)
+	}
+	defer cl.Close()
+	return cl.Grow(ctx, d.Label, size)
 }
 
 // exactArgs wants so many arguments.

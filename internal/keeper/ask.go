@@ -19,6 +19,10 @@ func (k *Keeper) ask(ctx context.Context, c *command) {
 		a.err = m.Freeze(ctx)
 	case commandInput:
 		a.err = m.Input(ctx, c.steps)
+	case commandGrow:
+		a.err = k.grow(ctx, c.tag, c.size)
+	case commandMedium:
+		a.err = k.changeMedium(ctx, c.tag, c.path)
 	case commandScreenshot:
 		var p provision.Picture
 		p, a.err = m.Screenshot(ctx)

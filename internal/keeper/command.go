@@ -3,6 +3,7 @@ package keeper
 import (
 	"os"
 
+	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/input"
 	"skep/internal/lifecycle"
@@ -19,6 +20,8 @@ const (
 	commandSave       commandKind = "snapshot-save"   // disks and memory, by a tag
 	commandLoad       commandKind = "snapshot-load"   // go back to it
 	commandForget     commandKind = "snapshot-delete" // remove it
+	commandGrow       commandKind = "disk-grow"       // a disk, to a size
+	commandMedium     commandKind = "medium"          // put an image into a drive
 	commandPause      commandKind = "pause"           // until the connection ends
 	commandPauseDone  commandKind = "pause-done"      // the end of such a connection
 	commandSuspend    commandKind = "suspend"         // until commandResume
@@ -38,6 +41,8 @@ type command struct {
 	number int    // of a pause
 	tag    string // of a snapshot
 	steps  []input.Step
+	size   cell.Size   // of a disk
+	path   string      // of an image; "" is none
 	file   *os.File    // that memory goes to
 	sum    string      // of a file that was made
 	reply  chan answer // nil where nobody waits
@@ -46,7 +51,7 @@ type command struct {
 // asks says whether the hypervisor itself is asked.
 func (o command) asks() bool {
 	switch o.do {
-	case commandScreenshot, commandSave, commandLoad, commandForget, commandInput, commandDump, commandFreeze:
+	case commandScreenshot, commandSave, commandLoad, commandForget, commandInput, commandDump, commandFreeze, commandGrow, commandMedium:
 		return true
 	}
 	return false

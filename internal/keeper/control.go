@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/input"
 	"skep/internal/layout"
@@ -30,12 +31,16 @@ import (
 type request struct {
 	Do  string `json:"do"`  // stop, kill, screenshot, status, suspend, resume, input, stacks, profile
 	Who string `json:"who"` // for the reason
-	// Name is the profile's, or the tag of a snapshot.
+	// Name is the profile's, the tag of a snapshot, or the label of a disk.
 	Name string `json:"name,omitempty"`
 	// Sum is the SHA-256 of a file that was made.
 	Sum string `json:"sum,omitempty"`
 	// Steps are what keyboard and pointer do.
 	Steps []input.Step `json:"steps,omitempty"`
+	// Size is what that disk is to have, in bytes.
+	Size cell.Size `json:"size,omitempty"`
+	// Path is of the image that goes into a drive.
+	Path string `json:"path,omitempty"`
 }
 
 // response is one line of a keeper's.
@@ -138,7 +143,7 @@ func (s *server) client(conn net.Conn) {
 		_ = out.Encode(response{OK: err == nil, Wire: fault.ToWire(err), Data: data})
 		return
 	}
-	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), tag: req.Name, sum: req.Sum, steps: req.Steps, file: file, reply: make(chan answer, 1)}
+	o := command{do: commandKind(req.Do), who: req.Who, number: int(pauseNumber.Add(1)), tag: req.Name, size: req.Size, path: req.Path, sum: req.Sum, steps: req.Steps, file: file, reply: make(chan answer, 1)}
 	switch o.do {
 	case commandDump:
 		if file == nil || !slices.Contains(memdump.Formats(), req.Name) {
@@ -151,7 +156,7 @@ func (s *server) client(conn net.Conn) {
 			_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "understand the input"))})
 			return
 		}
-	case commandSave, commandLoad, commandForget, commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume, commandMade:
+	case commandSave, commandLoad, commandForget, commandGrow, commandMedium, commandStop, commandKill, commandScreenshot, commandStatus, commandPause, commandSuspend, commandResume, commandMade:
 	default:
 		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "do %.40q", req.Do))})
 		return
@@ -308,6 +313,18 @@ func (c *Client) Dump(ctx context.Context, who, format string, w *os.File) error
 // Made has the cell's events say that a file was made of it.
 func (c *Client) Made(ctx context.Context, who, path, sum string) error {
 	_, err := c.ask(ctx, request{Do: string(commandMade), Who: who, Name: path, Sum: sum})
+	return err
+}
+
+// Grow has the hypervisor make a disk larger that it has open.
+func (c *Client) Grow(ctx context.Context, label string, size cell.Size) error {
+	_, err := c.ask(ctx, request{Do: string(commandGrow), Who: "skep disk grow", Name: label, Size: size})
+	return err
+}
+
+// ChangeMedium puts an image into a drive, or leaves it empty where path is "".
+func (c *Client) ChangeMedium(ctx context.Context, label, path string) error {
+	_, err := c.ask(ctx, request{Do: string(commandMedium), Who: "skep media", Name: label, Path: path})
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"skep/internal/cell"
@@ -11,6 +12,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/lifecycle"
+	"skep/internal/plan"
 	"skep/internal/provision"
 )
 
@@ -156,6 +158,35 @@ func (k *Keeper) do(ctx context.Context, a lifecycle.Action, c *command) lifecyc
 		k.tellOthers(a)
 	}
 	return nil
+}
+
+// grow makes a disk larger, and writes down the bound of the hypervisor's files, which the audit compares.
+func (k *Keeper) grow(ctx context.Context, label string, size cell.Size) error {
+	bound, err := k.life.live.Grow(ctx, label, size)
+	if bound == 0 || k.state.Jail == nil {
+		return err
+	}
+	k.state.Jail.Limits["fsize"] = [2]uint64{bound, bound}
+	return errors.Join(err, k.Store.WriteDetail(k.state))
+}
+
+// changeMedium puts an image into a drive, and writes it down for the audit. The cell file's is back with the next
+// start.
+func (k *Keeper) changeMedium(ctx context.Context, label, path string) error {
+	if err := k.life.live.ChangeMedium(ctx, label, path); err != nil || k.state.Plan == nil {
+		return err
+	}
+	now := *k.state.Plan
+	now.Resources = slices.Clone(now.Resources)
+	for i, r := range now.Resources {
+		if d, ok := r.Spec.(*plan.Disk); ok && d.Label == label {
+			other := *d
+			other.Path = path
+			now.Resources[i].Spec = &other
+		}
+	}
+	k.state.Plan = &now
+	return k.Store.WriteDetail(k.state)
 }
 
 // tellOthers carries out what is for somebody else's eyes.

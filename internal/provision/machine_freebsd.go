@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"skep/internal/cell"
 	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
@@ -269,6 +270,16 @@ func (m *bhyveMachine) Reset(ctx context.Context) error {
 	}
 	m.provisioner.env.Process(m)
 	return nil
+}
+
+// ChangeMedium is nothing that a bhyve does: it opens what is in a drive when it starts, by its path.
+func (m *bhyveMachine) ChangeMedium(context.Context, string, string) error {
+	return fault.New(fault.Input, "name the image in the cell file, then skep restart", "change what is in a drive of a guest that runs: bhyve cannot")
+}
+
+// Grow is for a guest that does not run: skep has no way to have bhyve look at the size of a file again.
+func (m *bhyveMachine) Grow(context.Context, string, cell.Size) (uint64, error) {
+	return 0, fault.New(fault.Input, "skep down stops it", "make a disk grow while its guest runs: bhyve is not told of it")
 }
 
 // Snapshot is nothing that a bhyve does: the kernels of FreeBSD 14 and 15 are built without BHYVE_SNAPSHOT.

@@ -34,8 +34,12 @@ const (
 
 // qemuMachine is a live QEMU in its jail.
 type qemuMachine struct {
-	name   string // the cell's
-	cell   *cell.Cell
+	name string // the cell's
+	cell *cell.Cell
+	// file is what it was handed by that name, and swap has another one in its place, or none; nil where another
+	// keeper handed it.
+	file   func(name string) *os.File
+	swap   func(name string, f *os.File)
 	proc   *linuxjail.Process
 	qmp    *worker.Client
 	accel  cell.Accel
@@ -91,6 +95,8 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	for _, s := range plan.Specs[*plan.Template](t.plan) {
 		m.template, m.ram = s, t.files[templateRAM]
 	}
+	m.file = func(name string) *os.File { return t.files[name] }
+	m.swap = func(name string, f *os.File) { t.drop(name); t.hold(name, f) }
 	// Standard error is a pipe and never a file: a guest can make QEMU say as
 	// much as it likes there. What nobody reads any more is lost, and stops
 	// nobody.

@@ -109,6 +109,11 @@ type Machine interface {
 	// Dump writes the guest's memory to a file or a pipe, as package memdump reads it. The guest stands still
 	// meanwhile.
 	Dump(ctx context.Context, format string, w *os.File) error
+	// ChangeMedium puts the image at that path into a drive, or leaves it empty where path is "".
+	ChangeMedium(ctx context.Context, label, path string) error
+	// Grow makes a disk larger while the guest runs; bound is what its files may become now, where that had
+	// to be raised.
+	Grow(ctx context.Context, label string, size cell.Size) (bound uint64, err error)
 	// Screenshot is a PNG of the screen.
 	Screenshot(ctx context.Context) (Picture, error)
 }

@@ -30,6 +30,35 @@ func (q *Client) Cont(ctx context.Context) error { return q.Execute(ctx, "cont",
 // Stop pauses the guest.
 func (q *Client) Stop(ctx context.Context) error { return q.Execute(ctx, "stop", nil, nil) }
 
+// BlockSize is the size of the disk that a node is.
+func (q *Client) BlockSize(ctx context.Context, node string) (int64, error) {
+	var rows []struct {
+		Inserted struct {
+			Node  string `json:"node-name"`
+			Image struct {
+				Size int64 `json:"virtual-size"`
+			} `json:"image"`
+		} `json:"inserted"`
+	}
+	if err := q.Execute(ctx, "query-block", nil, &rows); err != nil {
+		return 0, err
+	}
+	for _, r := range rows {
+		if r.Inserted.Node == node {
+			return r.Inserted.Image.Size, nil
+		}
+	}
+	return 0, fmt.Errorf("QEMU has no node %s", node)
+}
+
+// BlockResize makes what a node is of, and with it the guest's disk, that large.
+func (q *Client) BlockResize(ctx context.Context, node string, size int64) error {
+	return q.Execute(ctx, "block_resize", struct {
+		Node string `json:"node-name"`
+		Size int64  `json:"size"`
+	}{node, size}, nil)
+}
+
 // SystemPowerdown presses the ACPI power button.
 func (q *Client) SystemPowerdown(ctx context.Context) error {
 	return q.Execute(ctx, "system_powerdown", nil, nil)

@@ -44,6 +44,10 @@ const (
 	Point
 	ScreenSize
 	Dump
+	BlockSize
+	BlockResize
+	InsertMedium
+	EjectMedium
 	lastAct
 )
 
@@ -124,16 +128,33 @@ var acts = [lastAct]act{
 	Dump: {"dump-guest-memory", 1, func(w *worker, r call) (out Message, err error) {
 		return out, w.qmp.Dump(r.ctx, r.files[0], r.Nums[0] != 0)
 	}},
+	BlockSize: {"query-block-size", 0, func(w *worker, r call) (out Message, err error) {
+		size, err := w.qmp.BlockSize(r.ctx, diskNode(r.Nums[0]))
+		out.Nums[0] = uint64(size)
+		return out, err
+	}},
+	BlockResize: {"block_resize", 0, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.BlockResize(r.ctx, diskNode(r.Nums[0]), int64(r.Nums[1]))
+	}},
+	InsertMedium: {"blockdev-insert-medium", 1, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.ChangeMedium(r.ctx, int(r.Nums[0]), r.Texts[0], r.files[0])
+	}},
+	EjectMedium: {"eject", 0, func(w *worker, r call) (out Message, err error) {
+		return out, w.qmp.ChangeMedium(r.ctx, int(r.Nums[0]), r.Texts[0], nil)
+	}},
 	Snapshot: {"snapshot", 0, func(w *worker, r call) (out Message, err error) {
 		var nodes []string
 		for i := range 64 {
 			if r.Nums[0]&(1<<i) != 0 {
-				nodes = append(nodes, "disk"+strconv.Itoa(i))
+				nodes = append(nodes, diskNode(uint64(i)))
 			}
 		}
 		return out, w.qmp.Snapshot(r.ctx, r.Texts[0], r.Texts[1], nodes)
 	}},
 }
+
+// diskNode is the node of a cell's disk of that number.
+func diskNode(i uint64) string { return "disk" + strconv.FormatUint(i, 10) }
 
 // plainly is an act that has neither arguments nor results.
 func plainly(do func(*qmp.Client, context.Context) error) func(*worker, call) (Message, error) {

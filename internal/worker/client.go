@@ -251,6 +251,33 @@ func (c *Client) Written(ctx context.Context) (bool, error) {
 	return m.Nums[0] != 0, err
 }
 
+// BlockSize is the size of the cell's disk of that number, as the hypervisor says.
+func (c *Client) BlockSize(ctx context.Context, disk int) (int64, error) {
+	m, err := c.ask(ctx, Message{Act: BlockSize, Nums: [4]uint64{uint64(disk)}})
+	if err == nil && m.Nums[0] > 1<<62 {
+		err = errors.New("the hypervisor says a size that no disk has")
+	}
+	return int64(m.Nums[0]), err
+}
+
+// BlockResize makes it that large.
+func (c *Client) BlockResize(ctx context.Context, disk int, size int64) error {
+	_, err := c.ask(ctx, Message{Act: BlockResize, Nums: [4]uint64{uint64(disk), uint64(size)}})
+	return err
+}
+
+// ChangeMedium puts a file into the cell's drive of that number, which was handed in by that name, or nothing.
+func (c *Client) ChangeMedium(ctx context.Context, disk int, name string, f *os.File) error {
+	m := Message{Act: EjectMedium, Nums: [4]uint64{uint64(disk)}, Texts: [4]string{name}}
+	if f == nil {
+		_, err := c.ask(ctx, m)
+		return err
+	}
+	m.Act = InsertMedium
+	_, err := c.ask(ctx, m, f)
+	return err
+}
+
 // Snapshot saves disks and memory, goes back to them or removes them; disks are numbers of the cell's.
 func (c *Client) Snapshot(ctx context.Context, do, tag string, disks []int) error {
 	m := Message{Act: Snapshot, Texts: [4]string{do, tag}}

@@ -72,6 +72,10 @@ func main() {
 			done("copy", copyTo(rest))
 		case "identity":
 			identity()
+		case "size":
+			b, err := os.ReadFile("/sys/block/" + rest + "/size")
+			done("size", err)
+			say("size %s %s", rest, strings.TrimSpace(string(b)))
 		case "count":
 			counted++
 			say("count %d", counted)

@@ -115,6 +115,22 @@ func (p *Process) Seal() error {
 	return nil
 }
 
+// ErrNobodyAnswers: the listener went with the keeper that started the hypervisor.
+var ErrNobodyAnswers = errors.New("its keeper has died since its start")
+
+// Looking has the hypervisor look, in do, at files that it has open, by calls that it does not have otherwise.
+// Where size is not 0 one of them is that large by now, and it learns so when it asks to make it that large.
+func (p *Process) Looking(size int64, do func() error) error {
+	if p.listener == nil {
+		return ErrNobodyAnswers
+	}
+	p.listener.growing.Store(size)
+	p.listener.looks.Store(true)
+	defer p.listener.growing.Store(0)
+	defer p.listener.looks.Store(false)
+	return do()
+}
+
 // Kill ends the hypervisor now. One that has ended already is no error.
 func (p *Process) Kill() error {
 	err := p.control(func(fd int) error { return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) })
