@@ -454,15 +454,8 @@ func (m *qemuMachine) startOver(ctx context.Context) error {
 // No guest has done that, and it is not the guest's end.
 const biosResets = 5 * time.Second
 
-// throughBIOS: a kernel that is booted directly is fetched by SeaBIOS.
-func throughBIOS(p *plan.Plan) bool {
-	for _, r := range plan.Specs[*plan.Rootfs](p) {
-		if len(r.Copies) > 0 {
-			return true
-		}
-	}
-	return false
-}
+// throughBIOS: where no other firmware is handed in SeaBIOS is the first, and what fetches a kernel.
+func throughBIOS(p *plan.Plan) bool { return len(plan.Specs[*plan.Firmware](p)) == 0 }
 
 // biosReset says whether a reset is SeaBIOS's own. At most one follows each
 // Reset of the guest's.
