@@ -11,11 +11,11 @@ import (
 )
 
 // bootDisc makes a disc whose boot code says its name on the first serial port, waits for a byte there and resets
-// the machine. It is 16-bit code: mov dx,3f8h; (mov al,C; out dx,al)…; mov dx,3fdh; in al,dx; test al,1; jz; mov
-// al,0feh; out 64h,al; jmp $.
+// the machine. It is 16-bit code: cli, as SeaBIOS reads that port too; mov dx,3f8h; (mov al,C; out dx,al)…;
+// mov dx,3fdh; in al,dx; test al,1; jz; mov al,0feh; out 64h,al; jmp $.
 func (l *lab) bootDisc(name string) string {
 	l.t.Helper()
-	code := []byte{0xba, 0xf8, 0x03}
+	code := []byte{0xfa, 0xba, 0xf8, 0x03}
 	for _, c := range "disc " + name + "\r\n" {
 		code = append(code, 0xb0, byte(c), 0xee)
 	}
