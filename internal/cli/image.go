@@ -37,7 +37,7 @@ is read-only, and known by the SHA-256 of what a guest sees.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.imageImport(), a.imageEnsure(), a.imageList(), a.imageShow(), a.imageVerify(), a.imageRemove(), a.imageExport())
+	cmd.AddCommand(a.imageImport(), a.imageEnsure(), a.imageList(), a.imageShow(), a.imageVerify(), a.imageRemove(), a.imageExport(), a.imageSave(), a.imageLoad())
 	return cmd
 }
 
@@ -81,17 +81,7 @@ refused.`,
 			}
 			in.Say = a.percent(in.File)
 			i, err := s.Import(cmd.Context(), in)
-			if err != nil {
-				return err
-			}
-			if i.Digest == "" {
-				settleLater(a, i.Name)
-				a.printf("%s  %s\n", i.Name, cell.Size(i.Size))
-				a.note("its SHA-256 is being found out; skep image show %s has it", i.Name)
-				return nil
-			}
-			a.printf("%s  %s  %s\n", i.Name, cell.Size(i.Size), i.Digest)
-			return nil
+			return a.imported(i, err)
 		},
 	}
 	cmd.Flags().StringVar(&in.Format, "format", "", "what the file is: "+strings.Join(image.Formats, ", "))
@@ -104,6 +94,21 @@ refused.`,
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
+}
+
+// imported says what was imported.
+func (a *app) imported(i image.Image, err error) error {
+	if err != nil {
+		return err
+	}
+	if i.Digest == "" {
+		settleLater(a, i.Name)
+		a.printf("%s  %s\n", i.Name, cell.Size(i.Size))
+		a.note("its SHA-256 is being found out; skep image show %s has it", i.Name)
+		return nil
+	}
+	a.printf("%s  %s  %s\n", i.Name, cell.Size(i.Size), i.Digest)
+	return nil
 }
 
 // settleName is the verb of the process that finds out an image's digest. It is not for people.

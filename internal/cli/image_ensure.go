@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/image"
 	"skep/internal/probe"
@@ -53,6 +52,13 @@ func (a *app) ensureImage(ctx context.Context, name, from string) error {
 	}
 	defer lock.Unlock()
 	i, err := image.View(dirs).Get(name)
+	if err != nil && image.IsLayout(from) {
+		l, err := image.OpenLayout(ctx, from)
+		if err != nil {
+			return err
+		}
+		return a.loadImage(ctx, l, name)
+	}
 	if err != nil {
 		file, err := imageIn(from, name)
 		if err != nil {
@@ -71,8 +77,7 @@ func (a *app) ensureImage(ctx context.Context, name, from string) error {
 			return err
 		}
 	}
-	a.printf("%s  %s  %s\n", i.Name, cell.Size(i.Size), i.Digest)
-	return nil
+	return a.imported(i, nil)
 }
 
 // imageIn is the one file of a directory that an image of that name can be imported from.

@@ -1,0 +1,266 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/content/oci"
+
+	"skep/internal/fault"
+)
+
+// Kinds of what an image is in an OCI image layout: a manifest with one layer, the raw image packed by zstd, and
+// what the image is as its configuration.
+const (
+	KindImage  = "application/vnd.skep.image.v1"
+	kindConfig = "application/vnd.skep.image.config.v1+json"
+	kindDisk   = "application/vnd.skep.image.disk.v1.raw+zstd"
+)
+
+// mostManifest bounds what is read of a manifest or of a configuration.
+const mostManifest = 1 << 20
+
+// Save writes images into an OCI image layout, a directory that is made where it is missing, each by its name.
+func (s *Store) Save(ctx context.Context, names []string, dir string, say func(string, float64)) error {
+	out, err := oci.New(dir)
+	if err != nil {
+		return fault.Wrap(fault.Input, err, "", "write to the layout %s", dir)
+	}
+	for _, name := range names {
+		if err := s.save(ctx, name, out, say); err != nil {
+			if fault.CodeOf(err) == fault.Input {
+				return err
+			}
+			return fault.Wrap(fault.Host, err, "df "+dir+" shows how full it is", "save the image %s", name)
+		}
+	}
+	return nil
+}
+
+func (s *Store) save(ctx context.Context, name string, out *oci.Store, say func(string, float64)) error {
+	i, err := s.Settled(name)
+	if err == nil {
+		err = s.Check(i)
+	}
+	if err != nil {
+		return err
+	}
+	packed, desc, err := s.pack(i, say)
+	if err != nil {
+		return err
+	}
+	defer packed.Close()
+	if there, err := out.Exists(ctx, desc); err == nil && !there {
+		if err := out.Push(ctx, desc, packed); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	config := content.NewDescriptorFromBytes(kindConfig, text)
+	if there, err := out.Exists(ctx, config); err == nil && !there {
+		if err := out.Push(ctx, config, bytes.NewReader(text)); err != nil {
+			return err
+		}
+	}
+	manifest, err := oras.PackManifest(ctx, out, oras.PackManifestVersion1_1, KindImage, oras.PackManifestOptions{
+		Layers: []ocispec.Descriptor{desc}, ConfigDescriptor: &config,
+		// The same image gives the same manifest.
+		ManifestAnnotations: map[string]string{ocispec.AnnotationCreated: i.Imported.Format("2006-01-02T15:04:05Z"), ocispec.AnnotationTitle: i.Name},
+	})
+	if err == nil {
+		err = out.Tag(ctx, manifest, name)
+	}
+	return err
+}
+
+// pack packs an image into a file without a name.
+func (s *Store) pack(i Image, say func(string, float64)) (*os.File, ocispec.Descriptor, error) {
+	desc := ocispec.Descriptor{MediaType: kindDisk}
+	from, err := os.Open(s.File(i.Name))
+	if err != nil {
+		return nil, desc, err
+	}
+	defer from.Close()
+	tmp, err := os.CreateTemp(s.at("tmp"), "save.*")
+	if err != nil {
+		return nil, desc, err
+	}
+	os.Remove(tmp.Name())
+	sum := digest.Canonical.Digester()
+	z, err := zstd.NewWriter(io.MultiWriter(tmp, sum.Hash()), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err == nil {
+		_, err = io.Copy(z, &told{from: from, size: i.Size, say: say})
+		err = errors.Join(err, z.Close())
+	}
+	if err == nil {
+		desc.Size, err = tmp.Seek(0, io.SeekCurrent)
+	}
+	if err == nil {
+		_, err = tmp.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		tmp.Close()
+		return nil, desc, err
+	}
+	desc.Digest = sum.Digest()
+	return tmp, desc, nil
+}
+
+// told says how far the reading of a file has come.
+type told struct {
+	from     io.Reader
+	at, size int64
+	say      func(string, float64)
+}
+
+func (t *told) Read(b []byte) (int, error) {
+	n, err := t.from.Read(b)
+	if t.at += int64(n); t.say != nil && t.size > 0 {
+		t.say("packing", float64(t.at)/float64(t.size))
+	}
+	return n, err
+}
+
+// A Layout is an OCI image layout that is read: a directory, or a tar of one.
+type Layout struct {
+	path string
+	from *oci.ReadOnlyStore
+}
+
+// OpenLayout opens one.
+func OpenLayout(ctx context.Context, path string) (*Layout, error) {
+	info, err := os.Stat(path)
+	l := &Layout{path: path}
+	switch {
+	case err != nil:
+	case info.IsDir():
+		l.from, err = oci.NewFromFS(ctx, os.DirFS(path))
+	default:
+		l.from, err = oci.NewFromTar(ctx, path)
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Input, err, "skep image save writes one", "read the layout %s", path)
+	}
+	return l, nil
+}
+
+// Names are the names of what is in it.
+func (l *Layout) Names(ctx context.Context) (names []string, err error) {
+	err = l.from.Tags(ctx, "", func(tags []string) error {
+		for _, t := range tags {
+			if !strings.Contains(t, ":") { // a digest is no name
+				names = append(names, t)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
+// Load imports an image of a layout under a name. What the layout says of it is believed as far as its bytes
+// agree: they are unpacked in a jail, and have to be what the description says.
+func (s *Store) Load(ctx context.Context, l *Layout, ref string, in Import) (Image, error) {
+	bad := func(format string, a ...any) (Image, error) {
+		return Image{}, fault.New(fault.Input, "", "load %s from %s: %s", ref, l.path, fmt.Sprintf(format, a...))
+	}
+	at, err := l.from.Resolve(ctx, ref)
+	if err != nil {
+		return bad("it is not there")
+	}
+	var m ocispec.Manifest
+	if err := l.read(ctx, at, &m); err != nil {
+		return bad("%v", err)
+	}
+	if m.ArtifactType != KindImage || len(m.Layers) != 1 || m.Layers[0].MediaType != kindDisk || m.Config.MediaType != kindConfig {
+		return bad("it is no image of skep's")
+	}
+	var was Image
+	if err := l.read(ctx, m.Config, &was); err != nil {
+		return bad("%v", err)
+	}
+	if was.Version != Version || !strings.HasPrefix(was.Digest, "sha256:") || was.Size <= 0 {
+		return bad("its description is of another kind")
+	}
+	if i, err := s.Get(in.Name); err == nil && i.Name == in.Name {
+		return bad("there is an image %s already", in.Name)
+	}
+	packed, err := l.fetch(ctx, s, m.Layers[0])
+	if err != nil {
+		return Image{}, fault.Wrap(fault.Input, err, "", "load %s from %s", ref, l.path)
+	}
+	defer func() { os.Remove(packed.Name()); packed.Close() }()
+	in.File, in.Format = packed.Name(), "raw.zst"
+	i, err := s.Import(ctx, in)
+	if err != nil {
+		return i, err
+	}
+	if i, err = s.Settled(i.Name); err == nil && (i.Digest != was.Digest || i.Size != was.Size) {
+		_ = s.Remove(i.Name)
+		return bad("it is %s, and is said to be %s", i.Digest, was.Digest)
+	}
+	return i, err
+}
+
+// read reads a small blob as JSON, after its digest was compared.
+func (l *Layout) read(ctx context.Context, at ocispec.Descriptor, v any) error {
+	if at.Size > mostManifest {
+		return fmt.Errorf("a description of %d bytes", at.Size)
+	}
+	text, err := content.FetchAll(ctx, l.from, at)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+// fetch copies a blob to a file of the store, and compares its digest. As long as that is open nobody clears it away.
+func (l *Layout) fetch(ctx context.Context, s *Store, at ocispec.Descriptor) (*os.File, error) {
+	r, err := l.from.Fetch(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	tmp, err := os.CreateTemp(s.at("tmp"), "load.*")
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(tmp.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	v := content.NewVerifyReader(r, at)
+	if err == nil {
+		_, err = io.Copy(tmp, v)
+	}
+	if err == nil {
+		err = v.Verify()
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+		tmp.Close()
+		return nil, err
+	}
+	return tmp, nil
+}
+
+// IsLayout says whether there is an OCI image layout at a path.
+func IsLayout(path string) bool {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return strings.HasSuffix(path, ".tar")
+	}
+	_, err := os.Stat(filepath.Join(path, ocispec.ImageLayoutFile))
+	return err == nil
+}

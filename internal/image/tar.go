@@ -1,0 +1,67 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"skep/internal/fault"
+)
+
+// SaveTar is Save into one file, a tar of the layout.
+func (s *Store) SaveTar(ctx context.Context, names []string, path string, say func(string, float64)) (err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fault.Wrap(fault.Input, err, "", "write %s", path)
+	}
+	defer os.RemoveAll(dir)
+	if err := s.Save(ctx, names, dir, say); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fault.Wrap(fault.Input, err, "name a file that is not there yet", "write %s", path)
+	}
+	if err = errors.Join(tarOf(f, dir), f.Close()); err != nil {
+		os.Remove(path)
+		return fault.Wrap(fault.Host, err, "df shows how full it is", "write %s", path)
+	}
+	return nil
+}
+
+// tarOf writes the plain files and directories below dir.
+func tarOf(to io.Writer, dir string) error {
+	w := tar.NewWriter(to)
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		h := &tar.Header{Name: filepath.ToSlash(name), Mode: 0o644, Size: info.Size(), Typeflag: tar.TypeReg}
+		if e.IsDir() {
+			h.Name, h.Mode, h.Size, h.Typeflag = h.Name+"/", 0o755, 0, tar.TypeDir
+		}
+		if err := w.WriteHeader(h); err != nil || e.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		return err
+	})
+	return errors.Join(err, w.Close())
+}
