@@ -21,7 +21,9 @@ func TestImageLayout(t *testing.T) {
 	dir, file := l.path("layout"), l.path("layout.tar")
 	l.must(0, "image", "save", "one", "two", dir)
 	l.must(0, "image", "save", "one", file)
-	var index struct{ Manifests []struct{ Annotations map[string]string } }
+	var index struct {
+		Manifests []struct{ Annotations map[string]string }
+	}
 	b, err := os.ReadFile(filepath.Join(dir, "index.json"))
 	l.try(err)
 	l.try(json.Unmarshal(b, &index))

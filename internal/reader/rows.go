@@ -139,6 +139,7 @@ var NoReaders = []string{
 	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
 	"worker.(Client).Dump", "worker.(Client).ScreenSize", "evidence.sums", "evidence.Bytes", "evidence.consoleText", "evidence.Signer",
 	"evidence.signWith", "evidence.signed", "evidence.armor", "evidence.newReader",
+	"worker.(Client).ChangeMedium", "qmp.(Client).ChangeMedium",
 }
 
 // Packages are those that handle hostile bytes.
