@@ -1,6 +1,0 @@
-//go:build !linux
-
-// Command guestinit is /init of a Linux guest.
-package main
-
-func main() {}
