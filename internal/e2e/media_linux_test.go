@@ -82,7 +82,9 @@ func TestMedia(t *testing.T) {
 	c.send("x")
 	c.expect(boot, "disc two")
 	// Its jail is as it was: the next keeper cannot have it look at a file, and says so.
-	l.try(unix.Kill(l.show("m").KeeperPID, unix.SIGKILL))
+	keeper := l.show("m").KeeperPID
+	l.try(unix.Kill(keeper, unix.SIGKILL))
+	eventually(t, slow, "its keeper is gone", func() bool { return gone(keeper) })
 	l.must(0, "adopt", "m")
 	if r := l.must(2, "media", "m", "cd", one); !strings.Contains(r.err, "its keeper has died since its start") {
 		t.Errorf("%s", r)
