@@ -21,12 +21,14 @@ import (
 	"skep/internal/host"
 	"skep/internal/probe"
 	"skep/internal/store"
+	"skep/internal/worker"
 )
 
 // apart is the first argument of the process in the throwaway host.
 const apart = "apart"
 
 func main() {
+	worker.ServeIfAsked()
 	asProgram := flag.Bool("json", false, "for programs")
 	summary := flag.Bool("summary", false, "the table of docs/security.md")
 	only := flag.String("subjects", "", "those alone, of plain-user, bwrap, firejail, runc and nspawn")
