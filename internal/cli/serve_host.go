@@ -44,7 +44,6 @@ type fit struct {
 	taps   []string
 	cpus   int
 	memory int64
-	mac    string
 }
 
 // servedCell is a cell as the page shows it.

@@ -110,7 +110,6 @@ type verifier struct {
 	manifest []byte
 	sig      []byte
 	sums     []byte
-	journal  string // the sum of its last line
 	want     map[string]Entry
 	seen     map[string]bool
 	kept     map[string]string // the sums that the journal has of files

@@ -104,7 +104,6 @@ func (f *Fault) Error() string { return f.Message }
 
 // Faults of the page's own.
 var (
-	errNobody    = &Fault{http.StatusUnauthorized, "unauthorized", "who you are is not known", "open a link that skep serve has printed, or sign in on a socket"}
 	errForbidden = &Fault{http.StatusForbidden, "forbidden", "this request comes from another page", ""}
 	errHost      = &Fault{http.StatusForbidden, "forbidden", "this is not the name of this page", "use the address that skep serve has printed"}
 	errNotThere  = &Fault{http.StatusNotFound, "not-found", "there is no such thing", "docs/api.md lists what there is"}
