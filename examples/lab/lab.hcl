@@ -15,6 +15,12 @@ cell "lab" {
     base = "/var/lib/vm/lab/root.img"
   }
 
+  # A network that leads nowhere: every name and every connection is answered, and written down.
+  nic "lan" {
+    network = "sinkhole"
+    capture = true
+  }
+
   screen {}
 
   evidence     = true

@@ -34,12 +34,17 @@ func TestLab(t *testing.T) {
 	body := strings.ReplaceAll(string(text), "/var/lib/vm/lab", dir)
 	l.write("config/cells/lab.hcl", strings.Replace(body, "{\n", "{\n  accel = \"tcg\"\n", 1))
 	r := l.must(0, "run", "lab@1", "--time-limit", "300s")
-	if !strings.Contains(r.out, "specimen: dropped /root/.cache/implant") {
-		t.Errorf("the specimen: %s", r)
+	for _, said := range []string{"specimen: beacon 3 was answered", "specimen: dropped /root/.cache/implant"} {
+		if !strings.Contains(r.out, said) {
+			t.Errorf("the specimen: no %q: %s", said, r)
+		}
 	}
 	tar := l.path("lab.tar")
 	l.must(0, "evidence", "lab@1", "-o", tar)
 	l.must(0, "evidence", "verify", tar)
+	if out, err := exec.Command("tar", "-xOf", tar, "network/network.jsonl").Output(); !strings.Contains(string(out), "c2.beacon.example") {
+		t.Errorf("its beacon is not in the evidence: %v: %s", err, out)
+	}
 	out, err := exec.Command("tar", "-xOf", tar, "diff/root.json").Output()
 	var d struct{ Files []struct{ What, Path string } }
 	if err == nil {

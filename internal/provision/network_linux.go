@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -89,6 +90,9 @@ func (k *kept) again(env Env, starts *[]time.Time) *tool.Service {
 	}
 	*starts = append(*starts, now)
 	again, err := k.start()
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil // nobody listens: the hypervisor has ended, and that is told elsewhere
+	}
 	if err != nil {
 		env.Notify(fmt.Sprintf("%s of card %s cannot be started again: %s", k.what, k.label, err))
 		return nil
