@@ -20,9 +20,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"skep/internal/worker"
 )
 
 func main() {
+	worker.ServeIfAsked()
 	skep := flag.String("skep", "bin/skep", "the skep to measure")
 	n := flag.Int("n", 25, "runs of each kind")
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
