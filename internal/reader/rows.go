@@ -45,7 +45,7 @@ var Rows = []Row{
 			"results.(extraction).files", "results.mount"}, From: []string{"reader"}},
 	{Name: Page, Reads: "what browsers send, and what guests say on their consoles and screens on its way to browsers: HTTP, WebSockets, logs",
 		Who: "`skep serve`", Rights: "none: a jail of its own, in which it has connections that were accepted outside and consoles that were asked for. " +
-			"Taken over, it can ask for what those may who are connected at that time",
+			"Taken over, it can ask for what those may who are connected at that time; with TLS it says itself whose certificate it has seen, so it could name any of them",
 		Calls: []string{"page.(session).tell", "page.withReturns", "page.send", "page.printed", "page.(conn).Read", "page.(conn).Write", "page.raw",
 			"page.(Pipe).read"}},
 	{Name: "evidence", Reads: "an archive of evidence, which may come from anywhere: lengths, sums, a manifest, lines of JSON, a signature",
