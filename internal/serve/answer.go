@@ -26,6 +26,7 @@ type Host interface {
 	Picture(ctx context.Context, name string) ([]byte, error)
 	File(name string) (any, error)
 	Save(name, text string) (any, error)
+	Events() (any, error)
 	// Run runs skep as somebody and returns what it printed.
 	Run(ctx context.Context, who Person, args ...string) ([]byte, error)
 	Metrics(ctx context.Context) ([]byte, error)
@@ -101,6 +102,8 @@ func (s *Server) does(ctx context.Context, who Person, a page.Ask) reply {
 		return data(s.Host.Metrics(ctx))
 	case page.File:
 		return body(s.Host.File(a.Cell))
+	case page.Events:
+		return body(s.Host.Events())
 	case page.Save:
 		s.Say("%s writes the file of %s", who.Name, a.Cell)
 		return body(s.Host.Save(a.Cell, a.Text))
