@@ -39,18 +39,34 @@ func wholeOf(f File) (int64, error) {
 	}
 }
 
+// partComment begins the comment of each section.
+const partComment = "part %d"
+
+// partOf is which one in a row a file is, 0 if it holds nothing. The times of the files do not tell: a file
+// system may note them late (UFS does when somebody asks), or both within one tick of its clock.
+func partOf(f File) (part uint64) {
+	const optionsAt, comment = 24, 1
+	var b [256]byte
+	n, _ := f.ReadAt(b[:], 0)
+	if n < optionsAt || binary.LittleEndian.Uint32(b[:]) != magic {
+		return 0
+	}
+	for rest := b[optionsAt:n]; len(rest) > 4; {
+		code, size := binary.LittleEndian.Uint16(rest), int(binary.LittleEndian.Uint16(rest[2:]))
+		value := rest[4:min(4+size, len(rest))]
+		if code == comment {
+			_, _ = fmt.Sscanf(string(value), partComment, &part)
+			return part
+		}
+		rest = rest[min(4+(size+3)&^3, len(rest)):]
+	}
+	return 0
+}
+
 // Copy writes what the two files hold to one, in the order in which it came.
 func Copy(to io.Writer, one, two File) error {
 	files := [2]File{one, two}
-	first, err := one.Stat()
-	if err != nil {
-		return err
-	}
-	second, err := two.Stat()
-	if err != nil {
-		return err
-	}
-	if second.ModTime().Before(first.ModTime()) {
+	if partOf(two) < partOf(one) {
 		files[0], files[1] = files[1], files[0]
 	}
 	total := int64(0)

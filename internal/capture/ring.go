@@ -48,7 +48,8 @@ type Ring struct {
 
 	mu       sync.Mutex
 	now      int
-	good     int64 // what is whole of the file that is written
+	part     uint64 // which one in a row the file that is written is
+	good     int64  // what is whole of the file that is written
 	at       int64
 	w        *pcapgo.NgWriter
 	waiting  int64 // bytes that are not in the file yet, at most
@@ -65,19 +66,11 @@ type Ring struct {
 // New goes on with what the files hold. Of a block that is not whole nothing is kept.
 func New(cell, nic string, one, two File, most int64) (*Ring, error) {
 	r := &Ring{files: [2]File{one, two}, most: most, cell: cell, nic: nic, notes: map[string]string{}, begun: time.Now()}
-	var changed [2]time.Time
-	for i, f := range r.files {
-		info, err := f.Stat()
-		if err != nil {
-			return nil, err
-		}
-		if info.Size() > 0 {
-			changed[i] = info.ModTime()
-		}
-	}
-	if changed[1].After(changed[0]) {
+	part0, part1 := partOf(one), partOf(two)
+	if part1 > part0 {
 		r.now = 1
 	}
+	r.part = max(part0, part1, 1)
 	whole, err := wholeOf(r.files[r.now])
 	if err != nil {
 		return nil, err
@@ -109,7 +102,7 @@ func (r *Ring) Write(b []byte) (int, error) {
 
 // section begins a section: each life of a guest and each file has its own.
 func (r *Ring) section() error {
-	info := pcapgo.NgSectionInfo{Application: "skep", Comment: fmt.Sprintf("cell %s, network card %s", r.cell, r.nic)}
+	info := pcapgo.NgSectionInfo{Application: "skep", Comment: fmt.Sprintf(partComment+", cell %s, network card %s", r.part, r.cell, r.nic)}
 	if r.frames > 0 || r.lost > 0 {
 		info.Comment += fmt.Sprintf("; %d frames came before this section, %d were lost", r.frames, r.lost)
 	}
@@ -133,6 +126,7 @@ func (r *Ring) turn() error {
 		}
 	}
 	r.now = 1 - r.now
+	r.part++
 	r.at, r.good, r.w = 0, 0, nil
 	if err := r.files[r.now].Truncate(0); err != nil {
 		return err
