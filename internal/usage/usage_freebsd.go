@@ -3,6 +3,7 @@ package usage
 import (
 	"encoding/binary"
 	"errors"
+	"net"
 	"os"
 	"time"
 
@@ -37,4 +38,23 @@ func Age(pid int) (time.Duration, error) {
 	return time.Since(time.UnixMicro(int64(p.Start))), err
 }
 
-func ofTap(string) (in, out int64) { return 0, 0 }
+// Of struct ifmibdata in net/if_mib.h: bytes that an interface has received and sent.
+const (
+	ifReceived = 120
+	ifSent     = 128
+	ifEnough   = 208
+	ifGeneral  = 1
+)
+
+// ofTap is what a tap has carried: what the host sends into it, the guest receives.
+func ofTap(name string) (in, out int64) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return 0, 0
+	}
+	b, err := unix.SysctlRaw("net.link.generic.ifdata", i.Index, ifGeneral)
+	if err != nil || len(b) < ifEnough {
+		return 0, 0
+	}
+	return int64(binary.LittleEndian.Uint64(b[ifSent:])), int64(binary.LittleEndian.Uint64(b[ifReceived:]))
+}
