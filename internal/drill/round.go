@@ -73,8 +73,15 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// make makes one attempt.
-func (s *Fixture) make(a Attempt) (Verdict, string) {
+// make makes one attempt. An attacker that is gone before it has told what it found is stopped.
+func (s *Fixture) make(a Attempt) (v Verdict, how string) {
+	defer func() {
+		if r := recover(); r == any(lost{}) {
+			v, how = Stopped, killed
+		} else if r != nil {
+			panic(r)
+		}
+	}()
 	if a.Needs != nil {
 		if why, ok := a.Needs(s); !ok {
 			return Skipped, why

@@ -59,6 +59,24 @@ func TestRoundIsBounded(t *testing.T) {
 	}
 }
 
+// Time may run out while an attempt reads what it has found; that is the end of the round, and not of skep.
+func TestRoundEndsInTheMiddleOfAnAttempt(t *testing.T) {
+	late := errors.New("it took too long")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ours, _ := net.Pipe()
+	r := round{attempts: []Attempt{{ID: "a", Do: code(func(s *Fixture) Outcome {
+		cancel(late)
+		s.session.close()
+		return environment(s)
+	})}}, made: func(a Attempt, v Verdict, _ string) { t.Errorf("%s has the verdict %s", a.ID, v) }}
+	r.enter = func(context.Context, Attempt) (*Fixture, error) {
+		return &Fixture{session: &session{conn: ours}, Proc: nobody{}}, nil
+	}
+	if err := r.run(ctx); !errors.Is(err, late) {
+		t.Errorf("%v", err)
+	}
+}
+
 // Whoever was lost is followed by another attacker, and so is one that is spent.
 func TestRoundBringsAnother(t *testing.T) {
 	entered, made := 0, 0

@@ -166,10 +166,14 @@ func (s *session) put(b []byte) (address uint64) {
 func (s *session) get(address uint64, n int) []byte {
 	out := make([]byte, n)
 	if r := s.raw(bySyscall, unix.SYS_WRITE, [6]uint64{uint64(s.fd), address, uint64(n)}, nil, out); r.gone {
-		return nil
+		panic(lost{})
 	}
 	return out
 }
+
+// lost is what get panics with where the attacker is gone, since what an attempt computes from memory that
+// nobody can read would be made up. Fixture.make recovers it, and nothing else.
+type lost struct{}
 
 // pointers is an array of addresses, as execve(2) takes it.
 func (s *session) pointers(addresses ...uint64) uint64 {
