@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/layout"
 )
 
 // close ends what is still there and says so: a test that leaves something is
@@ -71,10 +73,30 @@ func (l *lab) left() (left []string) {
 	for _, sub := range []string{"cells", "slots", "locks"} {
 		entries, _ := os.ReadDir(filepath.Join(l.dir, "run", sub))
 		for _, e := range entries {
-			left = append(left, filepath.Join("run", sub, e.Name()))
+			left = append(left, filepath.Join("run", sub, e.Name())+l.whyLeft(sub, e.Name()))
 		}
 	}
 	return left
+}
+
+// whyLeft says what is in a run directory that stayed, and what the keeper of it said last.
+func (l *lab) whyLeft(sub, name string) (why string) {
+	if sub != "cells" {
+		return ""
+	}
+	dir := filepath.Join(l.dir, "run", sub, name)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		why += " " + e.Name()
+	}
+	journal, _ := os.ReadFile(filepath.Join(dir, layout.Journal))
+	for line := range strings.Lines(string(journal)) {
+		if !strings.Contains(line, `"step":"taking"`) { // the plan's resource, at length
+			why += "\n" + strings.TrimSpace(line)
+		}
+	}
+	said, _ := os.ReadFile(l.path("state/cells/" + name + "/" + layout.KeeperLog))
+	return why + "\n" + string(said[max(0, len(said)-2000):])
 }
 
 // mine says whether a uid is one of this lab's cells or of their workers.

@@ -185,7 +185,11 @@ func DropBridge(name, tag, uplink string) error {
 			return nil // in use by another cell, or by the admin
 		}
 	}
-	return netlink.LinkDel(link)
+	// Two cells may leave at once, and each of them is the last.
+	if err := netlink.LinkDel(link); !errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return nil
 }
 
 // DropTap removes a tap that carries our tag, should a descriptor of it still

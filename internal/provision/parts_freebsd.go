@@ -29,14 +29,14 @@ func acquireBridge(b *plan.Bridge) (made bool, err error) {
 	return false, nil
 }
 
-func acquireTap(s *plan.Tap) error {
+func (t *bsdProvisioner) acquireTap(s *plan.Tap) error {
 	if s.Admin {
 		if _, err := network.OpenAdminTap(s.Name); err != nil {
 			return fault.Wrap(fault.Input, err, "ifconfig "+s.Name+" create", "use tap %s for network card %q", s.Name, s.Label)
 		}
 		return nil
 	}
-	_, err := network.OpenTap(s.Name, s.Tag, s.Bridge)
+	_, err := onBridge(t.plan, s, func() (*network.Tap, error) { return network.OpenTap(s.Name, s.Tag, s.Bridge) })
 	switch {
 	case err == nil:
 		return nil

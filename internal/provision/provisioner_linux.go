@@ -143,7 +143,7 @@ func bridgeFault(b *plan.Bridge, err error) error {
 }
 
 func (t *linuxProvisioner) acquireTap(s *plan.Tap) error {
-	tap, err := openTap(s)
+	tap, err := onBridge(t.plan, s, func() (*network.Tap, error) { return openTap(s) })
 	if err != nil {
 		return err
 	}

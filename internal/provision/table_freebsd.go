@@ -48,18 +48,18 @@ var table = map[plan.Kind]kind{
 		audit: notAudited("a bridge is the host's, and nothing of it is in the jail"),
 	},
 	plan.KindTap: {
-		acquire: having(func(_ system, s *plan.Tap) error { return acquireTap(s) }),
+		acquire: having(system.acquireTap),
 		release: letting(func(_ system, s *plan.Tap) error {
 			if s.Admin {
 				return nil
 			}
 			return network.DropTap(s.Name, s.Tag)
 		}),
-		look: looking(func(_ system, s *plan.Tap) []error {
+		look: looking(func(t system, s *plan.Tap) []error {
 			if !s.Admin {
 				return nil
 			}
-			return list(acquireTap(s))
+			return list(t.acquireTap(s))
 		}),
 		adopt: survives("bhyve has it open"),
 		audit: rows("nodes", "descriptors"),
