@@ -87,10 +87,12 @@ const (
 	GroupMemory   = "memory"
 	GroupProgram  = "the program"
 	GroupWorker   = "the worker"
+	GroupServices = "networks and captures in jails of their own"
 )
 
 // groups is their order in a report.
-var groups = []string{GroupEight, GroupIdentity, GroupRights, GroupPlace, GroupHandles, GroupNetwork, GroupLimits, GroupMemory, GroupProgram, GroupWorker}
+var groups = []string{GroupEight, GroupIdentity, GroupRights, GroupPlace, GroupHandles, GroupNetwork, GroupLimits, GroupMemory, GroupProgram, GroupWorker,
+	GroupServices}
 
 // judge collects rows.
 type judge struct{ rows []Row }

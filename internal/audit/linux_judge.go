@@ -49,6 +49,7 @@ func (a *linuxAudit) rows() *judge {
 	a.memory()
 	a.ofProgram(a.Exe)
 	a.worker()
+	a.services()
 	return &a.judge
 }
 

@@ -57,8 +57,10 @@ type linuxSeen struct {
 	Randomize string `json:"randomize"` // kernel.randomize_va_space of the host
 	PageSize  uint64 `json:"page_size"`
 
-	// Worker is who speaks with it, where it lives.
-	Worker *workerSeen `json:"worker,omitempty"`
+	// Worker is who speaks with it, where it lives; Services are the networks and captures of its cards, by the IDs
+	// of their resources.
+	Worker   *workerSeen             `json:"worker,omitempty"`
+	Services map[string]*serviceSeen `json:"services,omitempty"`
 
 	linksSeen
 }

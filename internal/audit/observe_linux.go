@@ -32,6 +32,7 @@ func Cell(st store.State) (Report, error) {
 	if w := st.Worker; w != nil {
 		seen.Worker = observeWorker(w.PID, st.Plan)
 	}
+	seen.Services = observeServices(st)
 	return judgeLinux(seen, st), nil
 }
 

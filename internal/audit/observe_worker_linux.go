@@ -11,13 +11,11 @@ import (
 
 // observeWorker reads what is judged of a worker; nil where there is no such process.
 func observeWorker(pid int, p *plan.Plan) *workerSeen {
-	dir := filepath.Join(proc, strconv.Itoa(pid))
-	w := &workerSeen{Status: readStatus(dir + "/status"), NS: readNS(dir), Threads: readThreads(dir), Mounts: readMounts(dir + "/mountinfo")}
-	if len(w.Status) == 0 || w.Status["Pid"] == "" || ended(w.Status) {
+	b := observeBeside(pid)
+	if b == nil {
 		return nil
 	}
-	w.Files, w.Nodes, _ = reachable(dir + "/root")
-	w.FDs = private(pid).FDs
+	w := &workerSeen{besideSeen: *b}
 	if p != nil {
 		for _, l := range plan.Specs[*plan.Log](p) {
 			var st syscall.Stat_t
@@ -26,6 +24,18 @@ func observeWorker(pid int, p *plan.Plan) *workerSeen {
 			}
 		}
 	}
+	return w
+}
+
+// observeBeside reads what is judged of a process beside the hypervisor; nil where there is none.
+func observeBeside(pid int) *besideSeen {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	w := &besideSeen{Status: readStatus(dir + "/status"), NS: readNS(dir), Threads: readThreads(dir), Mounts: readMounts(dir + "/mountinfo")}
+	if len(w.Status) == 0 || w.Status["Pid"] == "" || ended(w.Status) {
+		return nil
+	}
+	w.Files, w.Nodes, _ = reachable(dir + "/root")
+	w.FDs = private(pid).FDs
 	entries, _ := os.ReadDir(proc)
 	for _, e := range entries {
 		if other, err := strconv.Atoi(e.Name()); err == nil && other != pid {

@@ -85,7 +85,9 @@ answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
 	if after := ns.counters(); after != before {
 		t.Errorf("the host's network has seen packets: %d, before %d", after, before)
 	}
-	l.must(0, "audit", "lab")
+	if out := l.must(0, "audit", "lab").out; !strings.Contains(out, "network-lan-descriptors") {
+		t.Errorf("the audit does not look at the network:\n%s", out)
+	}
 	l.captured("lab", map[string]string{"http.request.uri": "/hidden", "frame.comment": "TLS for secure.example", "dns.qry.name": "no.such.example"})
 	l.must(0, "down", "lab")
 	l.nothingLeft()

@@ -74,6 +74,7 @@ type Keeper struct {
 	life    life
 	events  chronicle
 	dumping atomic.Bool
+	served  services
 	ending  chan chan struct{} // asks for the last audit; closed when that is done
 }
 
@@ -102,6 +103,7 @@ func New(cfg Config) *Keeper {
 		ending:   make(chan chan struct{}),
 		finished: make(chan struct{}),
 		timers:   newTimers(),
+		served:   services{changed: make(chan struct{}, 1)},
 		machine:  lifecycle.New(policy(cfg)),
 	}
 }
@@ -204,6 +206,7 @@ func (k *Keeper) publish(p store.Phase, reason string) {
 }
 
 func (k *Keeper) writeState() {
+	k.state.Services = k.served.list()
 	if err := k.Store.WriteState(k.state); err != nil && k.state.State == store.Running {
 		k.Notify(err.Error())
 	}

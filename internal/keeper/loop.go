@@ -56,6 +56,8 @@ func (k *Keeper) wait(done *<-chan struct{}) (lifecycle.Event, *command) {
 			}
 		case <-worker:
 			k.anotherWorker()
+		case <-k.served.changed:
+			k.writeState()
 		case <-k.life.told:
 			k.life.told = nil
 			k.countRefusals(k.life.live)

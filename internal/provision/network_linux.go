@@ -17,11 +17,13 @@ import (
 	"skep/internal/capture"
 	"skep/internal/cell"
 	"skep/internal/fault"
+	"skep/internal/layer"
 	"skep/internal/layout"
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/reader"
 	"skep/internal/sink"
+	"skep/internal/store"
 	"skep/internal/tool"
 	"skep/internal/unixsock"
 	"skep/internal/usernet"
@@ -40,25 +42,39 @@ const (
 
 // A kept service is a network or a capture of one card, which is started again when it ends by itself.
 type kept struct {
+	id    string // of its resource
 	what  string // "the network", "the capture"
 	label string
 	start func() (*tool.Service, error)
 
-	mu      sync.Mutex
-	service *tool.Service
-	gone    bool // released
+	mu       sync.Mutex
+	service  *tool.Service
+	restarts int
+	gone     bool // released
 }
 
 // keep starts a service and has it kept.
-func (t *linuxProvisioner) keep(what, label string, start func() (*tool.Service, error)) error {
+func (t *linuxProvisioner) keep(id, what, label string, start func() (*tool.Service, error)) error {
 	service, err := start()
 	if err != nil {
 		return err
 	}
-	k := &kept{what: what, label: label, start: start, service: service}
+	k := &kept{id: id, what: what, label: label, start: start, service: service}
 	t.kept[what+label] = k
+	t.env.Serving(id, k.seen())
 	go k.follow(t.env)
 	return nil
+}
+
+// seen is who it is now, for who looks at it.
+func (k *kept) seen() *store.Service {
+	s := k.service
+	v := &store.Service{ID: k.id, PID: s.PID, Start: s.Start, UID: s.UID, GID: s.GID, Restarts: k.restarts}
+	if r := s.Jail; r != nil {
+		v.Calls, v.Sealed = r.RunCalls, r.Sealed
+		v.OwnUID, v.EmptyRootfs = layer.On(r.Layers, layer.OwnUID), layer.On(r.Layers, layer.EmptyRootfs)
+	}
+	return v
 }
 
 // follow starts a service again that has ended by itself: what the guest sent it was its undoing, or the
@@ -98,6 +114,8 @@ func (k *kept) again(env Env, starts *[]time.Time) *tool.Service {
 		return nil
 	}
 	k.service = again
+	k.restarts++
+	env.Serving(k.id, k.seen())
 	return again
 }
 
@@ -112,6 +130,7 @@ func (t *linuxProvisioner) end(what, label string, grace time.Duration) {
 	service := k.service
 	k.mu.Unlock()
 	service.Stop(grace)
+	t.env.Serving(k.id, nil)
 	delete(t.kept, what+label)
 }
 
@@ -132,12 +151,27 @@ const (
 
 // acquireNetwork starts the network of a card. QEMU need not have started: it finds the connection waiting.
 func (t *linuxProvisioner) acquireNetwork(s *plan.Network) error {
-	return t.keep(theNetwork, s.Label, func() (*tool.Service, error) { return t.serveNetwork(s) })
+	return t.keep("network:"+s.Label, theNetwork, s.Label, func() (*tool.Service, error) { return t.serveNetwork(s) })
+}
+
+// NetworkJob is what the jail of a network follows from, but for its files.
+func NetworkJob(s *plan.Network) tool.Job {
+	j := tool.Job{Tool: tool.Reader(reader.Sinkhole), Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(max(s.LogMax, s.CaptureMax/2))}}
+	if s.Mode == cell.NetworkUser {
+		j.Tool, j.Connections = tool.Reader(reader.UserNet), usernet.MostSockets
+	}
+	return j
+}
+
+// CaptureJob is what the jail of a capture follows from, but for its files.
+func CaptureJob(s *plan.Capture) tool.Job {
+	return tool.Job{Tool: tool.Reader(reader.Capture), Receives: true,
+		Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(s.Max / 2)}}
 }
 
 // serveNetwork starts one: it gets its connection to the hypervisor, its record, and what it answers with.
 func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) {
-	j := tool.Job{Tool: tool.Reader(reader.Sinkhole), Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(max(s.LogMax, s.CaptureMax/2))}}
+	j := NetworkJob(s)
 	defer func() {
 		for _, f := range j.Files {
 			f.File.Close()
@@ -216,7 +250,6 @@ func (t *linuxProvisioner) serveUser(s *plan.Network, j tool.Job) (*tool.Service
 		return nil, err
 	}
 	defer theirs.Close()
-	j.Tool, j.Connections = tool.Reader(reader.UserNet), usernet.MostSockets
 	j.Files = append(slices.Clone(j.Files), tool.File{Name: usernet.FileBroker, File: theirs})
 	service, err := t.env.Serve(j)
 	if err != nil {
@@ -254,7 +287,7 @@ func captureFiles(label, base string) (all []tool.File, err error) {
 
 // acquireCapture has a process write down what passes on a tap.
 func (t *linuxProvisioner) acquireCapture(s *plan.Capture) error {
-	return t.keep(theCapture, s.Label, func() (*tool.Service, error) { return t.serveCapture(s) })
+	return t.keep("capture:"+s.Label, theCapture, s.Label, func() (*tool.Service, error) { return t.serveCapture(s) })
 }
 
 func (t *linuxProvisioner) serveCapture(s *plan.Capture) (*tool.Service, error) {
@@ -280,7 +313,7 @@ func (t *linuxProvisioner) serveCapture(s *plan.Capture) (*tool.Service, error) 
 	if err != nil {
 		return nil, err
 	}
-	return t.env.Serve(tool.Job{Tool: tool.Reader(reader.Capture), Args: []string{string(text)}, Receives: true,
-		Files:  append([]tool.File{{Name: reader.CaptureSocket, File: sock}}, files...),
-		Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(s.Max / 2)}})
+	j := CaptureJob(s)
+	j.Args, j.Files = []string{string(text)}, append([]tool.File{{Name: reader.CaptureSocket, File: sock}}, files...)
+	return t.env.Serve(j)
 }

@@ -155,6 +155,9 @@ type Env interface {
 	ReadTables(image *os.File, size int64) (at uint64, cut bool, err error)
 	// Serve starts a network in user space, in a jail.
 	Serve(j tool.Job) (*tool.Service, error)
+	// Serving says who a service of a resource is now; nil where there is none any more. It may be called from
+	// any goroutine.
+	Serving(id string, s *store.Service)
 	// StopAsked says whether somebody has asked for the cell's end, and who.
 	StopAsked() (who string, asked bool)
 }
@@ -198,6 +201,7 @@ func (nobody) ReadTables(*os.File, int64) (uint64, bool, error) {
 	return 0, false, nil // a sweep opens none
 }
 func (nobody) Serve(tool.Job) (*tool.Service, error) { return nil, errors.ErrUnsupported }
+func (nobody) Serving(string, *store.Service)        {}
 func (nobody) StopAsked() (string, bool)             { return "", false }
 
 // planSocket is the path of one of the plan's sockets.

@@ -201,21 +201,21 @@ var table = map[plan.Kind]kind{
 		release: func(t system, c call) error { return t.releaseWorker(c.ctx, c.held) },
 		look:    unseen("it is skep itself"),
 		adopt:   survives("Adopt starts another one first"),
-		audit:   rows("worker-uid", "worker-rights", "worker-rootfs", "worker-descriptors", "worker-namespaces"),
+		audit:   rows("worker"),
 	},
 	plan.KindNetwork: {
 		acquire: having(system.acquireNetwork),
 		release: letting(func(t system, s *plan.Network) error { t.end(theNetwork, s.Label, networkGrace); return nil }),
 		look:    looking(func(_ system, s *plan.Network) []error { return lookAtNetwork(s) }),
 		adopt:   letting(system.acquireNetwork), // it ended with its keeper
-		audit:   rows("descriptors", "planned"),
+		audit:   rows("network-"),
 	},
 	plan.KindCapture: {
 		acquire: having(system.acquireCapture),
 		release: letting(func(t system, s *plan.Capture) error { t.end(theCapture, s.Label, networkGrace/4); return nil }),
 		look:    unseen("its tap is looked at"),
 		adopt:   letting(system.acquireCapture), // it ended with its keeper
-		audit:   notAudited("the hypervisor cannot see it; it holds what the plan says, or there would be no jail"),
+		audit:   rows("capture-"),
 	},
 	plan.KindScreen: {
 		acquire: having(system.acquireScreen),

@@ -123,7 +123,7 @@ func constant(t *testing.T, k plan.Kind) string {
 	return string(m[1])
 }
 
-// auditRows are all words that package audit names a row by.
+// auditRows are all words that package audit names a row by, or that the names of several begin with.
 func auditRows(t *testing.T) map[string]bool {
 	t.Helper()
 	ids := map[string]bool{}

@@ -82,6 +82,8 @@ type State struct {
 	Worker *Worker `json:"worker,omitempty"`
 	// WorkerJail is what the launcher recorded of its jail.
 	WorkerJail *jail.Record `json:"worker_jail,omitempty"`
+	// Services are the networks and captures of its cards, by the IDs of their resources.
+	Services []Service `json:"services,omitempty"`
 	// Refused are the calls that the hypervisor asked for and did not get.
 	Refused *jail.Refusals `json:"refused,omitempty"`
 	// Reach is what is reachable and callable in the running cell.
@@ -98,6 +100,23 @@ type Worker struct {
 	Restarts int `json:"restarts,omitempty"`
 	// Reason is why, the last time.
 	Reason string `json:"reason,omitempty"`
+}
+
+// Service is a process in a jail of its own that a card has: its network in user space, or its capture.
+type Service struct {
+	ID    string `json:"id"` // of its resource: "network:lan"
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"`
+	UID   int    `json:"uid"`
+	GID   int    `json:"gid"`
+	// Calls are how many its filter lets it make, and Sealed says that it lets it make no others.
+	Calls  int  `json:"calls,omitempty"`
+	Sealed bool `json:"sealed"`
+	// OwnUID and EmptyRootfs say which of these layers its jail has.
+	OwnUID      bool `json:"own_uid"`
+	EmptyRootfs bool `json:"empty_rootfs"`
+	// Restarts are how often it was started again since the keeper began.
+	Restarts int `json:"restarts,omitempty"`
 }
 
 // Reach counts what a running hypervisor can still reach.

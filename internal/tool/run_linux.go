@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ func specOf(f host.Facts, j Job, null *os.File) (linuxjail.Spec, error) {
 		return linuxjail.Spec{}, jailed(err, "skep doctor shows which layers this host has", j.Tool)
 	}
 	who := host.ToolIdentity(f)
+	for tries := 0; j.service && who.Mapping != host.MappingOwn && tries < 16 && uidInUse(who.UID); tries++ {
+		who = host.ToolIdentity(f)
+	}
 	spec := linuxjail.Spec{
 		Hostname: "tool", OOMScoreAdj: 800, WithCaller: true, Layers: layers,
 		Identity: linuxjail.Identity{UID: who.UID, GID: who.GID, Mapping: map[string]jail.Mapping{
@@ -177,10 +181,15 @@ func spend(ctx context.Context, j Job, spec linuxjail.Spec, s *streams, ours *ne
 	gone := false
 	if ours != nil {
 		err = converse(ours, j, func() error {
-			if err := p.Seal(); err != nil || !layer.On(spec.Layers, layer.EmptyRootfs) {
-				return err
+			err := p.Seal()
+			if err == nil && layer.On(spec.Layers, layer.EmptyRootfs) {
+				err = p.Empty(ctx)
 			}
-			return p.Empty(ctx)
+			if err == nil && j.complete != nil {
+				record := p.Record()
+				j.complete(spec.Identity.UID, spec.Identity.GID, &record)
+			}
+			return err
 		})
 		select {
 		case <-p.Done():
@@ -236,3 +245,16 @@ func controlPair() (*net.UnixConn, *os.File, error) {
 
 // confine: the launcher has done all that is to be done.
 func confine([]string) error { return nil }
+
+// uidInUse says whether a process of this host has that user. A service lives as long as its cell, and two of
+// them would meet sooner or later.
+func uidInUse(uid int) bool {
+	word := fmt.Sprintf("Uid:\t%d\t", uid)
+	list, _ := filepath.Glob("/proc/[0-9]*/status")
+	for _, path := range list {
+		if b, err := os.ReadFile(path); err == nil && strings.Contains(string(b), word) {
+			return true
+		}
+	}
+	return false
+}

@@ -7,13 +7,17 @@ import (
 	"time"
 
 	"skep/internal/host"
+	"skep/internal/jail"
 )
 
 // A Service is a reader that goes on until it is stopped, or its caller's process ends: a network in user
 // space. It has no bound in time and none on the processor.
 type Service struct {
-	PID   int
-	Start uint64
+	PID      int
+	Start    uint64
+	UID, GID int
+	// Jail is what the launcher did of its jail; nil on FreeBSD.
+	Jail *jail.Record
 
 	stop func(error)
 	done chan struct{}
@@ -39,6 +43,7 @@ func Serve(f host.Facts, j Job) (*Service, error) {
 	begun := make(chan struct{})
 	j.service, j.begun = true, sync.OnceFunc(func() { close(begun) })
 	j.started = func(pid int, start uint64) { s.PID, s.Start = pid, start }
+	j.complete = func(uid, gid int, r *jail.Record) { s.UID, s.GID, s.Jail = uid, gid, r }
 	s.stop = cancel
 	go func() {
 		s.out, s.err = run(ctx, f, j)

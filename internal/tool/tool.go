@@ -27,6 +27,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/jail"
 )
 
 // A Tool is what is run: make one by Reader or by Program.
@@ -106,9 +107,10 @@ type Job struct {
 	without string // a call whose rows are left out of its policy, to see whether it needs them
 
 	// Of a Service.
-	service bool
-	started func(pid int, start uint64)
-	begun   func()
+	service  bool
+	started  func(pid int, start uint64)
+	complete func(uid, gid int, r *jail.Record)
+	begun    func()
 }
 
 // Output is what a tool said.

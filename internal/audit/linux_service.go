@@ -1,0 +1,160 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"skep/internal/layout"
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+// serviceSeen is the network in user space or the capture of a card, as the kernel shows it.
+type serviceSeen struct {
+	besideSeen
+	Start uint64 `json:"start"`
+	// Own are the files of its plan, by what they are there for; Sockets are names as of a hypervisor's.
+	Own     map[string]fileID `json:"own"`
+	Sockets map[uint64]string `json:"sockets"`
+}
+
+// What the files of a service are there for.
+const (
+	ownRecord = "record" // it is written to
+	ownAnswer = "answer" // it is read
+)
+
+// services: what a guest's frames go to has no rights. A guest that takes one over has won as little as in its
+// hypervisor.
+func (a *linuxAudit) services() {
+	if a.plan == nil || a.state == nil {
+		return
+	}
+	for _, r := range a.plan.Resources {
+		switch r.Spec.(type) {
+		case *plan.Network, *plan.Capture:
+			a.service(r)
+		}
+	}
+}
+
+// serviceRows is what the rows of such a process begin with, before the label of its card.
+var serviceRows = map[plan.Kind]string{plan.KindNetwork: "network-", plan.KindCapture: "capture-"}
+
+func (a *linuxAudit) service(r plan.Resource) {
+	_, label, _ := strings.Cut(r.ID, ":")
+	prefix := serviceRows[r.Spec.Kind()] + label
+	at := slices.IndexFunc(a.state.Services, func(s store.Service) bool { return s.ID == r.ID })
+	if at < 0 {
+		a.add(GroupServices, prefix+"-uid", Missing, "a live process", "its keeper names none")
+		return
+	}
+	want, seen := a.state.Services[at], a.Services[r.ID]
+	if seen == nil || want.Start != 0 && seen.Start != want.Start {
+		a.add(GroupServices, prefix+"-uid", Missing, "a live process", fmt.Sprintf("process %d has ended", want.PID))
+		return
+	}
+	a.beside(&seen.besideSeen, besideWant{group: GroupServices, prefix: prefix, uid: want.UID, gid: want.GID, ownUID: want.OwnUID,
+		empty: want.EmptyRootfs, known: true, sealed: want.Sealed, calls: want.Calls})
+	var who *besideSeen
+	if a.Worker != nil {
+		who = &a.Worker.besideSeen
+	}
+	a.apart(prefix, &seen.besideSeen, who)
+	mode := ""
+	if n, ok := r.Spec.(*plan.Network); ok {
+		mode = n.Mode
+	}
+	_, capture := r.Spec.(*plan.Capture)
+	a.besideHandles(&seen.besideSeen, GroupServices, prefix, func(d Descriptor) bool { return seen.planned(d, mode, capture) })
+}
+
+// apart: it is in no namespace of the worker's.
+func (a *linuxAudit) apart(prefix string, s, worker *besideSeen) {
+	if worker == nil {
+		return
+	}
+	var shared []string
+	for _, n := range namespaces {
+		if ns := s.NS[n]; ns != "" && ns == worker.NS[n] && !a.shares(n) {
+			shared = append(shared, n)
+		}
+	}
+	slices.Sort(shared)
+	a.none(GroupServices, prefix+"-worker", "no namespace of the worker's", shared)
+}
+
+// planned says whether a service is handed such a descriptor, or its runtime makes it: its connection to the keeper
+// and to the card, its record, files that it answers with. A network that leads somewhere has connected sockets of
+// the host's, a capture one packet socket.
+func (s *serviceSeen) planned(d Descriptor, mode string, capture bool) bool {
+	rest, anonymous := strings.CutPrefix(d.Target, "anon_inode:")
+	switch {
+	case anonymous:
+		return rest == "[eventfd]" || rest == "[eventpoll]"
+	case d.Target == devNull:
+		return true
+	case strings.HasPrefix(d.Target, "pipe:"):
+		return d.Number <= 2
+	case strings.HasPrefix(d.Target, "socket:"):
+		return s.plannedSocket(s.Sockets[d.Inode], mode, capture)
+	}
+	switch id := (fileID{d.Dev, d.Inode}); {
+	case s.holds(ownRecord, id):
+		return true
+	case s.holds(ownAnswer, id):
+		return d.Flags&accessMode == 0
+	}
+	return false
+}
+
+func (s *serviceSeen) holds(what string, id fileID) bool {
+	for path, own := range s.Own {
+		if own == id && strings.HasPrefix(path, what) {
+			return true
+		}
+	}
+	return false
+}
+
+// plannedSocket judges a socket by its name; one that no table of the host's has was handed over by nobody of ours.
+func (s *serviceSeen) plannedSocket(name, mode string, capture bool) bool {
+	kind, _, _ := strings.Cut(name, " ")
+	switch kind {
+	case "tcp", "udp":
+		return mode == "user"
+	case "packet":
+		return capture
+	case "tcp6", "udp6", "raw", "raw6", "netlink", "":
+		return false
+	}
+	return true // a UNIX socket
+}
+
+// serviceFiles are the files of a network or a capture, by what they are there for.
+func serviceFiles(spec plan.Spec) map[string]string {
+	files := map[string]string{}
+	record := func(paths ...string) {
+		for _, p := range paths {
+			files[ownRecord+" "+p] = p
+		}
+	}
+	capture := func(base string) {
+		both := layout.Captures(base)
+		record(both[:]...)
+	}
+	switch s := spec.(type) {
+	case *plan.Network:
+		record(s.Log, layout.OlderHalf(s.Log))
+		if s.Capture != "" {
+			capture(s.Capture)
+		}
+		for _, a := range s.Answers {
+			files[ownAnswer+" "+a.File] = a.File
+		}
+	case *plan.Capture:
+		capture(s.Path)
+	}
+	return files
+}

@@ -1,0 +1,117 @@
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"skep/internal/plan"
+	"skep/internal/store"
+)
+
+const userCard = "nic \"lan\" {\nnetwork = \"user\"\nallow = [\"deb.example:443\"]\ncapture = true\n}\n"
+
+// servedCell is a cell with a network in user space, and what its process shows.
+func servedCell(t *testing.T, body string) (store.State, *linuxSeen, *serviceSeen) {
+	t.Helper()
+	st := linuxCell(t, body)
+	seen := cleanLinux(t, st)
+	const uid, pid = 4242, 900
+	st.Services = []store.Service{{ID: "network:lan", PID: pid, Start: 7, UID: uid, GID: uid, Calls: 40, Sealed: true, OwnUID: true, EmptyRootfs: true}}
+	four := strings.TrimSpace(strings.Repeat(strconv.Itoa(uid)+" ", 4))
+	status := map[string]string{"Pid": strconv.Itoa(pid), "Uid": four, "Gid": four, "Groups": "", "NoNewPrivs": "1", "Seccomp": "2"}
+	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"} {
+		status[set] = "0000000000000000"
+	}
+	s := &serviceSeen{Start: 7, Own: map[string]fileID{}, Sockets: map[uint64]string{11: "unix socket without a name"}, besideSeen: besideSeen{
+		Status: status, NS: map[string]string{}, Threads: []linuxThread{{Status: status}}, Mounts: []linuxMount{{Point: "/"}},
+		FDs: []Descriptor{{Number: 0, Target: devNull}, {Number: 1, Target: "pipe:[3]"}, {Number: 3, Target: "socket:[11]", Inode: 11},
+			{Number: 9, Target: "anon_inode:[eventpoll]"}}}}
+	for i, n := range namespaces {
+		s.NS[n] = fmt.Sprintf("%s:[%d]", n, 500+i)
+	}
+	r, _ := st.Plan.Find("network:lan")
+	inode := uint64(2000)
+	for what := range serviceFiles(r.Spec) {
+		inode++
+		s.Own[what] = fileID{3, inode}
+		s.FDs = append(s.FDs, Descriptor{Number: int(inode), Target: "/" + what, Dev: 3, Inode: inode})
+	}
+	seen.Services = map[string]*serviceSeen{"network:lan": s}
+	return st, seen, s
+}
+
+// What a card is served by is looked at as closely as the hypervisor: whatever is there too much shows.
+func TestServices(t *testing.T) {
+	st, seen, _ := servedCell(t, userCard)
+	if r := judgeLinux(seen, st); !r.OK {
+		t.Errorf("a clean one does not pass: %v", r.Bad())
+	}
+	for _, tt := range []struct {
+		name, row string
+		verdict   Verdict
+		card      string
+		do        func(*store.State, *linuxSeen, *serviceSeen)
+	}{
+		{"it has ended", "network-lan-uid", Missing, "", func(_ *store.State, l *linuxSeen, _ *serviceSeen) { l.Services = nil }},
+		{"another process has its number", "network-lan-uid", Missing, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.Start = 8 }},
+		{"its keeper knows of none", "network-lan-uid", Missing, "", func(st *store.State, _ *linuxSeen, _ *serviceSeen) { st.Services = nil }},
+		{"it is somebody else", "network-lan-uid", Missing, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.Status["Uid"] = "0 0 0 0" }},
+		{"somebody has its uid", "network-lan-company", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.SameUID = []string{"9 (sh)"} }},
+		{"a thread has a capability", "network-lan-rights", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) {
+			s.Threads[0].Status["CapEff"] = "0000000000003000"
+		}},
+		{"it has no filter", "network-lan-rights", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.Threads[0].Status["Seccomp"] = "0" }},
+		{"it was never sealed", "network-lan-calls", Missing, "", func(st *store.State, _ *linuxSeen, _ *serviceSeen) { st.Services[0].Sealed = false }},
+		{"a file is in its rootfs", "network-lan-rootfs", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.Files = []string{"/bin/sh"} }},
+		{"it is in the host's network", "network-lan-namespaces", Extra, "", func(_ *store.State, l *linuxSeen, s *serviceSeen) { s.NS["net"] = l.HostNS["net"] }},
+		{"it holds a file of the host's", "network-lan-descriptors", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) {
+			s.FDs = append(s.FDs, Descriptor{Number: 99, Target: "/etc/shadow", Dev: 1, Inode: 1})
+		}},
+		{"it listens to all of the host's frames", "network-lan-descriptors", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) {
+			s.holdSocket("packet 0")
+		}},
+		{"a socket is in no table of the host's", "network-lan-descriptors", Extra, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.holdSocket("") }},
+		{"a sinkhole holds a socket of the host's", "network-lan-descriptors", Extra, "nic \"lan\" {\nnetwork = \"sinkhole\"\n}\n",
+			func(_ *store.State, _ *linuxSeen, s *serviceSeen) { s.holdSocket("tcp 0100007F:1F90") }},
+		{"a network of the user's holds one", "network-lan-descriptors", Seen, "", func(_ *store.State, _ *linuxSeen, s *serviceSeen) {
+			s.holdSocket("tcp 0100007F:1F90")
+		}},
+		{"a page could be written to", "network-lan-descriptors", Extra, "nic \"lan\" {\nnetwork = \"sinkhole\"\nanswer \"http\" { file = \"/page\" }\n}\n",
+			func(_ *store.State, _ *linuxSeen, s *serviceSeen) {
+				at := slices.IndexFunc(s.FDs, func(d Descriptor) bool { return strings.Contains(d.Target, ownAnswer) })
+				s.FDs[at].Flags = 2
+			}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			card := tt.card
+			if card == "" {
+				card = userCard
+			}
+			st, seen, s := servedCell(t, card)
+			tt.do(&st, seen, s)
+			r := judgeLinux(seen, st)
+			if got := verdictOf(r, tt.row); got != tt.verdict {
+				t.Errorf("row %s is %q, want %q", tt.row, got, tt.verdict)
+			}
+			for _, row := range r.Bad() {
+				if row.ID != tt.row {
+					t.Errorf("%s is %s too: %s", row.ID, row.Verdict, row.Seen)
+				}
+			}
+		})
+	}
+	if len(plan.Specs[*plan.Network](st.Plan)) != 1 {
+		t.Error("the plan has no network")
+	}
+}
+
+// holdSocket hands it a socket of that name.
+func (s *serviceSeen) holdSocket(name string) {
+	if name != "" {
+		s.Sockets[77] = name
+	}
+	s.FDs = append(s.FDs, Descriptor{Number: 77, Target: "socket:[77]", Inode: 77})
+}
