@@ -23,7 +23,8 @@ func (a *app) drill() *cobra.Command {
 		Long: `Build the cell's jail with an attacker in the hypervisor's place: the same user,
 system call filter, root, descriptors and limits. It tries what an intruder
 would, and each attempt has to be stopped; the status is 5 if one is not. On
-Linux it is put in the worker's place as well, where it lies to the keeper too.
+Linux it is put in the worker's place as well, where it lies to the keeper too,
+and in that of each kind of network or capture that the cell's cards have.
 
 Without a name it is the built-in guest's cell that is drilled. With one it is a
 twin of that cell, with scratch disks and without network cards; the cell itself

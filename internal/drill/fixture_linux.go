@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strconv"
@@ -41,6 +42,8 @@ type Fixture struct {
 	KVM       *machine           // what a hypervisor has of KVM once its guest runs; nil without KVM
 	sealed    bool
 	keeper    *keeperSide // the keeper's end, in a worker's jail
+	broker    *brokerSide // and in that of a network that leads somewhere
+	card      net.Conn    // what else is at the other end of a network or a capture
 	kept      uint64      // what was taken along from the start
 	memory    uint64      // the descriptor of a clone's memory, or none
 	bound     jail.Limit  // set by the keeper once the guest is prepared
@@ -124,11 +127,19 @@ func (s *Fixture) prepare(ctx context.Context) error {
 	return nil
 }
 
-// leave ends the attacker.
-func (s *Fixture) leave() {
+// hangUp ends what is the drill's of connections to the attacker.
+func (s *Fixture) hangUp() {
 	if s.keeper != nil {
 		s.keeper.link.Close()
 	}
+	if s.card != nil {
+		s.card.Close()
+	}
+}
+
+// leave ends the attacker.
+func (s *Fixture) leave() {
+	s.hangUp()
 	s.session.close()
 	_ = s.Proc.Kill()
 	select {

@@ -133,20 +133,22 @@ func Markdown() string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, stops)
 	}
-	return strings.TrimPrefix(b.String(), "\n") + early() + protocol()
+	return strings.TrimPrefix(b.String(), "\n") + early() +
+		beside("in the worker's place, against the keeper's protocol", protocolAttempts()) +
+		beside("in the place of a network in user space or a capture, with what it was handed", cardAttempts())
 }
 
-// protocol is what an attacker in the worker's place tries besides. No layer stops that: its keeper does.
-func protocol() string {
+// beside is what an attacker in another place than the hypervisor's tries besides.
+func beside(where string, all []Attempt) string {
 	var b strings.Builder
-	for _, a := range protocolAttempts() {
+	for _, a := range all {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, a.Want)
 	}
 	if b.Len() == 0 {
 		return ""
 	}
-	return "\n**in the worker's place, against the keeper's protocol**\n\n| attempt | the intruder tries to | what comes of it |\n|---|---|---|\n" +
-		strings.ReplaceAll(b.String(), " | EPERM", " or EPERM")
+	return "\n**" + where + "**\n\n| attempt | the intruder tries to | what comes of it |\n|---|---|---|\n" +
+		strings.NewReplacer(" | EPERM", " or EPERM", " | EACCES", " or EACCES").Replace(b.String())
 }
 
 // early is what may succeed in the start, and what is tried with that which can be taken along from it.

@@ -48,6 +48,9 @@ func (r Row) Expected() bool {
 const (
 	SceneHypervisor = "hypervisor"
 	SceneWorker     = "worker"
+	SceneSinkhole   = "sinkhole"
+	SceneUser       = "user network"
+	SceneCapture    = "capture"
 )
 
 // Scene is what the attempts in one place came to.

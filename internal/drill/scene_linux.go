@@ -27,7 +27,10 @@ func (d *drill) scene(ctx context.Context, r *Report) error {
 	}
 	protocol := round{attempts: protocolAttempts(), enter: enter, made: d.reportsOf(r, SceneWorker, phaseRun),
 		spent: func(Attempt, Verdict) bool { return true }} // each has a keeper of its own
-	return protocol.run(ctx)
+	if err := protocol.run(ctx); err != nil {
+		return err
+	}
+	return d.cards(ctx, r)
 }
 
 // keeperSide is what a keeper has of a worker.
@@ -77,9 +80,15 @@ func (d *drill) inWorker(ctx context.Context) (*Fixture, error) {
 			s.bound = l
 		}
 	}
-	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
+	return d.begin(ctx, s, conn)
+}
+
+// begin starts an attacker that is told what to try over a connection which it has already, and takes it to where
+// the process in whose place it is would begin to read.
+func (d *drill) begin(ctx context.Context, s *Fixture, conn net.Conn) (*Fixture, error) {
+	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, s.Spec) })
 	if err != nil {
-		k.link.Close()
+		s.hangUp()
 		conn.Close()
 		return nil, err
 	}

@@ -60,6 +60,13 @@ func (s *Fixture) limit(name string) int {
 	if s.jailed == nil {
 		return wide[name]
 	}
+	if s.card != nil { // that of its own jail, and not the hypervisor's
+		for _, l := range s.Spec.Limits {
+			if l.Name == name {
+				return int(l.Value)
+			}
+		}
+	}
 	for _, l := range s.jailPlan().Rlimits {
 		if l.Name == name {
 			return int(l.Value)

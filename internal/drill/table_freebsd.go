@@ -36,3 +36,6 @@ func (d *drill) ahead(context.Context, Attempt) (*Fixture, error) { return nil, 
 
 // protocolAttempts: there is no worker here.
 func protocolAttempts() []Attempt { return nil }
+
+// cardAttempts: there is no network in user space here.
+func cardAttempts() []Attempt { return nil }

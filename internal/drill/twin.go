@@ -50,7 +50,7 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 	}
 	if len(c.NICs) > 0 {
 		t.NICs = nil
-		notes = append(notes, "its network cards are left out: whoever has one may speak on its bridge")
+		notes = append(notes, "its network cards are left out: whoever has one may speak on its bridge; what serves them is drilled by itself")
 	}
 	for what, there := range map[string]bool{
 		"shares": len(c.Shares) > 0, "passthru": len(c.Passthru) > 0, "jail.root": c.Jail.Root != "",

@@ -1,0 +1,75 @@
+package drill
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"skep/internal/cell"
+	"skep/internal/host"
+	"skep/internal/probe"
+	"skep/internal/store"
+)
+
+// An attacker in the place of a network in user space, or of a capture, makes all attempts, and those with what it
+// was handed: none succeeds.
+func TestCardsAreDrilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	dir := t.TempDir()
+	dirs := host.Dirs{Config: dir + "/etc", State: dir + "/state", Run: dir + "/run"}
+	facts, err := probe.Probe(t.Context(), probe.Options{Dirs: dirs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts.Linux.QEMU == nil {
+		t.Skip("no QEMU here: " + facts.Linux.QEMUWhy)
+	}
+	st, err := store.Open(dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cell.Hello()
+	c.Accel = cell.AccelTCG
+	c.NICs = []cell.NIC{{Label: "a", Network: cell.NetworkSinkhole, Capture: true}, {Label: "b", Network: cell.NetworkUser},
+		{Label: "c", Tap: "tap0", Capture: true}}
+	d := &drill{Config: Config{Cell: c, Facts: facts, Store: st}}
+	var r Report
+	if err := d.set(t.Context(), func(ctx context.Context) error { return d.cards(ctx, &r) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range r.Escapes() {
+		t.Errorf("in the %s's place: %s (%s): %s", row.Scene, row.ID, row.Tries, row.How)
+	}
+	want := map[string]bool{SceneSinkhole: true, SceneUser: true}
+	if os.Geteuid() == 0 {
+		want[SceneCapture] = true
+	}
+	for _, s := range r.Scenes {
+		t.Logf("%s: %d attempts, %d stopped, %d skipped", s.Name, s.Attempts, s.Stopped, s.Skipped)
+		if s.Stopped < 100 {
+			t.Errorf("%s: only %d attempts were made", s.Name, s.Stopped)
+		}
+		delete(want, s.Name)
+	}
+	for name := range want {
+		t.Errorf("nobody was in the %s's place", name)
+	}
+	for _, row := range r.Rows {
+		if row.Group == groupCard && row.Verdict == Stopped && !row.Expected() {
+			t.Errorf("in the %s's place: %s was stopped by %s, want %v", row.Scene, row.ID, row.How, row.Want)
+		}
+	}
+}
+
+// TestCardTable: rows are unique and whole.
+func TestCardTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range append(attempts(), cardAttempts()...) {
+		if seen[a.ID] || a.Tries == "" || a.Group == "" || a.Do == nil {
+			t.Errorf("%s is there twice, or is not whole", a.ID)
+		}
+		seen[a.ID] = true
+	}
+}

@@ -1,0 +1,215 @@
+package drill
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"skep/internal/address"
+	"skep/internal/capture"
+	"skep/internal/cell"
+	"skep/internal/jail"
+	"skep/internal/jail/linuxjail"
+	"skep/internal/network"
+	"skep/internal/plan"
+	"skep/internal/provision"
+	"skep/internal/reader"
+	"skep/internal/sink"
+	"skep/internal/tool"
+	"skep/internal/usernet"
+)
+
+// A card's process is one that a guest speaks with by its network card: its network in user space, or what
+// captures its tap.
+type cardProcess struct {
+	scene   string
+	network *plan.Network
+	capture *plan.Capture
+}
+
+// cardProcesses are those that the cards of a cell have, one of each kind.
+func cardProcesses(c *cell.Cell) (all []cardProcess) {
+	const captured = 8 * cell.MiB
+	seen := map[string]bool{}
+	for _, n := range c.NICs {
+		p := cardProcess{scene: SceneCapture, capture: &plan.Capture{Label: n.Label, Max: captured}}
+		if n.UserSpace() {
+			p = cardProcess{scene: sceneOf[n.Network], network: &plan.Network{Label: n.Label, Mode: n.Network, LogMax: captured}}
+			if n.Capture {
+				p.network.CaptureMax = captured
+			}
+		} else if !n.Capture || os.Geteuid() != 0 {
+			continue // without root there is no packet socket, and no capture of a tap
+		}
+		if !seen[p.scene] {
+			all = append(all, p)
+		}
+		seen[p.scene] = true
+	}
+	return all
+}
+
+// sceneOf names the process of a network in user space.
+var sceneOf = map[string]string{cell.NetworkSinkhole: SceneSinkhole, cell.NetworkUser: SceneUser}
+
+// cards drills what the cell's cards are served by.
+func (d *drill) cards(ctx context.Context, r *Report) error {
+	for _, p := range cardProcesses(d.Cell) {
+		d.stacks = nil
+		enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inCard(ctx, p) }
+		general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, p.scene, phaseRun), paired: true,
+			spent: func(_ Attempt, v Verdict) bool { return v == Escaped }}
+		if err := general.run(ctx); err != nil {
+			return err
+		}
+		own := round{attempts: cardAttempts(), enter: enter, made: d.reportsOf(r, p.scene, phaseRun),
+			spent: func(Attempt, Verdict) bool { return true }}
+		if err := own.run(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokerSide is what a keeper has of a network that leads somewhere: who connects for it.
+type brokerSide struct {
+	mu     sync.Mutex
+	dialed []string
+	ended  chan struct{}
+}
+
+// allowedName is what the network of a drill may reach; it leads to the host itself.
+const allowedName = "allowed.example"
+
+// serve answers the network's questions as a keeper does, but that it connects to nobody.
+func (b *brokerSide) serve(f *os.File) error {
+	rule, err := address.ParseRule(allowedName + ":443")
+	if err != nil {
+		return err
+	}
+	own, err := network.Own()
+	if err != nil {
+		return err
+	}
+	broker := usernet.NewBroker(usernet.NewPolicy([]address.Rule{rule}, own))
+	broker.Lookup = func(context.Context, string, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.AddrFrom4([4]byte{169, 254, 169, 254})}, nil
+	}
+	broker.Dial = func(network, to string) (net.Conn, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.dialed = append(b.dialed, network+" "+to)
+		return nil, os.ErrPermission
+	}
+	go func() {
+		defer close(b.ended)
+		broker.Serve(f)
+	}()
+	return nil
+}
+
+// connected is what it would have connected to.
+func (b *brokerSide) connected() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.dialed
+}
+
+// filesOf gives a process the files that it has, and its keeper's end of what it asks.
+func (p cardProcess) filesOf(dir string) (files []tool.File, broker *brokerSide, err error) {
+	scratch := func(names ...string) {
+		for _, name := range names {
+			f, ferr := os.OpenFile(filepath.Join(dir, "card-"+name), os.O_RDWR|os.O_CREATE, 0o600)
+			if err = ferr; err != nil {
+				return
+			}
+			files = append(files, tool.File{Name: name, File: f})
+		}
+	}
+	if p.capture != nil {
+		sock, err := network.Listen("lo")
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, tool.File{Name: reader.CaptureSocket, File: sock})
+		scratch(capture.FileOne, capture.FileTwo)
+		return files, nil, err
+	}
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	unix.Close(fds[0])
+	files = append(files, tool.File{Name: sink.FileNIC, File: os.NewFile(uintptr(fds[1]), sink.FileNIC)})
+	if scratch(sink.FileLog, sink.FileLogThen); err == nil && p.network.CaptureMax > 0 {
+		scratch(capture.FileOne, capture.FileTwo)
+	}
+	if err == nil && p.network.Mode == cell.NetworkUser {
+		ours, theirs, perr := usernet.Pair()
+		if perr != nil {
+			return files, nil, perr
+		}
+		files = append(files, tool.File{Name: usernet.FileBroker, File: theirs})
+		broker = &brokerSide{ended: make(chan struct{})}
+		err = broker.serve(ours)
+	}
+	return files, broker, err
+}
+
+// inCard puts an attacker into the jail of such a process.
+func (d *drill) inCard(ctx context.Context, p cardProcess) (*Fixture, error) {
+	files, broker, err := p.filesOf(d.bait.dir)
+	defer func() {
+		for _, f := range files {
+			f.File.Close()
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	var j tool.Job
+	if p.capture != nil {
+		j = provision.CaptureJob(p.capture)
+	} else {
+		j = provision.NetworkJob(p.network)
+	}
+	j.Files = files
+	spec, err := tool.Jail(d.Facts, j)
+	if err != nil {
+		return nil, err
+	}
+	ours, control, err := commandPair()
+	if err != nil {
+		return nil, err
+	}
+	defer control.Close()
+	conn, commands, err := commandPair()
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	defer commands.Close()
+	spec.FDs = []jail.FD{{Name: "control", File: control}}
+	for _, f := range files {
+		spec.FDs = append(spec.FDs, jail.FD{Name: f.Name, File: f.File})
+	}
+	spec.FDs = append(spec.FDs, jail.FD{Name: commandSocket, File: commands})
+	spec.Root, spec.Path = d.harness.Spec.Root, d.harness.Spec.Path
+	spec.Root.Copies, spec.Root.Nodes, spec.WithCaller = nil, nil, false // it goes from thread to thread
+	// Its number of arguments is the number of that descriptor, and the plus sign says that it is connected.
+	spec.Argv = make([]string, linuxjail.FDNumber(len(spec.FDs)-1))
+	spec.Argv[0] = "+"
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, broker: broker,
+		card: ours}
+	for _, l := range spec.Limits {
+		if l.Name == "fsize" {
+			s.bound = l
+		}
+	}
+	return d.begin(ctx, s, conn)
+}
