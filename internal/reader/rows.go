@@ -133,7 +133,7 @@ var NoReaders = []string{
 	"qmp.(Client).Screendump", "qmp.(Client).SaveTo", "qmp.(Client).RestoreFrom", "qmp.(Client).move", "qmp.(Client).send", "qmp.sendWithFile",
 	"console.OpenModem", "console.OpenToTrim", "worker.(Link).Trim", "console.StartNumbers", "console.rememberStart",
 	"disk.syncDir", "disk.place", "disk.RemoveLayer", "disk.(baseNote).check", "disk.program", "disk.Share", "disk.LayerImage", "disk.checkZvol",
-	"tool.copyFile", "tool.run", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.(Host).Memory", "reader.(Host).Diff", "qmp.(Client).Dump", "reader.until",
+	"tool.copyFile", "tool.run", "tool.uidInUse", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.(Host).Memory", "reader.(Host).Diff", "qmp.(Client).Dump", "reader.until",
 	"reader.(Host).Results", "results.(zeros).Read",
 	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
 	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
