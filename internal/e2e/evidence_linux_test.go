@@ -39,7 +39,7 @@ func TestEvidence(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	tar := l.path("lab.tar")
-	l.must(0, "evidence", "lab", "-o", tar, "--sign", l.path("key"))
+	made := l.must(0, "evidence", "lab", "-o", tar, "--sign", l.path("key"))
 	l.must(2, "evidence", "lab", "-o", tar)
 	if r := l.must(2, "evidence", "lab", "-o", l.path("small.tar"), "--limit", "64K"); !strings.Contains(r.err, "limit") {
 		t.Errorf("over its limit: %s", r)
@@ -57,7 +57,7 @@ ssh-keygen -Y verify -f %[3]s.allowed -I me -n skep-evidence -s manifest.json.si
 	for _, name := range []string{"cell.hcl", "plan.json", "host.json", "audit-start.json", "audit-end.json", "console.log", "console-times.jsonl",
 		"journal.jsonl", "index.html", "contact-sheet.png", "dumps/01-lab.elf"} {
 		if info, err := os.Stat(dir + "/" + name); err != nil || info.Size() == 0 {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v: %s", name, err, made)
 		}
 	}
 	l.orderOfEvidence(dir)

@@ -123,3 +123,22 @@ func (o command) event() lifecycle.Event {
 	}
 	return lifecycle.Asked{Screenshot: o.asks()}
 }
+
+// replyTo waits for the answer to a command. A keeper that finishes answers no more: what was to be ended has
+// ended then, and anything else was not done.
+func (k *Keeper) replyTo(o command) answer {
+	select {
+	case a := <-o.reply:
+		return a
+	case <-k.finished:
+	}
+	select {
+	case a := <-o.reply:
+		return a
+	default:
+	}
+	if o.do == commandStop || o.do == commandKill {
+		return answer{}
+	}
+	return answer{err: fault.New(fault.GuestDied, "", "do %s: %s has ended", o.do, k.Cell.Name)}
+}

@@ -162,11 +162,7 @@ func (s *server) client(conn net.Conn) {
 		return
 	}
 	s.keeper.tell(o)
-	var a answer
-	select {
-	case a = <-o.reply:
-	case <-s.keeper.finished:
-	}
+	a := s.keeper.replyTo(o)
 	if a.picture != nil {
 		defer a.picture.Close()
 		_ = conn.SetWriteDeadline(time.Now().Add(controlWait))

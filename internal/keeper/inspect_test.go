@@ -303,3 +303,20 @@ func TestToldTooLate(t *testing.T) {
 		t.Fatal("nobody answers")
 	}
 }
+
+// What a keeper had not answered when it finished was not done, unless it was to end; what it had answered was.
+func TestReplyOfAKeeperThatFinishes(t *testing.T) {
+	w := inWorld(t)
+	k := w.keeper(plain, nil)
+	close(k.finished)
+	for do, ok := range map[commandKind]bool{commandStop: true, commandKill: true, commandScreenshot: false, commandSave: false, commandDump: false, commandPause: false} {
+		if a := k.replyTo(command{do: do, reply: make(chan answer, 1)}); (a.err == nil) != ok {
+			t.Errorf("%s: %v", do, a.err)
+		}
+	}
+	reply := make(chan answer, 1)
+	reply <- answer{data: []byte("x")}
+	if a := k.replyTo(command{do: commandScreenshot, reply: reply}); a.err != nil || string(a.data) != "x" {
+		t.Errorf("%v", a)
+	}
+}
