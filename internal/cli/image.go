@@ -79,7 +79,7 @@ refused.`,
 			if err != nil {
 				return err
 			}
-			in.Say = a.percent(in.File)
+			in.Say, in.Later = a.percent(in.File), a.settleLater
 			i, err := s.Import(cmd.Context(), in)
 			return a.imported(i, err)
 		},
@@ -102,7 +102,6 @@ func (a *app) imported(i image.Image, err error) error {
 		return err
 	}
 	if i.Digest == "" {
-		settleLater(a, i.Name)
 		a.printf("%s  %s\n", i.Name, cell.Size(i.Size))
 		a.note("its SHA-256 is being found out; skep image show %s has it", i.Name)
 		return nil
@@ -114,14 +113,15 @@ func (a *app) imported(i image.Image, err error) error {
 // settleName is the verb of the process that finds out an image's digest. It is not for people.
 const settleName = "image-digest"
 
-// settleLater has a process of its own find out the digest of an image. Where it is killed, or cannot be
-// started, whoever asks for the digest first does it.
-func settleLater(a *app, name string) {
+// settleLater has a process of its own find out the digests of an image and of what it was imported from. Where it
+// is killed, or cannot be started, whoever asks for the image first finds out the image's.
+func (a *app) settleLater(name string, source *os.File) {
 	exe, err := executable()
 	if err != nil {
 		return
 	}
 	cmd := exec.Command(exe, settleName, name)
+	cmd.ExtraFiles = []*os.File{source} // number 3
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	cmd.Env = append(os.Environ(), "SKEP_CONFIG_DIR="+dirs.Config, "SKEP_STATE_DIR="+dirs.State, "SKEP_RUN_DIR="+dirs.Run)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -134,7 +134,7 @@ func (a *app) imageSettle() *cobra.Command {
 	return &cobra.Command{
 		Use: settleName + " NAME", Short: "Find out the digest of an image (started by image import)", Hidden: true, Args: oneImage,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := a.images().Settled(args[0])
+			_, err := a.images().SettledFrom(args[0], os.NewFile(3, "source"))
 			return err
 		},
 	}

@@ -72,7 +72,7 @@ func (a *app) ensureImage(ctx context.Context, name, from string) error {
 		if err != nil {
 			return err
 		}
-		in.Say = a.percent(file)
+		in.Say, in.Later = a.percent(file), a.settleLater
 		if i, err = s.Import(ctx, in); err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ import (
 	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/reader"
 	"skep/internal/tool"
 )
@@ -30,7 +32,10 @@ type Import struct {
 	MaxSize    cell.Size // of what a guest sees; 0 is DefaultMax
 	Facts      host.Facts
 	Say        func(what string, done float64) // progress
-	asked      bool                            // for MaxSize
+	// Later is called for an image that is so large that its digest is not waited for, with the file that it was
+	// imported from, which is closed afterwards.
+	Later func(name string, source *os.File)
+	asked bool // for MaxSize
 }
 
 // DefaultMax bounds the disk of an image unless the caller says otherwise: an image of a kilobyte may
@@ -67,29 +72,23 @@ func (s *Store) Import(ctx context.Context, in Import) (Image, error) {
 		return Image{}, fault.New(fault.Input, "there are: "+strings.Join(Formats, ", "), "read the format %q", format)
 	}
 	from := Source{Name: filepath.Base(in.File), Format: format}
-	of := make(chan error, 1)
-	go func() { // beside the conversion, of a file description of its own
-		f, err := openSource(in.File)
-		if err == nil {
-			defer f.Close()
-			from.Digest, from.Size, err = digestOf(f, nil)
-		}
-		of <- err
-	}()
+	if info, err := src.Stat(); err == nil {
+		from.Size = info.Size()
+	}
 	tmp, err := s.temporary()
 	if err != nil {
 		return Image{}, err
 	}
 	defer func() { os.Remove(tmp.Name()); tmp.Close() }()
 	in.asked = asked
-	err = s.convert(ctx, in, format, src, tmp)
-	if derr := <-of; err == nil && derr != nil {
-		err = fault.Wrap(fault.Input, derr, "", "read %s", in.File)
-	}
-	if err != nil {
+	if err = s.convert(ctx, in, format, src, tmp); err != nil {
 		return Image{}, err
 	}
-	return s.keep(in.Name, from, tmp, in.Say)
+	i, err := s.keep(in.Name, from, tmp, src, in.Say)
+	if err == nil && i.Digest == "" && in.Later != nil {
+		in.Later(i.Name, src)
+	}
+	return i, err
 }
 
 func openSource(path string) (*os.File, error) {
@@ -261,26 +260,11 @@ func (s *Store) qemuImg(ctx context.Context, in Import, format string, src, dst 
 
 // look sees whether an image is whole, of a size that is taken, and lies on no other file.
 func (s *Store) look(ctx context.Context, in Import, format, program, opts string, files []tool.File) error {
-	tables := make(chan error, 1)
-	go func() {
-		if format != "qcow2" {
-			tables <- nil
-			return
-		}
-		f, err := openSource(in.File) // the conversion reads by the other
-		if err == nil {
-			defer f.Close()
-			err = disk.CheckQcow2(in.File, f, func(f *os.File, size int64) (uint64, bool, error) {
-				return reader.Host{Facts: in.Facts}.Cut(ctx, f, size)
-			})
-		}
-		tables <- err
-	}()
+	if format == "qcow2" {
+		return lookAtQcow2(ctx, in)
+	}
 	out, err := tool.Run(ctx, in.Facts, tool.Job{Tool: tool.Program(program), Args: []string{"info", "--output=json", "--image-opts", opts},
 		Files: files, Limits: tool.Limits{Memory: 1 << 30, Wall: time.Minute}})
-	if terr := <-tables; terr != nil {
-		return terr
-	}
 	var info struct {
 		Size    uint64 `json:"virtual-size"`
 		Backing string `json:"backing-filename"`
@@ -295,8 +279,31 @@ func (s *Store) look(ctx context.Context, in Import, format, program, opts strin
 		return fault.New(fault.Input, "qemu-img convert makes one image of both", "import %s: it lies on another file, %s", in.File, cell.Printable(info.Backing))
 	case info.Size == 0:
 		return fault.New(fault.Input, "", "import %s: it is a disk of 0 bytes", in.File)
-	case info.Size > uint64(in.MaxSize):
-		return tooLarge(in, cell.Size(min(info.Size, 1<<62)))
+	}
+	return fits(in, info.Size)
+}
+
+// lookAtQcow2 is look for the format of most images: its header says the same at fixed places, and a reader in a
+// jail goes through its tables.
+func lookAtQcow2(ctx context.Context, in Import) error {
+	f, err := openSource(in.File) // the conversion reads by the other
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fit := func() error { return fits(in, uint64(disk.SizeIn(&plan.Disk{Format: cell.FormatQcow2}, f))) }
+	return disk.CheckQcow2(in.File, f, func(f *os.File, size int64) (uint64, bool, error) {
+		if err := fit(); err != nil {
+			return 0, false, err
+		}
+		return reader.Host{Facts: in.Facts}.Cut(ctx, f, size)
+	})
+}
+
+// fits says whether a disk of that size is taken.
+func fits(in Import, size uint64) error {
+	if size > uint64(in.MaxSize) {
+		return tooLarge(in, cell.Size(min(size, 1<<62)))
 	}
 	return nil
 }
@@ -342,14 +349,14 @@ func unpack(ctx context.Context, in Import, packing string, src, dst *os.File) e
 }
 
 // keep gives a file that is whole its name. Until its description is there, nobody lists it.
-func (s *Store) keep(name string, from Source, tmp *os.File, say func(string, float64)) (Image, error) {
+func (s *Store) keep(name string, from Source, tmp, source *os.File, say func(string, float64)) (Image, error) {
 	fail := func(err error) (Image, error) {
 		if fault.CodeOf(err) == fault.Input {
 			return Image{}, err
 		}
 		return Image{}, fault.Wrap(fault.Host, err, "df "+s.at()+" shows how full it is", "keep the image %s", name)
 	}
-	if err := errors.Join(tmp.Sync(), tmp.Chmod(0o444)); err != nil {
+	if err := tmp.Chmod(0o444); err != nil {
 		return fail(err)
 	}
 	i, err := s.name(name, from, tmp)
@@ -360,11 +367,11 @@ func (s *Store) keep(name string, from Source, tmp *os.File, say func(string, fl
 	if i.Size > digestNow {
 		return i, nil
 	}
-	return s.settle(i, say)
+	return s.settle(i, source, say)
 }
 
-// digestNow is the size up to which an import waits for the digest. Of a larger disk it takes longer than the
-// import itself, since what a hole holds has to be hashed as well.
+// digestNow is the size up to which an import waits for the digest, and for the disk. Of a larger image that takes
+// longer than the import itself, since what a hole holds has to be hashed as well.
 const digestNow = 64 << 20
 
 // name gives a file that is whole its name, under the lock of the store.
@@ -386,7 +393,7 @@ func (s *Store) name(name string, from Source, tmp *os.File) (Image, error) {
 		return Image{}, err
 	}
 	i := Image{Version: Version, Name: name, Size: info.Size(), Source: from,
-		Imported: time.Now().UTC().Truncate(time.Second), Modified: info.ModTime().UTC()}
+		Imported: time.Now().UTC().Truncate(time.Second), Modified: info.ModTime().UTC(), Boot: process.BootID()}
 	return i, s.describe(i, false)
 }
 

@@ -210,7 +210,7 @@ func (s *Store) Load(ctx context.Context, l *Layout, ref string, in Import) (Ima
 	if err != nil {
 		return i, err
 	}
-	if i, err = s.Settled(i.Name); err == nil && (i.Digest != was.Digest || i.Size != was.Size) {
+	if i, err = s.SettledFrom(i.Name, packed); err == nil && (i.Digest != was.Digest || i.Size != was.Size) {
 		_ = s.Remove(i.Name)
 		return bad("it is %s, and is said to be %s", i.Digest, was.Digest)
 	}

@@ -7,11 +7,15 @@ import (
 	"syscall"
 
 	"skep/internal/fault"
+	"skep/internal/process"
 )
 
 // Settled is an image with its digest. Whoever needs that first after the import of a large one reads all of
 // the image; others wait.
-func (s *Store) Settled(name string) (Image, error) {
+func (s *Store) Settled(name string) (Image, error) { return s.SettledFrom(name, nil) }
+
+// SettledFrom is the same by who has the file yet that it was imported from.
+func (s *Store) SettledFrom(name string, source *os.File) (Image, error) {
 	i, err := s.Get(name)
 	if err != nil || i.Digest != "" {
 		return i, err
@@ -27,11 +31,16 @@ func (s *Store) Settled(name string) (Image, error) {
 	if i, err = s.Get(name); err != nil || i.Digest != "" {
 		return i, err
 	}
-	return s.settle(i, nil)
+	if i.Boot != process.BootID() {
+		return i, fault.New(fault.Input, "skep image rm "+name+", then import it again",
+			"use the image %s: the host went down before all of it was written", name)
+	}
+	return s.settle(i, source, nil)
 }
 
-// settle finds out the digest of an image, by which its bytes are kept once, and writes it down.
-func (s *Store) settle(i Image, say func(string, float64)) (Image, error) {
+// settle has all of an image be on the disk and finds out its digest, by which its bytes are kept once, and
+// that of its source where that is there.
+func (s *Store) settle(i Image, source *os.File, say func(string, float64)) (Image, error) {
 	fail := func(err error) (Image, error) {
 		return i, fault.Wrap(fault.Host, err, "", "keep the digest of the image %s", i.Name)
 	}
@@ -40,6 +49,19 @@ func (s *Store) settle(i Image, say func(string, float64)) (Image, error) {
 		return fail(err)
 	}
 	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fail(err)
+	}
+	if source != nil && i.Source.Digest == "" {
+		var size int64
+		i.Source.Digest, size, err = digestOf(source, nil)
+		if err == nil && size != i.Source.Size {
+			err = errors.New("what it was imported from has changed")
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
 	digest, size, err := digestOf(f, func(done float64) {
 		if say != nil {
 			say("reading", done)
@@ -61,7 +83,7 @@ func (s *Store) settle(i Image, say func(string, float64)) (Image, error) {
 	if err != nil || !now.Imported.Equal(i.Imported) {
 		return i, fault.New(fault.Input, "", "use the image %s: it was removed meanwhile", i.Name)
 	}
-	i.Digest = digest
+	i.Digest, i.Boot = digest, ""
 	err = os.Link(s.File(i.Name), s.blob(digest))
 	if errors.Is(err, fs.ErrExist) {
 		err = s.once(&i)

@@ -47,13 +47,16 @@ type Image struct {
 	Imported time.Time `json:"imported"`
 	// Modified is when the file was last written: a change behind the store's back shows by it.
 	Modified time.Time `json:"modified"`
+	// Boot is the boot of the host in which it was imported, until its digest is known: by then all of it is on
+	// the disk, and before a host that loses its power may lose some of it.
+	Boot string `json:"boot,omitempty"`
 }
 
 // Source is where an image came from.
 type Source struct {
 	Name   string `json:"name"`   // of the file, without its directory
 	Format string `json:"format"` // as it was read: qcow2, raw, raw.xz, …
-	Digest string `json:"digest"` // of the file as it was
+	Digest string `json:"digest"` // of the file as it was; of a large one found out with the image's
 	Size   int64  `json:"size"`
 }
 
