@@ -25,9 +25,14 @@ func OpenModem(path string) (*os.File, error) {
 		tio.Cc[unix.VMIN], tio.Cc[unix.VTIME] = 1, 0
 		err = unix.IoctlSetTermios(fd, unix.TIOCSETA, tio)
 	}
+	// Go watches what does not block. Who opens it here only hands it on, and is not to wake at each byte.
+	if err == nil {
+		err = unix.SetNonblock(fd, false)
+	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("make %s transparent: %w", path, err)
 	}
-	return os.NewFile(uintptr(fd), path), nil
+	f := os.NewFile(uintptr(fd), path)
+	return f, unix.SetNonblock(fd, true)
 }

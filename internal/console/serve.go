@@ -1,45 +1,58 @@
 package console
 
 import (
+	"errors"
 	"io"
-	"net"
 	"sync"
 	"time"
 )
 
-// Bounds of what is kept in memory for a client.
+// Bounds of what is kept in memory for clients.
 const (
 	maxBacklog = 256 << 10 // said before the first client came
 	maxQueue   = 1 << 20   // said and not yet taken by a slow one
+	maxClients = 16
 )
 
-// Server stands between a guest's serial device and one client at a time, for
-// hypervisors that do not serve their console themselves. Whatever the guest
-// says goes to the log, whether anybody listens or not; a client that does not
-// read loses the oldest of it and never holds up the guest.
+// ErrCrowded is what one client too many is told.
+var ErrCrowded = errors.New("too many have joined the console")
+
+// Conn is a client's connection.
+type Conn interface {
+	io.ReadWriteCloser
+	SetWriteDeadline(time.Time) error
+}
+
+// Server stands between a guest's serial device and its clients, for hypervisors that do not serve their console
+// themselves. Whatever the guest says goes to the log, whether anybody listens or not, and to everybody who has
+// joined; a client that does not read loses the oldest of it and never holds up the guest. What clients say goes to
+// the guest as it comes.
 type Server struct {
-	device   io.ReadWriter
-	log      io.Writer
-	listener net.Listener
+	device io.ReadWriteCloser
+	log    io.Writer
 
 	mu      sync.Mutex
 	cond    *sync.Cond
 	keep    bool   // nobody has come yet, and somebody is to see all of it
 	early   []byte // what was said until then
-	client  net.Conn
-	queue   []byte // for the client
+	clients map[*client]struct{}
 	said    int64
 	ended   bool
-	clients sync.WaitGroup
+	serving sync.WaitGroup
 }
 
-// Serve begins to read the device and to take clients. With keep, the first
-// client also gets what was said before it came, until Settle.
-func Serve(device io.ReadWriter, log io.Writer, l net.Listener, keep bool) *Server {
-	s := &Server{device: device, log: log, listener: l, keep: keep}
+// client is one who has joined.
+type client struct {
+	conn  Conn
+	queue []byte // said, and not written to it yet
+	gone  bool
+}
+
+// Serve begins to read the device. With keep, the first client also gets what was said before it came, until Settle.
+func Serve(device io.ReadWriteCloser, log io.Writer, keep bool) *Server {
+	s := &Server{device: device, log: log, keep: keep, clients: map[*client]struct{}{}}
 	s.cond = sync.NewCond(&s.mu)
 	go s.read()
-	go s.accept()
 	return s
 }
 
@@ -91,13 +104,14 @@ func (s *Server) deliver(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.said += int64(len(b))
-	switch {
-	case s.client != nil:
-		s.queue = newest(append(s.queue, b...), maxQueue)
-		s.cond.Broadcast()
-	case s.keep:
+	if s.keep {
 		s.early = newest(append(s.early, b...), maxBacklog)
+		return
 	}
+	for c := range s.clients {
+		c.queue = newest(append(c.queue, b...), maxQueue)
+	}
+	s.cond.Broadcast()
 }
 
 func newest(b []byte, max int) []byte {
@@ -107,76 +121,83 @@ func newest(b []byte, max int) []byte {
 	return append([]byte(nil), b[len(b)-max:]...)
 }
 
-// accept serves clients one after the other.
-func (s *Server) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.clients.Add(1)
-		s.serve(conn)
-		s.clients.Done()
+// Join has one more client hear what the guest says, and say something. Its connection is the server's afterwards.
+func (s *Server) Join(conn Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return io.ErrClosedPipe
+	case len(s.clients) >= maxClients:
+		return ErrCrowded
 	}
+	c := &client{conn: conn, queue: s.early}
+	s.keep, s.early = false, nil
+	s.clients[c] = struct{}{}
+	s.serving.Add(1)
+	go s.serve(c)
+	return nil
 }
 
-func (s *Server) serve(conn net.Conn) {
-	s.mu.Lock()
-	s.client, s.queue = conn, s.early
-	s.keep, s.early = false, nil
-	s.mu.Unlock()
+func (s *Server) serve(c *client) {
+	defer s.serving.Done()
 	go func() {
-		_, _ = io.Copy(s.device, conn)
+		_, _ = io.Copy(s.device, c.conn)
 		// The client is gone, or the device is.
-		s.leave(conn)
+		s.leave(c)
 	}()
 	for {
 		s.mu.Lock()
-		for len(s.queue) == 0 && s.client == conn && !s.ended {
+		for len(c.queue) == 0 && !c.gone && !s.ended {
 			s.cond.Wait()
 		}
-		b, over := s.queue, s.client != conn || s.ended && len(s.queue) == 0
-		s.queue = nil
+		b, over := c.queue, c.gone || s.ended && len(c.queue) == 0
+		c.queue = nil
 		s.mu.Unlock()
 		if over {
 			break
 		}
-		if _, err := conn.Write(b); err != nil {
+		if _, err := c.conn.Write(b); err != nil {
 			break
 		}
 	}
-	s.leave(conn)
-	conn.Close()
+	s.leave(c)
+	c.conn.Close()
 }
 
-func (s *Server) leave(conn net.Conn) {
+func (s *Server) leave(c *client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.client == conn {
-		s.client = nil
-		s.cond.Broadcast()
-	}
+	c.gone = true
+	delete(s.clients, c)
+	s.cond.Broadcast()
 }
 
-// Close stops taking clients and, once the device has ended, waits within a
-// bound until the last one has all of it.
+// silence is how long a device says nothing whose other end has gone.
+const silence = 20 * time.Millisecond
+
+// Close reads on until the device has no more to say, closes it, and waits within a bound until each client has all
+// of it. The guest is gone by then.
 func (s *Server) Close(wait time.Duration) {
-	s.listener.Close()
-	s.mu.Lock()
-	ended := s.ended
-	if conn := s.client; conn != nil {
-		_ = conn.SetWriteDeadline(time.Now().Add(wait))
-		if !ended {
-			// The device is about to be closed by whoever opened it.
-			time.AfterFunc(wait, func() { conn.Close() })
+	until := time.Now().Add(wait)
+	for last := int64(-1); time.Now().Before(until); time.Sleep(silence) {
+		now := s.Said()
+		if now == last {
+			break
 		}
+		last = now
+	}
+	s.device.Close()
+	s.mu.Lock()
+	for c := range s.clients {
+		_ = c.conn.SetWriteDeadline(until)
 	}
 	s.mu.Unlock()
 	done := make(chan struct{})
-	go func() { s.clients.Wait(); close(done) }()
+	go func() { s.serving.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(wait):
+	case <-time.After(time.Until(until)):
 	}
 }
 
@@ -184,7 +205,7 @@ func (s *Server) Close(wait time.Duration) {
 // has one writer.
 type BoundedLog struct {
 	W    io.Writer // the log, opened for appending
-	Path string
+	Trim func() error
 	Max  int64
 
 	since int64
@@ -196,7 +217,7 @@ func (l *BoundedLog) Write(b []byte) (int, error) {
 	// Looking at the size each time would cost more than writing.
 	if l.since += int64(n); l.since > min(l.Max/4, 64<<10) {
 		l.since = 0
-		_ = Trim(l.Path, l.Max)
+		_ = l.Trim()
 	}
 	return n, err
 }

@@ -21,8 +21,19 @@ func lab(t *testing.T, keep bool) (guest net.Conn, s *Server, log *lockedBuffer,
 		t.Fatal(err)
 	}
 	log = &lockedBuffer{}
-	s = Serve(device, log, l, keep)
-	t.Cleanup(func() { device.Close(); s.Close(time.Second) })
+	s = Serve(device, log, keep)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if s.Join(c) != nil {
+				c.Close()
+			}
+		}
+	}()
+	t.Cleanup(func() { l.Close(); s.Close(time.Second) })
 	return guest, s, log, path
 }
 
@@ -79,24 +90,50 @@ func TestServeKeepsWhatWasSaidBefore(t *testing.T) {
 	}
 }
 
-// A client that comes later gets what is said from then on, and one that waits
-// for its turn gets it when the other has left.
-func TestServeOneAtATime(t *testing.T) {
+// A client that comes later gets what is said from then on, and so does everybody who is there; one that leaves
+// takes nobody with it.
+func TestServeEverybody(t *testing.T) {
 	guest, s, _, path := lab(t, true)
 	io.WriteString(guest, "early\n")
 	for s.Said() < 6 {
 		time.Sleep(time.Millisecond) // it was read, and may not be heard yet
 	}
 	s.Settle(0)
+	joined := func(n int) {
+		t.Helper()
+		for range 5000 {
+			s.mu.Lock()
+			there := len(s.clients)
+			s.mu.Unlock()
+			if there == n {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Fatalf("never were there %d", n)
+	}
 	first := dial(t, path)
-	time.Sleep(20 * time.Millisecond)
+	joined(1)
 	io.WriteString(guest, "one\n")
 	expect(t, first, "one\n")
 	second := dial(t, path)
-	first.Close()
-	time.Sleep(50 * time.Millisecond)
+	joined(2)
 	io.WriteString(guest, "two\n")
+	expect(t, first, "two\n")
 	expect(t, second, "two\n")
+	go io.WriteString(second, "s")
+	expect(t, guest, "s")
+	first.Close()
+	joined(1)
+	io.WriteString(guest, "three\n")
+	expect(t, second, "three\n")
+	for range maxClients + 4 {
+		dial(t, path)
+	}
+	joined(maxClients)
+	if err := s.Join(second); err == nil {
+		t.Error("there is no bound")
+	}
 }
 
 // A client that does not read holds nobody up.
@@ -136,7 +173,7 @@ func TestServeEnd(t *testing.T) {
 		t.Errorf("read %q", got)
 	}
 	s.Close(time.Second)
-	if _, err := net.Dial("unix", path); err == nil {
-		t.Error("it still listens")
+	if err := s.Join(c); err == nil {
+		t.Error("somebody joined what has ended")
 	}
 }

@@ -143,7 +143,8 @@ const (
 	State   = "state.json"
 	Detail  = "detail.json"
 	Journal = "journal"
-	Root    = "root" // the rootfs, where the host sees it (FreeBSD)
+	Root    = "root"   // the rootfs, where the host sees it (FreeBSD)
+	Worker  = "worker" // the empty root of a worker's jail (FreeBSD)
 )
 
 // The sockets of a cell's run directory, by the names of their resources.

@@ -76,6 +76,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.machine()
 	b.identity()
 	b.state()
+	b.worker()
 	b.network()
 	b.disks()
 	if b.loadsReadOnly() {
@@ -153,6 +154,32 @@ func (b *bsd) state() {
 		&Log{Name: "hypervisor-log", Path: b.kept(layout.HypervisorLog), Max: cell.MiB})
 }
 
+// Limits of a worker. Its memory is counted where the kernel counts; its runtime keeps below that by itself, and reserves
+// far more addresses than it uses.
+const (
+	workerMemory    = 384 << 20
+	workerAddresses = 4<<30 + workerMemory
+	workerThreads   = 48
+	workerFiles     = 128
+)
+
+// worker adds who reads what bhyve and its guest say. It is started first, beside all else.
+func (b *bsd) worker() {
+	who := host.WorkerIdentity(b.host, b.plan.Slot)
+	w := &Worker{
+		Identity: who.Mapping, UID: who.UID, GID: who.GID, Jail: WorkerJail(b.cell.Name), Root: filepath.Join(RunDir(b.host, b.cell.Name), layout.Worker),
+		// A picture of the screen, and a log, are the largest that it writes; a guest's memory goes to a pipe.
+		Rlimits: []Rlimit{{"core", 0}, {"nofile", workerFiles}, {"nproc", 1}, {"as", workerAddresses}, {"fsize", 256<<20 + 2*uint64(b.cell.Console.LogSize)}, {"memlock", 0}},
+	}
+	if b.facts.Racct {
+		for _, r := range []string{"maxproc:deny=1", "nthr:deny=" + strconv.Itoa(workerThreads), "openfiles:deny=" + strconv.Itoa(workerFiles),
+			"memoryuse:sigkill=" + strconv.Itoa(workerMemory), "coredumpsize:deny=0", "msgqsize:deny=0", "shmsize:deny=0", "nsem:deny=0"} {
+			w.Rules = append(w.Rules, "jail:"+w.Jail+":"+r)
+		}
+	}
+	b.add("worker", "", "reads what bhyve and its guest say in the keeper's place, and has no rights", w)
+}
+
 // firmware adds what the guest executes first, and its UEFI variables.
 func (b *bsd) firmware() error {
 	switch b.cell.Boot.Kind {
@@ -197,5 +224,5 @@ func (b *bsd) uefi() (code, vars string) {
 func (b *bsd) sockets() {
 	dir := RunDir(b.host, b.cell.Name)
 	b.add("socket:control", "", "where skep's own commands reach the keeper", &Socket{Name: layout.Control, Path: filepath.Join(dir, layout.Socket(layout.Control))})
-	b.add("socket:console", "", "the serial console; one reader at a time", &Socket{Name: layout.Console, Path: filepath.Join(dir, layout.Socket(layout.Console))})
+	b.add("socket:console", "", "the serial console; whoever joins", &Socket{Name: layout.Console, Path: filepath.Join(dir, layout.Socket(layout.Console))})
 }

@@ -41,7 +41,7 @@ var kinds = map[Kind]kind{
 	KindJail:        {func() Spec { return new(Jail) }, on{onLinux}},
 	KindHypervisor:  {func() Spec { return new(Hypervisor) }, on{onLinux}},
 	KindScreen:      {func() Spec { return new(Screen) }, on{onLinux, onFreeBSD}},
-	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux}},
+	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux, onFreeBSD}},
 	KindNetwork:     {func() Spec { return new(Network) }, on{onLinux}},
 	KindCapture:     {func() Spec { return new(Capture) }, on{onLinux}},
 	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},

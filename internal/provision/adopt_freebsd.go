@@ -3,9 +3,11 @@ package provision
 import (
 	"context"
 	"errors"
+	"syscall"
 
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 )
 
@@ -13,7 +15,7 @@ import (
 // modem is open still, so ours can be opened again; its exit status is seen by
 // whoever watches, parent or not. What the guest said meanwhile is lost but for
 // what the null modem holds.
-func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st store.State) error {
+func (t *bsdProvisioner) Adopt(ctx context.Context, open []store.Outstanding, st store.State) error {
 	m := &bhyveMachine{provisioner: t, queue: make(chan Event, 4), emptied: true, counts: st.Reach}
 	if st.Jail != nil {
 		m.rec = *st.Jail
@@ -24,7 +26,7 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 	m.tree, errs[2] = one[*plan.JailRootfs](t.plan)
 	m.dev, errs[3] = one[*plan.DevMount](t.plan)
 	m.modem, errs[4] = one[*plan.Modem](t.plan)
-	m.stderr, errs[5] = openStderr(t.plan)
+	errs[5] = m.findLog()
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
@@ -37,7 +39,23 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 		return err
 	}
 	t.bhyve = m
+	spec, planned := t.planWorker()
+	if spec == nil {
+		return errors.New("the plan has no directory")
+	}
+	if !planned {
+		t.unplanned = spec
+	}
+	for _, o := range open {
+		if o.Resource.ID == WorkerID && o.Held.PID != 0 && process.Lives(o.Held.PID, o.Held.Start) {
+			_ = syscall.Kill(o.Held.PID, syscall.SIGKILL) // it has the console still, if it has not heard of its keeper's death
+		}
+	}
+	t.workers = startWorkers(spec, beginWorker(spec, nil))
 	if err := adoptRest(t, open); err != nil {
+		return err
+	}
+	if err := m.haveWorker(ctx); err != nil {
 		return err
 	}
 	if st.Suspended != "" {
@@ -45,9 +63,11 @@ func (t *bsdProvisioner) Adopt(_ context.Context, open []store.Outstanding, st s
 	} else {
 		err = m.Unpause(context.Background()) // should the dead keeper have paused it for somebody
 	}
-	if err := errors.Join(err, m.join()); err != nil {
+	if err := errors.Join(err, m.join(ctx)); err != nil {
 		return err
 	}
+	m.settled.Store(true)
+	m.keepWorker()
 	go m.follow(m.child)
 	return nil
 }

@@ -35,7 +35,8 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	if err != nil {
 		return err
 	}
-	t.workers = startWorkers(planWorker(t.plan), t.plan.Layers, nil)
+	spec := planWorker(t.plan)
+	t.workers = startWorkers(spec, beginWorker(spec, t.plan.Layers, nil))
 	m := t.newMachine(st.Plan)
 	m.counts = st.Reach
 	if m.proc, err = linuxjail.Adopt(st.PID, st.PIDStart, record); err != nil {

@@ -21,6 +21,7 @@ func Bare(s *store.Store, name string) []plan.Resource {
 		{ID: "root", Spec: &plan.JailRootfs{Path: root}},
 		{ID: "dev", Spec: &plan.DevMount{Path: filepath.Join(root, layout.Dev)}},
 		{ID: "jail", Spec: &plan.Prison{Name: j, Path: root}},
+		{ID: WorkerID, Spec: &plan.Worker{Jail: plan.WorkerJail(name), Root: filepath.Join(s.RunDir(name), layout.Worker)}},
 		{ID: VMID, Spec: &plan.VM{Name: name}},
 		{ID: HypervisorID, Spec: &plan.Bhyve{Jail: j}},
 	}

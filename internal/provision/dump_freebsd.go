@@ -2,11 +2,9 @@ package provision
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"skep/internal/fault"
 	"skep/internal/memdump"
@@ -18,7 +16,10 @@ const (
 	highMemory = 4 << 30
 )
 
-// Dump reads the VM's memory as vmm(4) shows it: a read at a place of its node is one of the guest's
+// dumpWait bounds a dump: the guest stands still for as long.
+const dumpWait = 2 * time.Hour
+
+// Dump has the worker read the VM's memory as vmm(4) shows it: a read at a place of its node is one of the guest's
 // physical memory. The guest stands still meanwhile. The processors' registers are not in it.
 func (m *bhyveMachine) Dump(ctx context.Context, format string, w *os.File) error {
 	if format == memdump.Kdump {
@@ -36,22 +37,14 @@ func (m *bhyveMachine) Dump(ctx context.Context, format string, w *os.File) erro
 	if ran {
 		defer func() { _ = m.Unpause(context.Background()) }()
 	}
+	ctx, cancel := context.WithTimeout(ctx, dumpWait)
+	defer cancel()
 	memory := int64(m.provisioner.cell.Memory)
-	ranges := []memdump.Range{{From: 0, Size: min(memory, lowMemory)}}
-	if memory > lowMemory {
-		ranges = append(ranges, memdump.Range{From: highMemory, Size: memory - lowMemory})
-	}
-	if _, err = w.Write(memdump.Header(ranges)); err == nil {
-		for _, r := range ranges {
-			n, cerr := io.Copy(w, io.NewSectionReader(f, r.From, r.Size))
-			if cerr == nil && n < r.Size {
-				cerr = fmt.Errorf("it has %d bytes at %#x, and %d are its own", n, r.From, r.Size)
-			}
-			err = errors.Join(err, cerr)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
+	err = handed(func(all []*os.File) error {
+		return m.provisioner.workers.client.Memory(ctx, all[0], all[1], min(memory, lowMemory), max(0, memory-lowMemory), highMemory)
+	}, with{f, rightsRead}, with{w, rightsWrite})
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "dump the memory of %s", m.provisioner.plan.Name)

@@ -25,10 +25,10 @@ func (m *bhyveMachine) Kill() {
 
 // evidence is what is known of the end of one bhyve.
 func (m *bhyveMachine) evidence(c *freebsdjail.Child) hypervisor.Evidence {
-	m.stderr.catchUp()
+	words := m.lastWords()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := hypervisor.Evidence{System: hypervisor.Bhyve, Ran: true, Killed: m.killed, Stderr: m.stderr.read.LastWords(), Gone: true}
+	e := hypervisor.Evidence{System: hypervisor.Bhyve, Ran: true, Killed: m.killed, Stderr: words, Gone: true}
 	if x := c.Exit(); x.Seen {
 		e.Exit = &hypervisor.Exit{Status: x.Code, Signal: x.Signal}
 	}
@@ -85,7 +85,10 @@ func (t *bsdProvisioner) releaseBhyve(ctx context.Context, s *plan.Bhyve, h stor
 			return ctx.Err()
 		}
 	}
-	m.stderr.f.Close()
+	if t.unplanned != nil {
+		t.workers.stop()
+		return dropWorkerJail(ctx, t.unplanned)
+	}
 	return nil
 }
 
@@ -115,9 +118,9 @@ func emptyPrison(ctx context.Context, name string) error {
 // releaseModem closes our end, with which the pair goes, and lets the client
 // have the guest's last words.
 func (t *bsdProvisioner) releaseModem() error {
-	t.drop("modem")
-	if t.bhyve != nil && t.bhyve.console != nil {
-		t.bhyve.console.Close(time.Second)
+	if t.bhyve != nil && t.bhyve.far != nil && t.workers != nil && t.unplanned == nil {
+		_ = t.workers.client.EndConsole(context.Background(), time.Second*4/3)
 	}
+	t.drop("modem")
 	return nil
 }

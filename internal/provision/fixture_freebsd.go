@@ -46,7 +46,6 @@ func (t *bsdProvisioner) Fixture(ctx context.Context, last plan.Resource, starte
 		return err
 	}
 	t.bhyve = m
-	defer m.stderr.f.Close()
 	return act(ctx, Fixture{Plan: t.plan, JID: t.jid, machine: m, started: func(c *freebsdjail.Child) error {
 		return started(store.Held{PID: c.Pid(), Start: c.Start()})
 	}})

@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"skep/internal/cell"
-	"skep/internal/console"
 	"skep/internal/fault"
 	"skep/internal/hypervisor"
 	"skep/internal/input"
@@ -36,8 +37,11 @@ type bhyveMachine struct {
 	tree        *plan.JailRootfs
 	dev         *plan.DevMount
 	modem       *plan.Modem
-	console     *console.Server
-	stderr      *stderrFile
+	words       string      // bhyve's log
+	from        int64       // where in it begins what this keeper has not seen
+	settled     atomic.Bool // nobody is waited for any more who is to see all of the console
+	handing     sync.Mutex  // held while a worker is handed what it reads
+	far         *os.File    // the far end of the null modem, once it is open
 	queue       chan Event
 	counts      *store.Reach
 	rec         jail.Record
@@ -68,7 +72,10 @@ func (t *bsdProvisioner) acquireBhyve(ctx context.Context, s *plan.Bhyve) (store
 		return store.Held{}, err
 	}
 	t.bhyve = m
-	err = m.start(ctx)
+	if err = m.haveWorker(ctx); err == nil {
+		m.keepWorker()
+		err = m.start(ctx)
+	}
 	held := store.Held{}
 	if m.child != nil {
 		held.PID, held.Start = m.child.Pid(), m.child.Start()
@@ -87,9 +94,22 @@ func (t *bsdProvisioner) newMachine(s *plan.Bhyve) (*bhyveMachine, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	var err error
-	m.stderr, err = openStderr(t.plan)
-	return m, err
+	return m, m.findLog()
+}
+
+// findLog finds where bhyve says what goes wrong.
+func (m *bhyveMachine) findLog() error {
+	for _, l := range plan.Specs[*plan.Log](m.provisioner.plan) {
+		if l.Name == "hypervisor-log" {
+			info, err := os.Stat(l.Path)
+			if err != nil {
+				return err
+			}
+			m.words, m.from = l.Path, info.Size()
+			return nil
+		}
+	}
+	return errors.New("the plan has no log for the hypervisor")
 }
 
 // start takes bhyve from nothing to a running guest in an empty rootfs.
@@ -99,9 +119,9 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 			return err
 		}
 	}
-	before := int64(0)
-	if m.console != nil {
-		before = m.console.Said()
+	before := uint64(0)
+	if m.far != nil {
+		before = m.said(ctx)
 	}
 	c, err := m.prepare(ctx, m.spec.Path, m.spec.Argv, true)
 	if err != nil {
@@ -121,7 +141,7 @@ func (m *bhyveMachine) start(ctx context.Context) error {
 		// It ended before anybody could look. Whether the guest ran is known by
 		// its console: bhyve says nothing on it.
 		e := m.evidence(c)
-		e.Ran = m.console.Said() > before
+		e.Ran = m.said(ctx) > before
 		end, _ := hypervisor.Judge(e)
 		if !e.Ran {
 			return &fault.Error{Code: fault.HypervisorDied, Op: "start the hypervisor", Reason: end.Detail, Hint: "skep log --hypervisor " + m.provisioner.plan.Name + " shows all it said"}
@@ -225,10 +245,11 @@ func (m *bhyveMachine) Events() <-chan Event { return m.queue }
 const firstClient = 2 * time.Second
 
 // Run has nothing to let go: bhyve cannot be held at its first instruction.
-func (m *bhyveMachine) Run(context.Context) error {
-	if m.console != nil && m.provisioner.firstClient {
-		m.console.Settle(firstClient)
+func (m *bhyveMachine) Run(ctx context.Context) error {
+	if m.far != nil && m.provisioner.firstClient {
+		_ = m.provisioner.workers.client.SettleConsole(ctx, firstClient*4/3)
 	}
+	m.settled.Store(true)
 	return nil
 }
 
@@ -247,7 +268,7 @@ func (m *bhyveMachine) PowerButton(context.Context) error {
 // Reset starts the guest over: bhyve ends at a reset, so this is another bhyve
 // in the same jail, with the rootfs as it was at the start.
 func (m *bhyveMachine) Reset(ctx context.Context) error {
-	m.stderr.read.Clear()
+	_ = m.provisioner.workers.client.ForgetWords(ctx)
 	err := m.open()
 	if err == nil {
 		var strangers []string
@@ -297,12 +318,5 @@ func (m *bhyveMachine) Input(ctx context.Context, steps []input.Step) error {
 
 // Screenshot needs a screen.
 func (m *bhyveMachine) Screenshot(ctx context.Context) (Picture, error) {
-	png, err := m.provisioner.screenshot(ctx)
-	return Picture{Bytes: png}, err
+	return m.provisioner.screenshot(ctx)
 }
-
-// Worker implements Machine: the keeper itself speaks with bhyve.
-func (*bhyveMachine) Worker() (*store.Worker, *jail.Record) { return nil, nil }
-
-// WorkerChanged implements Machine.
-func (*bhyveMachine) WorkerChanged() <-chan struct{} { return nil }

@@ -26,8 +26,10 @@ type bsdProvisioner struct {
 	// otherBoot: what is released was acquired before the host was started again.
 	otherBoot bool
 	bhyve     *bhyveMachine
-	strange   []string // see Found
-	shown     string   // where the screen is
+	workers   *workers
+	unplanned *plan.Worker // the worker of a cell whose plan has none
+	strange   []string     // see Found
+	shown     string       // where the screen is
 }
 
 // system is this host's provisioner, for the table of kinds.
@@ -35,7 +37,9 @@ type system = *bsdProvisioner
 
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
-	return &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: newLogs(console.Trim)}
+	t := &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}}
+	t.logs = newLogs(t.trim)
+	return t
 }
 
 // Sweeper releases what another process acquired.

@@ -1,10 +1,10 @@
 package provision
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -105,16 +105,35 @@ func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
 			defer r.wait.Done()
 			inner, err := t.dial(ctx, s)
 			<-asking
-			if err != nil {
-				conn.Close()
-				return
+			if err == nil {
+				if s.Name == "screen" {
+					t.env.Viewer(conn.RemoteAddr().String())
+				}
+				err = t.relay(ctx, conn, inner)
+				inner.Close()
 			}
-			if s.Name == "screen" {
-				t.env.Viewer(conn.RemoteAddr().String())
-			}
-			_ = screen.Proxy(ctx, conn, inner)
+			conn.Close() // the worker has both, or the viewer sees that nobody takes him
 		}()
 	}
+}
+
+// relay has the worker carry bytes between two connections.
+func (t *bsdProvisioner) relay(ctx context.Context, conn, inner net.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, quitWait)
+	defer cancel()
+	return t.connected(conn, func(a *os.File) error {
+		return t.connected(inner, func(b *os.File) error { return t.workers.client.Relay(ctx, a, b) })
+	})
+}
+
+// connected calls do with a connection as a worker is handed it.
+func (t *bsdProvisioner) connected(conn net.Conn, do func(*os.File) error) error {
+	f, err := connFile(conn)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return handed(func(all []*os.File) error { return do(all[0]) }, with{f, rightsStream})
 }
 
 func (r *relay) close() {
@@ -158,21 +177,48 @@ func (t *bsdProvisioner) visitor(ctx context.Context) (int, error) {
 	return freebsdjail.Socket(t.jid)
 }
 
-// screenshot takes one picture over RFB.
-func (t *bsdProvisioner) screenshot(ctx context.Context) ([]byte, error) {
-	conn, password, err := t.viewer(ctx, "take a screenshot")
+// pictureRoom is enough for a PNG of 16 million pixels.
+const pictureRoom = 128 << 20
+
+// screenshot has the worker take one picture over RFB.
+func (t *bsdProvisioner) screenshot(ctx context.Context) (Picture, error) {
+	const what = "take a screenshot"
+	ctx, cancel := context.WithTimeout(ctx, shotWait)
+	defer cancel()
+	conn, password, err := t.viewer(ctx, what)
 	if err != nil {
-		return nil, err
+		return Picture{}, err
 	}
 	defer conn.Close()
-	img, err := screen.Capture(ctx, conn, password)
+	png, err := freebsdjail.Memory("screenshot", pictureRoom)
 	if err != nil {
-		return nil, fault.Wrap(fault.Host, err, oneViewer, "take a screenshot")
+		return Picture{}, fault.Wrap(fault.Host, err, "", "%s", what)
 	}
-	var png bytes.Buffer
-	err = screen.WritePNG(&png, img)
-	return png.Bytes(), err
+	var size int64
+	err = t.connected(conn, func(c *os.File) error {
+		return handed(func(all []*os.File) (err error) {
+			size, err = t.workers.client.Capture(ctx, c, all[0], password)
+			return err
+		}, with{png, rightsAppend})
+	})
+	if err == nil && size > pictureRoom {
+		err = errors.New("the worker says that it has drawn more than there is room for")
+	}
+	if err == nil {
+		err = png.Truncate(size)
+	}
+	if err == nil {
+		_, err = png.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		png.Close()
+		return Picture{}, fault.Wrap(fault.Host, err, oneViewer, "%s", what)
+	}
+	return Picture{File: png}, nil
 }
+
+// shotWait bounds a screenshot.
+const shotWait = 15 * time.Second
 
 const oneViewer = "bhyve serves one viewer at a time: is another one connected?"
 
@@ -225,7 +271,7 @@ func (t *bsdProvisioner) input(ctx context.Context, steps []input.Step) error {
 		}
 		hands = append(hands, h)
 	}
-	err = screen.Hands(ctx, conn, password, hands)
+	err = t.connected(conn, func(c *os.File) error { return t.workers.client.Hands(ctx, c, password, hands) })
 	var out *screen.OutsideError
 	if errors.As(err, &out) {
 		return outside(out)

@@ -100,16 +100,6 @@ func (s *screenServer) close() {
 	s.wait.Wait()
 }
 
-func connFile(conn net.Conn) (*os.File, error) {
-	switch c := conn.(type) {
-	case *net.TCPConn:
-		return c.File()
-	case *net.UnixConn:
-		return c.File()
-	}
-	return nil, errors.ErrUnsupported
-}
-
 // screenPassword gives QEMU the password over QMP: it is never on a command
 // line, in an environment or in a log.
 func (t *linuxProvisioner) screenPassword(ctx context.Context, m *qemuMachine) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"syscall"
 	"time"
@@ -92,7 +91,7 @@ func (m *bhyveMachine) ready(ctx context.Context, l freebsdjail.Launch, ruled bo
 	if err != nil {
 		return nil, launchFault(err)
 	}
-	if err := m.join(); err != nil {
+	if err := m.join(ctx); err != nil {
 		c.Kill()
 		<-c.Exited()
 		return nil, err
@@ -108,28 +107,32 @@ func (m *bhyveMachine) ready(ctx context.Context, l freebsdjail.Launch, ruled bo
 	return c, nil
 }
 
-// join opens the far end of the null modem, the first time.
-func (m *bhyveMachine) join() error {
-	if m.console != nil {
+// join opens the far end of the null modem, the first time, and has the worker read it.
+func (m *bhyveMachine) join(ctx context.Context) error {
+	if m.far != nil {
 		return nil
 	}
+	m.handing.Lock()
+	defer m.handing.Unlock()
 	t := m.provisioner
 	f, err := console.OpenModem(m.modem.Outside)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "kldload nmdm; fstat "+m.modem.Outside+" shows whether another program has it", "open the console's far end")
 	}
 	t.hold("modem", f)
+	m.far = f
+	if t.workers == nil {
+		return nil // an actor's: nobody listens
+	}
 	l := t.sockets["console"]
 	if l == nil {
 		return errors.New("the plan has no console socket")
 	}
-	var log io.Writer = io.Discard
-	for _, s := range plan.Specs[*plan.Log](t.plan) {
-		if s.Name == "console-log" {
-			log = &console.BoundedLog{W: t.files[s.Name], Path: s.Path, Max: int64(s.Max)}
-		}
+	link := t.workers.link()
+	if err := m.handConsole(ctx, link); err != nil && link.Err() == nil {
+		return err // else the next worker gets it
 	}
-	m.console = console.Serve(f, log, l, t.firstClient)
+	go m.accept(l)
 	return nil
 }
 
@@ -175,8 +178,7 @@ func (m *bhyveMachine) load(ctx context.Context) error {
 		}
 	}
 	if e := c.Exit(); e.Code != 0 || e.Signal != 0 {
-		m.stderr.catchUp()
-		return fault.New(fault.HypervisorDied, "skep log shows what the loader said on the console", "load the guest: bhyveload ended with %s: %s", exitText(e), m.stderr.read.LastWords())
+		return fault.New(fault.HypervisorDied, "skep log shows what the loader said on the console", "load the guest: bhyveload ended with %s: %s", exitText(e), m.lastWords())
 	}
 	return m.loaded()
 }

@@ -245,6 +245,13 @@ var table = map[plan.Kind]kind{
 		adopt: survives("Adopt finds it first"),
 		audit: rows("capsicum", "aslr", "strict-wx", "full-relro", "program"),
 	},
+	plan.KindWorker: {
+		acquire: having(system.acquireWorker),
+		release: func(t system, c call) error { return t.releaseWorker(c.ctx, c.r.Spec.(*plan.Worker), c.held) },
+		look:    unseen("it is not in the cell file"),
+		adopt:   survives("Adopt starts another"),
+		audit:   rows("worker-uid", "worker-rights", "worker-rootfs", "worker-descriptors"),
+	},
 	plan.KindRelay: {
 		acquire: having(system.acquireRelay),
 		release: letting(func(t system, s *plan.Relay) error {

@@ -18,7 +18,7 @@ type Row struct {
 // How a reader is run.
 const (
 	jailed = "none: a jail of its own, in which it has just what it reads and, of a copy, what it writes"
-	worker = "none: the worker's own jail, in which it has what it was handed; on FreeBSD those of whoever started the keeper"
+	worker = "none: the worker's own jail, in which it has what it was handed"
 	own    = "those of whoever started the keeper"
 	caller = "those of whoever runs the command"
 )
@@ -97,11 +97,14 @@ var Rows = []Row{
 		Who: "`skep console`, `skep run`, `skep log --raw`", Rights: caller, Why: "the terminal itself reads the same; a state machine without memory of its own, which is fuzzed",
 		Calls: []string{"console.(Screen).Write", "console.Show", "console.(Harmless).Write", "console.(crlf).Write", "console.(gate).Write", "console.Overlap", "console.newTTY"},
 		From:  []string{"cli", "console", "page"}},
-	{Name: "console", Reads: "the console's bytes on their way to its log and to whoever has joined; nothing is looked for in them but ends of lines",
-		Who: "the keeper", Rights: own, Why: "it goes to the worker with the rest",
-		Calls: []string{"console.Serve", "console.(Server).deliver", "console.(Server).serve", "console.(Server).leave", "console.newest", "console.(BoundedLog).Write"},
-		From:  []string{"provision", "keeper", "worker"}},
-	{Name: "log to be cut", Reads: "the newest half of a log that has grown too long, for the end of a line; on FreeBSD the keeper does, and where a keeper has died the sweep",
+	{Name: "console", Reads: "on FreeBSD: the console's bytes on their way to its log and to whoever has joined; nothing is looked for in them but ends of lines",
+		Who: "the worker", Rights: worker,
+		Calls: []string{"console.(Server).deliver", "console.newest", "console.(BoundedLog).Write"},
+		From:  []string{"worker"}},
+	{Name: "guest's memory", Reads: "on FreeBSD: a guest's memory on its way to the reader that `skep dump` has, whose bytes are not looked at",
+		Who: "the worker", Rights: worker,
+		Calls: []string{"worker.(whole).Read"}},
+	{Name: "log to be cut", Reads: "the newest half of a log that has grown too long, for the end of a line; where a keeper has died the sweep does, with the rights of whoever runs it",
 		Who: "the worker", Rights: worker,
 		Calls: []string{"console.TrimFile"}, From: []string{"worker", "console"}},
 	{Name: "QMP", Reads: "what QEMU says on its monitor: lines of at most 1 MiB, 32 deep, timed",
@@ -136,6 +139,8 @@ var NoReaders = []string{
 	"tool.copyFile", "tool.run", "tool.uidInUse", "tool.specOf", "tool.spend", "reader.(Host).Cut", "reader.(Host).Copy", "reader.(Host).Memory", "reader.(Host).Diff", "qmp.(Client).Dump", "reader.until",
 	"reader.(Host).Results", "results.(zeros).Read",
 	"worker.zero", "worker.(Message).encode", "worker.filesIn", "worker.newConn", "worker.sendAll", "worker.(stream).WriteWithFile", "worker.serve",
+	"worker.(conn).read", "worker.(counter).Write", "worker.appendHand", "worker.parseHand", "worker.(Link).Follow", "worker.(Link).ServeConsole",
+	"worker.(Client).JoinConsole", "worker.(Client).Relay", "worker.(Client).Capture", "worker.(Client).Hands", "worker.(Client).Memory",
 	"worker.(Link).Connect", "worker.(Link).Listen", "worker.(Client).AddVNC", "worker.(Client).SaveTo", "worker.(Client).RestoreFrom", "worker.(Client).move", "worker.(Client).Screenshot",
 	"worker.(Client).Dump", "worker.(Client).ScreenSize", "evidence.sums", "evidence.Bytes", "evidence.consoleText", "evidence.Signer",
 	"evidence.signWith", "evidence.signed", "evidence.armor", "evidence.newReader",

@@ -23,6 +23,16 @@ const (
 	Listen
 	Words
 	Trim
+	Follow
+	ServeConsole
+	JoinConsole
+	ConsoleSaid
+	SettleConsole
+	EndConsole
+	Relay
+	Capture
+	Hands
+	Memory
 	ForgetWords // up to here none needs a hypervisor that is connected to
 	QueryStatus
 	Cont
@@ -79,7 +89,17 @@ var acts = [lastAct]act{
 	Trim: {"trim", 2, func(_ *worker, r call) (out Message, err error) {
 		return out, console.TrimFile(r.files[0], r.files[1], int64(min(r.Nums[0], 1<<40)))
 	}},
-	ForgetWords: {"forget-words", 0, (*worker).forgetWords},
+	ForgetWords:   {"forget-words", 0, (*worker).forgetWords},
+	Follow:        {"stderr-log", 1, (*worker).followLog},
+	ServeConsole:  {"console", 3, (*worker).serveConsole},
+	JoinConsole:   {"console-client", 1, (*worker).joinConsole},
+	ConsoleSaid:   {"console-said", 0, (*worker).consoleSaid},
+	SettleConsole: {"console-settle", 0, (*worker).settleConsole},
+	EndConsole:    {"console-end", 0, (*worker).endConsole},
+	Relay:         {"relay", 2, (*worker).relay},
+	Capture:       {"capture", 2, (*worker).capture},
+	Hands:         {"hands", 2, (*worker).hands},
+	Memory:        {"memory", 2, (*worker).memory},
 
 	QueryStatus: {"query-status", 0, func(w *worker, r call) (out Message, err error) {
 		s, err := w.qmp.QueryStatus(r.ctx)

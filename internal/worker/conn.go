@@ -46,8 +46,14 @@ func (c *conn) send(m Message, files ...*os.File) error {
 		if len(fds) > 0 {
 			oob = unix.UnixRights(fds...)
 		}
-		_, err := sendAll(c.raw, c.out[:], oob)
-		return err
+		for b := c.out[:]; len(b) > 0; oob = nil {
+			n, err := sendAll(c.raw, b, oob)
+			if err != nil {
+				return err
+			}
+			b = b[n:]
+		}
+		return nil
 	})
 }
 
@@ -68,7 +74,7 @@ func withFDs(files []*os.File, fds []int, do func([]int) error) error {
 func sendAll(raw syscall.RawConn, b, oob []byte) (n int, err error) {
 	werr := raw.Write(func(fd uintptr) bool {
 		for {
-			n, err = unix.SendmsgN(int(fd), b, oob, nil, unix.MSG_NOSIGNAL)
+			n, err = unix.SendmsgN(int(fd), b, oob, nil, unix.MSG_NOSIGNAL|endOfMessage)
 			if err != unix.EINTR {
 				return err != unix.EAGAIN
 			}
@@ -79,33 +85,23 @@ func sendAll(raw syscall.RawConn, b, oob []byte) (n int, err error) {
 
 // receive waits for one message. Without most, descriptors that come with it are refused and closed.
 func (c *conn) receive(most int) (m Message, files []*os.File, err error) {
-	var oob []byte
-	if most > 0 {
-		oob = make([]byte, unix.CmsgSpace(4*most))
-	}
-	var n, oobn, flags int
-	rerr := c.raw.Read(func(fd uintptr) bool {
-		for {
-			n, oobn, flags, _, err = unix.Recvmsg(int(fd), c.in[:], oob, unix.MSG_CMSG_CLOEXEC)
-			if err != unix.EINTR {
-				return err != unix.EAGAIN
-			}
+	n, cut := 0, 0
+	for whole := false; !whole && n <= Size; {
+		got, flags, some, err := c.read(c.in[n:], most)
+		files = append(files, some...)
+		if err == nil && got == 0 && len(some) == 0 {
+			err = io.EOF
 		}
-	})
-	if err = errors.Join(err, rerr); err != nil {
-		return m, nil, err
-	}
-	if oobn > 0 {
-		if files, err = filesIn(oob[:oobn]); err != nil {
+		if err != nil {
+			closeAll(files)
 			return m, nil, err
 		}
+		n, cut, whole = n+got, cut|flags, endOfMessage == 0 || flags&endOfMessage != 0
 	}
 	switch {
-	case n == 0 && oobn == 0:
-		return m, nil, io.EOF
-	case flags&unix.MSG_CTRUNC != 0:
+	case cut&unix.MSG_CTRUNC != 0 || len(files) > most:
 		err = fmt.Errorf("%w: it brings descriptors", errForm)
-	case flags&unix.MSG_TRUNC != 0 || n > Size:
+	case cut&unix.MSG_TRUNC != 0 || n > Size:
 		err = fmt.Errorf("%w: more than %d bytes", errSize, Size)
 	default:
 		m, err = decode(c.in[:n])
@@ -115,6 +111,27 @@ func (c *conn) receive(most int) (m Message, files []*os.File, err error) {
 		return m, nil, err
 	}
 	return m, files, nil
+}
+
+// read is one recvmsg(2).
+func (c *conn) read(b []byte, most int) (n, flags int, files []*os.File, err error) {
+	oob := make([]byte, max(unix.CmsgSpace(4*most), refusedRoom)) // nil where nothing is to come
+	if most == 0 && refusedRoom == 0 {
+		oob = nil
+	}
+	var oobn int
+	rerr := c.raw.Read(func(fd uintptr) bool {
+		for {
+			n, oobn, flags, _, err = unix.Recvmsg(int(fd), b, oob, unix.MSG_CMSG_CLOEXEC)
+			if err != unix.EINTR {
+				return err != unix.EAGAIN
+			}
+		}
+	})
+	if err = errors.Join(err, rerr); err == nil && oobn > 0 {
+		files, err = filesIn(oob[:oobn])
+	}
+	return n, flags, files, err
 }
 
 // filesIn are the descriptors that came with a message.

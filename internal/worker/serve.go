@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/console"
 	"skep/internal/hypervisor"
 	"skep/internal/qmp"
 	"skep/internal/slim"
@@ -42,9 +43,14 @@ type worker struct {
 	qmp       *qmp.Client // nil until connected is closed
 	connected chan struct{}
 
+	console *console.Server // nil until it has one
+	relays  chan struct{}   // has as much room as there may be viewers
+
 	words struct {
 		sync.Mutex
 		raw    syscall.RawConn
+		file   *os.File // where the hypervisor writes to its log itself; read up to at
+		at     int64
 		log    *os.File
 		max    int64
 		buf    []byte
@@ -55,13 +61,17 @@ type worker struct {
 // ServeIfAsked turns the process into a worker where it was started as one, and then does not return. It
 // must be called before anything else is done.
 func ServeIfAsked() {
-	if len(os.Args) != 2 || os.Args[1] != Argument {
+	if len(os.Args) < 2 || os.Args[1] != Argument {
 		return
 	}
 	runtime.GOMAXPROCS(1)
 	debug.SetTraceback("single")
 	debug.SetGCPercent(20)
-	if err := serve(os.NewFile(keeperFD, "keeper")); err != nil {
+	err := confine(os.Args[2:])
+	if err == nil {
+		err = serve(os.NewFile(keeperFD, "keeper"))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
@@ -71,7 +81,7 @@ func ServeIfAsked() {
 // serve does what the keeper asks until that hangs up. Before the first request nothing hostile is read, and
 // the keeper makes that once the jail is complete.
 func serve(keeper *os.File) (err error) {
-	w := &worker{connected: make(chan struct{})}
+	w := &worker{connected: make(chan struct{}), relays: make(chan struct{}, mostRelays)}
 	if w.conn, err = newConn(keeper); err != nil {
 		return err
 	}
@@ -92,7 +102,7 @@ func serve(keeper *os.File) (err error) {
 			time.AfterFunc(time.Second, w.lessen)
 		}
 		connected = connected || m.Act == Connect
-		if m.Act == Listen {
+		if m.Act == Listen || m.Act == Follow || m.Act == ServeConsole {
 			w.handle(m, files) // before whatever comes next
 			continue
 		}
@@ -201,10 +211,27 @@ func (w *worker) listen(r call) (out Message, err error) {
 func (w *worker) catchUp() {
 	w.words.Lock()
 	raw := w.words.raw
+	if f := w.words.file; f != nil {
+		// A log that was cut is read from its start.
+		if info, err := f.Stat(); err == nil && info.Size() < w.words.at {
+			w.words.at = 0
+		}
+		n, _ := io.Copy(&w.words.stderr, io.NewSectionReader(f, w.words.at, 1<<20))
+		w.words.at += n
+	}
 	w.words.Unlock()
 	if raw != nil {
 		_ = raw.Control(func(fd uintptr) { w.drain(int(fd), 1<<20) })
 	}
+}
+
+// followLog: the hypervisor writes to its log itself, which is read from Nums[0] on when it is asked for.
+func (w *worker) followLog(r call) (out Message, err error) {
+	w.words.Lock()
+	defer w.words.Unlock()
+	w.words.file, r.files[0] = r.files[0], nil // kept
+	w.words.at = int64(min(r.Nums[0], 1<<40))
+	return out, nil
 }
 
 // drain reads what is there, up to a bound, and says whether that was the end.

@@ -19,6 +19,8 @@ type Confinement struct {
 	Limits   []jail.Limit `json:"limits,omitempty"`
 	Keep     int          `json:"keep"`     // descriptors from 3 on that stay open
 	Capsicum bool         `json:"capsicum"` // capability mode: no name of any kind leads anywhere
+	// Rights are what descriptors are good for from then on, by their numbers, as Limited names them.
+	Rights map[int]string `json:"rights,omitempty"`
 }
 
 // procPdeathsigCtl is PROC_PDEATHSIG_CTL of sys/sys/procctl.h: the signal that a process gets when its
@@ -50,6 +52,11 @@ func (c Confinement) Confine() error {
 	for _, l := range c.Limits {
 		if err := limit(l); err != nil {
 			return fmt.Errorf("limit %s: %w", l.Name, err)
+		}
+	}
+	for fd, names := range c.Rights {
+		if err := narrow(fd, names); err != nil {
+			return fmt.Errorf("limit descriptor %d: %w", fd, err)
 		}
 	}
 	if c.Capsicum {
