@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"skep/internal/cli"
-	"skep/internal/reader"
+	"skep/internal/inside"
 	"skep/internal/tool"
 	"skep/internal/worker"
 )
@@ -14,6 +14,6 @@ import (
 func main() {
 	launchIfAsked()
 	worker.ServeIfAsked()
-	tool.ServeIfAsked(reader.Table())
+	tool.ServeIfAsked(inside.Table())
 	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/devfs"
 	"skep/internal/fault"
 	"skep/internal/jailconf"
@@ -97,7 +98,7 @@ func Import(in Input) (*cell.Cell, []Warning, error) {
 	i.start()
 	i.guest()
 
-	c, mistakes := cell.Parse(i.cell.Name+".hcl", cell.Encode(&i.cell))
+	c, mistakes := cell.Parse(i.cell.Name+".hcl", cellfile.Encode(&i.cell))
 	if len(mistakes) > 0 {
 		return nil, i.sorted(), fault.Wrap(fault.Input, mistakes.Err(), "", "make a cell of jail %q", in.Jail)
 	}

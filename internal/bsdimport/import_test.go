@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/devfs"
 	"skep/internal/fault"
 	"skep/internal/jailconf"
@@ -65,7 +66,7 @@ func TestImport(t *testing.T) {
   }
 }
 `
-	if d := cmp.Diff(want, string(cell.Encode(c))); d != "" {
+	if d := cmp.Diff(want, string(cellfile.Encode(c))); d != "" {
 		t.Error(d)
 	}
 	warned(t, warnings,
@@ -152,7 +153,7 @@ func TestImportOtherJails(t *testing.T) {
 			continue
 		}
 		if !tc.check(c) {
-			t.Errorf("%s: %s", tc.name, cell.Encode(c))
+			t.Errorf("%s: %s", tc.name, cellfile.Encode(c))
 		}
 		warned(t, warnings, tc.want...)
 	}
@@ -239,7 +240,7 @@ func FuzzImport(f *testing.F) {
 			}
 			return
 		}
-		if _, mistakes := cell.Parse("x.hcl", cell.Encode(c)); len(mistakes) > 0 {
+		if _, mistakes := cell.Parse("x.hcl", cellfile.Encode(c)); len(mistakes) > 0 {
 			t.Error(mistakes)
 		}
 	})

@@ -16,12 +16,6 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 )
 
-// Names of its files among those of a jail.
-const (
-	FileOne = "capture-0"
-	FileTwo = "capture-1"
-)
-
 // File is one of the two.
 type File interface {
 	io.ReaderAt

@@ -4,14 +4,13 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/hclwrite"
 )
 
 // child is a kind of block within a T.
 type child[T any] struct {
 	shape shape
 	read  func(r *reader, path string, in *hclsyntax.Block, into *T)
-	write func(to *hclwrite.Body, from *T)
+	write func(to *Block, from *T)
 	// differ names what differs between the blocks of two, see Differences.
 	differ func(path string, from, to *T) []string
 }
@@ -30,10 +29,10 @@ func always[T, C any](name string, b *block[C], where func(*T) *C) child[T] {
 			}
 			b.body(r, at, in.Body, c)
 		},
-		write: func(to *hclwrite.Body, from *T) {
-			in := hclwrite.NewBlock(name, nil)
-			if b.write(in.Body(), where(from)); len(in.Body().Attributes())+len(in.Body().Blocks()) > 0 {
-				to.AppendBlock(in)
+		write: func(to *Block, from *T) {
+			in := &Block{Type: name}
+			if b.write(in, where(from)); len(in.Attrs)+len(in.Blocks) > 0 {
+				to.Blocks = append(to.Blocks, in)
 			}
 		},
 		differ: func(path string, from, to *T) []string {
@@ -54,9 +53,9 @@ func maybe[T, C any](name string, b *block[C], where func(*T) **C) child[T] {
 				*where(into) = &c
 			}
 		},
-		write: func(to *hclwrite.Body, from *T) {
+		write: func(to *Block, from *T) {
 			if c := *where(from); c != nil {
-				b.write(to.AppendNewBlock(name, nil).Body(), c)
+				b.write(to.within(name), c)
 			}
 		},
 		differ: func(path string, from, to *T) []string {
@@ -81,10 +80,10 @@ func many[T, C any](name, what string, valid func(string) *mistake, b *block[C],
 				*where(into) = append(*where(into), c)
 			}
 		},
-		write: func(to *hclwrite.Body, from *T) {
+		write: func(to *Block, from *T) {
 			list := *where(from)
 			for i := range list {
-				b.write(to.AppendNewBlock(name, []string{*label(&list[i])}).Body(), &list[i])
+				b.write(to.within(name, *label(&list[i])), &list[i])
 			}
 		},
 		differ: func(path string, from, to *T) []string {

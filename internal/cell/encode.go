@@ -1,25 +1,43 @@
 package cell
 
-import (
-	"github.com/hashicorp/hcl/v2/hclwrite"
-)
+import "github.com/zclconf/go-cty/cty"
 
-// Encode writes a cell as a cell file, leaving out what is a default. Paths in
-// it are written as they are, so those of a cell that was parsed from a relative
-// name should be made absolute first.
-func Encode(c *Cell) []byte {
-	file := hclwrite.NewEmptyFile()
-	bare := strip(c)
-	cellBlock.write(file.Body().AppendNewBlock("cell", []string{c.Name}).Body(), &bare)
-	return hclwrite.Format(file.Bytes())
+// A Block is a block of a cell file as it is to be written; package cellfile writes it.
+type Block struct {
+	Type   string
+	Labels []string
+	Attrs  []Attr
+	Blocks []*Block
 }
 
-// write adds to a body what differs from the defaults.
-func (b *block[T]) write(to *hclwrite.Body, from *T) {
+// An Attr is an attribute in a Block.
+type Attr struct {
+	Name  string
+	Value cty.Value
+}
+
+// Tree is a cell as its file says it, without what is a default. Paths in it are as they are, so those of a cell
+// that was parsed from a relative name should be made absolute first.
+func (c *Cell) Tree() *Block {
+	bare := strip(c)
+	tree := &Block{Type: "cell", Labels: []string{c.Name}}
+	cellBlock.write(tree, &bare)
+	return tree
+}
+
+// within adds a block within another one.
+func (b *Block) within(name string, labels ...string) *Block {
+	in := &Block{Type: name, Labels: labels}
+	b.Blocks = append(b.Blocks, in)
+	return in
+}
+
+// write adds to a block what differs from the defaults.
+func (b *block[T]) write(to *Block, from *T) {
 	fresh := b.fresh()
 	for _, a := range b.attrs {
 		if v := a.value(from); !v.RawEquals(a.value(&fresh)) {
-			to.SetAttributeValue(a.name, v)
+			to.Attrs = append(to.Attrs, Attr{a.name, v})
 		}
 	}
 	for _, c := range b.blocks {

@@ -1,4 +1,4 @@
-package cell
+package cell_test
 
 import (
 	"fmt"
@@ -9,13 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	. "skep/internal/cell"
+	"skep/internal/cellfile"
 )
 
 // TestEncode: what is written of a cell is read as the same cell.
 func TestEncode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := anyCell(t)
-		src := Encode(want)
+		src := cellfile.Encode(want)
 		got, diags := Parse("/cells/any.hcl", src)
 		if diags != nil {
 			var b strings.Builder
@@ -25,7 +28,7 @@ func TestEncode(t *testing.T) {
 		if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Cell{}, "File", "Sources")); d != "" {
 			t.Fatalf("%s\n%s", d, src)
 		}
-		formatted, diags := Format("any", src)
+		formatted, diags := cellfile.Format("any", src)
 		if diags != nil || string(formatted) != string(src) {
 			t.Fatalf("not formatted: %v\n%s", diags, cmp.Diff(string(src), string(formatted)))
 		}
@@ -33,7 +36,7 @@ func TestEncode(t *testing.T) {
 }
 
 func TestEncodeShort(t *testing.T) {
-	c, diags := in("nic \"lan\" { bridge = \"bridge0\" }\njail {\nlimits { cpu = \"50%\" }\n}\ncpus = 2\nmemory = \"64M\"")
+	c, diags := Parse("x.hcl", []byte("cell \"x\" {\nnic \"lan\" { bridge = \"bridge0\" }\njail {\nlimits { cpu = \"50%\" }\n}\ncpus = 2\nmemory = \"64M\"\n}"))
 	if diags != nil {
 		t.Fatal(diags)
 	}
@@ -49,7 +52,7 @@ func TestEncodeShort(t *testing.T) {
   }
 }
 `
-	if d := cmp.Diff(want, string(Encode(c))); d != "" {
+	if d := cmp.Diff(want, string(cellfile.Encode(c))); d != "" {
 		t.Error(d)
 	}
 }
@@ -81,9 +84,9 @@ func perhaps[V any](t *rapid.T, name string, g *rapid.Generator[V]) (v V) {
 
 // anyCell is any valid cell.
 func anyCell(t *rapid.T) *Cell {
-	c := cellBlock.fresh()
+	c := Fresh()
 	c.Name = anyName.Draw(t, "name")
-	c.CPUs = rapid.IntRange(1, maxCPUs).Draw(t, "cpus")
+	c.CPUs = rapid.IntRange(1, MaxCPUs).Draw(t, "cpus")
 	c.Memory = perhaps(t, "memory", sizes(MiB, 64*TiB, MiB))
 	c.Accel = rapid.SampledFrom([]Accel{AccelAuto, AccelKVM, AccelTCG}).Draw(t, "accel")
 	c.Start = rapid.SampledFrom([]Start{StartManual, StartBoot}).Draw(t, "start")
@@ -129,7 +132,7 @@ func anyCell(t *rapid.T) *Cell {
 	if len(c.Hypervisor.Args) == 0 {
 		c.Hypervisor.Args = nil
 	}
-	complete(&c)
+	Complete(&c)
 	return &c
 }
 

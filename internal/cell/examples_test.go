@@ -1,4 +1,4 @@
-package cell
+package cell_test
 
 import (
 	"bytes"
@@ -9,6 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	. "skep/internal/cell"
+	"skep/internal/cellfile"
 )
 
 // TestExamples: every example is good, formatted, named after its file, and the
@@ -37,7 +40,7 @@ func TestExamples(t *testing.T) {
 		if c.Name != name {
 			t.Errorf("%s holds the cell %q", file, c.Name)
 		}
-		if formatted, _ := Format(file, src); !bytes.Equal(formatted, src) {
+		if formatted, _ := cellfile.Format(file, src); !bytes.Equal(formatted, src) {
 			t.Errorf("%s is not formatted: %s", file, cmp.Diff(string(src), string(formatted)))
 		}
 		moved, _ := Parse("/b/c/"+name+".hcl", src)

@@ -1,4 +1,4 @@
-package cell
+package cell_test
 
 import (
 	"bytes"
@@ -10,6 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	. "skep/internal/cell"
+	"skep/internal/cellfile"
 )
 
 // FuzzParse: whatever the file holds, the answer is a cell or at least one
@@ -51,11 +54,11 @@ func FuzzParse(f *testing.F) {
 		if c == nil {
 			return
 		}
-		formatted, diags := Format("/cells/f.hcl", src)
+		formatted, diags := cellfile.Format("/cells/f.hcl", src)
 		if diags != nil {
 			t.Fatal("a good file cannot be formatted:", diags)
 		}
-		for _, again := range [][]byte{formatted, Encode(c)} {
+		for _, again := range [][]byte{formatted, cellfile.Encode(c)} {
 			c2, diags := Parse("/cells/f.hcl", again)
 			if diags != nil {
 				t.Fatalf("%v\n%s", diags, again)

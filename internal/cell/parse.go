@@ -15,6 +15,16 @@ const maxFile = 1 << 20
 // bom is what some editors put before UTF-8.
 var bom = []byte("\xef\xbb\xbf")
 
+// Syntax says whether a text is HCL, whatever that says: it is the text, without what some editors put before it,
+// or what is wrong.
+func Syntax(filename string, src []byte) ([]byte, Diagnostics) {
+	r := &reader{file: filename, src: bytes.TrimPrefix(src, bom), places: map[string]hcl.Range{}}
+	if r.syntax() == nil || r.partial {
+		return nil, r.found.sorted()
+	}
+	return r.src, nil
+}
+
 // Options say what Parse may know of the world outside the file.
 type Options struct {
 	// Layers are the names that allow_missing may hold; with none, they are not

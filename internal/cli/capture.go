@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"skep/internal/capture"
 	"skep/internal/fault"
 	"skep/internal/layout"
+	"skep/internal/netjob"
 	"skep/internal/probe"
 	"skep/internal/reader"
 	"skep/internal/store"
@@ -58,7 +58,7 @@ over TLS. "-" is standard output.`,
 					return fault.Wrap(fault.Host, err, "", "read the capture of %s", name)
 				}
 				defer f.Close()
-				j.Files = append(j.Files, tool.File{Name: []string{capture.FileOne, capture.FileTwo}[i], File: f})
+				j.Files = append(j.Files, tool.File{Name: []string{netjob.CaptureOne, netjob.CaptureTwo}[i], File: f})
 			}
 			j.Out = a.out
 			if args[1] != "-" {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -50,7 +51,7 @@ func (a *app) cloneCell(ctx context.Context, dirs host.Dirs, from, to string) (e
 	if err != nil {
 		return err
 	}
-	change := cell.Change{Name: to, Disks: map[string]string{}, OwnMACs: true}
+	change := cellfile.Change{Name: to, Disks: map[string]string{}, OwnMACs: true}
 	u := &store.Unfinished{Verb: "clone", From: from, To: to}
 	var disks []cell.Disk
 	for _, c := range copies {
@@ -60,7 +61,7 @@ func (a *app) cloneCell(ctx context.Context, dirs host.Dirs, from, to string) (e
 			u.Copies = append(u.Copies, store.Copied{Aside: aside(c.to), To: c.to})
 		}
 	}
-	text, err := cell.Changed(t.from, t.src, change)
+	text, err := cellfile.Changed(t.from, t.src, change)
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "clone %s", from)
 	}

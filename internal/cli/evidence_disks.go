@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/diskdiff"
 	"skep/internal/evidence"
+	"skep/internal/inside"
 	"skep/internal/layout"
 )
 
@@ -35,7 +36,7 @@ func (g *gatherer) disks(ctx context.Context) {
 	err = g.a.still(ctx, g.st, g.name, func(bool) error {
 		for _, path := range found {
 			label := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(filepath.Base(path), layout.LayerPrefix), layout.DisposablePrefix), ".qcow2")
-			r, err := diffOf(path, func(l, b *os.File) (diskdiff.Report, error) { return h.Diff(ctx, l, b) })
+			r, err := diffOf(path, func(l, b *os.File) (diskdiff.Report, error) { return inside.Diff(ctx, h, l, b) })
 			if err != nil {
 				g.miss("how the disk "+label+" differs", err.Error())
 				continue

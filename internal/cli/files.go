@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
@@ -112,7 +113,7 @@ func (a *app) formatOne(path string, check, stdout bool) (changed bool, err erro
 	if err != nil {
 		return false, err
 	}
-	out, diags := cell.Format(path, src)
+	out, diags := cellfile.Format(path, src)
 	if len(diags) > 0 {
 		_ = diags.Render(a.err, src)
 		return false, shownError{fault.Input}

@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/image"
+	"skep/internal/ocilayout"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -52,8 +53,8 @@ func (a *app) ensureImage(ctx context.Context, name, from string) error {
 	}
 	defer lock.Unlock()
 	i, err := image.View(dirs).Get(name)
-	if err != nil && image.IsLayout(from) {
-		l, err := image.OpenLayout(ctx, from)
+	if err != nil && ocilayout.Is(from) {
+		l, err := ocilayout.Open(ctx, from)
 		if err != nil {
 			return err
 		}

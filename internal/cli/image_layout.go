@@ -8,6 +8,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/image"
+	"skep/internal/ocilayout"
 	"skep/internal/probe"
 	"skep/internal/store"
 )
@@ -32,9 +33,9 @@ its description and one layer: the disk, packed by zstd.`,
 			}
 			say := a.percent(to)
 			if strings.HasSuffix(to, ".tar") {
-				return s.SaveTar(cmd.Context(), names, to, say)
+				return ocilayout.SaveTar(cmd.Context(), s, names, to, say)
 			}
-			return s.Save(cmd.Context(), names, to, say)
+			return ocilayout.Save(cmd.Context(), s, names, to, say)
 		},
 	}
 }
@@ -50,7 +51,7 @@ of its own, and what comes out is compared with the description.`,
 			if len(args) == 0 {
 				return usage("run skep image load: name a directory or a tar file")
 			}
-			l, err := image.OpenLayout(cmd.Context(), args[0])
+			l, err := ocilayout.Open(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -68,7 +69,7 @@ of its own, and what comes out is compared with the description.`,
 	}
 }
 
-func (a *app) loadImage(ctx context.Context, l *image.Layout, name string) error {
+func (a *app) loadImage(ctx context.Context, l *ocilayout.Layout, name string) error {
 	if err := image.ValidName(name); err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (a *app) loadImage(ctx context.Context, l *image.Layout, name string) error
 		return err
 	}
 	in.Say = a.percent(name)
-	i, err := s.Load(ctx, l, name, in)
+	i, err := l.Load(ctx, s, name, in)
 	if err == nil {
 		a.printf("%s  %s\n", i.Name, i.Digest)
 	}

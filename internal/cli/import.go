@@ -9,6 +9,7 @@ import (
 
 	"skep/internal/bsdimport"
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 	"skep/internal/jailconf"
 	"skep/internal/peerimport"
@@ -78,9 +79,9 @@ is this one, if it is a FreeBSD, else a typical one.`,
 				return a.eachMistake(err)
 			}
 			if output != "" {
-				return a.writeNew(output, cell.Encode(c))
+				return a.writeNew(output, cellfile.Encode(c))
 			}
-			_, err = a.out.Write(cell.Encode(c))
+			_, err = a.out.Write(cellfile.Encode(c))
 			return err
 		},
 	}

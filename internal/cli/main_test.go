@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"skep/internal/reader"
+	"skep/internal/inside"
 	"skep/internal/tool"
 	"skep/internal/worker"
 )
@@ -15,7 +15,7 @@ import (
 // once more: as a keeper, or to look at a process from inside its namespace.
 func TestMain(m *testing.M) {
 	worker.ServeIfAsked()
-	tool.ServeIfAsked(reader.Table())
+	tool.ServeIfAsked(inside.Table())
 	if len(os.Args) > 1 && slices.Contains([]string{"keeper", apartName, "peek"}, os.Args[1]) {
 		os.Exit(Main(context.Background(), os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -20,7 +21,7 @@ import (
 
 func (a *app) new() *cobra.Command {
 	var stdout bool
-	var fill cell.Filling
+	var fill cellfile.Filling
 	cmd := &cobra.Command{
 		Use:   "new NAME|FILE",
 		Short: "Write a commented cell file",
@@ -44,7 +45,7 @@ more than once.`,
 	return cmd
 }
 
-func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
+func (a *app) newCell(arg string, fill cellfile.Filling, stdout bool) error {
 	name, path, err := newPath(probe.DirsFor(probe.Options{Dirs: a.dirs}), arg)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (a *app) newCell(arg string, fill cell.Filling, stdout bool) error {
 			return err
 		}
 	}
-	src := cell.Filled(name, fill)
+	src := cellfile.Filled(name, fill)
 	if _, diags := parse(path, src); len(diags) > 0 {
 		return fault.Fail(fault.Input, diags[0].Hint, "%s", diags[0].Summary)
 	}
@@ -94,7 +95,7 @@ func newPath(dirs host.Dirs, arg string) (name, path string, err error) {
 
 // lookAtImage finds out what the image of --image is, and makes its path one
 // that leads there from the cell file, wherever that is.
-func lookAtImage(fill *cell.Filling) error {
+func lookAtImage(fill *cellfile.Filling) error {
 	path, err := filepath.Abs(fill.Image)
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "use the image %s", fill.Image)

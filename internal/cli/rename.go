@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
@@ -130,7 +131,7 @@ func (a *app) renameCell(dirs host.Dirs, from, to string) error {
 		return err
 	}
 	defer t.unlock()
-	text, err := cell.Changed(t.from, t.src, cell.Change{Name: to})
+	text, err := cellfile.Changed(t.from, t.src, cellfile.Change{Name: to})
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "rename %s", from)
 	}

@@ -12,6 +12,7 @@ import (
 	"skep/internal/disk"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/inside"
 	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/results"
@@ -156,7 +157,7 @@ func (a *app) readResults(ctx context.Context, c *cell.Cell, d *plan.Disk, b res
 		return results.Report{}, err
 	}
 	h.AllowMissing = c.Jail.AllowMissing
-	report, err := h.Results(ctx, src, d.Results, b, sink)
+	report, err := inside.Results(ctx, h, src, d.Results, b, sink)
 	if err != nil {
 		return report, fault.Wrap(fault.Host, err, "", "bring out the results of %s", c.Name)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/vmrun"
@@ -44,7 +45,7 @@ flags stand before vmrun.sh's, or --print last.
 				a.note("%s", n)
 			}
 			if long.print {
-				_, err := a.out.Write(cell.Encode(r.Cell))
+				_, err := a.out.Write(cellfile.Encode(r.Cell))
 				return err
 			}
 			return a.runVmrun(cmd.Context(), r.Cell)

@@ -11,17 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/address"
-	"skep/internal/capture"
+	"skep/internal/broker"
 	"skep/internal/cell"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
+	"skep/internal/netjob"
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/provision"
-	"skep/internal/reader"
-	"skep/internal/sink"
 	"skep/internal/tool"
-	"skep/internal/usernet"
 )
 
 // A card's process is one that a guest speaks with by its network card: its network in user space, or what
@@ -96,11 +94,11 @@ func (b *brokerSide) serve(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	broker := usernet.NewBroker(usernet.NewPolicy([]address.Rule{rule}, own))
-	broker.Lookup = func(context.Context, string, string) ([]netip.Addr, error) {
+	answers := broker.NewBroker(broker.NewPolicy([]address.Rule{rule}, own))
+	answers.Lookup = func(context.Context, string, string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.AddrFrom4([4]byte{169, 254, 169, 254})}, nil
 	}
-	broker.Dial = func(network, to string) (net.Conn, error) {
+	answers.Dial = func(network, to string) (net.Conn, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.dialed = append(b.dialed, network+" "+to)
@@ -108,7 +106,7 @@ func (b *brokerSide) serve(f *os.File) error {
 	}
 	go func() {
 		defer close(b.ended)
-		broker.Serve(f)
+		answers.Serve(f)
 	}()
 	return nil
 }
@@ -121,7 +119,7 @@ func (b *brokerSide) connected() []string {
 }
 
 // filesOf gives a process the files that it has, and its keeper's end of what it asks.
-func (p cardProcess) filesOf(dir string) (files []tool.File, broker *brokerSide, err error) {
+func (p cardProcess) filesOf(dir string) (files []tool.File, side *brokerSide, err error) {
 	scratch := func(names ...string) {
 		for _, name := range names {
 			f, ferr := os.OpenFile(filepath.Join(dir, "card-"+name), os.O_RDWR|os.O_CREATE, 0o600)
@@ -136,8 +134,8 @@ func (p cardProcess) filesOf(dir string) (files []tool.File, broker *brokerSide,
 		if err != nil {
 			return nil, nil, err
 		}
-		files = append(files, tool.File{Name: reader.CaptureSocket, File: sock})
-		scratch(capture.FileOne, capture.FileTwo)
+		files = append(files, tool.File{Name: netjob.CaptureSocket, File: sock})
+		scratch(netjob.CaptureOne, netjob.CaptureTwo)
 		return files, nil, err
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -145,20 +143,20 @@ func (p cardProcess) filesOf(dir string) (files []tool.File, broker *brokerSide,
 		return nil, nil, err
 	}
 	unix.Close(fds[0])
-	files = append(files, tool.File{Name: sink.FileNIC, File: os.NewFile(uintptr(fds[1]), sink.FileNIC)})
-	if scratch(sink.FileLog, sink.FileLogThen); err == nil && p.network.CaptureMax > 0 {
-		scratch(capture.FileOne, capture.FileTwo)
+	files = append(files, tool.File{Name: netjob.FileNIC, File: os.NewFile(uintptr(fds[1]), netjob.FileNIC)})
+	if scratch(netjob.FileLog, netjob.FileLogThen); err == nil && p.network.CaptureMax > 0 {
+		scratch(netjob.CaptureOne, netjob.CaptureTwo)
 	}
 	if err == nil && p.network.Mode == cell.NetworkUser {
-		ours, theirs, perr := usernet.Pair()
+		ours, theirs, perr := broker.Pair()
 		if perr != nil {
 			return files, nil, perr
 		}
-		files = append(files, tool.File{Name: usernet.FileBroker, File: theirs})
-		broker = &brokerSide{ended: make(chan struct{})}
-		err = broker.serve(ours)
+		files = append(files, tool.File{Name: netjob.FileBroker, File: theirs})
+		side = &brokerSide{ended: make(chan struct{})}
+		err = side.serve(ours)
 	}
-	return files, broker, err
+	return files, side, err
 }
 
 // inCard puts an attacker into the jail of such a process.

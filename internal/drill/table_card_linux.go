@@ -7,11 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"skep/internal/capture"
 	"skep/internal/jail/linuxjail"
-	"skep/internal/reader"
-	"skep/internal/sink"
-	"skep/internal/usernet"
+	"skep/internal/netjob"
 )
 
 const groupCard = "what a network or a capture was handed"
@@ -24,44 +21,44 @@ func cardAttempts() []Attempt { return inGroups([]group{{groupCard, cardTable}})
 const refused = "refused"
 
 var cardTable = []Attempt{
-	{ID: "record-grow", Tries: "let its record grow beyond its limit", Want: "EFBIG", Needs: needHanded(sink.FileLog), Do: well(growHanded(sink.FileLog))},
-	{ID: "capture-grow", Tries: "let its capture grow beyond its limit", Want: "EFBIG", Needs: needHanded(capture.FileOne),
-		Do: well(growHanded(capture.FileOne))},
-	{ID: "record-reserve", Tries: "reserve more of the disk for it (fallocate)", Want: "EPERM", Needs: needHanded(sink.FileLog),
+	{ID: "record-grow", Tries: "let its record grow beyond its limit", Want: "EFBIG", Needs: needHanded(netjob.FileLog), Do: well(growHanded(netjob.FileLog))},
+	{ID: "capture-grow", Tries: "let its capture grow beyond its limit", Want: "EFBIG", Needs: needHanded(netjob.CaptureOne),
+		Do: well(growHanded(netjob.CaptureOne))},
+	{ID: "record-reserve", Tries: "reserve more of the disk for it (fallocate)", Want: "EPERM", Needs: needHanded(netjob.FileLog),
 		Do: well(func(s *Fixture) Outcome {
-			return attempt{}.judge(s.call(unix.SYS_FALLOCATE, handed(sink.FileLog)(s), unix.FALLOC_FL_KEEP_SIZE, 0, 1<<40))
+			return attempt{}.judge(s.call(unix.SYS_FALLOCATE, handed(netjob.FileLog)(s), unix.FALLOC_FL_KEEP_SIZE, 0, 1<<40))
 		})},
-	{ID: "record-program", Tries: "map its record as a program", Want: "EPERM | EACCES", Needs: needHanded(sink.FileLog),
+	{ID: "record-program", Tries: "map its record as a program", Want: "EPERM | EACCES", Needs: needHanded(netjob.FileLog),
 		Do: code(func(s *Fixture) Outcome {
-			return attempt{}.judge(s.call(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_PRIVATE, handed(sink.FileLog)(s), 0))
+			return attempt{}.judge(s.call(unix.SYS_MMAP, 0, 4096, rx, unix.MAP_PRIVATE, handed(netjob.FileLog)(s), 0))
 		})},
-	{ID: "record-setuid", Tries: "make it a program of somebody else's (fchmod)", Want: "EPERM", Needs: needHanded(sink.FileLog),
+	{ID: "record-setuid", Tries: "make it a program of somebody else's (fchmod)", Want: "EPERM", Needs: needHanded(netjob.FileLog),
 		Do: code(func(s *Fixture) Outcome {
-			return attempt{}.judge(s.call(unix.SYS_FCHMOD, handed(sink.FileLog)(s), 0o4755))
+			return attempt{}.judge(s.call(unix.SYS_FCHMOD, handed(netjob.FileLog)(s), 0o4755))
 		})},
-	{ID: "card-elsewhere", Tries: "connect its card's socket to somebody else's", Want: "EPERM", Needs: needHanded(sink.FileNIC),
+	{ID: "card-elsewhere", Tries: "connect its card's socket to somebody else's", Want: "EPERM", Needs: needHanded(netjob.FileNIC),
 		Do: code(func(s *Fixture) Outcome {
 			to := append([]byte{unix.AF_UNIX, 0}, []byte(s.Bait.dir+"/socket\x00")...)
-			return attempt{}.judge(s.call(unix.SYS_CONNECT, handed(sink.FileNIC)(s), to, len(to)))
+			return attempt{}.judge(s.call(unix.SYS_CONNECT, handed(netjob.FileNIC)(s), to, len(to)))
 		})},
 
-	{ID: "frames-send", Tries: "send a frame on the tap that it captures (write)", Want: "EPERM", Needs: needHanded(reader.CaptureSocket),
+	{ID: "frames-send", Tries: "send a frame on the tap that it captures (write)", Want: "EPERM", Needs: needHanded(netjob.CaptureSocket),
 		Do: code(func(s *Fixture) Outcome {
-			return attempt{}.judge(s.call(unix.SYS_WRITE, handed(reader.CaptureSocket)(s), make([]byte, 64), 64))
+			return attempt{}.judge(s.call(unix.SYS_WRITE, handed(netjob.CaptureSocket)(s), make([]byte, 64), 64))
 		})},
-	{ID: "frames-sendmsg", Tries: "the same by sendmsg(2)", Want: "EPERM", Needs: needHanded(reader.CaptureSocket),
+	{ID: "frames-sendmsg", Tries: "the same by sendmsg(2)", Want: "EPERM", Needs: needHanded(netjob.CaptureSocket),
 		Do: code(func(s *Fixture) Outcome {
 			vector := s.put(words(s.put(make([]byte, 64)), 64))
-			return attempt{}.judge(s.call(unix.SYS_SENDMSG, handed(reader.CaptureSocket)(s), words(0, 0, vector, 1, 0, 0, 0), unix.MSG_NOSIGNAL))
+			return attempt{}.judge(s.call(unix.SYS_SENDMSG, handed(netjob.CaptureSocket)(s), words(0, 0, vector, 1, 0, 0, 0), unix.MSG_NOSIGNAL))
 		})},
-	{ID: "frames-other", Tries: "listen on another interface (bind)", Want: "EPERM", Needs: needHanded(reader.CaptureSocket),
+	{ID: "frames-other", Tries: "listen on another interface (bind)", Want: "EPERM", Needs: needHanded(netjob.CaptureSocket),
 		Do: code(func(s *Fixture) Outcome {
 			all := []byte{unix.AF_PACKET, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0} // every interface
-			return attempt{}.judge(s.call(unix.SYS_BIND, handed(reader.CaptureSocket)(s), all, len(all)))
+			return attempt{}.judge(s.call(unix.SYS_BIND, handed(netjob.CaptureSocket)(s), all, len(all)))
 		})},
-	{ID: "frames-ring", Tries: "have the kernel map its frames (PACKET_RX_RING)", Want: "EPERM", Needs: needHanded(reader.CaptureSocket),
+	{ID: "frames-ring", Tries: "have the kernel map its frames (PACKET_RX_RING)", Want: "EPERM", Needs: needHanded(netjob.CaptureSocket),
 		Do: code(func(s *Fixture) Outcome {
-			return attempt{}.judge(s.call(unix.SYS_SETSOCKOPT, handed(reader.CaptureSocket)(s), unix.SOL_PACKET, unix.PACKET_RX_RING, space(28), 28))
+			return attempt{}.judge(s.call(unix.SYS_SETSOCKOPT, handed(netjob.CaptureSocket)(s), unix.SOL_PACKET, unix.PACKET_RX_RING, space(28), 28))
 		})},
 
 	{ID: "ask-loopback", Tries: "have its keeper connect to the host's loopback", Want: refused, Needs: needBroker, Do: asking("tcp", "127.0.0.1:443")},
@@ -124,7 +121,7 @@ func (s *Fixture) ask(q map[string]any) Outcome {
 	if err != nil {
 		return escaped(err.Error())
 	}
-	fd := handed(usernet.FileBroker)(s)
+	fd := handed(netjob.FileBroker)(s)
 	if o, failed := s.call(unix.SYS_WRITE, fd, text, len(text)).failed(); failed {
 		return o
 	}
@@ -152,7 +149,7 @@ func (s *Fixture) ask(q map[string]any) Outcome {
 
 // rambles sends its keeper something, which has to end their connection.
 func (s *Fixture) rambles(b []byte) Outcome {
-	fd := handed(usernet.FileBroker)(s)
+	fd := handed(netjob.FileBroker)(s)
 	vector := s.put(words(s.put(b), uint64(len(b))))
 	if o, failed := s.call(unix.SYS_SENDMSG, fd, words(0, 0, vector, 1, 0, 0, 0), unix.MSG_NOSIGNAL).failed(); failed {
 		return o
@@ -167,7 +164,7 @@ func (s *Fixture) rambles(b []byte) Outcome {
 // stuffBroker sends descriptors beside questions: its keeper has none of them afterwards.
 func stuffBroker(s *Fixture) Outcome {
 	open := openFiles()
-	fd := handed(usernet.FileBroker)(s).(int)
+	fd := handed(netjob.FileBroker)(s).(int)
 	for range 20 {
 		text := []byte(`{"id":1,"do":"name","name":"a.example","to":""}`)
 		vector := s.put(words(s.put(text), uint64(len(text))))
@@ -188,7 +185,7 @@ func stuffBroker(s *Fixture) Outcome {
 
 // floodBroker asks until nobody takes more questions.
 func floodBroker(s *Fixture) Outcome {
-	fd := handed(usernet.FileBroker)(s)
+	fd := handed(netjob.FileBroker)(s)
 	text := []byte(`{"id":1,"do":"name","name":"a.example","to":""}`)
 	vector := s.put(words(s.put(text), uint64(len(text))))
 	header := s.put(words(0, 0, vector, 1, 0, 0, 0))

@@ -79,6 +79,9 @@ func Open(dirs layout.Dirs) (*Store, error) {
 	return s, nil
 }
 
+// Temp makes a file of a random name where what is imported is. Whoever keeps it locked keeps it from being cleared away.
+func (s *Store) Temp(pattern string) (*os.File, error) { return os.CreateTemp(s.at("tmp"), pattern) }
+
 func (s *Store) at(parts ...string) string {
 	return filepath.Join(append([]string{s.dirs.ImageStore()}, parts...)...)
 }

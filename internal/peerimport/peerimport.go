@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 )
 
@@ -145,7 +146,7 @@ func (d *draft) screen(listen, was string) {
 
 // done has the cell checked as if it had been written by hand.
 func (d *draft) done(what string) (*Result, error) {
-	text := cell.Encode(&d.cell)
+	text := cellfile.Encode(&d.cell)
 	checked, mistakes := cell.Parse(d.cell.Name+".hcl", text)
 	if len(mistakes) > 0 {
 		return nil, fault.Wrap(fault.Input, mistakes.Err(), "change it there, or write the cell file by hand: skep new", "make a cell of %s", what)

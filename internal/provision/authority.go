@@ -9,7 +9,7 @@ import (
 
 	"skep/internal/fault"
 	"skep/internal/layout"
-	"skep/internal/sink"
+	"skep/internal/netjob"
 )
 
 // sinkholeCA is the authority of a cell's sinkhole, made at the first start: its certificate and its key.
@@ -19,7 +19,7 @@ func sinkholeCA(path, cell string) (certificate, key []byte, err error) {
 		key, err = os.ReadFile(layout.KeyOf(path))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if certificate, key, err = sink.NewCA(cell); err == nil {
+		if certificate, key, err = netjob.NewCA(cell); err == nil {
 			err = os.WriteFile(layout.KeyOf(path), key, 0o600)
 		}
 		if err == nil {

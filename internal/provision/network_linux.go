@@ -14,19 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/address"
-	"skep/internal/capture"
+	"skep/internal/broker"
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/layer"
 	"skep/internal/layout"
+	"skep/internal/netjob"
 	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/reader"
-	"skep/internal/sink"
 	"skep/internal/store"
 	"skep/internal/tool"
 	"skep/internal/unixsock"
-	"skep/internal/usernet"
 )
 
 // Bounds of a network in user space.
@@ -158,7 +157,7 @@ func (t *linuxProvisioner) acquireNetwork(s *plan.Network) error {
 func NetworkJob(s *plan.Network) tool.Job {
 	j := tool.Job{Tool: tool.Reader(reader.Sinkhole), Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(max(s.LogMax, s.CaptureMax/2))}}
 	if s.Mode == cell.NetworkUser {
-		j.Tool, j.Connections = tool.Reader(reader.UserNet), usernet.MostSockets
+		j.Tool, j.Connections = tool.Reader(reader.UserNet), netjob.MostSockets
 	}
 	return j
 }
@@ -189,16 +188,16 @@ func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) 
 	}
 	f, err := conn.File()
 	conn.Close()
-	if err := add(sink.FileNIC, f, err); err != nil {
+	if err := add(netjob.FileNIC, f, err); err != nil {
 		return nil, err
 	}
-	for name, path := range map[string]string{sink.FileLog: s.Log, sink.FileLogThen: layout.OlderHalf(s.Log)} {
+	for name, path := range map[string]string{netjob.FileLog: s.Log, netjob.FileLogThen: layout.OlderHalf(s.Log)} {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if err := add(name, f, err); err != nil {
 			return nil, fault.Wrap(fault.Host, err, HintFull, "keep the record of network card %q", s.Label)
 		}
 	}
-	c := sink.Config{NIC: s.Label, Host: t.cell.Name, DNS: s.DNS, LogMax: int64(s.LogMax), CaptureMax: int64(s.CaptureMax / 2), Memory: networkMemory}
+	c := netjob.Sinkhole{NIC: s.Label, Host: t.cell.Name, DNS: s.DNS, LogMax: int64(s.LogMax), CaptureMax: int64(s.CaptureMax / 2), Memory: networkMemory}
 	if s.Capture != "" {
 		files, err := captureFiles(s.Label, s.Capture)
 		j.Files = append(j.Files, files...)
@@ -215,7 +214,7 @@ func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) 
 	}
 	for _, a := range s.Answers {
 		f, err := openPlain(a.File)
-		if err := add(sink.AnswerFile(a.Of), f, err); err != nil {
+		if err := add(netjob.AnswerFile(a.Of), f, err); err != nil {
 			return nil, plan.Located(t.cell, "nic."+s.Label+".answer."+a.Of+".file", fault.Wrap(fault.Input, err, pathHint(err), "answer with %s", a.File))
 		}
 		c.Answers = append(c.Answers, a.Of)
@@ -245,18 +244,18 @@ func (t *linuxProvisioner) serveUser(s *plan.Network, j tool.Job) (*tool.Service
 	if err != nil {
 		return nil, fault.Wrap(fault.Host, err, "", "look which networks this host is on")
 	}
-	ours, theirs, err := usernet.Pair()
+	ours, theirs, err := broker.Pair()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
-	j.Files = append(slices.Clone(j.Files), tool.File{Name: usernet.FileBroker, File: theirs})
+	j.Files = append(slices.Clone(j.Files), tool.File{Name: netjob.FileBroker, File: theirs})
 	service, err := t.env.Serve(j)
 	if err != nil {
 		ours.Close()
 		return nil, err
 	}
-	go usernet.NewBroker(usernet.NewPolicy(rules, own)).Serve(ours)
+	go broker.NewBroker(broker.NewPolicy(rules, own)).Serve(ours)
 	return service, nil
 }
 
@@ -280,7 +279,7 @@ func captureFiles(label, base string) (all []tool.File, err error) {
 		if err != nil {
 			return all, fault.Wrap(fault.Host, err, HintFull, "capture the frames of network card %q", label)
 		}
-		all = append(all, tool.File{Name: []string{capture.FileOne, capture.FileTwo}[i], File: f})
+		all = append(all, tool.File{Name: []string{netjob.CaptureOne, netjob.CaptureTwo}[i], File: f})
 	}
 	return all, nil
 }
@@ -309,11 +308,11 @@ func (t *linuxProvisioner) serveCapture(s *plan.Capture) (*tool.Service, error) 
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(reader.CaptureJob{Cell: t.cell.Name, NIC: s.Label, Most: int64(s.Max / 2)})
+	text, err := json.Marshal(netjob.Capture{Cell: t.cell.Name, NIC: s.Label, Most: int64(s.Max / 2)})
 	if err != nil {
 		return nil, err
 	}
 	j := CaptureJob(s)
-	j.Args, j.Files = []string{string(text)}, append([]tool.File{{Name: reader.CaptureSocket, File: sock}}, files...)
+	j.Args, j.Files = []string{string(text)}, append([]tool.File{{Name: netjob.CaptureSocket, File: sock}}, files...)
 	return t.env.Serve(j)
 }

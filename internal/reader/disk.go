@@ -2,13 +2,10 @@ package reader
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"time"
 
-	"skep/internal/disk"
 	"skep/internal/host"
 	"skep/internal/tool"
 )
@@ -17,22 +14,6 @@ import (
 type Host struct {
 	Facts        host.Facts
 	AllowMissing []string
-}
-
-func cut(in tool.Inside) error {
-	image := in.Files["image"]
-	if len(in.Args) != 1 || image == nil {
-		return errors.New("an image and its size are needed")
-	}
-	size, err := strconv.ParseInt(in.Args[0], 10, 64)
-	if err != nil {
-		return err
-	}
-	at, isCut, err := disk.Cut(image, size)
-	if err == nil && isCut {
-		fmt.Fprint(in.Out, at)
-	}
-	return err
 }
 
 // Cut is disk.Cut, in a jail.
@@ -45,14 +26,6 @@ func (h Host) Cut(ctx context.Context, image *os.File, size int64) (at uint64, i
 	}
 	at, err = strconv.ParseUint(string(out.Bytes), 10, 64)
 	return at, err == nil, err
-}
-
-func copyDisk(in tool.Inside) error {
-	from, to := in.Files["from"], in.Files["to"]
-	if from == nil || to == nil {
-		return errors.New("a disk and a file are needed")
-	}
-	return disk.Fill(to, from, in.Progress)
 }
 
 // longestCopy bounds a copy; it is the pause of a guest, and whoever waits for it ends it sooner.

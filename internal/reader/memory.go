@@ -3,7 +3,6 @@ package reader
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -11,22 +10,6 @@ import (
 	"skep/internal/memdump"
 	"skep/internal/tool"
 )
-
-func makeDump(in tool.Inside) error {
-	var j memdump.Job
-	from, to := in.Files["from"], in.Files["to"]
-	if len(in.Args) != 1 || from == nil || to == nil {
-		return errors.New("a job and two files are needed")
-	}
-	if err := json.Unmarshal([]byte(in.Args[0]), &j); err != nil {
-		return err
-	}
-	report, err := memdump.Make(to, from, j)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(in.Out).Encode(report)
-}
 
 // longestDump bounds the making of a dump.
 const longestDump = 2 * time.Hour

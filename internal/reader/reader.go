@@ -1,13 +1,7 @@
 // Package reader is the table of what reads bytes that a guest, or whoever has taken its hypervisor over,
-// has made. Each row of it runs in a jail of its own, by package tool.
+// has made, and how a reader is asked. Each runs in a jail of its own, by package tool; what it does there is in
+// package inside, whose packages nobody needs who only asks.
 package reader
-
-import (
-	"skep/internal/capture"
-	"skep/internal/sink"
-	"skep/internal/tool"
-	"skep/internal/usernet"
-)
 
 // Names of the readers.
 const (
@@ -35,32 +29,3 @@ const (
 	Capture     = "capture"
 	CaptureFile = "capture-file"
 )
-
-// Table is every reader.
-func Table() tool.Readers {
-	return tool.Readers{
-		Cut:     cut,
-		Copy:    copyDisk,
-		Log:     printLog,
-		Unpack:  unpackImage,
-		Results: bringOut,
-		Page:    servePage,
-		Memory:  makeDump,
-		Diff:    diffDisk,
-
-		Capture: captureTap,
-		CaptureFile: func(in tool.Inside) error {
-			return capture.Copy(in.Out, in.Files[capture.FileOne], in.Files[capture.FileTwo])
-		},
-		UserNet:  func(in tool.Inside) error { return usernet.Run(arg(in), in.Files) },
-		Sinkhole: func(in tool.Inside) error { return sink.Run(arg(in), in.Files) },
-	}
-}
-
-// arg is the only argument of a network: what it is told.
-func arg(in tool.Inside) string {
-	if len(in.Args) != 1 {
-		return ""
-	}
-	return in.Args[0]
-}

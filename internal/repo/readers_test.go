@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"skep/internal/inside"
 	"skep/internal/reader"
 )
 
@@ -40,7 +41,7 @@ func TestReadersHaveRows(t *testing.T) {
 	for _, call := range reader.NoReaders {
 		add(call, "NoReaders")
 	}
-	for name := range reader.Table() {
+	for name := range inside.Table() {
 		if !slices.ContainsFunc(reader.Rows, func(r reader.Row) bool { return r.Name == name }) {
 			t.Errorf("the reader %q has no row", name)
 		}

@@ -14,34 +14,9 @@ import (
 
 	"skep/internal/capture"
 	"skep/internal/guestnet"
+	"skep/internal/netjob"
 	"skep/internal/netlog"
 )
-
-// Config is what a sinkhole is told once it is in its jail.
-type Config struct {
-	NIC  string            `json:"nic"`
-	Host string            `json:"host"`          // the guest's name
-	DNS  map[string]string `json:"dns,omitempty"` // answers of the cell file
-	// Answers are the files that are answered with, by what they answer; see Files.
-	Answers []string `json:"answers,omitempty"`
-	LogMax  int64    `json:"log_max"`
-	Memory  int64    `json:"memory"`
-	// CaptureMax is how large each of the two files of a capture may become; 0 is none.
-	CaptureMax int64 `json:"capture_max,omitempty"`
-	// CA and CAKey are the authority's, as PEM: of certificates for whatever name is asked for.
-	CA    string `json:"ca,omitempty"`
-	CAKey string `json:"ca_key,omitempty"`
-}
-
-// Files are what it is handed, by name. An answer is AnswerFile of what it answers.
-const (
-	FileNIC     = "nic"
-	FileLog     = "log"
-	FileLogThen = "log-then"
-)
-
-// AnswerFile names the file of an answer.
-func AnswerFile(of string) string { return "answer-" + of }
 
 // Bounds of what a guest may have open at a time.
 const (
@@ -54,7 +29,7 @@ const (
 
 // sink is one.
 type sink struct {
-	Config
+	netjob.Sinkhole
 	log     *netlog.Log
 	names   *names
 	host    *guestnet.Host
@@ -67,7 +42,7 @@ type sink struct {
 
 // Run serves until the hypervisor has gone.
 func Run(arg string, files map[string]*os.File) error {
-	var c Config
+	var c netjob.Sinkhole
 	if err := json.Unmarshal([]byte(arg), &c); err != nil {
 		return err
 	}
@@ -78,10 +53,10 @@ func Run(arg string, files map[string]*os.File) error {
 	if err != nil {
 		return err
 	}
-	return s.serve(files[FileNIC])
+	return s.serve(files[netjob.FileNIC])
 }
 
-func newSink(c Config, files map[string]*os.File) (*sink, error) {
+func newSink(c netjob.Sinkhole, files map[string]*os.File) (*sink, error) {
 	fixed := map[string]netip.Addr{}
 	for name, to := range c.DNS {
 		a, err := netip.ParseAddr(to)
@@ -90,13 +65,13 @@ func newSink(c Config, files map[string]*os.File) (*sink, error) {
 		}
 		fixed[canonical(name)] = a
 	}
-	log, err := netlog.New(c.NIC, files[FileLog], files[FileLogThen], c.LogMax)
+	log, err := netlog.New(c.NIC, files[netjob.FileLog], files[netjob.FileLogThen], c.LogMax)
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{Config: c, log: log, names: newNames(fixed), slots: make(chan struct{}, mostConnections), answers: map[string]*os.File{}}
+	s := &sink{Sinkhole: c, log: log, names: newNames(fixed), slots: make(chan struct{}, mostConnections), answers: map[string]*os.File{}}
 	for _, of := range c.Answers {
-		s.answers[of] = files[AnswerFile(of)]
+		s.answers[of] = files[netjob.AnswerFile(of)]
 	}
 	s.web = newWeb(s)
 	if c.CA != "" {
@@ -105,7 +80,7 @@ func newSink(c Config, files map[string]*os.File) (*sink, error) {
 		}
 	}
 	if c.CaptureMax > 0 {
-		s.ring, err = capture.New(c.Host, c.NIC, files[capture.FileOne], files[capture.FileTwo], c.CaptureMax)
+		s.ring, err = capture.New(c.Host, c.NIC, files[netjob.CaptureOne], files[netjob.CaptureTwo], c.CaptureMax)
 	}
 	return s, err
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"skep/internal/netjob"
+
 	"github.com/miekg/dns"
 
 	"skep/internal/guestnet"
@@ -38,12 +40,12 @@ func file(t testing.TB, path string) *os.File {
 	return f
 }
 
-func begin(t testing.TB, c Config, files map[string]*os.File) fixture {
+func begin(t testing.TB, c netjob.Sinkhole, files map[string]*os.File) fixture {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	dir := t.TempDir()
 	x := fixture{t: t, log: filepath.Join(dir, "log"), end: make(chan error, 1)}
-	all := map[string]*os.File{FileLog: file(t, x.log), FileLogThen: file(t, x.log+".1")}
+	all := map[string]*os.File{netjob.FileLog: file(t, x.log), netjob.FileLogThen: file(t, x.log+".1")}
 	for k, v := range files {
 		all[k] = v
 	}
@@ -137,8 +139,8 @@ func TestGuest(t *testing.T) {
 	if _, err := page.WriteString("<html>sunk</html>"); err != nil {
 		t.Fatal(err)
 	}
-	x := begin(t, Config{Host: "lab", Answers: []string{"http", "tcp-4444"}, DNS: map[string]string{"fixed.example": "198.18.0.9", "*.wild.example": "198.18.0.10"}},
-		map[string]*os.File{AnswerFile("http"): page, AnswerFile("tcp-4444"): page})
+	x := begin(t, netjob.Sinkhole{Host: "lab", Answers: []string{"http", "tcp-4444"}, DNS: map[string]string{"fixed.example": "198.18.0.9", "*.wild.example": "198.18.0.10"}},
+		map[string]*os.File{netjob.AnswerFile("http"): page, netjob.AnswerFile("tcp-4444"): page})
 	ack := x.Lease()
 	if ack.YourIPAddr.String() != "10.18.0.15" || ack.HostName() != "lab" || len(ack.DNS()) != 1 {
 		t.Errorf("%v", ack.Summary())
@@ -180,7 +182,7 @@ func TestGuest(t *testing.T) {
 }
 
 func TestMail(t *testing.T) {
-	x := begin(t, Config{}, nil)
+	x := begin(t, netjob.Sinkhole{}, nil)
 	x.Lease()
 	c := x.dial(x.address("mail.example") + ":25")
 	in := bufio.NewReader(c)
@@ -212,7 +214,7 @@ func TestMail(t *testing.T) {
 
 // Frames of every wrong length and kind are nobody's, and what comes after them is served.
 func TestBadFrames(t *testing.T) {
-	x := begin(t, Config{}, nil)
+	x := begin(t, netjob.Sinkhole{}, nil)
 	x.Lease()
 	head := append([]byte{0x52, 0x55, 0x0a, 0x12, 0, 1, 2, 0, 0, 0, 0, 1}, 8, 0)
 	good := append(append([]byte{}, head...), make([]byte, 200)...)
@@ -271,7 +273,7 @@ func TestManyNames(t *testing.T) {
 
 // A connection that says nothing, a body that never ends, a header without end: the next guest is served.
 func TestSlow(t *testing.T) {
-	x := begin(t, Config{}, nil)
+	x := begin(t, netjob.Sinkhole{}, nil)
 	x.Lease()
 	at := x.address("slow.example")
 	for i := range 50 {

@@ -14,20 +14,22 @@ import (
 	"testing"
 	"time"
 
+	"skep/internal/netjob"
+
 	"skep/internal/capture"
 	"skep/internal/netlog"
 )
 
 // HTTPS has a certificate for whatever name is asked for, from the cell's own authority; tshark decrypts it.
 func TestTLS(t *testing.T) {
-	ca, key, err := NewCA("lab")
+	ca, key, err := netjob.NewCA("lab")
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	one, two := file(t, filepath.Join(dir, "0")), file(t, filepath.Join(dir, "1"))
-	x := begin(t, Config{Host: "lab", CA: string(ca), CAKey: string(key), CaptureMax: 8 << 20},
-		map[string]*os.File{capture.FileOne: one, capture.FileTwo: two})
+	x := begin(t, netjob.Sinkhole{Host: "lab", CA: string(ca), CAKey: string(key), CaptureMax: 8 << 20},
+		map[string]*os.File{netjob.CaptureOne: one, netjob.CaptureTwo: two})
 	x.Lease()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)

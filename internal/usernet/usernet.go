@@ -1,3 +1,6 @@
+// Package usernet is a network in user space that leads to what a cell file allows and nowhere else. Its
+// process has no network: for each connection of the guest's it asks its keeper, which looks whether that is
+// allowed, connects, and hands it the socket (package broker).
 package usernet
 
 import (
@@ -14,45 +17,28 @@ import (
 	"golang.org/x/sys/unix"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
+	"skep/internal/broker"
 	"skep/internal/capture"
 	"skep/internal/guestnet"
+	"skep/internal/netjob"
 	"skep/internal/netlog"
 )
 
-// Config is what a network is told once it is in its jail.
-type Config struct {
-	NIC        string `json:"nic"`
-	Host       string `json:"host"`
-	LogMax     int64  `json:"log_max"`
-	CaptureMax int64  `json:"capture_max,omitempty"`
-	Memory     int64  `json:"memory"`
-}
-
-// Files are what it is handed, by name, beside those of a capture.
+// Bounds of what a guest may have open at a time, and for how long it may be silent.
 const (
-	FileNIC     = "nic"
-	FileLog     = "log"
-	FileLogThen = "log-then"
-	FileBroker  = "broker"
-)
-
-// Bounds of what a guest may have open at a time, and for how long it may be silent. MostSockets are the
-// host's.
-const (
-	MostSockets = 512
-	halfOpen    = 256
-	buffer      = 256 << 10
-	mtu         = 1500
-	silentTCP   = time.Hour
-	silentUDP   = time.Minute
-	ttl         = 30
+	halfOpen  = 256
+	buffer    = 256 << 10
+	mtu       = 1500
+	silentTCP = time.Hour
+	silentUDP = time.Minute
+	ttl       = 30
 )
 
 type network struct {
-	Config
+	netjob.User
 	log   *netlog.Log
 	ring  *capture.Ring
-	ask   *asker
+	ask   *broker.Asker
 	host  *guestnet.Host
 	slots chan struct{}
 }
@@ -63,7 +49,7 @@ func Run(arg string, files map[string]*os.File) error {
 	if err != nil {
 		return err
 	}
-	err = n.serve(files[FileNIC])
+	err = n.serve(files[netjob.FileNIC])
 	if n.ring != nil {
 		err = errors.Join(err, n.ring.Close())
 	}
@@ -71,21 +57,21 @@ func Run(arg string, files map[string]*os.File) error {
 }
 
 func begin(arg string, files map[string]*os.File) (*network, error) {
-	n := &network{slots: make(chan struct{}, MostSockets-32)}
-	if err := json.Unmarshal([]byte(arg), &n.Config); err != nil {
+	n := &network{slots: make(chan struct{}, netjob.MostSockets-32)}
+	if err := json.Unmarshal([]byte(arg), &n.User); err != nil {
 		return nil, err
 	}
 	if n.Memory > 0 {
 		debug.SetMemoryLimit(n.Memory / 2)
 	}
 	var err error
-	if n.log, err = netlog.New(n.NIC, files[FileLog], files[FileLogThen], n.LogMax); err != nil {
+	if n.log, err = netlog.New(n.NIC, files[netjob.FileLog], files[netjob.FileLogThen], n.LogMax); err != nil {
 		return nil, err
 	}
 	if n.CaptureMax > 0 {
-		n.ring, err = capture.New(n.Host, n.NIC, files[capture.FileOne], files[capture.FileTwo], n.CaptureMax)
+		n.ring, err = capture.New(n.Host, n.NIC, files[netjob.CaptureOne], files[netjob.CaptureTwo], n.CaptureMax)
 	}
-	n.ask = newAsker(files[FileBroker])
+	n.ask = broker.NewAsker(files[netjob.FileBroker])
 	return n, err
 }
 
@@ -139,7 +125,7 @@ func (n *network) resolve(q *dns.Msg, src netip.AddrPort) *dns.Msg {
 	a.SetReply(q)
 	a.RecursionAvailable = true
 	line := netlog.Line{Kind: netlog.DNS, Src: src.String(), Name: strings.ToLower(strings.TrimSuffix(ask.Name, ".")), Type: dns.TypeToString[ask.Qtype]}
-	r := n.ask.ask(question{Do: "name", Name: strings.TrimSuffix(ask.Name, ".")})
+	r := n.ask.Ask(broker.Question{Do: "name", Name: strings.TrimSuffix(ask.Name, ".")})
 	switch {
 	case r.Why != "":
 		a.Rcode, line.Kind, line.Why = dns.RcodeRefused, netlog.Refused, r.Why
@@ -155,15 +141,15 @@ func (n *network) resolve(q *dns.Msg, src netip.AddrPort) *dns.Msg {
 
 // open asks for the host's end of a connection.
 func (n *network) open(do string, src, dst netip.AddrPort) *os.File {
-	r := n.ask.ask(question{Do: do, To: dst})
+	r := n.ask.Ask(broker.Question{Do: do, To: dst})
 	line := netlog.Line{Kind: do, Src: src.String(), Dst: dst.String(), Why: r.Why}
-	if r.Why != "" || r.fd < 0 {
+	if r.Why != "" || r.FD < 0 {
 		line.Kind = netlog.Refused
 		n.log.Write(line)
 		return nil
 	}
 	n.log.Write(line)
-	return os.NewFile(uintptr(r.fd), do)
+	return os.NewFile(uintptr(r.FD), do)
 }
 
 // connection carries one of the guest's.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 )
 
@@ -31,7 +32,7 @@ func (r *request) build(name string) (*Result, error) {
 		r.note("-G: whoever reaches %s reads and writes the guest's memory, without a password", r.gdb.Listen)
 	}
 
-	text := cell.Encode(&c)
+	text := cellfile.Encode(&c)
 	checked, mistakes := cell.Parse(name+".hcl", text)
 	if len(mistakes) > 0 {
 		return nil, fault.Wrap(fault.Input, mistakes.Err(), "skep vmrun -h tells what each flag takes", "make a cell of this command line")

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"skep/internal/cell"
+	"skep/internal/cellfile"
 	"skep/internal/fault"
 )
 
@@ -24,7 +25,7 @@ func run(t *testing.T, line string, o Options) (string, *Result) {
 	if err != nil {
 		t.Fatalf("%s: %v (%s)", line, err, fault.HintOf(err))
 	}
-	return string(cell.Encode(r.Cell)), r
+	return string(cellfile.Encode(r.Cell)), r
 }
 
 // The command line that the method of 2018 ends in.
@@ -251,7 +252,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		again, mistakes := cell.Parse("x.hcl", cell.Encode(r.Cell))
+		again, mistakes := cell.Parse("x.hcl", cellfile.Encode(r.Cell))
 		if len(mistakes) > 0 {
 			t.Fatalf("%s: %v", line, mistakes)
 		}

@@ -1,4 +1,4 @@
-package reader
+package inside
 
 import (
 	"encoding/json"

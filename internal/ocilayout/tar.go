@@ -1,4 +1,4 @@
-package image
+package ocilayout
 
 import (
 	"archive/tar"
@@ -10,16 +10,17 @@ import (
 	"path/filepath"
 
 	"skep/internal/fault"
+	"skep/internal/image"
 )
 
 // SaveTar is Save into one file, a tar of the layout.
-func (s *Store) SaveTar(ctx context.Context, names []string, path string, say func(string, float64)) (err error) {
+func SaveTar(ctx context.Context, s *image.Store, names []string, path string, say func(string, float64)) (err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "write %s", path)
 	}
 	defer os.RemoveAll(dir)
-	if err := s.Save(ctx, names, dir, say); err != nil {
+	if err := Save(ctx, s, names, dir, say); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

@@ -1,4 +1,4 @@
-package cell
+package cellfile
 
 import (
 	"fmt"
@@ -6,22 +6,24 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+
+	"skep/internal/cell"
 )
 
 // Filling is what a new cell file says beside its name.
 type Filling struct {
-	Memory string     // "" leaves the default
-	Image  string     // an existing disk image, or an installer's
-	Format DiskFormat // of the image: FormatRaw or FormatQcow2
-	ISO    bool       // the image is an installer's
-	Stored bool       // the image is the name of one in the store
-	Disks  []string   // sizes of new disks
+	Memory string          // "" leaves the default
+	Image  string          // an existing disk image, or an installer's
+	Format cell.DiskFormat // of the image: cell.FormatRaw or cell.FormatQcow2
+	ISO    bool            // the image is an installer's
+	Stored bool            // the image is the name of one in the store
+	Disks  []string        // sizes of new disks
 }
 
 // Filled is Template with some lines filled in. What the filling says is not
 // looked at; Parse does that.
 func Filled(name string, f Filling) []byte {
-	text := string(Template(name))
+	text := string(cell.Template(name))
 	if f.Memory != "" {
 		text = replaceLine(text, `  #memory = `, "  memory = "+quote(f.Memory))
 	}
@@ -49,7 +51,7 @@ func (f Filling) disks(name string) string {
 		fmt.Fprintf(&b, "  disk %q {\n    image = %s\n  }\n", label(), quote(f.Image))
 	} else if f.Image != "" && !f.ISO {
 		format := ""
-		if f.Format != FormatRaw && f.Format != "" {
+		if f.Format != cell.FormatRaw && f.Format != "" {
 			format = fmt.Sprintf("    format = %q\n", f.Format)
 		}
 		file := "file"

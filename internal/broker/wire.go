@@ -1,4 +1,4 @@
-package usernet
+package broker
 
 import (
 	"encoding/json"
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a network asks its keeper, and what that answers, is one message each, with a socket beside it.
-type question struct {
+// A Question is what a network asks its keeper. That and what is answered is one message each, with a socket beside it.
+type Question struct {
 	ID   uint64         `json:"id"`
 	Do   string         `json:"do"` // "name", "tcp", "udp"
 	Name string         `json:"name,omitempty"`
@@ -94,35 +94,37 @@ func send(f *os.File, m any, fd int) error {
 	return unix.Sendmsg(int(f.Fd()), b, beside, nil, 0)
 }
 
-// asker is the network's end.
-type asker struct {
+// An Asker is the network's end.
+type Asker struct {
 	f     *os.File
 	slots chan struct{}
 
 	mu   sync.Mutex
 	next uint64
-	open map[uint64]chan replied
+	open map[uint64]chan Replied
 }
 
-type replied struct {
+// Replied is an answer, with the socket beside it, or -1.
+type Replied struct {
 	answer
-	fd int
+	FD int
 }
 
-func newAsker(f *os.File) *asker {
-	a := &asker{f: f, slots: make(chan struct{}, mostOpen), open: map[uint64]chan replied{}}
+// NewAsker asks on the network's end of a Pair.
+func NewAsker(f *os.File) *Asker {
+	a := &Asker{f: f, slots: make(chan struct{}, mostOpen), open: map[uint64]chan Replied{}}
 	go a.listen()
 	return a
 }
 
-func (a *asker) listen() {
+func (a *Asker) listen() {
 	for {
-		var r replied
+		var r Replied
 		fd, err := receive(a.f, &r.answer)
 		if err != nil {
 			return // the keeper has gone, and this process goes with it
 		}
-		r.fd = fd
+		r.FD = fd
 		a.mu.Lock()
 		c := a.open[r.ID]
 		delete(a.open, r.ID)
@@ -137,15 +139,15 @@ func (a *asker) listen() {
 	}
 }
 
-// ask waits for an answer. Where too much is asked already, that is the answer.
-func (a *asker) ask(q question) replied {
+// Ask waits for an answer. Where too much is asked already, that is the answer.
+func (a *Asker) Ask(q Question) Replied {
 	select {
 	case a.slots <- struct{}{}:
 		defer func() { <-a.slots }()
 	default:
-		return replied{answer{Why: "too much is asked at a time"}, -1}
+		return Replied{answer{Why: "too much is asked at a time"}, -1}
 	}
-	c := make(chan replied, 1)
+	c := make(chan Replied, 1)
 	a.mu.Lock()
 	a.next++
 	q.ID = a.next
@@ -153,7 +155,7 @@ func (a *asker) ask(q question) replied {
 	err := send(a.f, q, -1)
 	a.mu.Unlock()
 	if err != nil {
-		return replied{answer{Why: err.Error()}, -1}
+		return Replied{answer{Why: err.Error()}, -1}
 	}
 	return <-c
 }

@@ -1,6 +1,6 @@
 //go:build linux || freebsd
 
-package reader
+package inside
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"skep/internal/probe"
+	"skep/internal/reader"
 	"skep/internal/tool"
 )
 
@@ -19,13 +20,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func here(t *testing.T) Host {
+func here(t *testing.T) reader.Host {
 	t.Helper()
 	f, err := probe.ForTools(probe.Options{NoCache: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Host{Facts: f}
+	return reader.Host{Facts: f}
 }
 
 func open(t *testing.T, content []byte) *os.File {
@@ -102,13 +103,13 @@ func TestCutJailed(t *testing.T) {
 
 func TestLogJailed(t *testing.T) {
 	log := open(t, []byte("first\x1b[2J\nsecond\n"))
-	j := LogJob{Escape: true}
+	j := reader.LogJob{Escape: true}
 	j.Tail = -1
 	args, err := j.Args()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := tool.Run(t.Context(), here(t).Facts, tool.Job{Tool: tool.Reader(Log), Args: args, Files: []tool.File{{Name: "log", File: log}}})
+	out, err := tool.Run(t.Context(), here(t).Facts, tool.Job{Tool: tool.Reader(reader.Log), Args: args, Files: []tool.File{{Name: "log", File: log}}})
 	if want := "first\\x1b[2J\nsecond\n"; err != nil || string(out.Bytes) != want {
 		t.Errorf("%q, want %q: %v", out.Bytes, want, err)
 	}

@@ -1,4 +1,4 @@
-package reader
+package inside
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/reader"
 	"skep/internal/results"
 	"skep/internal/tool"
 )
@@ -37,7 +38,7 @@ const longestResults = time.Hour
 
 // Results brings out what a guest has written to a disk. The disk is read in a jail; what comes out of there
 // is taken for hostile too.
-func (h Host) Results(ctx context.Context, disk *os.File, format cell.ResultsFormat, b results.Bounds, to results.Sink) (results.Report, error) {
+func Results(ctx context.Context, h reader.Host, disk *os.File, format cell.ResultsFormat, b results.Bounds, to results.Sink) (results.Report, error) {
 	info, err := disk.Stat()
 	if err != nil {
 		return results.Report{}, err
@@ -49,7 +50,7 @@ func (h Host) Results(ctx context.Context, disk *os.File, format cell.ResultsFor
 	stream, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(Results), Args: []string{string(args)}, Out: w,
+		_, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(reader.Results), Args: []string{string(args)}, Out: w,
 			Files: []tool.File{{Name: "disk", File: disk}}, AllowMissing: h.AllowMissing,
 			Limits: tool.Limits{Memory: 512 << 20, Wall: longestResults, Output: b.Output()}})
 		w.CloseWithError(io.ErrUnexpectedEOF)

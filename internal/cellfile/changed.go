@@ -1,11 +1,11 @@
-package cell
+package cellfile
 
 import (
-	"bytes"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+
+	"skep/internal/cell"
 )
 
 // A Change is what is different in a copy of a cell file.
@@ -19,7 +19,11 @@ type Change struct {
 
 // Changed is the text of a cell file with some of it changed: comments, order and all the rest stay as they are.
 func Changed(filename string, src []byte, to Change) ([]byte, error) {
-	file, diags := hclwrite.ParseConfig(bytes.TrimPrefix(src, bom), filename, hcl.InitialPos)
+	src, found := cell.Syntax(filename, src)
+	if src == nil {
+		return nil, found
+	}
+	file, diags := hclwrite.ParseConfig(src, filename, hcl.InitialPos)
 	if diags.HasErrors() {
 		return nil, diags
 	}

@@ -1,7 +1,7 @@
-// Package usernet is a network in user space that leads to what a cell file allows and nowhere else. Its
-// process has no network: for each connection of the guest's it asks its keeper, which looks whether that is
-// allowed, connects, and hands it the socket.
-package usernet
+// Package broker is a keeper's answers to a network in user space that leads to what a cell file allows, and
+// how such a network asks: for a name, or for a connection, which the keeper makes and hands it. It is apart
+// from the network itself, whose packages no keeper needs.
+package broker
 
 import (
 	"net/netip"

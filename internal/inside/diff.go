@@ -1,4 +1,4 @@
-package reader
+package inside
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"skep/internal/diskdiff"
+	"skep/internal/reader"
 	"skep/internal/tool"
 )
 
@@ -24,8 +25,8 @@ func diffDisk(in tool.Inside) error {
 const longestDiff = time.Hour
 
 // Diff is how a layer differs from its base, found in a jail.
-func (h Host) Diff(ctx context.Context, layer, base *os.File) (r diskdiff.Report, err error) {
-	out, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(Diff), AllowMissing: h.AllowMissing,
+func Diff(ctx context.Context, h reader.Host, layer, base *os.File) (r diskdiff.Report, err error) {
+	out, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(reader.Diff), AllowMissing: h.AllowMissing,
 		Files:  []tool.File{{Name: "layer", File: layer}, {Name: "base", File: base}},
 		Limits: tool.Limits{Memory: 1 << 30, Wall: longestDiff, Output: 128 << 20}})
 	if err != nil {

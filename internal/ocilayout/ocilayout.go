@@ -1,4 +1,6 @@
-package image
+// Package ocilayout writes images of the store into OCI image layouts, and takes them from there. It is apart from
+// package image, as no cell needs the packages that it is made of.
+package ocilayout
 
 import (
 	"bytes"
@@ -20,6 +22,7 @@ import (
 	"oras.land/oras-go/v2/content/oci"
 
 	"skep/internal/fault"
+	"skep/internal/image"
 )
 
 // Kinds of what an image is in an OCI image layout: a manifest with one layer, the raw image packed by zstd, and
@@ -34,13 +37,13 @@ const (
 const mostManifest = 1 << 20
 
 // Save writes images into an OCI image layout, a directory that is made where it is missing, each by its name.
-func (s *Store) Save(ctx context.Context, names []string, dir string, say func(string, float64)) error {
+func Save(ctx context.Context, s *image.Store, names []string, dir string, say func(string, float64)) error {
 	out, err := oci.New(dir)
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "write to the layout %s", dir)
 	}
 	for _, name := range names {
-		if err := s.save(ctx, name, out, say); err != nil {
+		if err := save(ctx, s, name, out, say); err != nil {
 			if fault.CodeOf(err) == fault.Input {
 				return err
 			}
@@ -50,7 +53,7 @@ func (s *Store) Save(ctx context.Context, names []string, dir string, say func(s
 	return nil
 }
 
-func (s *Store) save(ctx context.Context, name string, out *oci.Store, say func(string, float64)) error {
+func save(ctx context.Context, s *image.Store, name string, out *oci.Store, say func(string, float64)) error {
 	i, err := s.Settled(name)
 	if err == nil {
 		err = s.Check(i)
@@ -58,7 +61,7 @@ func (s *Store) save(ctx context.Context, name string, out *oci.Store, say func(
 	if err != nil {
 		return err
 	}
-	packed, desc, err := s.pack(i, say)
+	packed, desc, err := pack(s, i, say)
 	if err != nil {
 		return err
 	}
@@ -90,14 +93,14 @@ func (s *Store) save(ctx context.Context, name string, out *oci.Store, say func(
 }
 
 // pack packs an image into a file without a name.
-func (s *Store) pack(i Image, say func(string, float64)) (*os.File, ocispec.Descriptor, error) {
+func pack(s *image.Store, i image.Image, say func(string, float64)) (*os.File, ocispec.Descriptor, error) {
 	desc := ocispec.Descriptor{MediaType: kindDisk}
 	from, err := os.Open(s.File(i.Name))
 	if err != nil {
 		return nil, desc, err
 	}
 	defer from.Close()
-	tmp, err := os.CreateTemp(s.at("tmp"), "save.*")
+	tmp, err := s.Temp("save.*")
 	if err != nil {
 		return nil, desc, err
 	}
@@ -143,8 +146,8 @@ type Layout struct {
 	from *oci.ReadOnlyStore
 }
 
-// OpenLayout opens one.
-func OpenLayout(ctx context.Context, path string) (*Layout, error) {
+// Open opens one.
+func Open(ctx context.Context, path string) (*Layout, error) {
 	info, err := os.Stat(path)
 	l := &Layout{path: path}
 	switch {
@@ -175,9 +178,9 @@ func (l *Layout) Names(ctx context.Context) (names []string, err error) {
 
 // Load imports an image of a layout under a name. What the layout says of it is believed as far as its bytes
 // agree: they are unpacked in a jail, and have to be what the description says.
-func (s *Store) Load(ctx context.Context, l *Layout, ref string, in Import) (Image, error) {
-	bad := func(format string, a ...any) (Image, error) {
-		return Image{}, fault.New(fault.Input, "", "load %s from %s: %s", ref, l.path, fmt.Sprintf(format, a...))
+func (l *Layout) Load(ctx context.Context, s *image.Store, ref string, in image.Import) (image.Image, error) {
+	bad := func(format string, a ...any) (image.Image, error) {
+		return image.Image{}, fault.New(fault.Input, "", "load %s from %s: %s", ref, l.path, fmt.Sprintf(format, a...))
 	}
 	at, err := l.from.Resolve(ctx, ref)
 	if err != nil {
@@ -190,11 +193,11 @@ func (s *Store) Load(ctx context.Context, l *Layout, ref string, in Import) (Ima
 	if m.ArtifactType != KindImage || len(m.Layers) != 1 || m.Layers[0].MediaType != kindDisk || m.Config.MediaType != kindConfig {
 		return bad("it is no image of skep's")
 	}
-	var was Image
+	var was image.Image
 	if err := l.read(ctx, m.Config, &was); err != nil {
 		return bad("%v", err)
 	}
-	if was.Version != Version || !strings.HasPrefix(was.Digest, "sha256:") || was.Size <= 0 {
+	if was.Version != image.Version || !strings.HasPrefix(was.Digest, "sha256:") || was.Size <= 0 {
 		return bad("its description is of another kind")
 	}
 	if i, err := s.Get(in.Name); err == nil && i.Name == in.Name {
@@ -202,7 +205,7 @@ func (s *Store) Load(ctx context.Context, l *Layout, ref string, in Import) (Ima
 	}
 	packed, err := l.fetch(ctx, s, m.Layers[0])
 	if err != nil {
-		return Image{}, fault.Wrap(fault.Input, err, "", "load %s from %s", ref, l.path)
+		return image.Image{}, fault.Wrap(fault.Input, err, "", "load %s from %s", ref, l.path)
 	}
 	defer func() { os.Remove(packed.Name()); packed.Close() }()
 	in.File, in.Format = packed.Name(), "raw.zst"
@@ -230,13 +233,13 @@ func (l *Layout) read(ctx context.Context, at ocispec.Descriptor, v any) error {
 }
 
 // fetch copies a blob to a file of the store, and compares its digest. As long as that is open nobody clears it away.
-func (l *Layout) fetch(ctx context.Context, s *Store, at ocispec.Descriptor) (*os.File, error) {
+func (l *Layout) fetch(ctx context.Context, s *image.Store, at ocispec.Descriptor) (*os.File, error) {
 	r, err := l.from.Fetch(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	tmp, err := os.CreateTemp(s.at("tmp"), "load.*")
+	tmp, err := s.Temp("load.*")
 	if err != nil {
 		return nil, err
 	}
@@ -256,8 +259,8 @@ func (l *Layout) fetch(ctx context.Context, s *Store, at ocispec.Descriptor) (*o
 	return tmp, nil
 }
 
-// IsLayout says whether there is an OCI image layout at a path.
-func IsLayout(path string) bool {
+// Is says whether there is an OCI image layout at a path.
+func Is(path string) bool {
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		return strings.HasSuffix(path, ".tar")
 	}

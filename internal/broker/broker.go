@@ -1,4 +1,4 @@
-package usernet
+package broker
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func (b *Broker) Serve(f *os.File) {
 	defer all.Wait()
 	slots := make(chan struct{}, mostAct)
 	for {
-		var q question
+		var q Question
 		fd, err := receive(f, &q)
 		if fd >= 0 {
 			_ = os.NewFile(uintptr(fd), "").Close() // nobody asks with one
@@ -71,7 +71,7 @@ func (b *Broker) Serve(f *os.File) {
 	}
 }
 
-func (b *Broker) act(q question) (answer, *os.File) {
+func (b *Broker) act(q Question) (answer, *os.File) {
 	switch q.Do {
 	case "name":
 		return b.name(q.Name), nil
