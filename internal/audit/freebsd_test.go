@@ -32,9 +32,9 @@ func bsdCell(t *testing.T, body string) store.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := plan.Make(c, facts)
-	if err != nil {
-		t.Fatal(err)
+	p, problems := plan.Make(c, facts)
+	if len(problems) > 0 {
+		t.Fatal(problems)
 	}
 	return store.State{Name: "web", PID: testPID, KeeperPID: testKeeper, Plan: p, Cell: c, Relaxations: c.Relaxations(),
 		Jail: &jail.Record{Limits: otherLimits()}}

@@ -27,9 +27,9 @@ func linuxCell(t *testing.T, body string) store.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := plan.Make(c, facts)
-	if err != nil {
-		t.Fatal(err)
+	p, problems := plan.Make(c, facts)
+	if len(problems) > 0 {
+		t.Fatal(problems)
 	}
 	r := &jail.Record{Filters: []jail.FilterRecord{{Name: "calls", SHA256: strings.Repeat("a", 64), Instructions: 200}}, RunCalls: 34,
 		Sealed: true, MasksSignals: true, LandlockABI: 6, Limits: map[string][2]uint64{"stack": {8 << 20, infinity}, "fsize": {2 << 20, 2 << 20}},

@@ -26,9 +26,9 @@ func TestPanicsSeen(t *testing.T) {
 		if diags != nil {
 			t.Fatal(diags)
 		}
-		p, err := plan.Make(one, facts)
-		if err != nil {
-			t.Fatal(err)
+		p, problems := plan.Make(one, facts)
+		if len(problems) > 0 {
+			t.Fatal(problems)
 		}
 		if got := panicsSeen(p); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s, %s: %q", c.os, c.text, got)

@@ -153,8 +153,8 @@ func (a *app) makePlan(ctx context.Context, arg string, flags planFlags) (_ *cel
 	if flags.bind {
 		facts.Job = &host.Job{Bound: true}
 	}
-	p, err := plan.Make(c, facts)
-	return c, p, pure, err
+	p, problems := plan.Make(c, facts)
+	return c, p, pure, problems.Err()
 }
 
 // factsFor is the host that the flags name. pure: it is not this machine.

@@ -22,8 +22,8 @@ func scratchTemplate(t *cell.Cell, f host.Facts, scratch string) error {
 		return err
 	}
 	t.Template = &cell.TemplateRef{Name: name, Dir: dir}
-	p, err := plan.Make(t, f)
-	if err != nil {
+	p, problems := plan.Make(t, f)
+	if err := problems.Err(); err != nil {
 		return err
 	}
 	about := &template.Template{Version: template.Version, Name: name, Made: time.Now().UTC(), Skep: version.String(), Of: name, CPU: template.CPU()}

@@ -146,7 +146,7 @@ func controlFirst(rest []plan.Resource) []plan.Resource {
 // under the lock of the slots, so that no two cells get one number.
 func (k *Keeper) planAndSlot(ctx context.Context) (*plan.Plan, error) {
 	var p *plan.Plan
-	var small error // why there could be no plan, or one for a larger host
+	var problems plan.Problems // with a plan, that is for a larger host
 	facts := k.Facts
 	var err error
 	if facts.MACs, err = k.Store.MACs(k.Cell); err == nil {
@@ -158,8 +158,8 @@ func (k *Keeper) planAndSlot(ctx context.Context) (*plan.Plan, error) {
 	err = k.Store.WithSlots(func(inUse map[string]int) error {
 		facts.Slots.Taken = inUse
 		for try := 0; ; try++ {
-			if p, small = plan.Make(k.Cell.ClockAt(time.Now()), facts); small != nil {
-				return small
+			if p, problems = plan.Make(k.Cell.ClockAt(time.Now()), facts); len(problems) > 0 {
+				return problems.Err()
 			}
 			if try == maxSlotTries || !thisHost.slotBusy(p) {
 				break
@@ -177,8 +177,8 @@ func (k *Keeper) planAndSlot(ctx context.Context) (*plan.Plan, error) {
 		}
 		return nil
 	})
-	if small != nil && p != nil {
-		err = k.mistakes(small, "", k.newProvisioner(p), p.Resources)
+	if len(problems) > 0 && p != nil {
+		err = k.mistakes(problems.Err(), "", k.newProvisioner(p), p.Resources)
 	}
 	if err != nil {
 		return nil, asFault(err, "start %s", k.Cell.Name)

@@ -69,9 +69,9 @@ func asPlan(t *testing.T, text string) (*cell.Cell, *Plan) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Make(c, h)
-	if err != nil {
-		t.Fatal(err)
+	p, problems := Make(c, h)
+	if len(problems) > 0 {
+		t.Fatal(problems)
 	}
 	return c, p
 }

@@ -187,27 +187,19 @@ func DiskOf(d cell.Disk, own Layers) *Disk {
 	return s
 }
 
-// both puts an error, if there is one, before others.
-func both(first error, others []error) []error {
-	if first == nil {
-		return others
-	}
-	return append([]error{first}, others...)
-}
-
-// preflight refuses what no host of this size can give. It keeps no plan from
+// preflight says what no host of this size can give. It keeps no plan from
 // being made.
-func (b *builder) preflight() error {
+func (b *builder) preflight() (wrong Problems) {
 	c, h := b.cell, b.host
 	if h.Memory > 0 && int64(c.Memory) > h.Memory {
-		return Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has only %s",
-			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB))))
+		return Problems{Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has only %s",
+			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB))))}
 	}
 	return b.inJob()
 }
 
-// inJob refuses what the job has not got that the cell runs for. The system would kill such a cell in the middle.
-func (b *builder) inJob() error {
+// inJob says what the job has not got that the cell runs for. The system would kill such a cell in the middle.
+func (b *builder) inJob() (wrong Problems) {
 	c, j := b.cell, b.host.Job
 	var limit int64
 	if b.host.Linux != nil {
@@ -220,15 +212,14 @@ func (b *builder) inJob() error {
 			limit = j.Memory
 		}
 	}
-	var wrong []error
 	if all := c.Memory + c.Jail.Limits.MemoryOverhead; limit > 0 && int64(all) > limit {
-		wrong = append(wrong, Located(c, "memory", fault.New(fault.Input, "skep plan --as sbatch says what a job needs; or lower memory",
+		wrong.add(Located(c, "memory", fault.New(fault.Input, "skep plan --as sbatch says what a job needs; or lower memory",
 			"give %s %s of memory and %s around it: its job has only %s", c.Name, c.Memory, c.Jail.Limits.MemoryOverhead,
 			cell.Size(limit-limit%int64(cell.MiB)))))
 	}
 	if cpus > 0 && c.CPUs > cpus {
-		wrong = append(wrong, Located(c, "cpus", fault.New(fault.Input, "ask for more in the job, or lower cpus",
+		wrong.add(Located(c, "cpus", fault.New(fault.Input, "ask for more in the job, or lower cpus",
 			"give %s %d processors: its job has only %d", c.Name, c.CPUs, cpus)))
 	}
-	return fault.Join(wrong...)
+	return wrong
 }

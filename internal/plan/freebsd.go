@@ -51,27 +51,26 @@ type bsd struct {
 }
 
 // freebsd plans a cell on a FreeBSD or HardenedBSD host: bhyve in a jail.
-func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
+func freebsd(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	if h.FreeBSD == nil || h.FreeBSD.Bhyve == nil {
-		return nil, fault.Cannot(fault.Host, "", "start", c.Name, "there is no bhyve on this host")
+		return nil, Problems{fault.Cannot(fault.Host, "", "start", c.Name, "there is no bhyve on this host")}
 	}
 	h.Slots.Taken = withRulesets(h.Slots, h.FreeBSD.Rulesets)
 	common, err := newBuilder(c, h)
 	if err != nil {
-		return nil, err
+		return nil, Problems{err}
 	}
 	b := &bsd{builder: common, facts: h.FreeBSD, root: filepath.Join(RunDir(h, c.Name), layout.Root)}
 	if c.Jail.Root != "" {
 		b.root = c.Jail.Root
 	}
 	small := b.preflight()
-	if wrong := slices.Concat(b.only(), b.addresses()); len(wrong) > 0 {
-		return nil, fault.Join(both(small, wrong)...)
+	wrong := Problems(slices.Concat(b.only(), b.addresses()))
+	for _, lacks := range []func() error{b.paths, b.place, b.lacksFirmware} {
+		wrong.add(lacks())
 	}
-	for _, check := range []func() error{b.paths, b.place} {
-		if err := check(); err != nil {
-			return nil, err
-		}
+	if len(wrong) > 0 {
+		return nil, append(small, wrong...)
 	}
 	b.machine()
 	b.identity()
@@ -84,9 +83,7 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, error) {
 		b.add("double:"+d.Label, "disk."+d.Label, "a copy for bhyveload, which opens for writing what it reads; it goes with the cell",
 			&ScratchCopy{From: d.Path, Dir: b.kept(layout.Loader)})
 	}
-	if err := b.firmware(); err != nil {
-		return nil, err
-	}
+	b.firmware()
 	b.sockets()
 	b.rootfs()
 	b.surround()
@@ -180,8 +177,16 @@ func (b *bsd) worker() {
 	b.add("worker", "", "reads what bhyve and its guest say in the keeper's place, and has no rights", w)
 }
 
+// lacksFirmware refuses UEFI where the host has none for bhyve.
+func (b *bsd) lacksFirmware() error {
+	if code, _ := b.uefi(); b.cell.Boot.Kind == cell.BootUEFI && code == "" {
+		return fault.Cannot(fault.Host, "pkg install edk2-bhyve", "start", b.cell.Name, "no UEFI firmware for bhyve is installed")
+	}
+	return nil
+}
+
 // firmware adds what the guest executes first, and its UEFI variables.
-func (b *bsd) firmware() error {
+func (b *bsd) firmware() {
 	switch b.cell.Boot.Kind {
 	case cell.BootHello:
 		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
@@ -191,9 +196,6 @@ func (b *bsd) firmware() error {
 		b.input.Firmware = b.in(insideFirmware)
 	case cell.BootUEFI:
 		code, vars := b.uefi()
-		if code == "" {
-			return fault.Cannot(fault.Host, "pkg install edk2-bhyve", "start", b.cell.Name, "no UEFI firmware for bhyve is installed")
-		}
 		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: code})
 		b.input.Firmware = b.in(insideFirmware)
 		if vars != "" {
@@ -202,7 +204,6 @@ func (b *bsd) firmware() error {
 			b.input.FirmwareRW = b.in(insideVars)
 		}
 	}
-	return nil
 }
 
 // uefi chooses the firmware that keeps variables, where it is there: the

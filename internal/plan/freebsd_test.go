@@ -47,7 +47,8 @@ func planFreeBSD(t *testing.T, name, body string, change func(*host.Facts)) (*Pl
 	if change != nil {
 		change(&facts)
 	}
-	return Make(parseFreeBSD(t, name, body), facts)
+	p, problems := Make(parseFreeBSD(t, name, body), facts)
+	return p, problems.Err()
 }
 
 // TestFreeBSDGolden compares each plan with what it was: its commands, and how

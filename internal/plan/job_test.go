@@ -18,9 +18,9 @@ func TestBound(t *testing.T) {
 				t.Fatal(err)
 			}
 			facts.Job = job
-			p, err := Make(cell.Hello(), facts)
-			if err != nil {
-				t.Fatal(err)
+			p, problems := Make(cell.Hello(), facts)
+			if len(problems) > 0 {
+				t.Fatal(problems)
 			}
 			bound := false
 			for _, j := range Specs[*Jail](p) {

@@ -22,33 +22,36 @@ const (
 )
 
 // linux plans a cell on a Linux host: QEMU in namespaces.
-func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
+func linux(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	b, err := newBuilder(c, h)
 	if err != nil {
-		return nil, err
+		return nil, Problems{err}
 	}
 	small := b.preflight()
-	if wrong := linuxOnly(c); len(wrong) > 0 {
-		return nil, fault.Join(both(small, wrong)...)
-	}
+	wrong := Problems(linuxOnly(c))
 	if h.Linux == nil || h.Linux.QEMU == nil {
-		return nil, fault.Cannot(fault.Host, "apt install qemu-system-x86", "start", c.Name, "QEMU is not installed")
+		// What else it lacks follows from which QEMU there is.
+		wrong.add(fault.Cannot(fault.Host, "apt install qemu-system-x86", "start", c.Name, "QEMU is not installed"))
+		return nil, append(small, wrong...)
 	}
 	if g := h.Linux.Cgroup; g.Parent != "" && g.Parent != host.CgroupAuto && len(g.Below) == 0 {
-		return nil, fault.New(fault.Input, "cat /proc/PID/cgroup shows the groups of a process",
-			"use the control group %s: it is in no tree, or not to be written to", g.Parent)
+		wrong.add(fault.New(fault.Input, "cat /proc/PID/cgroup shows the groups of a process",
+			"use the control group %s: it is in no tree, or not to be written to", g.Parent))
 	}
 	choice, err := host.ChooseAccel(c, h)
-	if err != nil {
-		return nil, err
+	wrong.add(err)
+	decisions, err := host.ChooseLayers(c, h)
+	wrong.add(err)
+	wrong.add(b.lacksFirmware())
+	if err == nil {
+		wrong.add(b.lacksSeal(decisions))
+	}
+	if len(wrong) > 0 {
+		return nil, append(small, wrong...)
 	}
 	b.plan.Accel = choice.Accel
 	if choice.Notice != "" {
 		b.plan.Notes = append(b.plan.Notes, choice.Notice)
-	}
-	decisions, err := host.ChooseLayers(c, h)
-	if err != nil {
-		return nil, err
 	}
 	b.plan.Layers = decisions
 	b.plan.Notes = append(b.plan.Notes, layerNotes(decisions)...)
@@ -57,14 +60,10 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, error) {
 	b.linuxState(who)
 	b.worker()
 	cgroups := b.cgroups(who, decisions)
-	if err := b.template(decisions); err != nil {
-		return nil, err
-	}
+	b.template()
 	b.network()
 	b.disks()
-	if err := b.firmware(); err != nil {
-		return nil, err
-	}
+	b.firmware()
 	b.sockets()
 	b.userNetworks()
 	b.captures()
@@ -195,27 +194,27 @@ func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []strin
 	return paths
 }
 
+// lacksFirmware refuses UEFI where the host has none for QEMU.
+func (b *builder) lacksFirmware() error {
+	if b.cell.Boot.Kind == cell.BootUEFI && b.host.Linux.OVMF == nil {
+		return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
+	}
+	return nil
+}
+
 // firmware adds what the guest executes first, and its UEFI variables.
-func (b *builder) firmware() error {
+func (b *builder) firmware() {
 	switch b.cell.Boot.Kind {
 	case cell.BootHello:
 		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
-		return nil
 	case cell.BootFirmware:
 		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
-		return nil
 	case cell.BootUEFI:
-	default:
-		return nil
+		ovmf := b.host.Linux.OVMF
+		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
+		b.add("vars", "boot", "the cell's own UEFI variables; they stay",
+			&Vars{Path: b.kept(layout.Vars), From: ovmf.Vars})
 	}
-	ovmf := b.host.Linux.OVMF
-	if ovmf == nil {
-		return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
-	}
-	b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
-	b.add("vars", "boot", "the cell's own UEFI variables; they stay",
-		&Vars{Path: b.kept(layout.Vars), From: ovmf.Vars})
-	return nil
 }
 
 // sockets adds what the keeper and its clients talk through.

@@ -70,8 +70,8 @@ func planLinux(t *testing.T, name, body string, change func(*host.Facts)) (*Plan
 		c.Template = &cell.TemplateRef{Name: "T", Dir: "/var/db/skep/templates/T"}
 		c.Disks[0].Frozen, c.Disks[0].Disposable = "/var/db/skep/templates/T/disk-root.qcow2", true
 	}
-	p, err := Make(c, facts)
-	return p, c, err
+	p, problems := Make(c, facts)
+	return p, c, problems.Err()
 }
 
 // text is a plan's commands, and how it lets go, in reverse.

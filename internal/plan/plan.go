@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"skep/internal/cell"
+	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/layer"
 )
@@ -133,12 +134,26 @@ func Specs[T Spec](p *Plan) []T {
 	return all
 }
 
-// Make plans a cell on a host. The error is a fault.Error: what the host lacks
-// (fault.Host), what the cell file asks of this host that no host of its kind
-// has (fault.Input), or a layer of the jail that cannot be had (fault.Jail).
-//
-// A plan that comes together with an error would do on a larger host.
-func Make(c *cell.Cell, h host.Facts) (*Plan, error) {
+// Problems are what keeps a cell from running as its plan has it, found in one pass: what the host lacks
+// (fault.Host), what the cell file asks of this host that no host of its kind has (fault.Input), a layer of the
+// jail that cannot be had (fault.Jail). Each is a fault.Error.
+type Problems []error
+
+// Err is the problems as one error, nil where there are none.
+func (p Problems) Err() error { return fault.Join(p...) }
+
+// add adds an error, or several that are one; nil is none.
+func (p *Problems) add(err error) {
+	if list, ok := err.(fault.List); ok {
+		*p = append(*p, list...)
+	} else if err != nil {
+		*p = append(*p, err)
+	}
+}
+
+// Make plans a cell on a host. There is no plan where a problem keeps one from being made; one that comes
+// together with problems would do on a larger host.
+func Make(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	c = c.WithMACs(macFor(c, h))
 	switch h.OS {
 	case "linux":
@@ -146,5 +161,5 @@ func Make(c *cell.Cell, h host.Facts) (*Plan, error) {
 	case "freebsd":
 		return freebsd(c, h)
 	}
-	return nil, fmt.Errorf("cannot plan for the system %q", h.OS)
+	return nil, Problems{fmt.Errorf("cannot plan for the system %q", h.OS)}
 }

@@ -45,23 +45,28 @@ func (*Template) Release() []string { return nil }
 func (t *Template) RAM() string   { return filepath.Join(t.Dir, layout.TemplateRAM) }
 func (t *Template) State() string { return filepath.Join(t.Dir, layout.TemplateState) }
 
-// template adds the memory that is a file. The board is known once the command line is: it is the last
-// resource but one of the plan whose text follows from others.
-func (b *builder) template(decisions []layer.Decision) error {
+// lacksSeal refuses a template where nothing would keep the hypervisor from writing it.
+func (b *builder) lacksSeal(decisions []layer.Decision) error {
 	t := b.cell.Template
-	if t == nil {
+	if t == nil || layer.On(decisions, layer.Seccomp) {
 		return nil
 	}
-	if !layer.On(decisions, layer.Seccomp) {
-		return fault.Cannot(fault.Jail, "skep doctor shows why it is missing", "start", b.cell.Name,
-			"without the layer %s the hypervisor could write the template %s", layer.Seccomp, t.Name)
+	return fault.Cannot(fault.Jail, "skep doctor shows why it is missing", "start", b.cell.Name,
+		"without the layer %s the hypervisor could write the template %s", layer.Seccomp, t.Name)
+}
+
+// template adds the memory that is a file. The board is known once the command line is: it is the last
+// resource but one of the plan whose text follows from others.
+func (b *builder) template() {
+	t := b.cell.Template
+	if t == nil {
+		return
 	}
 	why := "the guest's memory; what this one changes is its own"
 	if t.Make {
 		why = "the guest's memory, which is kept when it is ready"
 	}
 	b.add("template", "", why, &Template{Name: t.Name, Dir: t.Dir, Make: t.Make, Memory: b.cell.Memory, Accel: string(b.plan.Accel), QEMU: b.host.Linux.QEMU.Path})
-	return nil
 }
 
 // board writes down which board the command line describes.
