@@ -47,7 +47,7 @@ func TestAblationOnFreeBSD(t *testing.T) {
 	l := clean(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Minute) // of a machine that hangs, not of a slow one
 	defer cancel()
-	cmd := l.command(ctx, "drill", "--ablate", "--json")
+	cmd := l.command(ctx, "drill", "--ablate", "--within", "40m", "--json")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
 	var errs strings.Builder
