@@ -72,7 +72,7 @@ func TestClaimRefuses(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{file, file + "/below", "/proc/none"} {
+	for _, dir := range []string{file, file + "/below", filepath.Join(t.TempDir(), strings.Repeat("x", 1000))} {
 		if _, err := Claim(dir, "x", nil); fault.CodeOf(err) != fault.Input {
 			t.Errorf("%s: %v", dir, err)
 		}
