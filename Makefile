@@ -89,8 +89,8 @@ fuzz:
 	@GO='$(GO)' sh scripts/fuzz $(FUZZTIME)
 
 bench: build
-	@GO='$(GO)' sh scripts/build-before '$(BEFORE)' $(BIN)-before || rm -f $(BIN)-before
-	$(GO) run ./internal/bench -skep $(BIN) $$(test ! -e $(BIN)-before || echo -before $(BIN)-before) $(BENCHFLAGS)
+	@GO='$(GO)' sh scripts/build-before '$(BEFORE)' bin/before/skep || rm -rf bin/before
+	$(GO) run ./internal/bench -skep $(BIN) $$(test ! -e bin/before/skep || echo -before bin/before/skep) $(BENCHFLAGS)
 
 # What Slurm adds to CELLS starts of cells: an array over four slurmd on this host, against skep alone.
 CELLS = 200

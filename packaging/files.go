@@ -27,7 +27,8 @@ type entry struct {
 
 // common are the files of every system.
 var common = []entry{
-	{"bin/skep", 0o755, binary},
+	{"bin/skep", 0o755, binary("skep")},
+	{"libexec/skep/skep-cell", 0o755, binary("skep-cell")},
 	{"share/man/man8/skep.8.gz", 0o644, page("man/skep.8")},
 	{"share/man/man5/skep.hcl.5.gz", 0o644, page("man/skep.hcl.5")},
 	{"share/bash-completion/completions/skep", 0o644, completion("bash")},
@@ -114,8 +115,10 @@ func (b *build) examples(system string, e entry) ([]file, error) {
 	return all, nil
 }
 
-func binary(b *build, system, arch string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(b.bins, "skep-"+system+"-"+arch))
+func binary(name string) func(*build, string, string) ([]byte, error) {
+	return func(b *build, system, arch string) ([]byte, error) {
+		return os.ReadFile(filepath.Join(b.bins, name+"-"+system+"-"+arch))
+	}
 }
 
 func source(path string) func(*build, string, string) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skep/internal/background"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
@@ -83,7 +84,7 @@ func (a *app) adopt(ctx context.Context, facts host.Facts, st *store.Store, name
 		return fault.Wrap(fault.Host, err, "skep sweep "+name+" ends it", "adopt %s: its state cannot be read", name)
 	}
 	a.note("the keeper of %s has died; another one adopts it", name)
-	return a.spawn(handover{Cell: s.Cell, Facts: facts, Adopt: true})
+	return a.spawn(background.Handover{Cell: s.Cell, Facts: facts, Adopt: true})
 }
 
 // adoptFirst adopts a cell that another verb is about to act on, if its guest runs without a keeper. What

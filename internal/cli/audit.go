@@ -88,16 +88,6 @@ func (a *app) auditOf(args []string, pid int, byPID bool, prison string) (func()
 	}, nil
 }
 
-// auditForEvidence is an audit as its report.
-func auditForEvidence(st store.State) (report []byte, ok bool, err error) {
-	r, err := audit.Cell(st)
-	if err != nil {
-		return nil, false, err
-	}
-	report, err = json.MarshalIndent(r, "", " ")
-	return append(report, '\n'), r.OK, err
-}
-
 // auditFault says of what could not be looked at what a person can do.
 func auditFault(err error) error {
 	if f := new(fault.Error); errors.As(err, &f) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skep/internal/background"
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -58,12 +59,9 @@ is "ready" until it is taken.`,
 	return cmd
 }
 
-// poolWho is who has the cells of a pool stand still.
-const poolWho = "skep pool "
-
 // poolIn is the pool that a cell waits in, "" where it is in none.
 func poolIn(state string, suspended string) string {
-	pool, is := strings.CutPrefix(suspended, poolWho)
+	pool, is := strings.CutPrefix(suspended, background.PoolWho)
 	if !is || state != string(store.Paused) {
 		return ""
 	}
@@ -179,7 +177,7 @@ func (a *app) startReady(ctx context.Context, p cell.Pool, name string) error {
 	if err != nil {
 		return err
 	}
-	return a.spawn(handover{Cell: c, Facts: facts, Pool: &p})
+	return a.spawn(background.Handover{Cell: c, Facts: facts, Pool: &p})
 }
 
 // emptyPool ends the clones that nobody has taken.

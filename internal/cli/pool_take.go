@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"skep/internal/background"
 	"skep/internal/cell"
 	"skep/internal/console"
 	"skep/internal/fault"
@@ -21,45 +21,6 @@ import (
 	"skep/internal/store"
 	"skep/internal/unixsock"
 )
-
-// answerOnce bounds the wait for a guest's first answer: one that says nothing stands still all the same.
-const answerOnce = 10 * time.Second
-
-// standReady has a guest answer once and stand still. The code that it runs is translated from then on.
-func standReady(k *keeper.Keeper, runDir string, p cell.Pool) error {
-	conn, err := unixsock.Dial(filepath.Join(runDir, layout.Socket(layout.Console)))
-	if err == nil {
-		answered(conn, p)
-		conn.Close()
-	}
-	return k.Suspend(poolWho + p.Label)
-}
-
-// answered types what the pool asks, and waits for the answer.
-func answered(conn net.Conn, p cell.Pool) {
-	_ = conn.SetDeadline(time.Now().Add(answerOnce))
-	if _, err := conn.Write([]byte(p.Ask + "\n")); err != nil {
-		return
-	}
-	var last []byte
-	buf := make([]byte, 4096)
-	for {
-		n, err := conn.Read(buf)
-		last = append(last, buf[:n]...)
-		switch {
-		case err != nil:
-			return
-		case p.Answer == "":
-			// The terminal's own echo is no answer, what follows it is.
-			if len(bytes.TrimSpace(bytes.Replace(last, []byte(p.Ask), nil, 1))) > 0 {
-				return
-			}
-		case bytes.Contains(bytes.Replace(last, []byte(p.Ask), nil, 1), []byte(p.Answer)):
-			return
-		}
-		last = last[max(0, len(last)-1024):]
-	}
-}
 
 // taken is a cell of a pool that is somebody's now.
 type taken struct {
@@ -153,7 +114,7 @@ func (a *app) runFromPool(ctx context.Context, arg string, quiet bool) error {
 		}
 	}
 	stop, kill := ask("stop"), ask("kill")
-	defer a.signals(stop, kill)()
+	defer background.Signals(stop, kill)()
 	tty := terminal(a.in)
 	if !quiet {
 		a.note("%s of the pool %s", t.name, p.Label)

@@ -3,15 +3,12 @@ package cli
 import (
 	"context"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"skep/guest/hello"
+	"skep/internal/background"
 	"skep/internal/cell"
 	"skep/internal/console"
 	"skep/internal/fault"
@@ -145,7 +142,7 @@ func (a *app) runCell(ctx context.Context, find source, o runOptions) (ran bool,
 	stop, stopped := a.stopOnce(c.Name, within, func(who string) { k.Stop(who) })
 	defer stopped()
 	k = keeper.New(keeper.Config{
-		Cell: c, Facts: facts, Store: st, Foreground: true, StopWithin: within, Audit: auditForEvidence,
+		Cell: c, Facts: facts, Store: st, Foreground: true, StopWithin: within, Audit: background.Audited,
 		Notify: func(text string) {
 			if !quiet {
 				a.note("%s", text)
@@ -183,7 +180,7 @@ func (a *app) runCell(ctx context.Context, find source, o runOptions) (ran bool,
 			return nil
 		},
 	})
-	stopSignals := a.signals(stop, k.Kill)
+	stopSignals := background.Signals(stop, k.Kill)
 	defer stopSignals()
 	defer o.watchParent(stop)()
 	out, err := k.Run(ctx)
@@ -209,49 +206,6 @@ func drain(these ...<-chan struct{}) {
 			return
 		}
 	}
-}
-
-// sameWish is how long after a signal another one says the same once more:
-// timeout(1) sends one to its command and one to the command's group, and of a
-// terminal that is closed both the kernel and the shell send SIGHUP.
-const sameWish = time.Second
-
-// signals stops the guest at the first signal and kills it at the second. A
-// terminal that is gone sends SIGHUP. SIGPIPE is caught so that a reader who
-// has left does not end this process; the failed write tells.
-func (a *app) signals(stop, kill func(who string)) (done func()) {
-	ch := make(chan os.Signal, 4)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	over := make(chan struct{})
-	go func() {
-		var first time.Time
-		for {
-			select {
-			case s := <-ch:
-				switch {
-				case s == syscall.SIGPIPE:
-				case first.IsZero():
-					first = time.Now()
-					stop(signalName(s))
-				case time.Since(first) >= sameWish:
-					kill(signalName(s) + ", the second signal")
-				}
-			case <-over:
-				return
-			}
-		}
-	}()
-	return func() { signal.Stop(ch); close(over) }
-}
-
-// signalName is a signal as kill(1) and the manual call it.
-func signalName(s os.Signal) string {
-	if n, ok := s.(syscall.Signal); ok {
-		if name := unix.SignalName(n); name != "" {
-			return name
-		}
-	}
-	return s.String()
 }
 
 // verdict says how a run ended, unless it ended as it should.

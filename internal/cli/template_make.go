@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"skep/internal/background"
 	"skep/internal/cell"
 	"skep/internal/disk"
 	"skep/internal/fault"
@@ -250,7 +251,7 @@ func (m *making) boot(ctx context.Context) (board *plan.Template, err error) {
 			}()
 			return nil
 		}})
-	stopSignals := a.signals(k.Kill, k.Kill)
+	stopSignals := background.Signals(k.Kill, k.Kill)
 	defer stopSignals()
 	type outcome struct {
 		out keeper.Outcome

@@ -15,12 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"skep/internal/cell"
+	"skep/internal/background"
+	"skep/internal/companion"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
 	"skep/internal/probe"
-	"skep/internal/slim"
 	"skep/internal/store"
 )
 
@@ -144,25 +144,6 @@ func (a *app) some(errs []error, of int, what string) error {
 	return fault.Fail(fault.CodeOf(errs[0]), "", "%d of %d %s failed", len(errs), of, what)
 }
 
-// handover is what a keeper process is told on its standard input.
-type handover struct {
-	Cell  *cell.Cell `json:"cell"`
-	Facts host.Facts `json:"facts"`
-	// Adopt: the guest runs already, and its keeper has died.
-	Adopt bool `json:"adopt,omitempty"`
-	// Boot: a start that fails is tried again.
-	Boot bool `json:"boot,omitempty"`
-	// Pool: the guest answers once and stands still until it is taken.
-	Pool *cell.Pool `json:"pool,omitempty"`
-}
-
-// report is what a keeper process says once the guest runs, or does not.
-type report struct {
-	Running bool   `json:"running"`
-	Note    string `json:"note,omitempty"`
-	fault.Wire
-}
-
 // start starts one cell in a keeper process of its own.
 func (a *app) start(ctx context.Context, arg string, boot bool) error {
 	find, err := a.named(arg)
@@ -193,7 +174,7 @@ func (a *app) startIt(ctx context.Context, find source, boot bool) error {
 		return a.adopt(ctx, facts, st, c.Name)
 	}
 	defer a.slow("starting %s", c.Name)()
-	err = a.spawn(handover{Cell: c, Facts: facts, Boot: boot})
+	err = a.spawn(background.Handover{Cell: c, Facts: facts, Boot: boot})
 	if fault.CodeOf(err) == fault.Busy && st.Held(c.Name) {
 		return a.startedAlready(st, c) // by another command, in the meantime
 	}
@@ -201,11 +182,15 @@ func (a *app) startIt(ctx context.Context, find source, boot bool) error {
 }
 
 // spawn starts a keeper process and waits for its first word.
-func (a *app) spawn(h handover) error {
+func (a *app) spawn(h background.Handover) error {
 	name := h.Cell.Name
 	exe, err := executable()
 	if err != nil {
 		return err
+	}
+	h.Program = exe
+	if small := companion.Program(); small != "" {
+		exe = small
 	}
 	in, err := json.Marshal(h)
 	if err != nil {
@@ -262,7 +247,7 @@ func (a *app) follow(name string, r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var rep report
+		var rep background.Report
 		if err := json.Unmarshal(lines.Bytes(), &rep); err != nil {
 			continue
 		}
@@ -286,116 +271,10 @@ func (a *app) keeper() *cobra.Command {
 		Hidden: true,
 		Args:   oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.keep(cmd.Context())
-		},
-	}
-}
-
-func (a *app) keep(ctx context.Context) error {
-	var h handover
-	if err := json.NewDecoder(a.in).Decode(&h); err != nil || h.Cell == nil {
-		return usage("this command is started by skep up")
-	}
-	out := newReporter()
-	defer out.close()
-	st, err := store.Open(h.Facts.Dirs)
-	if err != nil {
-		out.error(err)
-		return shownError{fault.CodeOf(err)}
-	}
-	log := keeper.StartLog(ctx, st, h.Cell.Name, os.Stderr)
-	var k *keeper.Keeper
-	k = keeper.New(keeper.Config{Cell: h.Cell, Facts: h.Facts, Store: st, Boot: h.Boot, Log: log, Audit: auditForEvidence,
-		Notify: func(line string) {
-			log.Info(line)
-			out.say(report{Note: h.Cell.Name + ": " + line})
-		},
-		Running: func() {
-			running := func() {
-				out.say(report{Running: true})
-				out.close()
-				slim.Down()
+			if code := background.Keep(cmd.Context(), a.in); code != fault.OK {
+				return shownError{code}
 			}
-			if h.Pool == nil {
-				running()
-				return
-			}
-			go func() {
-				if err := standReady(k, st.RunDir(h.Cell.Name), *h.Pool); err != nil {
-					out.error(err)
-				}
-				running()
-			}()
+			return nil
 		},
-		Waiting: func(err error, pause time.Duration) {
-			out.error(fault.Wrap(fault.CodeOf(err), err, "it is tried again in "+pause.String()+"; skep ps shows what became of it", "start %s", h.Cell.Name))
-			out.close()
-			slim.Down()
-		},
-	})
-	defer a.signals(k.Stop, k.Kill)()
-	keep := k.Run
-	if h.Adopt {
-		keep = k.Adopt
-	}
-	res, err := keep(ctx)
-	switch {
-	case err != nil:
-		out.error(err)
-	case res.Code != fault.OK:
-		out.error(fault.New(res.Code, "", "keep %s running: %s", h.Cell.Name, res.Reason))
-	default:
-		out.say(report{Running: true}) // it ran, and is over already
-	}
-	out.close()
-	k.Flush()
-	if err != nil {
-		return shownError{fault.CodeOf(err)}
-	}
-	return nil
-}
-
-// reporter speaks to the up that started this keeper, while it listens.
-type reporter struct {
-	mu sync.Mutex
-	w  *os.File
-}
-
-func newReporter() *reporter {
-	w := os.NewFile(3, "report")
-	if _, err := w.Stat(); err != nil {
-		w = nil
-	} else {
-		syscall.CloseOnExec(3)
-	}
-	return &reporter{w: w}
-}
-
-func (r *reporter) say(rep report) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.w == nil {
-		return
-	}
-	b, err := json.Marshal(rep)
-	if err == nil {
-		_, err = r.w.Write(append(b, '\n'))
-	}
-	if errors.Is(err, syscall.EPIPE) {
-		r.w.Close()
-		r.w = nil
-	}
-}
-
-func (r *reporter) error(err error) {
-	r.say(report{Wire: fault.ToWire(err)})
-}
-
-func (r *reporter) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.w != nil {
-		r.w.Close()
-		r.w = nil
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"skep/guest/hello"
+	"skep/internal/companion"
 )
 
 // worker is who speaks with a cell's hypervisor.
@@ -44,6 +46,16 @@ func TestWorker(t *testing.T) {
 	l.cell("w", "accel = \"tcg\"\nscreen {}")
 	l.must(0, "up", "w")
 	first, cell := l.worker("w"), l.show("w")
+	// Both are the small program, not skep.
+	small, err := os.Stat(filepath.Join(filepath.Dir(skep), companion.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{first.PID, cell.KeeperPID} {
+		if its, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && !os.SameFile(its, small) || err != nil && os.Geteuid() == 0 {
+			t.Errorf("process %d is not %s (%v)", pid, companion.Name, err)
+		}
+	}
 	status := statusOf(first.PID)
 	if want := fmt.Sprintf("%[1]d %[1]d %[1]d %[1]d", first.UID); os.Geteuid() == 0 && (first.UID == 0 || first.UID == cell.UID || strings.Join(strings.Fields(status["Uid"]), " ") != want) {
 		t.Errorf("it is %q, its cell %d", status["Uid"], cell.UID)

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/companion"
 	"skep/internal/elf"
 	"skep/internal/fault"
 	"skep/internal/jail"
@@ -33,11 +34,14 @@ func workerLayers(cell []layer.Decision) []layer.Decision {
 	return all
 }
 
-// ownProgram is every file that this program needs to start.
+// ownProgram is every file that a worker's program needs to start: the small one's where it is installed.
 var ownProgram = sync.OnceValues(func() ([]elf.File, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
+	program := companion.Program()
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return nil, err
+		}
 	}
 	conf, _ := elf.LdConf(os.DirFS("/"), "/etc/ld.so.conf")
 	return elf.Closure(elf.Search{Configured: conf}, program)

@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -120,7 +121,7 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 	conn, err := net.FileConn(ours)
 	ours.Close()
 	cmd := exec.Cmd{
-		Path: executable, Args: []string{"skep", readerName, string(text)}, Dir: "/", Env: []string{"GOMAXPROCS=2"},
+		Path: cmp.Or(ReaderProgram, executable), Args: []string{"skep", readerName, string(text)}, Dir: "/", Env: []string{"GOMAXPROCS=2"},
 		Stdout: pipes.out, Stderr: pipes.err, ExtraFiles: []*os.File{theirs},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}

@@ -56,8 +56,10 @@ func specOf(f host.Facts, j Job, null *os.File) (linuxjail.Spec, error) {
 	}
 	program := j.Tool.path
 	if j.Tool.reader != "" {
-		if program, err = os.Executable(); err != nil {
-			return spec, err
+		if program = ReaderProgram; program == "" {
+			if program, err = os.Executable(); err != nil {
+				return spec, err
+			}
 		}
 		spec.Argv = []string{"skep", readerName}
 	} else {

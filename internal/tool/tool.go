@@ -137,6 +137,9 @@ var (
 // InJail is the name of a File as a program opens it.
 func InJail(name string) string { return inJail(name) }
 
+// ReaderProgram is the program that has the readers, where it is not this one.
+var ReaderProgram string
+
 // Run runs a tool to its end. What it says is as hostile as what it has read.
 func Run(ctx context.Context, f host.Facts, j Job) (Output, error) {
 	if err := j.check(); err != nil {

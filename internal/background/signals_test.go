@@ -1,4 +1,4 @@
-package cli
+package background
 
 import (
 	"os"
