@@ -20,6 +20,7 @@ func receive(conn net.Conn) (line []byte, file *os.File, err error) {
 	buf, oob := make([]byte, 32<<10), make([]byte, syscall.CmsgSpace(4))
 	for len(line) < maxRequest {
 		n, oobn, _, _, err := u.ReadMsgUnix(buf, oob)
+		n, oobn = max(n, 0), max(oobn, 0) // with an error they may be -1
 		if f := passed(oob[:oobn]); f != nil {
 			if file != nil {
 				file.Close()
