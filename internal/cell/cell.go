@@ -32,6 +32,7 @@ type Cell struct {
 	Identity    *Identity     `json:"identity,omitempty"`
 	Clock       *Clock        `json:"clock,omitempty"`
 	Pools       []Pool        `json:"pools,omitempty"`
+	Access      []Access      `json:"access,omitempty"`
 	Jail        Jail          `json:"jail"`
 	Start       Start         `json:"start"`
 	After       []string      `json:"after,omitempty"`

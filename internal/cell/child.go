@@ -92,6 +92,48 @@ func many[T, C any](name, what string, valid func(string) *mistake, b *block[C],
 	}
 }
 
+// several is a block without a label that may be there any number of times. Its place in a cell is its number,
+// from 1.
+func several[T, C any](name string, b *block[C], where func(*T) *[]C) child[T] {
+	return child[T]{
+		shape: b.shape(name, ""),
+		read: func(r *reader, path string, in *hclsyntax.Block, into *T) {
+			if len(in.Labels) > 0 {
+				r.report(in.LabelRanges[0], in.Type+" "+r.text(in.LabelRanges[0]),
+					wrong("%s blocks take no name", in.Type).but("write %s { … }", in.Type))
+			}
+			at := numbered(path, name, len(*where(into)))
+			r.places[at] = in.TypeRange
+			c := b.fresh()
+			b.body(r, at, in.Body, &c)
+			*where(into) = append(*where(into), c)
+		},
+		write: func(to *Block, from *T) {
+			list := *where(from)
+			for i := range list {
+				b.write(to.within(name), &list[i])
+			}
+		},
+		differ: func(path string, from, to *T) (names []string) {
+			old, now := *where(from), *where(to)
+			for i := range max(len(old), len(now)) {
+				names = append(names, differMaybe(b, numbered(path, name, i), nth(old, i), nth(now, i))...)
+			}
+			return names
+		},
+	}
+}
+
+func numbered(path, name string, i int) string { return under(path, fmt.Sprintf("%s.%d", name, i+1)) }
+
+// nth is nil where there are not as many.
+func nth[C any](list []C, i int) *C {
+	if i >= len(list) {
+		return nil
+	}
+	return &list[i]
+}
+
 // single notes the place of a block without a label, which may be there once.
 func (r *reader) single(path string, in *hclsyntax.Block) (string, bool) {
 	at := under(path, in.Type)

@@ -26,6 +26,18 @@ func TestRefused(t *testing.T) {
 		{"screen {\nheight = 9999\n}", `invalid height 9999: must be at most 2160`, ``},
 		{`restart_limit { starts = 0 }`, `invalid starts 0: must be at least 1`, ``},
 
+		// Access.
+		{"access {\nmay = [\"read\"]\n}", `invalid access block: needs users or groups`, `add users = ["analyst"]`},
+		{`access { users = ["a"] }`, `invalid access block: needs may`, `add may = ["read"]`},
+		{"access {\nusers = []\nmay = [\"read\"]\n}", `invalid access block: names nobody`, `*`},
+		{"access {\nusers = [\"a\"]\nmay = []\n}", `invalid may: must not be empty`, `*`},
+		{"access {\nusers = [\"a\"]\nmay = [\"pwoer\"]\n}", `invalid may "pwoer": must be "console", "screen", "power" or "read"`, `did you mean "power"?`},
+		{"access {\nusers = [\"a\", \"a\"]\nmay = [\"read\"]\n}", `invalid users "a": already in the list`, ``},
+		{"access {\nusers = [\"a:b\"]\nmay = [\"read\"]\n}", `invalid users "a:b": must be the name or the number of an account`, ``},
+		{"access {\ngroups = [\"\"]\nmay = [\"read\"]\n}", `invalid groups "": must not be empty`, ``},
+		{"access {\nusers = \"a\"\nmay = [\"read\"]\n}", `users must be a list, got "a"`, `did you mean ["a"]?`},
+		{"access \"x\" {\nusers = [\"a\"]\nmay = [\"read\"]\n}", `invalid access "x": access blocks take no name`, `write access { … }`},
+
 		// Units.
 		{`memory = 16`, `invalid memory 16: needs a unit`, `did you mean "16G"?`},
 		{`memory = 512`, `invalid memory 512: needs a unit`, `did you mean "512M"?`},

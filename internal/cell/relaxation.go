@@ -65,6 +65,9 @@ func (c *Cell) Relaxations() []Relaxation {
 	for _, layer := range c.Jail.AllowMissing {
 		add("jail.allow_missing", "the jail may do without %s", layer)
 	}
+	for i, a := range c.Access {
+		add(numbered("", "access", i), "%s may %s", a.Who(), strings.Join(a.May, ", "))
+	}
 	if len(c.Hypervisor.Args) > 0 {
 		add("hypervisor.args", "the hypervisor gets arguments that nobody checks: %s", strings.Join(c.Hypervisor.Args, " "))
 	}

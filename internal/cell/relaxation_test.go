@@ -26,6 +26,11 @@ jail {
   root = "/usr/jails/x"
   allow_missing = ["landlock", "wx"]
 }
+access {
+  users = ["analyst"]
+  groups = ["lab", "1002"]
+  may = ["console", "read"]
+}
 hypervisor { args = ["-S", "-x"] }`)
 	if diags != nil {
 		t.Fatal(diags)
@@ -46,7 +51,8 @@ hypervisor { args = ["-S", "-x"] }`)
 		`/cells/x.hcl:18:10 jail.root: the jail holds all of /usr/jails/x, and no empty root of its own`,
 		`/cells/x.hcl:19:19 jail.allow_missing: the jail may do without landlock`,
 		`/cells/x.hcl:19:19 jail.allow_missing: the jail may do without wx`,
-		`/cells/x.hcl:21:21 hypervisor.args: the hypervisor gets arguments that nobody checks: -S -x`,
+		`/cells/x.hcl:21:1 access.1: user analyst and groups lab, 1002 may console, read`,
+		`/cells/x.hcl:26:21 hypervisor.args: the hypervisor gets arguments that nobody checks: -S -x`,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

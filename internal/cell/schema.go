@@ -41,6 +41,7 @@ var cellBlock = block[Cell]{
 		maybe("identity", &identityBlock, func(c *Cell) **Identity { return &c.Identity }),
 		maybe("clock", &clockBlock, func(c *Cell) **Clock { return &c.Clock }),
 		many("pool", "a name", poolRule, &poolBlock, func(p *Pool) *string { return &p.Label }, func(c *Cell) *[]Pool { return &c.Pools }),
+		several("access", &accessBlock, func(c *Cell) *[]Access { return &c.Access }),
 		always("jail", &jailBlock, func(c *Cell) *Jail { return &c.Jail }),
 		always("hypervisor", &hypervisorBlock, func(c *Cell) *Hypervisor { return &c.Hypervisor }),
 	},

@@ -165,6 +165,12 @@ cell "NAME" {
   #  listen = "127.0.0.1:1234"
   #  wait   = false
   #}
+  # Who else of this host may do something with the cell while it runs; for cells of root.
+  #access {
+  #  users  = ["analyst"]
+  #  groups = ["lab"]
+  #  may    = ["read"] # and "console", "screen", "power"
+  #}
   # What the machine calls itself, and its clock; cpu_name and clock on Linux hosts.
   #identity {
   #  manufacturer = "Example Inc."

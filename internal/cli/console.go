@@ -46,7 +46,7 @@ a pause, in which the guest can answer: a second, or what --wait says.`,
 			if wait < 0 {
 				return usage("--wait must not be negative, got %s", wait)
 			}
-			return a.join(cmd.Context(), args[0], max(wait, 1), raw) // 0 is for ever to a session
+			return a.join(cmd.Context(), args[0], joinOptions{max(wait, 1), raw}) // 0 is for ever to a session
 		},
 	}
 	cmd.Flags().BoolVar(&raw, "raw", false, "begin with the log as the guest wrote it")
@@ -60,11 +60,23 @@ const consoleHelp = `~.  leave the console; the guest goes on
 ~?  this list
 `
 
-func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool) error {
+// joinOptions are the flags of console.
+type joinOptions struct {
+	wait time.Duration
+	raw  bool
+}
+
+func (a *app) join(ctx context.Context, arg string, o joinOptions) error {
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
 	if err != nil {
 		return err
+	}
+	if cl, err := reached(dirs, name); err != nil || cl != nil {
+		if err != nil {
+			return err
+		}
+		return a.joinOther(ctx, cl, dirs, name, o)
 	}
 	if err := a.mustKnow(dirs, name); err != nil {
 		return err
@@ -85,10 +97,18 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool
 		return lost
 	}
 	defer conn.Close()
+	go a.sayPauses(ctx, st, name)
+	return a.joined(ctx, name, conn, o, func() ([]byte, error) {
+		return console.Tail(filepath.Join(st.StateDir(name), layout.ConsoleLog), replay)
+	})
+}
+
+// joined is a session at a console that is connected to; tail is the end of its log.
+func (a *app) joined(ctx context.Context, name string, conn net.Conn, o joinOptions, tail func() ([]byte, error)) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	defer catchPipe()()
-	before, live, err := begun(st, name, conn)
+	before, live, err := begun(tail, name, conn)
 	if err != nil {
 		return err
 	}
@@ -107,9 +127,8 @@ func (a *app) join(ctx context.Context, arg string, wait time.Duration, raw bool
 		case <-ctx.Done():
 		}
 	}()
-	go a.sayPauses(ctx, st, name)
 	err = console.Session{Conn: after{io.MultiReader(bytes.NewReader(live), conn), conn}, In: a.in, Out: a.out,
-		Terminal: tty, Help: consoleHelp, Wait: wait, Screen: terminal(a.out), Before: before, Raw: raw}.Run(ctx)
+		Terminal: tty, Help: consoleHelp, Wait: o.wait, Screen: terminal(a.out), Before: before, Raw: o.raw}.Run(ctx)
 	a.raw.Store(false)
 	switch {
 	case errors.Is(err, syscall.EPIPE), errors.Is(context.Cause(ctx), syscall.EPIPE):
@@ -151,7 +170,7 @@ func (a *app) sayPauses(ctx context.Context, st *store.Store, name string) {
 // begun is the end of the log, and what came meanwhile. The console was
 // connected to before the log is read, so nothing is missed; what came both ways
 // is in the first.
-func begun(st *store.Store, name string, conn net.Conn) (before, live []byte, err error) {
+func begun(log func() ([]byte, error), name string, conn net.Conn) (before, live []byte, err error) {
 	first := make([]byte, 64<<10)
 	_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	n, err := conn.Read(first)
@@ -160,7 +179,7 @@ func begun(st *store.Store, name string, conn net.Conn) (before, live []byte, er
 	}
 	_ = conn.SetReadDeadline(time.Time{})
 	first = first[:n]
-	tail, err := console.Tail(filepath.Join(st.StateDir(name), layout.ConsoleLog), replay)
+	tail, err := log()
 	if err != nil {
 		tail = nil // a console without its log is still a console
 	}

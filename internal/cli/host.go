@@ -217,7 +217,11 @@ with --changed only those that differ from the one before are kept.`,
 			if err != nil {
 				return err
 			}
-			if err := a.mustKnow(dirs, name); err != nil {
+			cl, err := reached(dirs, name)
+			if err == nil && (cl == nil || cmd.Flags().Changed("every")) {
+				err = a.mustKnow(dirs, name)
+			}
+			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("every") {
@@ -226,14 +230,16 @@ with --changed only those that differ from the one before are kept.`,
 				}
 				return a.shoot(cmd.Context(), dirs, name, o)
 			}
-			cl, err := keeper.Dial(store.View(dirs).RunDir(name))
+			if cl == nil {
+				cl, err = keeper.Dial(store.View(dirs).RunDir(name))
+			}
 			if err != nil {
 				return fault.Cannot(fault.Host, "skep up "+name+" starts it", "take a screenshot of", name, "it is not running")
 			}
 			defer cl.Close()
 			png, err := cl.Ask(cmd.Context(), "screenshot", "skep screenshot")
 			if err != nil {
-				return fault.Wrap(fault.Host, err, "", "take a screenshot of %s", name)
+				return otherFault(err, "take a screenshot of", name)
 			}
 			return a.save(png, output, name+".png")
 		},

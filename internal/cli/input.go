@@ -159,19 +159,28 @@ func (a *app) hands(ctx context.Context, arg, verb string, pieces [][]input.Step
 	if err != nil {
 		return err
 	}
-	if err := a.mustKnow(dirs, name); err != nil {
+	dial := func() (*keeper.Client, error) { return keeper.Dial(store.View(dirs).RunDir(name)) }
+	switch cl, err := reached(dirs, name); {
+	case err != nil:
 		return err
+	case cl != nil:
+		cl.Close()
+		dial = func() (*keeper.Client, error) { return keeperOf(reachedAt(dirs, name)) }
+	default:
+		if err := a.mustKnow(dirs, name); err != nil {
+			return err
+		}
 	}
 	for _, steps := range pieces {
-		if err := a.handsOnce(ctx, store.View(dirs).RunDir(name), name, verb, steps); err != nil {
+		if err := a.handsOnce(ctx, dial, name, verb, steps); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *app) handsOnce(ctx context.Context, runDir, name, verb string, steps []input.Step) error {
-	cl, err := keeper.Dial(runDir)
+func (a *app) handsOnce(ctx context.Context, dial func() (*keeper.Client, error), name, verb string, steps []input.Step) error {
+	cl, err := dial()
 	if err != nil {
 		return fault.Cannot(fault.Host, "skep up "+name+" starts it", "use the keyboard of", name, "it is not running")
 	}

@@ -66,9 +66,6 @@ hypervisor said of itself; that log has no starts.`,
 func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
 	name, err := a.nameOf(dirs, arg)
-	if err == nil {
-		err = a.mustKnow(dirs, name)
-	}
 	if err != nil {
 		return err
 	}
@@ -77,6 +74,16 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 	}
 	if o.last && o.since != "" {
 		return usage("--last cannot be combined with --since")
+	}
+	cl, err := reached(dirs, name)
+	switch {
+	case err != nil:
+		return err
+	case cl != nil:
+		return a.logOfOther(ctx, cl, dirs, name, o)
+	}
+	if err := a.mustKnow(dirs, name); err != nil {
+		return err
 	}
 	st := store.View(dirs)
 	file := layout.ConsoleLog
@@ -96,6 +103,19 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 		return fault.Wrap(fault.Host, err, "", "read the log of %s", name)
 	}
 	defer log.Close()
+	var missing []string
+	if s, _, err := st.ReadDetail(name); err == nil && s.Cell != nil {
+		missing = s.Cell.Jail.AllowMissing
+	}
+	return a.showLog(ctx, name, log, job, o, missing, func() {
+		for st.Held(name) {
+			time.Sleep(200 * time.Millisecond)
+		}
+	})
+}
+
+// showLog prints a log that is open. ended returns when nothing more will come.
+func (a *app) showLog(ctx context.Context, name string, log *os.File, job reader.LogJob, o logOptions, missing []string, ended func()) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	defer catchPipe()()
@@ -108,7 +128,7 @@ func (a *app) logOf(ctx context.Context, arg string, o logOptions) error {
 		if job.Escape {
 			w = &console.Harmless{W: w}
 		}
-		return a.printLog(ctx, w, st, name, log, job)
+		return a.printLog(ctx, w, name, log, job, missing, ended)
 	})
 }
 
@@ -152,7 +172,7 @@ func timeOf(s string, now time.Time) (time.Time, error) {
 
 // printLog has the reader of logs write a log, and with follow what comes until the cell ends or nobody reads
 // any more. None of it is read here.
-func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name string, log *os.File, job reader.LogJob) error {
+func (a *app) printLog(ctx context.Context, w io.Writer, name string, log *os.File, job reader.LogJob, missing []string, ended func()) error {
 	args, err := job.Args()
 	if err != nil {
 		return err
@@ -163,9 +183,7 @@ func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name s
 	}
 	t := tool.Job{Tool: tool.Reader(reader.Log), Args: args, Files: []tool.File{{Name: "log", File: log}}, Out: w,
 		Limits: tool.Limits{Output: math.MaxInt64, Wall: forever, CPU: forever}}
-	if s, _, err := st.ReadDetail(name); err == nil && s.Cell != nil {
-		t.AllowMissing = s.Cell.Jail.AllowMissing
-	}
+	t.AllowMissing = missing
 	if job.Follow {
 		stop, end, err := os.Pipe()
 		if err != nil {
@@ -173,7 +191,7 @@ func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name s
 		}
 		defer stop.Close()
 		t.Files = append(t.Files, tool.File{Name: "stop", File: stop})
-		go a.endFollowing(ctx, st, name, end)
+		go a.endFollowing(ctx, ended, end)
 		ctx = context.WithoutCancel(ctx) // it prints what has come until then
 	}
 	_, err = tool.Run(ctx, h.Facts, t)
@@ -190,17 +208,14 @@ func (a *app) printLog(ctx context.Context, w io.Writer, st *store.Store, name s
 const forever = 365 * 24 * time.Hour
 
 // endFollowing closes a pipe when the cell has ended, or nobody reads any more.
-func (a *app) endFollowing(ctx context.Context, st *store.Store, name string, end *os.File) {
+func (a *app) endFollowing(ctx context.Context, ended func(), end *os.File) {
 	defer end.Close()
-	gone := readerGone(ctx, a.out)
-	for st.Held(name) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-gone:
-			return
-		case <-time.After(200 * time.Millisecond):
-		}
+	over := make(chan struct{})
+	go func() { ended(); close(over) }()
+	select {
+	case <-ctx.Done():
+	case <-readerGone(ctx, a.out):
+	case <-over:
 	}
 }
 

@@ -24,6 +24,12 @@ func (a *app) order(ctx context.Context, args []string, all bool, do, who string
 		if err != nil {
 			return err
 		}
+		if cl, err := reached(dirs, name); err != nil || cl != nil {
+			if err != nil {
+				return err
+			}
+			return endOther(ctx, cl, name, do)
+		}
 		a.adoptFirst(ctx, dirs, name)
 		return a.end(ctx, dirs, name, do, who)
 	}

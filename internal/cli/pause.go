@@ -62,6 +62,12 @@ func (a *app) pausing(verb, do string, cmd *cobra.Command) *cobra.Command {
 
 // ask makes one request of a cell's keeper, within a bound.
 func (a *app) ask(ctx context.Context, dirs host.Dirs, name, verb, do string) error {
+	if cl, err := reached(dirs, name); err != nil || cl != nil {
+		if err != nil {
+			return err
+		}
+		return askOther(ctx, cl, name, verb, do)
+	}
 	a.adoptFirst(ctx, dirs, name)
 	st := store.View(dirs)
 	if !st.Held(name) {

@@ -48,8 +48,11 @@ type cellJSON struct {
 	// FileDiffers: its file as it is now says something else than the cell that runs, and Differences what.
 	FileDiffers bool     `json:"file_differs,omitempty"`
 	Differences []string `json:"differences,omitempty"`
-	differing   string   // that file
-	digest      string   // the cell's at its start
+	// Owner is whose it is, of a cell that is not this user's own; and May what this user may do with it.
+	Owner     string   `json:"owner,omitempty"`
+	May       []string `json:"may,omitempty"`
+	differing string   // that file
+	digest    string   // the cell's at its start
 }
 
 func (a *app) ps() *cobra.Command {
@@ -102,11 +105,14 @@ func (a *app) list(ctx context.Context, args []string, o psOptions) error {
 	if err != nil {
 		return err
 	}
+	cells = append(cells, othersCells(ctx, dirs, namesIn(cells))...)
 	if cells, err = a.chosen(dirs, cells, args, o.boot); err != nil {
 		return err
 	}
 	for i := range cells {
-		cells[i].noteFile(dirs)
+		if cells[i].Owner == "" {
+			cells[i].noteFile(dirs)
+		}
 	}
 	status := error(nil)
 	if o.running && !allRun(cells) {
@@ -132,6 +138,13 @@ func (a *app) list(ctx context.Context, args []string, o psOptions) error {
 		return err
 	}
 	return status
+}
+
+func namesIn(cells []cellJSON) (names []string) {
+	for _, c := range cells {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // chosen leaves of the cells those that are asked for. A name that nobody knows
@@ -184,7 +197,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 
 // listCells reads the state of every known cell.
 func listCells(dirs host.Dirs) ([]cellJSON, error) {
-	names, err := known(dirs)
+	names, err := mine(dirs)
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,9 @@ func reasonText(c cellJSON) string {
 		}
 		return strings.TrimSuffix(fmt.Sprintf("%d %s refused, see skep show; %s", n, calls, reasonText(c)), "; ")
 	}
+	if c.Owner != "" {
+		return strings.TrimPrefix(c.Reason+"; "+c.Owner+"'s: you may "+strings.Join(c.May, ", "), "; ")
+	}
 	if c.FileError == "" {
 		return strings.Trim(c.Reason+"; "+c.differsText(), "; ")
 	}

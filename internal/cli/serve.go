@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"skep/internal/access"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/metrics"
@@ -80,7 +81,7 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 	name, _ := os.Hostname()
 	c := serve.Config{
 		Facts: facts, Say: a.note, Host: &served{a: a, dirs: dirs, exe: exe}, May: mayHere(dirs),
-		Owner: serve.Person{Name: serve.NameOf(os.Geteuid()), UID: os.Geteuid()},
+		Owner: serve.Person{Name: access.Name(os.Geteuid()), UID: os.Geteuid()},
 		Setup: page.Setup{Host: name, Version: version.String(), OS: runtime.GOOS},
 	}
 	c.Host.(*served).counts = metrics.New(version.String())

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +16,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/jail"
+	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/probe"
 	"skep/internal/store"
@@ -55,16 +58,10 @@ func (a *app) show() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.mustKnow(dirs, name); err != nil {
+			out, s, err := a.shown(cmd.Context(), dirs, name)
+			if err != nil {
 				return err
 			}
-			st := store.View(dirs)
-			s, held, err := st.ReadDetail(name)
-			if err != nil {
-				return fault.Wrap(fault.Host, err, "", "read the state of %s", name)
-			}
-			out := showJSON{Version: cellVersion, cellJSON: asJSON(s, held), Reach: s.Reach, Jail: s.Jail, Plan: s.Plan, Worker: s.Worker, WorkerJail: s.WorkerJail,
-				ConsoleLog: st.StateDir(name) + "/console.log"}
 			if now := liveLayers(s); now != nil && s.Jail != nil {
 				seen := *s.Jail
 				seen.Layers = now
@@ -78,10 +75,12 @@ func (a *app) show() *cobra.Command {
 				out.RefusedExpected, out.RefusedInStart, out.RefusedUncounted = r.Expected, r.Start, r.Uncounted
 			}
 			out.LastConsole, out.LastWords = s.LastConsole, s.LastWords
-			if file := dirs.CellFile(name); out.File == "" && exists(file) {
-				out.File = file // it never ran
+			if out.Owner == "" {
+				if file := dirs.CellFile(name); out.File == "" && exists(file) {
+					out.File = file // it never ran
+				}
+				out.noteFile(dirs)
 			}
-			out.noteFile(dirs)
 			if asProgram {
 				return a.json(out)
 			}
@@ -90,6 +89,35 @@ func (a *app) show() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asProgram, "json", false, "for programs")
 	return cmd
+}
+
+// shown is what is known of a cell, this user's own or one of root's.
+func (a *app) shown(ctx context.Context, dirs host.Dirs, name string) (out showJSON, s store.State, err error) {
+	held := true
+	cl, err := reached(dirs, name)
+	switch {
+	case err != nil:
+		return out, s, err
+	case cl != nil:
+		if s, out.May, err = stateOfOther(ctx, cl, name); err != nil {
+			return out, s, err
+		}
+		out.Owner = rootsOwn
+	default:
+		if err := a.mustKnow(dirs, name); err != nil {
+			return out, s, err
+		}
+		st := store.View(dirs)
+		if s, held, err = st.ReadDetail(name); err != nil {
+			return out, s, fault.Wrap(fault.Host, err, "", "read the state of %s", name)
+		}
+		out.ConsoleLog = filepath.Join(st.StateDir(name), layout.ConsoleLog)
+	}
+	owner, may := out.Owner, out.May
+	out.Version, out.cellJSON = cellVersion, asJSON(s, held)
+	out.Owner, out.cellJSON.May = owner, may
+	out.Reach, out.Jail, out.Plan, out.Worker, out.WorkerJail = s.Reach, s.Jail, s.Plan, s.Worker, s.WorkerJail
+	return out, s, nil
 }
 
 func (a *app) showText(s showJSON) error {
@@ -135,7 +163,11 @@ func (a *app) showText(s showJSON) error {
 	if s.Screen != "" {
 		row("screen", "%s", s.Screen)
 	}
-	row("console log", "%s", s.ConsoleLog)
+	if s.Owner != "" {
+		row("owner", "%s; you may %s", s.Owner, strings.Join(s.May, ", "))
+	} else {
+		row("console log", "%s", s.ConsoleLog)
+	}
 	if r := s.Reach; r != nil {
 		row("accessible", "%s", r)
 	}
@@ -193,14 +225,18 @@ func (a *app) showText(s showJSON) error {
 
 // mustKnow refuses the name of a cell that nobody has heard of.
 func (a *app) mustKnow(dirs host.Dirs, name string) error {
-	names, err := known(dirs)
+	names, err := mine(dirs)
 	if err != nil {
 		return err
 	}
-	for _, n := range append(names, "hello") {
-		if n == name {
-			return nil
-		}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	if err := knowOther(context.Background(), dirs, name); err != nil {
+		return err
+	}
+	if name == "hello" {
+		return nil
 	}
 	return fault.New(fault.Input, a.knownCells(dirs), "find a cell %s", name)
 }

@@ -79,18 +79,31 @@ func (k *Keeper) adopt(ctx context.Context) error {
 	return nil
 }
 
-// adoptAll has the control socket again, which died with the keeper that owned it, and all that is
-// the provisioner's to adopt.
+// adoptAll has the control socket again and the one for others, which died with the keeper that owned them, and all
+// that is the provisioner's to adopt.
 func (k *Keeper) adoptAll(ctx context.Context, open []store.Outstanding, st store.State) error {
 	if err := k.life.provisioner.Adopt(ctx, open, st); err != nil {
 		return err
 	}
 	for _, o := range open {
-		if s, ok := o.Resource.Spec.(*plan.Socket); ok && s.Name == provision.ControlSocket {
-			if err := os.Remove(s.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
+		var path string
+		var listen func() error
+		switch s := o.Resource.Spec.(type) {
+		case *plan.Socket:
+			if s.Name == provision.ControlSocket {
+				path, listen = s.Path, func() error { return k.listen(s) }
 			}
-			return k.listen(s)
+		case *plan.Access:
+			path, listen = s.Path, func() error { return k.listenToOthers(s) }
+		}
+		if listen == nil {
+			continue
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := listen(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"skep/internal/cell"
@@ -67,6 +68,7 @@ const (
 type server struct {
 	keeper   *Keeper
 	listener net.Listener
+	gate     *gate // of the socket for others; nil on the keeper's user's own
 	clients  sync.WaitGroup
 }
 
@@ -79,12 +81,12 @@ func (k *Keeper) listen(s *plan.Socket) error {
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "listen on %s", s.Path)
 	}
-	k.server = serve(k, l)
+	k.server = serve(k, l, nil)
 	return nil
 }
 
-func serve(k *Keeper, l net.Listener) *server {
-	s := &server{keeper: k, listener: l}
+func serve(k *Keeper, l net.Listener, g *gate) *server {
+	s := &server{keeper: k, listener: l, gate: g}
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -95,7 +97,11 @@ func serve(k *Keeper, l net.Listener) *server {
 			go func() {
 				defer s.clients.Done()
 				defer conn.Close()
-				s.client(conn)
+				if g != nil {
+					s.other(conn)
+					return
+				}
+				s.client(conn, nil)
 			}()
 		}
 	}()
@@ -109,19 +115,40 @@ func (s *server) close() { s.listener.Close() }
 // Flush waits, within a bound, until every client has its last line. The
 // keeper's process calls it before it exits.
 func (k *Keeper) Flush() {
-	if k.server == nil {
-		return
-	}
 	done := make(chan struct{})
-	go func() { k.server.clients.Wait(); close(done) }()
+	go func() {
+		defer close(done)
+		for _, s := range []*server{k.server, k.others} {
+			if s != nil {
+				s.clients.Wait()
+			}
+		}
+	}()
 	select {
 	case <-done:
 	case <-time.After(2 * time.Second):
 	}
 }
 
-func (s *server) client(conn net.Conn) {
-	_ = conn.SetReadDeadline(time.Now().Add(controlWait))
+// other is a client on the socket for others.
+func (s *server) other(conn net.Conn) {
+	who, leave, err := s.gate.enter(conn)
+	if err != nil {
+		_ = conn.SetDeadline(time.Now().Add(visitWait))
+		_ = json.NewEncoder(conn).Encode(response{Wire: fault.ToWire(err)})
+		return
+	}
+	defer leave()
+	s.client(conn, &who)
+}
+
+// client answers one client. who is somebody else than the keeper's user.
+func (s *server) client(conn net.Conn, who *visitor) {
+	wait := controlWait
+	if who != nil {
+		wait = visitWait
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(wait))
 	line, file, err := receive(conn)
 	if err != nil {
 		return
@@ -132,11 +159,26 @@ func (s *server) client(conn net.Conn) {
 			handed.Close()
 		}
 	}()
-	out := json.NewEncoder(conn)
+	out := json.NewEncoder(timely{conn})
+	if who != nil && len(who.may) == 0 { // and none of what a stranger says is parsed
+		_ = out.Encode(response{Wire: fault.ToWire(who.refuses("", s.keeper.Cell.Name))})
+		return
+	}
 	var req request
 	if err := json.Unmarshal(line, &req); err != nil {
 		_ = out.Encode(response{Wire: fault.ToWire(fault.New(fault.Input, "", "understand the request"))})
 		return
+	}
+	if who != nil {
+		if err := who.refuses(req.Do, s.keeper.Cell.Name); err != nil {
+			_ = out.Encode(response{Wire: fault.ToWire(err)})
+			return
+		}
+		if f := forOthers[req.Do].answer; f != nil {
+			f(visit{s, conn, *who, req})
+			return
+		}
+		req.Who = who.name // as the kernel says, and not as the client does
 	}
 	if req.Do == doStacks || req.Do == doProfile {
 		data, err := s.keeper.inspect(req.Do, req.Name)
@@ -181,6 +223,14 @@ func (s *server) client(conn net.Conn) {
 		<-s.keeper.finished
 		_ = out.Encode(response{OK: true, Ended: true, Reason: s.keeper.outcome.Reason})
 	}
+}
+
+// timely is a connection whose other end has to read what is written to it within a bound.
+type timely struct{ net.Conn }
+
+func (t timely) Write(b []byte) (int, error) {
+	_ = t.SetWriteDeadline(time.Now().Add(controlWait))
+	return t.Conn.Write(b)
 }
 
 // pass sends a file after a line that says how long it is. The kernel does, by sendfile(2), where it can.
@@ -266,8 +316,10 @@ func (c *Client) askWith(ctx context.Context, asked request, file *os.File) ([]b
 	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
 	defer stop()
 	b, _ := json.Marshal(asked)
-	if err := unixsock.Send(c.conn, append(b, '\n'), file); err != nil {
-		return nil, err
+	// Whoever is refused at the door may be hung up on before the request is through: the answer is there.
+	sent := unixsock.Send(c.conn, append(b, '\n'), file)
+	if sent != nil && !errors.Is(sent, syscall.EPIPE) {
+		return nil, sent
 	}
 	var r response
 	if err := c.in.Decode(&r); err != nil {

@@ -22,6 +22,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/lifecycle"
+	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/provision"
 	"skep/internal/store"
@@ -71,11 +72,14 @@ type Keeper struct {
 	timers  timers
 	state   store.State
 	server  *server
-	life    life
-	events  chronicle
-	dumping atomic.Bool
-	served  services
-	ending  chan chan struct{} // asks for the last audit; closed when that is done
+	// others is the server for other users, which stays between two lives as well; nil without one.
+	others   *server
+	othersAt *plan.Access
+	life     life
+	events   chronicle
+	dumping  atomic.Bool
+	served   services
+	ending   chan chan struct{} // asks for the last audit; closed when that is done
 }
 
 // life is what the keeper holds from one start to the end that follows.
@@ -218,6 +222,7 @@ func (k *Keeper) finish(out Outcome) {
 	if k.server != nil {
 		k.server.close()
 	}
+	k.forgetOthers()
 	last := ended(k.state, out.State, out.Reason, k.Store.StateDir(k.Cell.Name))
 	last.Restarts, last.Resets = k.machine.Restarts, k.machine.Resets
 	last.End, last.ExitCode = string(out.End.Kind), int(out.Code)

@@ -222,6 +222,9 @@ func (k *Keeper) acquire(ctx context.Context, r plan.Resource) (store.Held, erro
 	if r.ID == controlSocket {
 		return store.Held{}, k.listen(r.Spec.(*plan.Socket))
 	}
+	if s, ok := r.Spec.(*plan.Access); ok {
+		return store.Held{}, k.listenToOthers(s)
+	}
 	return k.life.provisioner.Acquire(ctx, r)
 }
 
@@ -244,7 +247,7 @@ func (k *Keeper) releaseAll(held []acquired) error {
 	var errs []error
 	for i := len(held) - 1; i >= 0; i-- {
 		t := held[i]
-		if t.resource.ID == controlSocket {
+		if t.resource.ID == controlSocket || t.resource.Spec.Kind() == plan.KindAccess {
 			continue // commands are accepted between two lives as well; it goes last
 		}
 		crashPoint("releasing", t.resource.ID)

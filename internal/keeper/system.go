@@ -17,6 +17,9 @@ type system struct {
 	slotBusy func(*plan.Plan) bool
 	lives    func(pid int, start uint64) bool
 	listen   func(path string) (net.Listener, error)
+	// listenToAll and peer are of the socket for other users.
+	listenToAll func(path string) (net.Listener, error)
+	peer        func(net.Conn) (unixsock.Cred, bool)
 	// crash is called at each named point; see crashPoint.
 	crash func(step, id string)
 }
@@ -28,5 +31,7 @@ var thisHost = system{
 	slotBusy:    provision.SlotBusy,
 	lives:       process.Lives,
 	listen:      func(path string) (net.Listener, error) { return unixsock.Listen(path) },
+	listenToAll: listenToAll,
+	peer:        peerOf,
 	crash:       crashAt,
 }

@@ -13,6 +13,7 @@
 //	RUN/cards/BRIDGE-MAC   the tap of the cell whose card has that address there
 //	RUN/slots/N            the name of the cell that holds slot N
 //	RUN/cells/NAME/        journal, state.json, detail.json, the sockets; on FreeBSD the rootfs
+//	RUN-access/NAME.sock   where other users reach the keeper of NAME, which asks the kernel who they are
 //
 // The state directory does:
 //
@@ -116,6 +117,11 @@ func (d Dirs) SlotsLock() string { return filepath.Join(d.Run, "lock") }
 
 // ServeSocket is where skep serve listens.
 func (d Dirs) ServeSocket() string { return filepath.Join(d.Run, "serve.sock") }
+
+// AccessDir has a socket for each running cell that others than its keeper's user have access to, and AccessSocket
+// is one of them. It is beside the run directory, which is closed to them.
+func (d Dirs) AccessDir() string               { return d.Run + "-access" }
+func (d Dirs) AccessSocket(name string) string { return filepath.Join(d.AccessDir(), Socket(name)) }
 
 // NamedLock is taken for work that two processes would otherwise do at once.
 func (d Dirs) NamedLock(name string) string { return filepath.Join(d.Run, name+".lock") }

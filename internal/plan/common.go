@@ -192,10 +192,10 @@ func DiskOf(d cell.Disk, own Layers) *Disk {
 func (b *builder) preflight() (wrong Problems) {
 	c, h := b.cell, b.host
 	if h.Memory > 0 && int64(c.Memory) > h.Memory {
-		return Problems{Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file", "give %s %s of memory: the host has only %s",
-			c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB))))}
+		return append(b.rootsOnly(), Located(c, "memory", fault.New(fault.Input, "lower memory in the cell file",
+			"give %s %s of memory: the host has only %s", c.Name, c.Memory, cell.Size(h.Memory-h.Memory%int64(cell.MiB)))))
 	}
-	return b.inJob()
+	return append(b.rootsOnly(), b.inJob()...)
 }
 
 // inJob says what the job has not got that the cell runs for. The system would kill such a cell in the middle.

@@ -226,4 +226,5 @@ func (b *bsd) sockets() {
 	dir := RunDir(b.host, b.cell.Name)
 	b.add("socket:control", "", "where skep's own commands reach the keeper", &Socket{Name: layout.Control, Path: filepath.Join(dir, layout.Socket(layout.Control))})
 	b.add("socket:console", "", "the serial console; whoever joins", &Socket{Name: layout.Console, Path: filepath.Join(dir, layout.Socket(layout.Console))})
+	b.access()
 }

@@ -18,6 +18,7 @@ import (
 
 // freebsdCells are one cell for each thing that a plan for FreeBSD can hold.
 var freebsdCells = map[string]string{
+	"access":   "access {\n users = [\"analyst\"]\n groups = [\"lab\", \"1050\"]\n may = [\"console\", \"read\"]\n}\naccess {\n users = [\"op\"]\n may = [\"power\"]\n}",
 	"hello":    ``,
 	"disks":    "disk \"a\" { file = \"/vm/a.img\" }\n disk \"b\" { zvol = \"tank/b\" }\n disk \"c\" { iso = \"/vm/c.iso\" }",
 	"networks": "nic \"lan\" { bridge = \"bridge0\" }\n nic \"own\" { tap = \"tap0\" }\n nic \"new\" { bridge = \"bridge7\" }\n bridge \"bridge7\" {\n create = true\n uplink = \"em0\"\n}\n jail { network = \"vnet\" }",

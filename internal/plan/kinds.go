@@ -37,6 +37,7 @@ var kinds = map[Kind]kind{
 	KindVars:        {func() Spec { return new(Vars) }, on{onLinux, onFreeBSD}},
 	KindLog:         {func() Spec { return new(Log) }, on{onLinux, onFreeBSD}},
 	KindSocket:      {func() Spec { return new(Socket) }, on{onLinux, onFreeBSD}},
+	KindAccess:      {func() Spec { return new(Access) }, on{onLinux, onFreeBSD}},
 	KindRootfs:      {func() Spec { return new(Rootfs) }, on{onLinux}},
 	KindJail:        {func() Spec { return new(Jail) }, on{onLinux}},
 	KindHypervisor:  {func() Spec { return new(Hypervisor) }, on{onLinux}},
@@ -85,6 +86,7 @@ const (
 	KindVars        Kind = "vars"
 	KindLog         Kind = "log"
 	KindSocket      Kind = "socket"
+	KindAccess      Kind = "access"
 	KindRootfs      Kind = "room"
 	KindJail        Kind = "jail"
 	KindHypervisor  Kind = "hypervisor"

@@ -227,6 +227,7 @@ func (b *builder) sockets() {
 	} {
 		b.add("socket:"+s.name, "", s.why, &Socket{Name: s.name, Path: filepath.Join(dir, layout.Socket(s.name))})
 	}
+	b.access()
 	if g := b.cell.GDB; g != nil {
 		b.add("socket:gdb", "gdb", "debuggers connect here; QEMU alone accepts on it", &Socket{Name: "gdb", Listen: g.Listen})
 	}

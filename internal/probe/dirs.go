@@ -170,3 +170,6 @@ func DirsFor(o Options) host.Dirs {
 // Settle is DirsFor with what there is to say about it: which directories of
 // the environment are not used, and that there is no home.
 func Settle(o Options) (host.Dirs, []string, error) { return o.settle(systemDirs, os.Geteuid()) }
+
+// SystemDirs are the directories of root on this system.
+func SystemDirs() host.Dirs { return systemDirs }

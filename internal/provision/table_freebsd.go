@@ -159,6 +159,13 @@ var table = map[plan.Kind]kind{
 		adopt: letting(system.adoptSocket),
 		audit: rows("descriptors"),
 	},
+	plan.KindAccess: {
+		acquire: byOther("the keeper, who listens on it"),
+		release: letting(func(_ system, s *plan.Access) error { return releaseAccess(s) }),
+		look:    looking(func(t system, s *plan.Access) []error { return lookAtAccess(t.cell, s) }),
+		adopt:   survives("the keeper's to adopt"),
+		audit:   notAudited("the hypervisor cannot see it; what it gives is among the relaxations"),
+	},
 	plan.KindJailRootfs: {
 		acquire: having(system.acquireTree),
 		release: letting(func(_ system, s *plan.JailRootfs) error { return releaseTree(s) }),

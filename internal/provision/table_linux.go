@@ -172,6 +172,13 @@ var table = map[plan.Kind]kind{
 		adopt: survives("the hypervisor listens on it; the control socket is the keeper's to adopt"),
 		audit: rows("descriptors", "planned"),
 	},
+	plan.KindAccess: {
+		acquire: byOther("the keeper, who listens on it"),
+		release: letting(func(_ system, s *plan.Access) error { return releaseAccess(s) }),
+		look:    looking(func(t system, s *plan.Access) []error { return lookAtAccess(t.cell, s) }),
+		adopt:   survives("the keeper's to adopt"),
+		audit:   notAudited("the hypervisor cannot see it; what it gives is among the relaxations"),
+	},
 	plan.KindRootfs: {
 		// It and the jail are made with the hypervisor's process, in one program.
 		acquire: having(func(t system, s *plan.Rootfs) error { return fault.Join(t.lookAtCopies(s)...) }),

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"skep/internal/access"
 	"skep/internal/page"
 	"skep/internal/unixsock"
 )
@@ -119,16 +120,7 @@ func (s *Server) peer(c *net.UnixConn) Person {
 	if !ok {
 		return Person{}
 	}
-	return Person{NameOf(uid), uid, s.May(uid)}
-}
-
-// NameOf is a user's name, or the number.
-func NameOf(uid int) string {
-	number := strconv.Itoa(uid)
-	if u, err := user.LookupId(number); err == nil {
-		return u.Username
-	}
-	return number
+	return Person{access.Name(uid), uid, s.May(uid)}
 }
 
 // who asks, and whether they may.

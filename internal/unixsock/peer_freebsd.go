@@ -21,6 +21,19 @@ func PeerUser(c *net.UnixConn) (uid int, ok bool) {
 	return int(cred.uid), ok
 }
 
+// PeerCred is PeerUser with the groups, sixteen at most: cr_groups of struct xucred, whose first is the effective one.
+func PeerCred(c *net.UnixConn) (Cred, bool) {
+	x, ok := credentials(c)
+	if !ok {
+		return Cred{}, false
+	}
+	cred := Cred{UID: int(x.uid)}
+	for _, g := range x.groups[:min(max(int(x.ngroups), 0), len(x.groups))] {
+		cred.Groups = append(cred.Groups, int(g))
+	}
+	return cred, true
+}
+
 // xucred is struct xucred.
 type xucred struct {
 	version, uid uint32

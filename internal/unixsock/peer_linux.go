@@ -2,6 +2,7 @@ package unixsock
 
 import (
 	"net"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,4 +31,42 @@ func PeerUser(c *net.UnixConn) (uid int, ok bool) {
 		})
 	}
 	return uid, ok
+}
+
+// PeerCred is PeerUser with the groups: SO_PEERGROUPS, since Linux 4.13. Where the kernel does not say them there are
+// none but that of SO_PEERCRED.
+func PeerCred(c *net.UnixConn) (cred Cred, ok bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return Cred{}, false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		u, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+		if err != nil {
+			return
+		}
+		cred, ok = Cred{UID: int(u.Uid), Groups: []int{int(u.Gid)}}, true
+		for _, g := range peerGroups(fd) {
+			cred.Groups = append(cred.Groups, int(g))
+		}
+	})
+	return cred, ok
+}
+
+// peerGroups are the supplementary groups. A process has 65536 at most.
+func peerGroups(fd uintptr) []uint32 {
+	for many := 64; many <= 1<<16; many *= 4 {
+		groups := make([]uint32, many)
+		size := uint32(4 * many)
+		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
+			uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)
+		switch {
+		case errno == unix.ERANGE:
+		case errno != 0:
+			return nil
+		default:
+			return groups[:min(int(size/4), many)]
+		}
+	}
+	return nil
 }
