@@ -267,7 +267,7 @@ func (w *world) dial(t *testing.T, c *http.Client, origin string) (*websocket.Co
 	ws, resp, err := websocket.Dial(t.Context(), "ws://"+w.at+"/api/v1/cells/web/console", &websocket.DialOptions{HTTPClient: c, HTTPHeader: header})
 	if err == nil {
 		t.Cleanup(func() { ws.CloseNow() })
-		ws.SetReadLimit(4 << 20)
+		ws.SetReadLimit(64 << 20)
 	} else if resp != nil && resp.StatusCode != http.StatusForbidden {
 		t.Errorf("refused with %d", resp.StatusCode)
 	}
