@@ -11,6 +11,12 @@ import (
 // emulated is for hosts without KVM; bhyve has nothing else than vmm.ko.
 const emulated = ""
 
+// servingLab compares the host before and after: the page's jail goes with skep serve.
+func servingLab(t *testing.T) *lab {
+	t.Helper()
+	return clean(t)
+}
+
 // flagsOf are those that procstat(1) shows of a process: C where it is in capability mode.
 func flagsOf(pid int) string {
 	out, _ := exec.Command("procstat", "-h", "-s", strconv.Itoa(pid)).Output()
@@ -42,6 +48,9 @@ func lookAtPage(t *testing.T, page int) {
 		if got := strings.TrimSpace(must(t, "jls", "-j", jid, p[0])); got != p[1] {
 			t.Errorf("%s of the page's jail is %q, want %q", p[0], got, p[1])
 		}
+	}
+	if got := strings.TrimSpace(must(t, "jls", "-n", "-j", jid, "persist")); got != "nopersist" {
+		t.Errorf("the page's jail stays where skep serve is killed: %s", got)
 	}
 }
 

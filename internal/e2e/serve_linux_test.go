@@ -11,6 +11,12 @@ import (
 // emulated has a cell run where there is no KVM.
 const emulated = "accel = \"tcg\""
 
+func servingLab(t *testing.T) *lab {
+	t.Helper()
+	needCells(t)
+	return newLab(t)
+}
+
 func pageIsJailed(pid int) bool { return statusOf(pid)["Seccomp"] == "2" }
 
 // lookAtPage compares the process of a page with nobody in an empty room.

@@ -117,8 +117,7 @@ func (s *served) child(t *testing.T) int {
 
 // TestServe: a cell is started, listed, read and stopped over the socket, by a page that is jailed.
 func TestServe(t *testing.T) {
-	needCells(t)
-	l := newLab(t)
+	l := servingLab(t)
 	l.cell("web", emulated)
 	s := l.serve(1)
 	if i, err := os.Stat(s.socket); err != nil || i.Mode().Perm() != 0o600 {
@@ -190,8 +189,7 @@ func TestServe(t *testing.T) {
 // TestServeWays: an address that others can reach takes TLS and certificates of people, and systemd may open the
 // sockets.
 func TestServeWays(t *testing.T) {
-	needCells(t)
-	l := newLab(t)
+	l := servingLab(t)
 	if r := l.skep("serve", "--listen", "0.0.0.0:0"); r.code != 2 || !strings.Contains(r.err, "TLS only") {
 		t.Errorf("without TLS: %s", r)
 	}

@@ -215,14 +215,19 @@ func (s *Server) page(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}()
+	gone := false
 	select {
 	case err = <-ended:
+		gone = true
 	case err = <-answers:
 	case <-ctx.Done():
 	}
 	cancel()
 	pipe.Close()
 	s.freeAll()
+	if !gone {
+		<-ended // and its jail has been taken away
+	}
 	return err
 }
 

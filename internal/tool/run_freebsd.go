@@ -59,10 +59,11 @@ func run(ctx context.Context, f host.Facts, j Job) (out Output, err error) {
 	if f.EUID == 0 {
 		who := host.ToolIdentity(f)
 		s.UID, s.GID = who.UID, who.GID
-		if s.JID, err = freebsdjail.CreatePrison(prison(root)); err != nil {
+		name := fmt.Sprintf("skep-tool-%d-%d", os.Getpid(), time.Now().UnixNano())
+		if s.JID, err = freebsdjail.CreatePrison(prison(name, root)); err != nil {
 			return out, jailed(err, "run skep on the host itself; inside a jail that one needs children.max", j.Tool)
 		}
-		defer func() { _ = freebsdjail.RemovePrison(s.JID) }()
+		defer func() { removeNamed(name, s.JID) }()
 	} else if s.Exec != "" {
 		return out, jailed(fmt.Errorf("a jail takes root: %w", errors.ErrUnsupported), "run it as root", j.Tool)
 	}
@@ -71,11 +72,17 @@ func run(ctx context.Context, f host.Facts, j Job) (out Output, err error) {
 	return out, err
 }
 
+// removeNamed removes a jail that may have gone by itself: the number could be another's by now.
+func removeNamed(name string, jid int) {
+	if p, err := freebsdjail.FindPrison(name); err == nil && p.JID == jid {
+		_ = freebsdjail.RemovePrison(jid)
+	}
+}
+
 // prison is a jail with nothing in it.
-func prison(root string) []jailparam.Param {
+func prison(name, root string) []jailparam.Param {
 	return []jailparam.Param{
-		jailparam.String("name", fmt.Sprintf("skep-tool-%d-%d", os.Getpid(), time.Now().UnixNano())),
-		jailparam.String("path", root), jailparam.String("host.hostname", "tool"),
+		jailparam.String("name", name), jailparam.String("path", root), jailparam.String("host.hostname", "tool"),
 		jailparam.Bool("persist", true),
 		jailparam.System("ip4", jailparam.Disable), jailparam.System("ip6", jailparam.Disable),
 		jailparam.Int("securelevel", 3), jailparam.Int("children.max", 0), jailparam.Int("enforce_statfs", 2),
@@ -140,8 +147,7 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	defer stop()
 	if s.Exec == "" {
-		// Its jail is complete when it says that it is ready: it has put it on itself.
-		err = converse(conn.(io.ReadWriter), j, func() error { return nil })
+		err = converse(conn.(io.ReadWriter), j, s.complete)
 	}
 	if err != nil {
 		time.AfterFunc(50*time.Millisecond, func() { _ = cmd.Process.Kill() })
@@ -163,6 +169,15 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 		return fmt.Errorf("%w: %w", ErrFailed, werr)
 	}
 	return serr
+}
+
+// complete: its jail is, when it says that it is ready, as it has put it on itself. From here on the jail ends
+// with it, also where its caller is killed first.
+func (s start) complete() error {
+	if s.JID == 0 {
+		return nil
+	}
+	return freebsdjail.UpdatePrison(s.JID, jailparam.Bool("persist", false))
 }
 
 // spent is what an ended process has used of the processor.
