@@ -45,6 +45,7 @@ func (a *bsdAudit) rows() *judge {
 	}
 	a.limit()
 	a.memory()
+	a.worker()
 	if a.Exe == nil {
 		a.ofProgram(nil)
 		return &a.judge

@@ -44,6 +44,9 @@ type bsdSeen struct {
 
 	Exe *bsdProgram `json:"exe"`
 
+	// Worker is the process that reads what it says, where it lives.
+	Worker *bsdSeen `json:"worker,omitempty"`
+
 	linksSeen
 }
 

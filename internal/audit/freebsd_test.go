@@ -129,6 +129,50 @@ func cleanSeen(t *testing.T, st store.State) *bsdSeen {
 		s.Rootfs.Mounts = append(s.Rootfs.Mounts, bsdMount{On: m.on, Kind: m.kind, Flags: m.flags})
 	}
 	s.Rootfs.Files = w.files()
+	s.Worker = cleanWorker(t, w)
+	return s
+}
+
+// cleanWorker is a worker as its plan says.
+func cleanWorker(t *testing.T, want *bsdWant) *bsdSeen {
+	t.Helper()
+	spec, err := only[*plan.Worker](want.plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &bsdSeen{
+		Proc: kinfo.Proc{PID: testPID + 1, Parent: testKeeper, Comm: "skep", UID: spec.UID, RUID: spec.UID, SVUID: spec.UID, Groups: []int{spec.GID},
+			RGID: spec.GID, SVGID: spec.GID, JID: testJID - 1, Threads: 5, Capability: true},
+		Controls: kinfo.Controls{ASLR: num(-0x7fffffff), WXMap: num(-0x7ffffffe), NoNewPrivs: num(1), Trace: num(-1)},
+		Params:   map[string]string{"children.cur": "0", "dying": "false", "vnet": "inherit", "allow.vmm": "false", "sysvshm": "disable"},
+		Devices:  map[int]string{0: "null", 6: strings.TrimPrefix(want.modem.Outside, "/dev/")}, FilesRead: true,
+		Limits: map[string][2]uint64{}, Rules: slices.Clone(spec.Rules), RulesRead: true, Counted: true,
+		Rootfs: bsdRootfs{Root: spec.Root, MountRead: true, FilesRead: true, Mounts: []bsdMount{{On: spec.Root, Kind: "tmpfs", Flags: mntReadOnly | mntNoSUID | mntNoExec}}},
+	}
+	for _, p := range spec.Params() {
+		s.Params[p.Name] = p.Value()
+	}
+	for _, l := range spec.Rlimits {
+		s.Limits[l.Name] = [2]uint64{l.Value, l.Value}
+	}
+	for _, fd := range []int{kinfo.CWD, kinfo.Root, kinfo.Jail} {
+		s.Files = append(s.Files, kinfo.File{FD: fd, Type: kinfo.TypeVnode, Vnode: kinfo.Directory, Path: spec.Root})
+	}
+	file := func(fd int, kind kinfo.Vnode, path, rights string) {
+		s.Files = append(s.Files, kinfo.File{FD: fd, Type: kinfo.TypeVnode, Vnode: kind, Path: path, Rights: rightsOf(t, rights)})
+	}
+	logs := map[string]string{}
+	for _, l := range plan.Specs[*plan.Log](want.plan) {
+		logs[l.Name] = l.Path
+	}
+	file(0, kinfo.Character, "/dev/null", "")
+	file(1, kinfo.Regular, logs["hypervisor-log"], "write fstat")
+	file(2, kinfo.Regular, logs["hypervisor-log"], "write fstat")
+	file(5, kinfo.Regular, logs["hypervisor-log"], "read seek seek_tell fstat")
+	file(6, kinfo.Character, "", "read write event fcntl")
+	file(7, kinfo.Regular, logs["console-log"], "read write seek seek_tell fstat ftruncate")
+	s.Files = append(s.Files, kinfo.File{FD: 3, Type: kinfo.TypeSocket, Domain: kinfo.AFUnix, Rights: rightsOf(t, "read write event fcntl")},
+		kinfo.File{FD: 4, Type: kinfo.TypeKqueue, Rights: kinfo.AllRights})
 	return s
 }
 
@@ -221,6 +265,37 @@ func TestBSDTampered(t *testing.T) {
 		{"another user", "uid", Missing, func(s *bsdSeen) { s.Proc.SVUID = 5 }, ""},
 		{"another group", "gid", Missing, func(s *bsdSeen) { s.Proc.Groups[0] = 5 }, ""},
 		{"a supplementary group", "groups", Extra, func(s *bsdSeen) { s.Proc.Groups = []int{0, 5} }, ""},
+		{"no worker", "worker-uid", Missing, func(s *bsdSeen) { s.Worker = nil },
+			"worker-gid worker-company worker-capsicum worker-rights worker-jail worker-jid worker-rootfs worker-descriptors worker-descriptor-rights worker-rlimits worker-rctl"},
+		{"the worker is root", "worker-uid", Missing, func(s *bsdSeen) { s.Worker.Proc.SVUID = 0 }, ""},
+		{"the worker's group", "worker-gid", Missing, func(s *bsdSeen) { s.Worker.Proc.RGID = 0 }, ""},
+		{"the worker has company", "worker-company", Extra, func(s *bsdSeen) { s.Worker.Inside = []kinfo.Proc{{PID: 9, Comm: "sh"}} }, ""},
+		{"the worker is out of capability mode", "worker-capsicum", Missing, func(s *bsdSeen) { s.Worker.Proc.Capability = false }, ""},
+		{"the worker can be traced", "worker-rights", Extra, func(s *bsdSeen) { s.Worker.Controls.Trace = num(0) }, ""},
+		{"the worker has a group", "worker-rights", Extra, func(s *bsdSeen) { s.Worker.Proc.Groups = append(s.Worker.Proc.Groups, 0) }, ""},
+		{"the worker is in no jail", "worker-jail", Missing, func(s *bsdSeen) { s.Worker.Proc.JID = 0 }, "worker-jid"},
+		{"the worker is in bhyve's jail", "worker-jail", Missing, func(s *bsdSeen) { s.Worker.Proc.JID = testJID }, "worker-jid"},
+		{"the worker may make VMs", "worker-jail", Extra, func(s *bsdSeen) { s.Worker.Params["allow.vmm"] = "true" }, ""},
+		{"the worker has a network", "worker-jail", Extra, func(s *bsdSeen) { s.Worker.Params["ip4"] = "inherit" }, ""},
+		{"the worker's root has a file", "worker-rootfs", Extra, func(s *bsdSeen) { s.Worker.Rootfs.Files = []string{"/x"} }, ""},
+		{"the worker's root can be written to", "worker-rootfs", Extra, func(s *bsdSeen) { s.Worker.Rootfs.Mounts[0].Flags &^= mntReadOnly }, ""},
+		{"the worker stands elsewhere", "worker-rootfs", Extra, func(s *bsdSeen) { s.Worker.Files[0].Path = "/" }, ""},
+		{"the worker has a file of the host's", "worker-descriptors", Extra, func(s *bsdSeen) {
+			s.Worker.Files = append(s.Worker.Files, kinfo.File{FD: 9, Type: kinfo.TypeVnode, Vnode: kinfo.Regular, Path: "/etc/passwd"})
+		}, ""},
+		{"the worker has another VM", "worker-descriptors", Extra, func(s *bsdSeen) {
+			s.Worker.Files = append(s.Worker.Files, kinfo.File{FD: 9, Type: kinfo.TypeVnode, Vnode: kinfo.Character})
+			s.Worker.Devices[9] = "vmm/other"
+		}, ""},
+		{"the worker may set up the console", "worker-descriptor-rights", Extra, func(s *bsdSeen) {
+			for i, f := range s.Worker.Files {
+				if f.FD == 6 {
+					s.Worker.Files[i].Rights = kinfo.AllRights
+				}
+			}
+		}, ""},
+		{"the worker's limits", "worker-rlimits", Extra, func(s *bsdSeen) { s.Worker.Limits["nproc"] = [2]uint64{9, 9} }, ""},
+		{"the worker's rules", "worker-rctl", Missing, func(s *bsdSeen) { s.Worker.Rules = s.Worker.Rules[1:] }, ""},
 		{"company", "company", Extra, func(s *bsdSeen) { s.Inside = []kinfo.Proc{{PID: 800, Parent: 1, Comm: "sh"}} }, ""},
 		{"a child of bhyve", "company", Extra, func(s *bsdSeen) {
 			s.Inside = []kinfo.Proc{{PID: 800, Parent: testPID, Comm: "bhyve", Capability: true}}

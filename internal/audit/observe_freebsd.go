@@ -27,6 +27,9 @@ func Cell(st store.State) (Report, error) {
 		return Report{}, fmt.Errorf("process %d is another one by now", st.PID)
 	}
 	seen.lookUp(st.Plan)
+	if w := st.Worker; w != nil {
+		seen.Worker = observeWorker(w.PID, w.Start)
+	}
 	return judgeFreeBSD(seen, st, resolved)
 }
 
@@ -133,6 +136,34 @@ func observe(pid int, program string) (*bsdSeen, error) {
 		return nil, fmt.Errorf("process %d ended while it was looked at: %w", pid, process.ErrGone)
 	}
 	return s, nil
+}
+
+// observeWorker reads what is judged of a worker; nil where there is no such process.
+func observeWorker(pid int, start uint64) *bsdSeen {
+	p, err := process.Look(pid)
+	if err != nil || p.Start != start {
+		return nil
+	}
+	s := &bsdSeen{Proc: p, Controls: freebsdjail.Controls(pid)}
+	s.descriptorsOf()
+	s.others()
+	s.limits()
+	if p.JID == 0 {
+		return s
+	}
+	if s.Params, err = freebsdjail.Parameters(p.JID); err != nil {
+		s.Params = nil
+		return s
+	}
+	s.Rules, s.Counted, err = freebsdjail.Limits("jail:" + s.Params["name"])
+	s.RulesRead = err == nil
+	if r := &s.Rootfs; s.Params["path"] != "" {
+		r.Root = resolved(s.Params["path"])
+		r.readMounts()
+		r.walk()
+		r.readDev()
+	}
+	return s
 }
 
 func (s *bsdSeen) memoryMap() {
