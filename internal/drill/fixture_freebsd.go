@@ -22,12 +22,20 @@ type Fixture struct {
 	Bait      *Bait
 	Neighbour *neighbour // nil where there is none
 	Plan      *plan.Plan
-	child     *freebsdjail.Child
+	child     inhabitant
+	jid       int         // of its jail; 0 where it has none
+	keeper    *keeperSide // of one in a worker's place
 	harness   provision.Fixture
 	own       possessions
 	measuring bool // layers are missing on purpose: nothing is left out for want of one
 
 	stacks *[]uint64 // where the stacks of all attackers so far were
+}
+
+// inhabitant is the process of an attacker.
+type inhabitant interface {
+	Pid() int
+	Exited() <-chan struct{}
 }
 
 // pid is the attacker's number on the host.
@@ -47,7 +55,7 @@ func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
 	s, err := d.enter(ctx)
 	if err == nil && phase == phaseRun {
 		if err = s.prepare(); err == nil {
-			err = d.harness.Empty(ctx, s.child)
+			err = d.harness.Empty(ctx, s.child.(*freebsdjail.Child))
 		}
 		if err != nil {
 			s.leave()
@@ -58,7 +66,7 @@ func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
 
 // enter starts an attacker and meets it.
 func (d *drill) enter(ctx context.Context) (*Fixture, error) {
-	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, harness: d.harness, stacks: &d.stacks, measuring: d.measuring}
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, harness: d.harness, stacks: &d.stacks, measuring: d.measuring, jid: d.harness.JID}
 	if d.harness.Missing.Launch.Jail() {
 		s.Neighbour = nil // outside of a jail its VM is accessible, and would be gone
 	}
@@ -70,7 +78,10 @@ func (d *drill) enter(ctx context.Context) (*Fixture, error) {
 	conn, err := net.FileConn(ours)
 	ours.Close()
 	if err == nil {
-		s.child, err = d.harness.Enter(ctx, theirs)
+		var c *freebsdjail.Child
+		if c, err = d.harness.Enter(ctx, theirs); err == nil {
+			s.child = c
+		}
 	}
 	theirs.Close()
 	if err != nil {
@@ -106,7 +117,10 @@ func (s *Fixture) ignoreSignals() error {
 // leave ends the attacker and what it has started.
 func (s *Fixture) leave() {
 	s.session.close()
-	s.child.Kill()
+	if s.keeper != nil {
+		s.keeper.link.Close()
+	}
+	_ = syscall.Kill(s.child.Pid(), syscall.SIGKILL) // it is this process's child, and not waited for by others
 	select {
 	case <-s.child.Exited():
 	case <-time.After(patience):
@@ -116,7 +130,7 @@ func (s *Fixture) leave() {
 		return
 	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		left, err := process.InJail(s.harness.JID)
+		left, err := process.InJail(s.jid)
 		if err != nil || len(left) == 0 {
 			return
 		}

@@ -15,6 +15,7 @@ const (
 	rctlLayer   layer.ID = "rctl"
 	securelevel layer.ID = "securelevel"
 	closedFDs   layer.ID = "closed-fds"
+	ownUser     layer.ID = "own-uid"
 )
 
 type bsdLayer struct {

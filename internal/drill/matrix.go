@@ -134,6 +134,7 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, stops)
 	}
 	return strings.TrimPrefix(b.String(), "\n") + early() +
+		beside("in the worker's place, with what it was handed", handedAttempts()) +
 		beside("in the worker's place, against the keeper's protocol", protocolAttempts()) +
 		beside("in the place of a network in user space or a capture, with what it was handed", cardAttempts())
 }

@@ -3,13 +3,9 @@ package drill
 import (
 	"context"
 	"net"
-	"os"
-
-	"golang.org/x/sys/unix"
 
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
-	"skep/internal/worker"
 )
 
 // scene drills the worker: an attacker in its place, who makes the attempts that one in the hypervisor's place
@@ -33,12 +29,6 @@ func (d *drill) scene(ctx context.Context, r *Report) error {
 	return d.cards(ctx, r)
 }
 
-// keeperSide is what a keeper has of a worker.
-type keeperSide struct {
-	link   *worker.Link
-	client *worker.Client
-}
-
 // commandsFD is where the attacker in the worker's place is told what to try; keeperFD is the worker's socket.
 const (
 	keeperFD   = linuxjail.FirstFD
@@ -47,16 +37,11 @@ const (
 
 // inWorker puts an attacker into the jail of a worker, with a keeper at the other end of its socket.
 func (d *drill) inWorker(ctx context.Context) (*Fixture, error) {
-	ours, theirs, err := worker.Pair()
+	k, theirs, err := newKeeperSide()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
-	k := &keeperSide{client: worker.NewClient()}
-	if k.link, err = worker.NewLink(ours, k.client.Heard); err != nil {
-		return nil, err
-	}
-	k.client.Use(k.link)
 	conn, commands, err := commandPair()
 	if err != nil {
 		k.link.Close()
@@ -107,20 +92,4 @@ func (d *drill) begin(ctx context.Context, s *Fixture, conn net.Conn) (*Fixture,
 	}
 	d.stacks = append(d.stacks, s.stack)
 	return s, nil
-}
-
-// commandPair is a connection to an attacker.
-func commandPair() (net.Conn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "commands"), os.NewFile(uintptr(fds[1]), "commands")
-	defer ours.Close()
-	conn, err := net.FileConn(ours)
-	if err != nil {
-		theirs.Close()
-		return nil, nil, err
-	}
-	return conn, theirs, nil
 }

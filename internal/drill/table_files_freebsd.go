@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/provision"
 )
 
 // fileAttempts reach for files of the host. Before capability mode it is the rootfs that has none of
@@ -100,6 +102,11 @@ func leakedRoot(s *Fixture) any { return s.Bait.leaks[2] }
 // held are the descriptors that the attacker has by right: its three first and what it has opened.
 func (s *Fixture) held() map[int]bool {
 	m := map[int]bool{0: true, 1: true, 2: true, int(s.own.vmm): true, int(s.own.console): true}
+	if s.keeper != nil {
+		for fd := range len(provision.WorkerHandles) + 1 {
+			m[keeperFD+fd] = true
+		}
+	}
 	for _, fd := range s.own.disks {
 		m[int(fd)] = true
 	}

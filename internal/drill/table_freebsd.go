@@ -34,8 +34,5 @@ func headStarts() []Attempt { return nil }
 
 func (d *drill) ahead(context.Context, Attempt) (*Fixture, error) { return nil, errors.ErrUnsupported }
 
-// protocolAttempts: there is no worker here.
-func protocolAttempts() []Attempt { return nil }
-
-// cardAttempts: there is no network in user space here.
+// cardAttempts: no network of this host's cells is in user space, and none is captured.
 func cardAttempts() []Attempt { return nil }

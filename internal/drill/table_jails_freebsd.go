@@ -25,7 +25,7 @@ var jailAttempts = []Attempt{
 		})},
 	{ID: "jail-change", Tries: "change its own jail: allow mounts",
 		By: "jail no-suser capsicum", Want: "ENOENT | EPERM | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
-			v, n := s.vector("jid", words32(uint32(s.harness.JID)), "allow.mount", nil)
+			v, n := s.vector("jid", words32(uint32(s.jid)), "allow.mount", nil)
 			return attempt{}.judge(s.call(unix.SYS_JAIL_SET, v, n, jailUpdate))
 		})},
 	{ID: "jail-change-other", Tries: "change another jail",

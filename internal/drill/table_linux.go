@@ -25,3 +25,6 @@ func attempts() []Attempt {
 	}
 	return all
 }
+
+// handedAttempts: what a worker holds here are sockets, pipes and a log, which the other attempts try.
+func handedAttempts() []Attempt { return nil }

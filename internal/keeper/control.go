@@ -233,7 +233,7 @@ func (t timely) Write(b []byte) (int, error) {
 	return t.Conn.Write(b)
 }
 
-// pass sends a file after a line that says how long it is. The kernel does, by sendfile(2), where it can.
+// pass sends a file after a line that says how long it is. The kernel does, so that it is not read here.
 func pass(conn net.Conn, f *os.File) error {
 	info, err := f.Stat()
 	if err == nil {
@@ -245,8 +245,7 @@ func pass(conn net.Conn, f *os.File) error {
 	if err := json.NewEncoder(conn).Encode(response{OK: true, Follows: info.Size()}); err != nil {
 		return err
 	}
-	_, err = f.WriteTo(conn)
-	return err
+	return passBytes(conn, f, info.Size())
 }
 
 // pauseNumber tells one pause from another.

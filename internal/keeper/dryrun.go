@@ -53,7 +53,14 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 		case *plan.Hypervisor, *plan.Bhyve:
 			last = r
 			continue
-		case *plan.Screen, *plan.Relay, *plan.Worker:
+		case *plan.Screen, *plan.Relay:
+			continue
+		case *plan.Worker:
+			// Whoever is put in its place may be in a jail that has a name.
+			if err := k.life.journal.Append(store.Entry{Step: store.Taking, Resource: &r}); err != nil {
+				return fault.Wrap(fault.Host, err, "", "acquire %s", r.ID)
+			}
+			k.life.held = append(k.life.held, acquired{r, store.Held{}})
 			continue
 		}
 		if r.ID == controlSocket {

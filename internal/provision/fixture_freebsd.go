@@ -75,6 +75,90 @@ func (s Fixture) Enter(ctx context.Context, input *os.File) (*freebsdjail.Child,
 	return c, nil
 }
 
+// WorkerJail makes the jail of the cell's worker, or finds it, and says its number.
+func (s Fixture) WorkerJail() (jid int, err error) {
+	w, err := one[*plan.Worker](s.Plan)
+	if err != nil {
+		return 0, err
+	}
+	return haveWorkerJail(w)
+}
+
+// EnterWorker starts a program in the place of the cell's worker, in the way that one is started: with that socket to
+// its keeper, and with what a worker is handed. commands is its standard input.
+func (s Fixture) EnterWorker(commands, keeper, program *os.File) (*freebsdjail.Confined, error) {
+	w, err := one[*plan.Worker](s.Plan)
+	if err != nil {
+		return nil, err
+	}
+	jid := 0
+	if !s.Missing.Launch.Jail() {
+		if jid, err = haveWorkerJail(w); err != nil {
+			return nil, err
+		}
+	}
+	m := s.machine
+	start := workerStart(w, jid)
+	start.Lack, start.Capsicum = s.Missing.Launch, !s.Missing.Capsicum
+	start.Rights[0] = rightsStream // where a worker has nothing
+	files := []*os.File{keeper}
+	for _, h := range WorkerHandles {
+		f, err := m.handle(h)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		start.Rights[workerFD+len(files)] = h.rights
+		files = append(files, f)
+	}
+	start.Exec, start.Keep = workerFD+len(files), len(files)+1
+	start.Rights[start.Exec] = "fexecve read"
+	files = append(files, program)
+	if s.Missing.Capsicum {
+		start.Rights = nil // they are capability mode's
+	}
+	args, err := start.Args()
+	if err != nil {
+		return nil, err
+	}
+	return freebsdjail.StartConfined(args, commands, s.machine.provisioner.files["hypervisor-log"], files...)
+}
+
+// workerFD is a worker's socket to its keeper; WorkerHandles follow it.
+const workerFD = 3
+
+// A WorkerHandle is something that a worker is handed.
+type WorkerHandle struct {
+	Name   string
+	rights string
+}
+
+// WorkerHandles are what whoever takes a worker over has besides, in the order of their numbers.
+var WorkerHandles = []WorkerHandle{{"hypervisor-log", rightsRead}, {"console", rightsStream}, {"console-log", rightsCut}, {"console-log-end", rightsAppend}}
+
+// handle opens one as for a worker.
+func (m *bhyveMachine) handle(h WorkerHandle) (*os.File, error) {
+	t := m.provisioner
+	var path string
+	for _, l := range plan.Specs[*plan.Log](t.plan) {
+		if l.Name == "console-log" {
+			path = l.Path
+		}
+	}
+	switch h.Name {
+	case "hypervisor-log":
+		return os.Open(m.words)
+	case "console":
+		if m.far == nil {
+			return nil, errors.New("the far end of the console is not open")
+		}
+		return freebsdjail.Limited(m.far, h.rights)
+	case "console-log":
+		return os.OpenFile(path, os.O_RDWR, 0)
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+}
+
 // Empty waits until the actor is in capability mode and empties the rootfs behind it, as behind bhyve.
 func (s Fixture) Empty(ctx context.Context, c *freebsdjail.Child) error {
 	if !s.Missing.Capsicum {

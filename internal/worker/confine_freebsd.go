@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"os"
 	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +19,10 @@ type Start struct {
 	freebsdjail.Confinement
 	// Memory is what its runtime keeps below.
 	Memory int64 `json:"memory"`
+	// Hardened: what procctl(2) gives to the next program alone, this one has.
+	Hardened bool `json:"hardened,omitempty"`
+	// Exec is a descriptor of a program that it becomes, 0 for none: an attacker in its place.
+	Exec int `json:"exec,omitempty"`
 }
 
 // Args are the arguments that it is started with.
@@ -37,7 +43,31 @@ func confine(args []string) error {
 	if s.Memory > 0 && s.Memory < math.MaxInt64 {
 		debug.SetMemoryLimit(s.Memory)
 	}
+	if !s.Hardened && !s.Lack.Controls {
+		return s.again()
+	}
 	// What is sent to everybody, as at a shutdown, is the keeper's to obey, which ends this with its cell.
 	signal.Ignore(unix.SIGTERM)
-	return s.Confine()
+	err := s.Confine()
+	if err == nil && s.Exec != 0 {
+		err = freebsdjail.ExecDescriptor(s.Exec, "attacker")
+	}
+	return err
+}
+
+// again asks the kernel for what begins with the next exec, W^X and ASLR, and is this program anew.
+func (s Start) again() error {
+	if err := freebsdjail.Harden(); err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	s.Hardened = true
+	args, err := s.Args()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(program, args, []string{"GOMAXPROCS=1"})
 }

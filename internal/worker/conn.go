@@ -129,7 +129,9 @@ func (c *conn) read(b []byte, most int) (n, flags int, files []*os.File, err err
 		}
 	})
 	if err = errors.Join(err, rerr); err == nil && oobn > 0 {
-		files, err = filesIn(oob[:oobn])
+		if files, err = filesIn(oob[:oobn]); err != nil {
+			err = fmt.Errorf("%w: %w", errForm, err)
+		}
 	}
 	return n, flags, files, err
 }

@@ -21,6 +21,8 @@ type Confinement struct {
 	Capsicum bool         `json:"capsicum"` // capability mode: no name of any kind leads anywhere
 	// Rights are what descriptors are good for from then on, by their numbers, as Limited names them.
 	Rights map[int]string `json:"rights,omitempty"`
+	// Lack is what is left out on purpose, to measure what it is good for.
+	Lack Lack `json:"lack,omitzero"`
 }
 
 // procPdeathsigCtl is PROC_PDEATHSIG_CTL of sys/sys/procctl.h: the signal that a process gets when its
@@ -29,20 +31,27 @@ const procPdeathsigCtl = 11
 
 // Confine puts it on. Nothing of it can be taken off again.
 func (c Confinement) Confine() error {
-	if err := harden(); err != nil {
-		return fmt.Errorf("harden: %w", err)
+	if !c.Lack.Controls {
+		if err := harden(); err != nil {
+			return fmt.Errorf("harden: %w", err)
+		}
 	}
 	if err := endWithParent(); err != nil {
 		return fmt.Errorf("procctl(2) pdeathsig: %w", err)
 	}
-	closeInherited(launcherFD + c.Keep)
+	if !c.Lack.ClosedFDs {
+		closeInherited(launcherFD + c.Keep)
+	} else if c.JID != 0 {
+		closeDirectories()
+	}
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT)
-	if c.JID != 0 {
+	if c.JID != 0 || c.Lack.Jail() {
 		o := command{UID: c.UID, GID: c.GID}
 		if err := o.settle(); err != nil {
 			return fmt.Errorf("take its groups: %w", err)
 		}
-		if err := attach(c.JID); err != nil {
+		o.JID, o.Lack = c.JID, c.Lack
+		if err := o.enter(); err != nil {
 			return fmt.Errorf("enter the jail: %w", err)
 		}
 		if err := unix.Setresuid(c.UID, c.UID, c.UID); err != nil {
@@ -93,6 +102,21 @@ func Exec(path string, argv []string) error {
 	}
 	env := []*byte{nil}
 	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
+	return errno
+}
+
+// ExecDescriptor becomes the program that is open there, which is closed by that.
+func ExecDescriptor(fd int, argv ...string) error {
+	unix.CloseOnExec(fd)
+	args := make([]*byte, len(argv)+1)
+	var err error
+	for i, a := range argv {
+		if args[i], err = unix.BytePtrFromString(a); err != nil {
+			return err
+		}
+	}
+	env := []*byte{nil}
+	_, _, errno := unix.RawSyscall(unix.SYS_FEXECVE, uintptr(fd), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&env[0])))
 	return errno
 }
 

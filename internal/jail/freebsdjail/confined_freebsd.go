@@ -59,6 +59,9 @@ func (p *Confined) StartTime() uint64 { return p.start }
 // Kill ends it at once.
 func (p *Confined) Kill() error { return p.cmd.Process.Kill() }
 
+// Exited is closed when it is gone.
+func (p *Confined) Exited() <-chan struct{} { return p.done }
+
 // Wait waits for its end.
 func (p *Confined) Wait(ctx context.Context) (jail.Exit, error) {
 	select {

@@ -55,3 +55,6 @@ func harden() error {
 	}
 	return nil
 }
+
+// Harden is that, for a process that becomes another program before it is confined: W^X and ASLR begin with that.
+func Harden() error { return harden() }

@@ -1,3 +1,5 @@
+//go:build linux || freebsd
+
 package drill
 
 import (
@@ -21,7 +23,9 @@ const groupProtocol = "the keeper's protocol"
 
 // protocolAttempts are those of whoever has taken a worker over against its keeper. What is wrong has to end
 // the link; what is well formed may change nothing but what is shown of its own guest.
-func protocolAttempts() []Attempt { return inGroups([]group{{groupProtocol, protocolTable}}) }
+func protocolAttempts() []Attempt {
+	return inGroups([]group{{groupProtocol, protocolTable}, {groupProtocol, protocolOfSystem}})
+}
 
 // How such an attempt is stopped.
 const (
@@ -111,11 +115,6 @@ var protocolTable = []Attempt{
 		}
 		return stopped(bounded)
 	})},
-	{ID: "proto-root", Tries: "speak as root to its keeper", Want: "EINVAL | EPERM", Do: code(func(s *Fixture) Outcome {
-		s.begin()
-		cred := words(16+12, uint64(unix.SCM_CREDENTIALS)<<32|uint64(unix.SOL_SOCKET), 1, 0) // pid 1, uid 0, gid 0
-		return attempt{}.judge(s.send(message(mAnswer, uint16(worker.Cont), 1), cred))
-	})},
 }
 
 // The kinds of messages, as package worker numbers them.
@@ -145,6 +144,27 @@ func texted(text string) []byte {
 	b[8], b[16] = byte(worker.Failed), byte(len(text))
 	copy(b[64:], text)
 	return b
+}
+
+// keeperSide is what a keeper has of a worker.
+type keeperSide struct {
+	link   *worker.Link
+	client *worker.Client
+}
+
+// newKeeperSide is a keeper's end of a connection to whoever is in its worker's place, and the other end.
+func newKeeperSide() (k *keeperSide, theirs *os.File, err error) {
+	ours, theirs, err := worker.Pair()
+	if err != nil {
+		return nil, nil, err
+	}
+	k = &keeperSide{client: worker.NewClient()}
+	if k.link, err = worker.NewLink(ours, k.client.Heard); err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	k.client.Use(k.link)
+	return k, theirs, nil
 }
 
 // lie says that the worker is ready, has its keeper make a request, lies, and looks whether that ends the link.
@@ -200,31 +220,30 @@ func (s *Fixture) begin() {
 }
 
 // tell has the attacker send a message to the keeper.
-func (s *Fixture) tell(b []byte) result { return s.send(b, nil) }
+func (s *Fixture) tell(b []byte) result { return s.send(b, nil, messageEnds) }
 
 // tellWith sends so many copies of its own socket along.
 func (s *Fixture) tellWith(b []byte, n int) result {
 	oob := new(bytes.Buffer)
-	_ = binary.Write(oob, binary.LittleEndian, uint64(16+4*n))
-	_ = binary.Write(oob, binary.LittleEndian, []int32{unix.SOL_SOCKET, unix.SCM_RIGHTS})
+	oob.Write(rightsHeader(n))
 	for range n {
 		_ = binary.Write(oob, binary.LittleEndian, int32(keeperFD))
 	}
 	if n%2 == 1 {
 		_ = binary.Write(oob, binary.LittleEndian, int32(0))
 	}
-	return s.send(b, oob.Bytes())
+	return s.send(b, oob.Bytes(), messageEnds)
 }
 
 // send is sendmsg(2).
-func (s *Fixture) send(b, oob []byte) result {
+func (s *Fixture) send(b, oob []byte, flags int) result {
 	defer s.again()
 	vector := s.put(words(s.put(b), uint64(len(b))))
 	header := words(0, 0, vector, 1, 0, 0, 0)
 	if oob != nil {
 		header = words(0, 0, vector, 1, s.put(oob), uint64(len(oob)), 0)
 	}
-	return s.call(unix.SYS_SENDMSG, keeperFD, header, unix.MSG_NOSIGNAL)
+	return s.call(unix.SYS_SENDMSG, keeperFD, header, unix.MSG_NOSIGNAL|flags)
 }
 
 // hear waits for the keeper's request.
@@ -254,10 +273,4 @@ func (s *Fixture) heard(want hypervisor.Event) Outcome {
 	case <-time.After(patience):
 		return stopped(ignored)
 	}
-}
-
-// openFiles counts this process's descriptors.
-func openFiles() int {
-	entries, _ := os.ReadDir("/proc/self/fd")
-	return len(entries)
 }
