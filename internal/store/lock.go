@@ -43,10 +43,10 @@ func (s *Store) LockCell(name string) (*Lock, error) {
 }
 
 // LockConsole takes the lock of whoever is at a cell's console, or fails at
-// once: two readers of one console would each get half of it.
+// once: two readers of one console would each get half of it, where the hypervisor serves it itself.
 func (s *Store) LockConsole(name string) (*Lock, error) {
 	path := s.dirs.ConsoleLock(name)
-	l, err := lock(path, syscall.LOCK_EX|syscall.LOCK_NB)
+	l, err := lock(path, consoleLock|syscall.LOCK_NB)
 	if errors.Is(err, ErrHeld) {
 		return nil, fault.Cannot(fault.Host, "skep log -f "+name+" reads along", "join the console of", name, "somebody else is there")
 	}
