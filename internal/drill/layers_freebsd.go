@@ -36,6 +36,7 @@ var bsdLayers = []bsdLayer{
 	{rctlLayer, "rctl(8) on the jail: processes, threads, memory, where racct is on"},
 	{securelevel, "securelevel 3 in the jail"},
 	{closedFDs, "only the planned descriptors are passed on"},
+	{ownUser, "a user of its own, who owns nothing on the host; bhyve has one where it opens no file of root's, a worker always"},
 }
 
 // Why one layer has to do on FreeBSD.
