@@ -33,6 +33,7 @@ type serveOptions struct {
 	socket, listen, bearer string
 	cert, key, clients     string
 	look                   bool
+	as                     []string
 }
 
 func (a *app) serve() *cobra.Command {
@@ -46,7 +47,8 @@ is in a jail of its own without any right.
 Without --listen it serves a UNIX socket that only its user may connect to:
 curl --unix-socket, or ssh -L 8080:/run/skep/serve.sock. --listen 127.0.0.1:0
 serves an address of this host's own too and prints a link, which signs one
-browser in; --read-only prints a second link, for somebody who may only look.
+browser in; --read-only prints a second link, for somebody who may only look, and
+--as one for a user of this host, who may what access blocks of cell files say.
 Another address takes a certificate, and everybody one of theirs that
 --client-ca has signed; its name is a user of this host.`,
 		Args: noArgs,
@@ -56,6 +58,7 @@ Another address takes a certificate, and everybody one of theirs that
 	f.StringVar(&o.socket, "socket", "", "the UNIX socket (default serve.sock in the run directory)")
 	f.StringVar(&o.listen, "listen", "", "an address too: 127.0.0.1:0")
 	f.BoolVar(&o.look, "read-only", false, "print a second link, for somebody who may only look")
+	f.StringArrayVar(&o.as, "as", nil, "print a link for that `user` too, who may what access blocks say; repeatable")
 	f.StringVar(&o.cert, "tls-cert", "", "the certificate of --listen, PEM")
 	f.StringVar(&o.key, "tls-key", "", "its key")
 	f.StringVar(&o.clients, "client-ca", "", "certificates that sign those of people")
@@ -79,12 +82,13 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	name, _ := os.Hostname()
+	h := &served{a: a, dirs: dirs, exe: exe}
 	c := serve.Config{
-		Facts: facts, Say: a.note, Host: &served{a: a, dirs: dirs, exe: exe}, May: mayHere(dirs),
+		Facts: facts, Say: a.note, Host: h, May: mayHere(dirs), Rights: h.Rights,
 		Owner: serve.Person{Name: access.Name(os.Geteuid()), UID: os.Geteuid()},
 		Setup: page.Setup{Host: name, Version: version.String(), OS: runtime.GOOS},
 	}
-	c.Host.(*served).counts = metrics.New(version.String())
+	h.counts = metrics.New(version.String())
 	if err := o.secrets(&c); err != nil {
 		return err
 	}
@@ -93,10 +97,12 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	defer remove()
-	go c.Host.(*served).keepCount(ctx)
+	go h.keepCount(ctx)
 	s := serve.New(c)
 	for _, l := range c.Listeners {
-		a.sayWay(s, l, o.look)
+		if err := a.sayWay(s, l, o); err != nil {
+			return err
+		}
 	}
 	slim.Down() // it has little to do most of the time
 	if err := s.Serve(ctx); err != nil {
@@ -106,7 +112,7 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 }
 
 // sayWay prints how to come in. A link is asked for, so it goes to standard output.
-func (a *app) sayWay(s *serve.Server, l serve.Listener, look bool) {
+func (a *app) sayWay(s *serve.Server, l serve.Listener, o serveOptions) error {
 	at := l.Addr().String()
 	switch l.Way {
 	case page.Local:
@@ -115,10 +121,18 @@ func (a *app) sayWay(s *serve.Server, l serve.Listener, look bool) {
 		a.printf("https://%s/\n", at)
 	case page.Plain:
 		a.printf("http://%s/login?token=%s\n", at, s.Link(serve.All))
-		if look {
+		if o.look {
 			a.printf("only to look: http://%s/login?token=%s\n", at, s.Link(serve.Look))
 		}
+		for _, name := range o.as {
+			token, err := s.LinkFor(name)
+			if err != nil {
+				return err
+			}
+			a.printf("as %s: http://%s/login?token=%s\n", name, at, token)
+		}
 	}
+	return nil
 }
 
 // secrets reads the files that flags name.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"skep/internal/access"
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/host"
@@ -44,6 +45,7 @@ type fit struct {
 	taps   []string
 	cpus   int
 	memory int64
+	rules  access.Rules
 }
 
 // servedCell is a cell as the page shows it.
@@ -53,6 +55,40 @@ type servedCell struct {
 	CPUs      int       `json:"cpus,omitempty"`
 	Memory    int64     `json:"memory,omitempty"`
 	Use       *used.Use `json:"use,omitempty"`
+}
+
+// servedCells is the list of them.
+type servedCells struct {
+	Version int          `json:"version"`
+	Cells   []servedCell `json:"cells"`
+}
+
+// Of is what somebody sees of it who has access to some of them.
+func (l servedCells) Of(rights map[string][]string) any {
+	some := servedCells{l.Version, []servedCell{}}
+	for _, c := range l.Cells {
+		if may := rights[c.Name]; len(may) > 0 {
+			c.Owner, c.May = rootsOwn, may
+			some.Cells = append(some.Cells, c)
+		}
+	}
+	return some
+}
+
+// Rights are what the files of running cells give somebody: those cells have a socket for others.
+func (s *served) Rights(who access.Who) map[string][]string {
+	entries, _ := os.ReadDir(s.dirs.AccessDir())
+	rights := map[string][]string{}
+	for _, e := range entries {
+		name, is := strings.CutSuffix(e.Name(), layout.Socket(""))
+		if !is || cell.ValidInstance(name) != nil {
+			continue
+		}
+		if may := s.fit(name).rules.May(who); len(may) > 0 {
+			rights[name] = may
+		}
+	}
+	return rights
 }
 
 // Cells lists every cell with what it uses.
@@ -74,10 +110,7 @@ func (s *served) Cells() (any, error) {
 			all[i].Use = &u
 		}
 	}
-	return struct {
-		Version int          `json:"version"`
-		Cells   []servedCell `json:"cells"`
-	}{page.Version, all}, nil
+	return servedCells{page.Version, all}, nil
 }
 
 // fit reads the plan of a running cell once in its life.
@@ -99,6 +132,9 @@ func (s *served) fit(name string) fit {
 	f := fit{start: d.PIDStart, cpus: d.Cell.CPUs, memory: int64(d.Cell.Memory)}
 	for _, t := range plan.Specs[*plan.Tap](d.Plan) {
 		f.taps = append(f.taps, t.Name)
+	}
+	for _, o := range plan.Specs[*plan.Access](d.Plan) {
+		f.rules, _ = access.Resolve(o.Rules)
 	}
 	if s.fits == nil {
 		s.fits = map[string]fit{}
@@ -247,7 +283,7 @@ func (s *served) Run(ctx context.Context, who serve.Person, args ...string) ([]b
 	cmd := exec.CommandContext(ctx, s.exe, slices.Concat(args[:at], flags, args[at:])...)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &said, "/"
-	if err := asUser(cmd, who.UID); err != nil {
+	if err := asUser(cmd, who); err != nil {
 		return nil, err
 	}
 	err := cmd.Run()

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"skep/internal/fault"
+	"skep/internal/serve"
 )
 
 // ownerOf is whose a file is.
@@ -21,7 +22,8 @@ func ownerOf(info os.FileInfo) int {
 }
 
 // asUser has a command run as that user, in a session of its own: what stops skep serve stops no cell.
-func asUser(cmd *exec.Cmd, uid int) error {
+func asUser(cmd *exec.Cmd, who serve.Person) error {
+	uid := who.UID
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if uid == os.Geteuid() {
 		return nil
@@ -35,6 +37,9 @@ func asUser(cmd *exec.Cmd, uid int) error {
 		return err
 	}
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	for _, g := range who.Groups {
+		cmd.SysProcAttr.Credential.Groups = append(cmd.SysProcAttr.Credential.Groups, uint32(g))
+	}
 	cmd.Env = []string{"HOME=" + u.HomeDir, "USER=" + u.Username, "LOGNAME=" + u.Username, "PATH=" + os.Getenv("PATH")}
 	return nil
 }

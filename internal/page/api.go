@@ -115,14 +115,15 @@ func (s *server) save(w http.ResponseWriter, r *http.Request, v visitor) {
 
 func (s *server) link(w http.ResponseWriter, r *http.Request, v visitor) {
 	in := struct {
-		ReadOnly bool `json:"read_only"`
+		ReadOnly bool   `json:"read_only"`
+		As       string `json:"as"`
 	}{}
 	if err := body(r, &in); err != nil {
 		refuse(w, err)
 		return
 	}
 	ask := v.ask(Link)
-	ask.Look = in.ReadOnly
+	ask.Look, ask.Text = in.ReadOnly, in.As
 	s.answer(w, r, ask)
 }
 

@@ -52,7 +52,7 @@ const (
 	Me        Do = "me"
 	Login     Do = "login"       // Text is a link's token; the answer has a session
 	Person    Do = "certificate" // Text is the name in a certificate that was verified on the connection
-	Link      Do = "link"        // a new link; Look for one that may only look
+	Link      Do = "link"        // a new link; Look for one that may only look, Text for a user of this host
 	Cells     Do = "cells"
 	Show      Do = "show"
 	Act       Do = "act" // Text is one of Verbs

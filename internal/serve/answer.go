@@ -66,10 +66,13 @@ func (s *Server) answer(ctx context.Context, a page.Ask) reply {
 }
 
 func what(may May) string {
-	if may == Look {
+	switch may {
+	case Look:
 		return "only look"
+	case All:
+		return "do all"
 	}
-	return "do all"
+	return "do what cell files say"
 }
 
 func (s *Server) does(ctx context.Context, who Person, a page.Ask) reply {
@@ -77,7 +80,13 @@ func (s *Server) does(ctx context.Context, who Person, a page.Ask) reply {
 	case page.Me:
 		return body(me{page.Version, s.Setup.Host, s.Setup.OS, s.Setup.Version, who.Name, who.May}, nil)
 	case page.Cells:
-		return body(s.lists.get(s.Host.Cells))
+		list, err := s.lists.get(s.Host.Cells)
+		if l, ok := list.(List); err == nil && who.May == Some && ok {
+			list = l.Of(who.rights)
+		} else if err == nil && who.May == Some {
+			list = nil // and not everybody's
+		}
+		return body(list, err)
 	case page.Audit:
 		return body(s.Host.Audit(ctx, a.Cell))
 	case page.Console:
@@ -108,18 +117,32 @@ func (s *Server) does(ctx context.Context, who Person, a page.Ask) reply {
 		s.Say("%s writes the file of %s", who.Name, a.Cell)
 		return body(s.Host.Save(a.Cell, a.Text))
 	case page.Link:
-		may := All
-		if a.Look {
-			may = Look
-		}
-		s.Say("%s makes a link for somebody who may %s", who.Name, what(may))
-		return body(struct {
-			Version int    `json:"version"`
-			Path    string `json:"path"`
-			May     May    `json:"may"`
-		}{page.Version, "/login?token=" + s.people.link(Person{who.Name, who.UID, may}), may}, nil)
+		return s.link(who, a)
 	}
 	return s.command(ctx, who, a)
+}
+
+// link makes a link for somebody else: for a user of this host, who may what that user may, or for anybody.
+func (s *Server) link(who Person, a page.Ask) reply {
+	guest := Person{Name: who.Name, UID: who.UID, May: All}
+	if a.Look {
+		guest.May = Look
+	}
+	if a.Text != "" {
+		var err error
+		if guest, err = s.Named(a.Text); err != nil {
+			return failed(err)
+		}
+		if a.Look && guest.May == All {
+			guest.May = Look
+		}
+	}
+	s.Say("%s makes a link for somebody who may %s", who.Name, what(guest.May))
+	return body(struct {
+		Version int    `json:"version"`
+		Path    string `json:"path"`
+		May     May    `json:"may"`
+	}{page.Version, "/login?token=" + s.people.link(guest), s.settle(guest).May}, nil)
 }
 
 // me is who is asked for and what they may.
@@ -175,6 +198,9 @@ func (s *Server) command(ctx context.Context, who Person, a page.Ask) reply {
 		ctx = context.WithoutCancel(ctx)
 		defer s.lists.drop()
 	}
+	if !changes && who.May == Some {
+		who = s.Owner // who may read is decided already; the keeper looks again at those who change something
+	}
 	out, err := s.Host.Run(ctx, who, args...)
 	if err != nil || !changes {
 		return body(json.RawMessage(out), err)
@@ -201,9 +227,12 @@ func words(args []string) (s string) {
 // console hands the page a console: the log for whoever may only look, or while somebody else is there; else the
 // device too, once.
 func (s *Server) console(ctx context.Context, who Person, name string) reply {
-	log, err := s.Host.Log(name, "")
-	if err != nil {
-		return failed(err)
+	var log *os.File
+	var err error
+	if who.May != Some || slices.Contains(who.rights[name], cell.MayRead) {
+		if log, err = s.Host.Log(name, ""); err != nil {
+			return failed(err)
+		}
 	}
 	var files []*os.File
 	if log != nil {
@@ -213,7 +242,7 @@ func (s *Server) console(ctx context.Context, who Person, name string) reply {
 		MayType bool   `json:"may_type"`
 		Reason  string `json:"reason,omitempty"`
 	}{}
-	if who.May != All {
+	if who.May != All && !slices.Contains(who.rights[name], cell.MayConsole) {
 		word.Reason = "you may only look"
 		return with(files, 0, word)
 	}

@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
-	"os/user"
-	"strconv"
 	"sync"
 	"time"
 
@@ -30,9 +28,11 @@ const (
 
 // A Person is who asks.
 type Person struct {
-	Name string
-	UID  int
-	May  May
+	Name   string
+	UID    int
+	May    May
+	Groups []int
+	rights map[string][]string // on some cells, of Some
 }
 
 // How long links and sessions are good.
@@ -116,11 +116,11 @@ func (p *people) of(session string) (Person, bool) {
 
 // peer is the user at the other end of a UNIX socket, as the kernel says.
 func (s *Server) peer(c *net.UnixConn) Person {
-	uid, ok := unixsock.PeerUser(c)
+	cred, ok := unixsock.PeerCred(c)
 	if !ok {
 		return Person{}
 	}
-	return Person{access.Name(uid), uid, s.May(uid)}
+	return Person{Name: access.Name(cred.UID), UID: cred.UID, May: s.May(cred.UID), Groups: cred.Groups}
 }
 
 // who asks, and whether they may.
@@ -138,8 +138,11 @@ func (s *Server) who(a page.Ask) (Person, *page.Fault) {
 			if s.Bearer == "" || subtle.ConstantTimeCompare([]byte(s.Bearer), []byte(a.Session)) != 1 {
 				return who, errUnknown
 			}
-			who = Person{"metrics", -1, Scrape}
+			who = Person{Name: "metrics", UID: -1, May: Scrape}
 		}
+	}
+	if who = s.settle(who); who.May == Some {
+		return who, who.allows(a)
 	}
 	return who, allowed(who, a.Do)
 }
@@ -170,10 +173,8 @@ var errUnknown = &page.Fault{Status: http.StatusUnauthorized, Code: "unauthorize
 // certified notes whose certificate the page has verified on a connection. It is a user of this host.
 func (s *Server) certified(a page.Ask) {
 	who := Person{Name: a.Text, UID: -1}
-	if u, err := user.Lookup(a.Text); err == nil {
-		if uid, err := strconv.Atoi(u.Uid); err == nil {
-			who.UID, who.May = uid, s.May(uid)
-		}
+	if p, err := s.Named(a.Text); err == nil {
+		who = p
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/access"
 	"skep/internal/host"
 	"skep/internal/page"
 	"skep/internal/reader"
@@ -41,6 +42,8 @@ type Config struct {
 	Host      Host
 	// May says what a user of this host may.
 	May func(uid int) May
+	// Rights are what the files of running cells give somebody, by the cells' names. nil is nothing.
+	Rights func(access.Who) map[string][]string
 	// Owner is whom a link signs in as.
 	Owner Person
 	// Bearer is what whoever reads the metrics shows; "" where nobody may by that.
@@ -96,7 +99,9 @@ func New(c Config) *Server {
 }
 
 // Link makes a one-time link's token.
-func (s *Server) Link(may May) string { return s.people.link(Person{s.Owner.Name, s.Owner.UID, may}) }
+func (s *Server) Link(may May) string {
+	return s.people.link(Person{Name: s.Owner.Name, UID: s.Owner.UID, May: may})
+}
 
 // Serve serves until the context ends.
 func (s *Server) Serve(ctx context.Context) error {

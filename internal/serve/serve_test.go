@@ -17,6 +17,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"skep/internal/access"
+	"skep/internal/cell"
 	"skep/internal/page"
 	"skep/internal/unixsock"
 )
@@ -28,9 +30,13 @@ type fixture struct {
 	guest *net.UnixConn
 	log   string
 	runs  chan string
+	list  any
 }
 
 func (f *fixture) Cells() (any, error) {
+	if f.list != nil {
+		return f.list, nil
+	}
 	return map[string]any{"version": 1, "cells": []map[string]string{{"name": "web"}}}, nil
 }
 
@@ -89,7 +95,7 @@ func newWorld(t *testing.T, may func(int) May) *world {
 		t.Fatal(err)
 	}
 	w.at = plain.Addr().String()
-	w.server = New(Config{Host: w.fixture, InProcess: true, May: may, Owner: Person{"owner", os.Geteuid(), All}, Bearer: "a bearer's long secret",
+	w.server = New(Config{Host: w.fixture, InProcess: true, May: may, Owner: Person{Name: "owner", UID: os.Geteuid(), May: All}, Bearer: "a bearer's long secret",
 		Listeners: []Listener{{local, page.Local}, {plain, page.Plain}}, Say: t.Logf, Setup: page.Setup{Host: "test"}})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -254,6 +260,82 @@ func TestLinkForAnother(t *testing.T) {
 	do(t, c, "GET", "http://"+w.at+link.Path, nil)
 	if got, _ := do(t, c, "POST", "http://"+w.at+"/api/v1/cells/web/kill", nil); got != http.StatusForbidden {
 		t.Errorf("who may look kills: %d", got)
+	}
+}
+
+// listOf is a list of the fixture's cells.
+type listOf []string
+
+func (l listOf) Of(rights map[string][]string) any {
+	var some []string
+	for _, name := range l {
+		if len(rights[name]) > 0 {
+			some = append(some, name)
+		}
+	}
+	return some
+}
+
+// TestAccess: a user to whom cell files give something may do that, on those cells, and no more; each way to ask.
+func TestAccess(t *testing.T) {
+	w := newWorld(t, func(int) May { return Nothing })
+	w.list = listOf{"web", "other"}
+	rights := map[string][]string{}
+	w.server.Rights = func(access.Who) map[string][]string { return rights }
+	uid := os.Geteuid()
+	if uid == 0 {
+		uid = 65534
+	}
+	jar, _ := cookiejar.New(nil)
+	c := &http.Client{Jar: jar}
+	if got, _ := do(t, c, "GET", "http://"+w.at+"/login?token="+w.server.people.link(Person{Name: "analyst", UID: uid}), nil); got != http.StatusOK {
+		t.Fatal(got)
+	}
+	ask := func(what string) (int, string) {
+		method, path, _ := strings.Cut(what, " ")
+		return do(t, c, method, "http://"+w.at+"/api/v1"+path, nil)
+	}
+	if got, _ := ask("GET /cells"); got != http.StatusForbidden {
+		t.Errorf("without any right the list is %d", got)
+	}
+	go func() {
+		for range w.runs { // what is run is of no interest here
+		}
+	}()
+	takes := map[string]string{
+		"GET /cells/web": "read", "GET /cells/web/plan": "read", "GET /cells/web/explain": "read", "GET /cells/web/log": "read",
+		"GET /cells/web/snapshots": "read", "POST /cells/web/stop": "power", "POST /cells/web/kill": "power",
+		"POST /cells/web/pause": "power", "POST /cells/web/resume": "power",
+		"POST /cells/web/start": "", "POST /cells/web/restart": "", "POST /cells/web/snapshots": "", "GET /events": "",
+		"GET /cells/web/file": "", "GET /images": "", "POST /links": "", "GET /cells/other": "", "POST /cells/other/stop": "",
+	}
+	for _, right := range cell.AllRights() {
+		rights = map[string][]string{"web": {right}}
+		for what, takes := range takes {
+			if got, body := ask(what); (got == http.StatusForbidden) == (takes == right) {
+				t.Errorf("%s with %s: %d %s", what, right, got, body)
+			}
+		}
+		if got, body := ask("GET /cells"); got != http.StatusOK || body != "[\"web\"]\n" && body != "[\"web\"]" {
+			t.Errorf("the list: %d %q", got, body)
+		}
+		if got, body := ask("GET "); got != http.StatusOK || !strings.Contains(body, `"may":"some"`) {
+			t.Errorf("who it is: %d %s", got, body)
+		}
+	}
+	for right, word := range map[string]string{cell.MayRead: `"reason":"you may only look"`, cell.MayConsole: `"may_type":true`} {
+		rights = map[string][]string{"web": {right}}
+		ws, err := w.dial(t, c, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, ws, word)
+		ws.CloseNow()
+	}
+	rights = map[string][]string{"web": {cell.MayPower}}
+	if ws, err := w.dial(t, c, ""); err == nil {
+		ws.CloseNow()
+		t.Error("who has power joins the console")
 	}
 }
 

@@ -66,7 +66,7 @@ type host struct {
 	t      *testing.T
 	dir    string
 	env    []string
-	links  []string // who may do all, who may only look
+	links  []string // who may do all, who may only look, the user nobody
 	socket string
 }
 
@@ -79,6 +79,9 @@ func newHost(t *testing.T) *host {
 		t.Skip("no chromium here")
 	}
 	dir, err := os.MkdirTemp("", "skep-page-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711) // as /run is for others; what is in it stays closed
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +122,7 @@ func (h *host) file(name, text string) {
 // serve starts skep serve.
 func (h *host) serve() {
 	h.t.Helper()
-	cmd := exec.Command(skep, "serve", "--listen", "127.0.0.1:0", "--read-only")
+	cmd := exec.Command(skep, "serve", "--listen", "127.0.0.1:0", "--read-only", "--as", "nobody")
 	cmd.Env = h.env
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -148,7 +151,7 @@ func (h *host) serve() {
 			break
 		}
 	}
-	if len(h.links) != 2 {
+	if len(h.links) != 3 {
 		h.t.Fatalf("skep serve printed %q and said %s", h.links, said.String())
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()

@@ -21,6 +21,9 @@ func TestPage(t *testing.T) {
 	for i := 1; i <= 6; i++ {
 		h.file(fmt.Sprintf("lab-%d", i), fmt.Sprintf(plainCell, fmt.Sprintf("lab-%d", i)))
 	}
+	for name, may := range map[string]string{"lab-3": `"read"`, "lab-5": `"console", "power"`} {
+		h.file(name, fmt.Sprintf("cell %q {\n  memory = \"64M\"\n  access {\n    users = [\"nobody\"]\n    may = [%s]\n  }\n}\n", name, may))
+	}
 	h.file("desk", "cell \"desk\" {\n  cpus   = 2\n  memory = \"128M\"\n  boot   = \"hello\"\n  screen {}\n}\n")
 	h.file("web", "cell \"web\" {\n  cpus   = \"two\"\n  memry  = \"128M\"\n}\n")
 	h.must("up", "lab-1", "lab-2", "lab-3", "lab-5", "desk")
@@ -51,6 +54,7 @@ func TestPage(t *testing.T) {
 	t.Run("audit", func(t *testing.T) { testAudit(t, h, tab{t, b.ctx}) })
 	t.Run("file", func(t *testing.T) { testFile(t, h, tab{t, b.ctx}) })
 	t.Run("looker", func(t *testing.T) { testLooker(t, h) })
+	t.Run("access", func(t *testing.T) { testAccess(t, h) })
 	t.Run("power button", func(t *testing.T) { testPowerButton(t, h, tab{t, b.ctx}) })
 	t.Run("phone", func(t *testing.T) {
 		b := tab{t, b.ctx}
@@ -181,6 +185,41 @@ func testLooker(t *testing.T, h *host) {
 	// The same link does not let a second one in.
 	if resp, err := http.Get(h.links[1]); err != nil || resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the link a second time: %v %v", resp.StatusCode, err)
+	}
+}
+
+// testAccess: a user whom two cell files give something sees those two, and does that and nothing else.
+func testAccess(t *testing.T, h *host) {
+	h = &host{t: t, dir: h.dir, env: h.env, links: h.links, socket: h.socket}
+	b := h.open(h.links[2], 1000, 700)
+	b.until(`document.querySelector("#who").textContent === "nobody · some cells"`)
+	b.until(`[...document.querySelectorAll(".cells tbody .c-name a")].map((a) => a.textContent).join() === "lab-3,lab-5"`)
+	if n := js[int](b, `document.querySelectorAll(".c-act button:not(:disabled)").length`); n != 1 {
+		t.Errorf("there are %d buttons to press, and lab-5 has one", n)
+	}
+	b.hash("#/cell/lab-3/console")
+	h.until("the log", func() bool { return strings.Contains(b.text(), "hello from a guest inside skep") })
+	b.until(`document.querySelector(".foot [role=status]").textContent.includes("you may only look")`)
+	b.until(`document.querySelector(".actions").hidden`)
+	for path, want := range map[string]int{"lab-3/stop": 403, "lab-5/restart": 403, "lab-5/start": 403, "lab-1/stop": 403, "desk/kill": 403} {
+		if got := js[int](b, fmt.Sprintf(`fetch("/api/v1/cells/%s", {method: "POST"}).then((r) => r.status)`, path)); got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+	}
+	for path, want := range map[string]int{"cells/lab-3/audit": 200, "cells/lab-3": 200, "cells/lab-3/file": 403, "cells/lab-5": 403, "cells/lab-5/log": 403, "cells/lab-1/log": 403, "cells/desk/screen.png": 403, "events": 403, "images": 403} {
+		if got := js[int](b, fmt.Sprintf(`fetch("/api/v1/%s").then((r) => r.status)`, path)); got != want {
+			t.Errorf("%s: %d, want %d", path, got, want)
+		}
+	}
+	b.hash("#/cell/lab-5/console")
+	b.until(`document.querySelector("#pane-console .foot [data-tone=good]")`)
+	js[any](b, `document.querySelector(".terminal-frame textarea").focus()`)
+	b.typed("ww6")
+	h.until("the echo", func() bool { return strings.Contains(b.text(), "ww6") })
+	b.click(`.actions button[title="Press the power button"]`)
+	h.until("the end of lab-5", func() bool { return h.cell("lab-5").State == "stopped" })
+	if out := h.must("ps", "-a"); !strings.Contains(out, "nobody") {
+		t.Errorf("who stopped it is not said:\n%s", out)
 	}
 }
 

@@ -86,7 +86,7 @@ try {
   throw e;
 }
 document.getElementById("host").textContent = known.me.host;
-document.getElementById("who").textContent = known.me.user + (mayAct() ? "" : " · may only look");
+document.getElementById("who").textContent = known.me.user + ({ all: "", some: " · some cells" }[known.me.may] ?? " · may only look");
 document.getElementById("share").hidden = !mayAct();
 watch(() => {
   const state = document.getElementById("link-state");

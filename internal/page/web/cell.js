@@ -30,7 +30,7 @@ export function cellPage(name, first) {
   const buttons = Object.fromEntries([["start", "play", "Start"], ["stop", "stop", "Stop"], ["pause", "pause", "Pause"], ["resume", "play", "Resume"],
     ["restart", "restart", "Restart"], ["kill", "kill", "Kill"]].map(([verb, i, text]) =>
     [verb, el("button", { type: "button", class: verb === "start" ? "primary" : "", onclick: () => act(name, verb), title: verb === "stop" ? "Press the power button" : text }, icon(i), el("span", {}, text))]));
-  const actions = el("div.actions", { role: "group", ariaLabel: "Do to " + name }, mayAct() ? Object.values(buttons) : []);
+  const actions = el("div.actions", { role: "group", ariaLabel: "Do to " + name }, mayAct() ? Object.values(buttons) : ["stop", "pause", "resume", "kill"].map((verb) => buttons[verb]));
   const sideBySide = el("button.icon.split", { type: "button", ariaLabel: "Console and screen side by side", title: "Console and screen side by side", ariaPressed: "false",
     onclick: () => { split = !split; choose(split && now !== "screen" ? "console" : now); } }, icon("split"));
   const strip = el("div.tabs", { role: "tablist", ariaLabel: "Of " + name });
@@ -111,6 +111,7 @@ export function cellPage(name, first) {
     const up = c && runs(c);
     const paused = c?.suspended;
     const visible = { start: !up, stop: up, pause: up && !paused && c.state === "running", resume: !!paused, restart: up, kill: up };
+    actions.hidden = !mayAct(name, "power");
     for (const [verb, b] of Object.entries(buttons)) { b.hidden = !visible[verb]; b.disabled = !!doing; }
     heads.forEach((h, i) => { h.hidden = tabs[i].when ? !tabs[i].when(c) && now !== tabs[i].id : false; });
     sideBySide.hidden = !c?.has_screen;

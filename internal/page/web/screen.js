@@ -8,7 +8,7 @@ export function screenPane(name, body) {
   const frame = el("div.screen", { tabIndex: -1 });
   const note = el("span", { role: "status" });
   const full = el("button.icon", { type: "button", ariaLabel: "Full screen", title: "Full screen", onclick: () => frame.requestFullscreen?.() }, icon("full"));
-  const keys = el("button", { type: "button", hidden: !mayAct(), onclick: () => { rfb?.sendCtrlAltDel(); rfb?.focus(); } }, "Ctrl-Alt-Del");
+  const keys = el("button", { type: "button", hidden: !mayAct(name, "screen"), onclick: () => { rfb?.sendCtrlAltDel(); rfb?.focus(); } }, "Ctrl-Alt-Del");
   body.append(frame, el("div.foot", {}, note, el("span.grow"), keys, full, el("span.muted.keys-hint", {}, el("kbd", {}, "F6"), " leaves the screen")));
   const status = (text, tone = "") => { note.textContent = text; note.dataset.tone = tone; };
 
@@ -49,7 +49,7 @@ export function screenPane(name, body) {
     next.src = `/api/v1${cellPath(name)}/screen.png?${Date.now()}`;
   }
 
-  const begin = () => (mayAct() ? connect() : look());
+  const begin = () => (mayAct(name, "screen") ? connect() : look());
   return {
     update(c) {
       const up = !!c && runs(c) && c.has_screen;

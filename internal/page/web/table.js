@@ -123,7 +123,7 @@ function makeRow(name) {
       button.ariaLabel = `${verb === "start" ? "Start" : "Stop"} ${name}`;
       button.title = verb === "start" ? "Start" : "Stop: press the power button";
     }
-    button.disabled = !!doing || !mayAct();
+    button.disabled = !!doing || !mayAct(c.name, "power");
   }
   return { tr, update };
 }
