@@ -169,6 +169,7 @@ type NIC struct {
 	Tap    string `json:"tap,omitempty"`    // the admin's own tap instead; never created or destroyed
 	// Network is a network in user space instead: NetworkSinkhole. It needs no root.
 	Network string            `json:"network,omitempty"`
+	Segment string            `json:"segment,omitempty"` // of NetworkLab: which one; DefaultSegment unless said
 	Allow   []string          `json:"allow,omitempty"`   // of NetworkUser: what it leads to
 	DNS     map[string]string `json:"dns,omitempty"`     // of a sinkhole: addresses of names
 	Answers []Answer          `json:"answers,omitempty"` // of a sinkhole: what is answered with a file
@@ -180,11 +181,15 @@ type NIC struct {
 }
 
 // NetworkSinkhole is a network that answers everything and leads nowhere; NetworkUser leads to what Allow
-// names, and nowhere else.
+// names, and nowhere else; NetworkLab to the other cells on its segment.
 const (
 	NetworkSinkhole = "sinkhole"
 	NetworkUser     = "user"
+	NetworkLab      = "lab"
 )
+
+// DefaultSegment is the segment of a card on a NetworkLab that names none.
+const DefaultSegment = "lab"
 
 // UserSpace says whether the card is on a network in user space, and has no tap.
 func (n NIC) UserSpace() bool { return n.Network != "" }

@@ -25,7 +25,8 @@ var nicBlock = block[NIC]{
 	attrs: []attr[NIC]{
 		at("bridge", text(interfaceRule), func(n *NIC) *string { return &n.Bridge }),
 		at("tap", text(interfaceRule), func(n *NIC) *string { return &n.Tap }),
-		at("network", choice(NetworkSinkhole, NetworkUser), func(n *NIC) *string { return &n.Network }),
+		at("network", choice(NetworkSinkhole, NetworkUser, NetworkLab), func(n *NIC) *string { return &n.Network }),
+		at("segment", text(nameRule), func(n *NIC) *string { return &n.Segment }),
 		at("allow", list(text(allowRule), true), func(n *NIC) *[]string { return &n.Allow }),
 		at("dns", addresses, func(n *NIC) *map[string]string { return &n.DNS }),
 		at("capture", boolean, func(n *NIC) *bool { return &n.Capture }),

@@ -118,6 +118,9 @@ func checkNIC(r *reader, path string, n *NIC) {
 	if n.Network != NetworkUser {
 		r.only(path, "allow", `together with network = "user"`)
 	}
+	if n.Network != NetworkLab {
+		r.only(path, "segment", `together with network = "lab"`)
+	}
 	if n.Network != NetworkSinkhole {
 		r.only(path, "dns", `together with network = "sinkhole"`)
 		for _, a := range n.Answers {

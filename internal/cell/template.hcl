@@ -93,6 +93,10 @@ cell "NAME" {
   #  network = "user" # leads to what is allowed, and nowhere else
   #  allow   = ["deb.example:443", "192.0.2.0/24:53/udp"]
   #}
+  #nic "cells" {
+  #  network = "lab" # leads to the other cells on its segment
+  #  segment = "lab"
+  #}
   #nic "nowhere" {
   #  network      = "sinkhole" # answers every name and connection, and leads nowhere
   #  dns          = { "example.org" = "198.18.0.9" }

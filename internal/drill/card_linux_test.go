@@ -33,7 +33,7 @@ func TestCardsAreDrilled(t *testing.T) {
 	c := cell.Hello()
 	c.Accel = cell.AccelTCG
 	c.NICs = []cell.NIC{{Label: "a", Network: cell.NetworkSinkhole, Capture: true}, {Label: "b", Network: cell.NetworkUser},
-		{Label: "c", Tap: "tap0", Capture: true}}
+		{Label: "c", Tap: "tap0", Capture: true}, {Label: "d", Network: cell.NetworkLab}}
 	d := &drill{Config: Config{Cell: c, Facts: facts, Store: st}}
 	var r Report
 	if err := d.set(t.Context(), func(ctx context.Context) error { return d.cards(ctx, &r) }); err != nil {
@@ -42,7 +42,7 @@ func TestCardsAreDrilled(t *testing.T) {
 	for _, row := range r.Escapes() {
 		t.Errorf("in the %s's place: %s (%s): %s", row.Scene, row.ID, row.Tries, row.How)
 	}
-	want := map[string]bool{SceneSinkhole: true, SceneUser: true}
+	want := map[string]bool{SceneSinkhole: true, SceneUser: true, SceneSegment: true}
 	if os.Geteuid() == 0 {
 		want[SceneCapture] = true
 	}

@@ -50,6 +50,7 @@ const (
 	SceneWorker     = "worker"
 	SceneSinkhole   = "sinkhole"
 	SceneUser       = "user network"
+	SceneSegment    = "segment"
 	SceneCapture    = "capture"
 )
 

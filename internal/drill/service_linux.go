@@ -20,6 +20,7 @@ import (
 	"skep/internal/plan"
 	"skep/internal/provision"
 	"skep/internal/tool"
+	"skep/internal/unixsock"
 )
 
 // A card's process is one that a guest speaks with by its network card: its network in user space, or what
@@ -53,7 +54,7 @@ func cardProcesses(c *cell.Cell) (all []cardProcess) {
 }
 
 // sceneOf names the process of a network in user space.
-var sceneOf = map[string]string{cell.NetworkSinkhole: SceneSinkhole, cell.NetworkUser: SceneUser}
+var sceneOf = map[string]string{cell.NetworkSinkhole: SceneSinkhole, cell.NetworkUser: SceneUser, cell.NetworkLab: SceneSegment}
 
 // cards drills what the cell's cards are served by.
 func (d *drill) cards(ctx context.Context, r *Report) error {
@@ -146,6 +147,19 @@ func (p cardProcess) filesOf(dir string) (files []tool.File, side *brokerSide, e
 	files = append(files, tool.File{Name: netjob.FileNIC, File: os.NewFile(uintptr(fds[1]), netjob.FileNIC)})
 	if scratch(netjob.FileLog, netjob.FileLogThen); err == nil && p.network.CaptureMax > 0 {
 		scratch(netjob.CaptureOne, netjob.CaptureTwo)
+	}
+	if err == nil && p.network.Mode == cell.NetworkLab {
+		l, lerr := unixsock.Listen(filepath.Join(dir, "card-join"))
+		if lerr != nil {
+			return files, nil, lerr
+		}
+		defer l.Close()
+		f, lerr := l.File()
+		if lerr != nil {
+			return files, nil, lerr
+		}
+		_ = os.Remove(filepath.Join(dir, "card-join"))
+		files = append(files, tool.File{Name: netjob.FileJoin, File: f})
 	}
 	if err == nil && p.network.Mode == cell.NetworkUser {
 		ours, theirs, perr := broker.Pair()

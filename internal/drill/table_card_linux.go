@@ -42,6 +42,14 @@ var cardTable = []Attempt{
 			return attempt{}.judge(s.call(unix.SYS_CONNECT, handed(netjob.FileNIC)(s), to, len(to)))
 		})},
 
+	{ID: "segment-elsewhere", Tries: "connect to another cell's end of a segment by itself", Want: "EPERM", Needs: needHanded(netjob.FileJoin),
+		Do: code(func(s *Fixture) Outcome {
+			to := append([]byte{unix.AF_UNIX, 0}, []byte(s.Bait.dir+"/socket\x00")...)
+			return attempt{}.judge(s.call(unix.SYS_CONNECT, handed(netjob.FileJoin)(s), to, len(to)))
+		})},
+	{ID: "segment-socket", Tries: "make a socket for that", Want: "EPERM", Needs: needHanded(netjob.FileJoin),
+		Do: try(unix.SYS_SOCKET, unix.AF_UNIX, unix.SOCK_STREAM, 0).opening()},
+
 	{ID: "frames-send", Tries: "send a frame on the tap that it captures (write)", Want: "EPERM", Needs: needHanded(netjob.CaptureSocket),
 		Do: code(func(s *Fixture) Outcome {
 			return attempt{}.judge(s.call(unix.SYS_WRITE, handed(netjob.CaptureSocket)(s), make([]byte, 64), 64))

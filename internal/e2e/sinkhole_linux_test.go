@@ -36,13 +36,7 @@ answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
 			}
 		}
 	})
-	ns.do(func() error { // nothing but a loopback is left, on which nobody speaks
-		br, err := netlink.LinkByName("br0")
-		if err != nil {
-			return err
-		}
-		return netlink.LinkDel(br)
-	})
+	ns.noBridge()
 	before := ns.counters()
 	l.must(0, "up", "lab")
 	c := l.console("lab")
@@ -91,6 +85,17 @@ answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
 	l.captured("lab", map[string]string{"http.request.uri": "/hidden", "frame.comment": "TLS for secure.example", "dns.qry.name": "no.such.example"})
 	l.must(0, "down", "lab")
 	l.nothingLeft()
+}
+
+// noBridge leaves nothing but a loopback, on which nobody speaks.
+func (n *netns) noBridge() {
+	n.do(func() error {
+		br, err := netlink.LinkByName("br0")
+		if err != nil {
+			return err
+		}
+		return netlink.LinkDel(br)
+	})
 }
 
 // counters are all packets that the interfaces of the namespace have seen.

@@ -96,16 +96,8 @@ func TestClosedHome(t *testing.T) {
 	l := newLab(t)
 	l.ordinary(true)
 	l.program = l.path("skep")
-	kernel := guestkernel.Guest{Image: l.path("vmlinuz"), Initrd: l.path("initrd")}
-	for to, from := range map[string]string{l.program: skep, kernel.Image: k.Image, kernel.Initrd: k.Initrd} {
-		b, err := os.ReadFile(from)
-		if err == nil {
-			err = os.WriteFile(to, b, 0o755)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	l.copied(l.program, skep)
+	kernel := l.ownKernel(k)
 	l.cell("web", "accel = \"tcg\"\n"+kernelBlock(kernel))
 	l.ours()
 	if err := os.Chmod(l.dir, 0o700); err != nil {
@@ -118,6 +110,26 @@ func TestClosedHome(t *testing.T) {
 	})
 	l.must(0, "kill", "web")
 	l.nothingLeft()
+}
+
+// ownKernel is a copy of a kernel and its initrd that the lab's user may read.
+func (l *lab) ownKernel(k guestkernel.Guest) guestkernel.Guest {
+	l.t.Helper()
+	own := guestkernel.Guest{Image: l.path("vmlinuz"), Initrd: l.path("initrd")}
+	l.copied(own.Image, k.Image)
+	l.copied(own.Initrd, k.Initrd)
+	return own
+}
+
+func (l *lab) copied(to, from string) {
+	l.t.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, b, 0o755)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 // seenSpaces: none of its namespaces is the host's.

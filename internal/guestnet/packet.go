@@ -21,6 +21,19 @@ const (
 	typeARP  = 0x0806
 )
 
+// Ends are whom a frame is for and whom it is of; false where it is too short for that.
+func Ends(frame []byte) (to, from MAC, ok bool) {
+	if len(frame) < headerLen {
+		return to, from, false
+	}
+	copy(to[:], frame)
+	copy(from[:], frame[6:])
+	return to, from, true
+}
+
+// Many says whether it is the address of several: broadcast is.
+func (m MAC) Many() bool { return m[0]&1 != 0 }
+
 // etherType is the type of a frame, 0 of one that has none.
 func etherType(frame []byte) uint16 {
 	if len(frame) < headerLen {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -16,8 +17,10 @@ import (
 const (
 	headerLen = 14
 	maxFrame  = 4096 + 65536
-	// queued is how many frames wait for a guest that reads none. What is more is lost, as on a wire.
-	queued = 1024
+	// queued is how many frames wait for a guest that reads none, and waitingMost how many bytes they may come to.
+	// What is more is lost, as on a wire.
+	queued      = 1024
+	waitingMost = 8 << 20
 )
 
 // Direction of a frame, as the guest sees it.
@@ -40,8 +43,12 @@ type Port struct {
 	buf  []byte
 	out  chan []byte
 	done chan struct{}
+	quit chan struct{}
+	once sync.Once
 	tap  Tap
 	lost atomic.Uint64
+
+	waiting, most atomic.Int64
 }
 
 // NewPort begins to send what is queued. tap may be nil.
@@ -49,13 +56,24 @@ func NewPort(rw io.ReadWriter, tap Tap) *Port {
 	if tap == nil {
 		tap = func(Direction, []byte) {}
 	}
-	p := &Port{rw: rw, in: bufio.NewReaderSize(rw, 256<<10), buf: make([]byte, maxFrame), out: make(chan []byte, queued), done: make(chan struct{}), tap: tap}
+	p := &Port{rw: rw, in: bufio.NewReaderSize(rw, 256<<10), buf: make([]byte, maxFrame), out: make(chan []byte, queued),
+		done: make(chan struct{}), quit: make(chan struct{}), tap: tap}
+	p.most.Store(waitingMost)
 	go p.write()
 	return p
 }
 
+// Bound is how many bytes may wait from now on.
+func (p *Port) Bound(bytes int64) { p.most.Store(bytes) }
+
+// Close ends the sending.
+func (p *Port) Close() { p.once.Do(func() { close(p.quit) }) }
+
 // errFrame: whoever says so is no hypervisor of ours any more.
 var errFrame = errors.New("a frame longer than any")
+
+// Broken says of an error of Read that what came was no frame.
+func Broken(err error) bool { return errors.Is(err, errFrame) }
 
 // Read is the next frame that the guest has sent; it is valid until the next call.
 func (p *Port) Read() ([]byte, error) {
@@ -81,13 +99,16 @@ func (p *Port) Send(frame []byte) bool {
 	if len(frame) < headerLen || len(frame) > maxFrame {
 		return false
 	}
-	select {
-	case p.out <- frame:
-		return true
-	default:
-		p.lost.Add(1)
-		return false
+	if p.waiting.Add(int64(len(frame))) <= p.most.Load() {
+		select {
+		case p.out <- frame:
+			return true
+		default:
+		}
 	}
+	p.waiting.Add(-int64(len(frame)))
+	p.lost.Add(1)
+	return false
 }
 
 // Lost is how many frames the guest did not read.
@@ -101,7 +122,13 @@ func (p *Port) write() {
 	defer close(p.done)
 	const enough = 128 << 10
 	batch := make([]byte, 0, enough+maxFrame+4)
-	for frame := range p.out {
+	for {
+		var frame []byte
+		select {
+		case frame = <-p.out:
+		case <-p.quit:
+			return
+		}
 		batch = p.append(batch[:0], frame)
 		for more := true; more && len(batch) < enough; {
 			select {
@@ -118,6 +145,7 @@ func (p *Port) write() {
 }
 
 func (p *Port) append(batch, frame []byte) []byte {
+	p.waiting.Add(-int64(len(frame)))
 	p.tap(In, frame)
 	batch = binary.BigEndian.AppendUint32(batch, uint32(len(frame)))
 	return append(batch, frame...)

@@ -5,6 +5,7 @@ import (
 	"skep/internal/capture"
 	"skep/internal/netjob"
 	"skep/internal/reader"
+	"skep/internal/segment"
 	"skep/internal/sink"
 	"skep/internal/tool"
 	"skep/internal/usernet"
@@ -26,6 +27,7 @@ func Table() tool.Readers {
 		reader.CaptureFile: func(in tool.Inside) error {
 			return capture.Copy(in.Out, in.Files[netjob.CaptureOne], in.Files[netjob.CaptureTwo])
 		},
+		reader.Segment:  func(in tool.Inside) error { return segment.Run(arg(in), in.Files) },
 		reader.UserNet:  func(in tool.Inside) error { return usernet.Run(arg(in), in.Files) },
 		reader.Sinkhole: func(in tool.Inside) error { return sink.Run(arg(in), in.Files) },
 	}

@@ -11,6 +11,7 @@
 //	RUN/lock               taken while slots are given out
 //	RUN/locks/NAME         held by the living keeper of NAME
 //	RUN/cards/BRIDGE-MAC   the tap of the cell whose card has that address there
+//	RUN/segments/S/        the sockets of the cells on segment S, NAME.LABEL
 //	RUN/slots/N            the name of the cell that holds slot N
 //	RUN/cells/NAME/        journal, state.json, detail.json, the sockets; on FreeBSD the rootfs
 //	RUN-access/NAME.sock   where other users reach the keeper of NAME, which asks the kernel who they are
@@ -136,6 +137,12 @@ func (d Dirs) SnapshotLock(name string) string { return d.Lock(name) + ".snapsho
 // CardClaim is the file of a network card on a bridge: two with one address would hear each other's packets.
 func (d Dirs) CardClaim(bridge, mac string) string {
 	return filepath.Join(d.Run, "cards", bridge+"-"+strings.ReplaceAll(mac, ":", ""))
+}
+
+// Segments has a directory for each segment that cells share, and SegmentJoin is where others on it find a card.
+func (d Dirs) Segments() string { return filepath.Join(d.Run, "segments") }
+func (d Dirs) SegmentJoin(segment, cell, label string) string {
+	return filepath.Join(d.Segments(), segment, cell+"."+label)
 }
 
 // ConsoleLock is held by whoever is at a cell's console.

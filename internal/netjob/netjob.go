@@ -28,6 +28,15 @@ type User struct {
 	Memory     int64  `json:"memory"`
 }
 
+// Segment is what a switch is told.
+type Segment struct {
+	NIC        string `json:"nic"`
+	Host       string `json:"host"`
+	LogMax     int64  `json:"log_max"`
+	CaptureMax int64  `json:"capture_max,omitempty"`
+	Memory     int64  `json:"memory"`
+}
+
 // Capture is what a capture on a tap is told. Its files are the socket and the two that it writes.
 type Capture struct {
 	Cell string `json:"cell"`
@@ -41,6 +50,8 @@ const (
 	FileLog       = "log"
 	FileLogThen   = "log-then"
 	FileBroker    = "broker"
+	FileJoin      = "join"  // where others on a segment connect
+	FilePeer      = "peer-" // begins the name of a connection to another
 	CaptureSocket = "socket"
 	CaptureOne    = "capture-0"
 	CaptureTwo    = "capture-1"
@@ -51,3 +62,6 @@ func AnswerFile(of string) string { return "answer-" + of }
 
 // MostSockets of the host's are open at a time for a network that leads to what is allowed.
 const MostSockets = 512
+
+// MostPeers is how many others there may be on a segment.
+const MostPeers = 63

@@ -26,6 +26,8 @@ const (
 	SMTP    = "smtp"
 	Ping    = "ping"
 	Refused = "refused"
+	Joined  = "joined" // another cell has come to a segment
+	Left    = "left"   // one has gone
 	Lost    = "lost"
 )
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"path/filepath"
 	"strconv"
 
@@ -24,6 +25,9 @@ type Network struct {
 	// Capture is what the names of the two files of a capture begin with, and CaptureMax the size of both.
 	Capture    string    `json:"capture,omitempty"`
 	CaptureMax cell.Size `json:"capture_max,omitempty"`
+	// Segment is what cells of one user share, and Join the socket by which others on it find this one.
+	Segment string `json:"segment,omitempty"`
+	Join    string `json:"join,omitempty"`
 }
 
 // Kind implements Spec.
@@ -40,11 +44,19 @@ func (n *Network) Take() []string {
 			lines = append(lines, ": >> "+quote(f))
 		}
 	}
+	if n.Join != "" {
+		lines = append(lines, command("nc", "-lkU", n.Join)+" &")
+	}
 	return append(lines, command("nc", "-U", n.Socket)+"  # a "+n.Mode+" of skep's, in a jail of its own")
 }
 
 // Release implements Spec.
-func (*Network) Release() []string { return nil }
+func (n *Network) Release() []string {
+	if n.Join == "" {
+		return nil
+	}
+	return []string{command("rm", "-f", n.Join)}
+}
 
 // NetLogMax is how large each of the two files of a network's record may become.
 const NetLogMax = 8 * cell.MiB
@@ -59,6 +71,10 @@ func (b *builder) networkOf(n cell.NIC, first bool) *Network {
 		Allow: n.Allow}
 	if n.Network == cell.NetworkSinkhole {
 		s.CA = b.kept(layout.SinkholeCA)
+	}
+	if n.Network == cell.NetworkLab {
+		s.Segment = cmp.Or(n.Segment, cell.DefaultSegment)
+		s.Join = b.host.Dirs.SegmentJoin(s.Segment, b.cell.Name, n.Label)
 	}
 	if n.Capture {
 		s.Capture, s.CaptureMax = b.kept(layout.CaptureOf(n.Label)), CaptureSize(n)
@@ -124,8 +140,11 @@ func (b *builder) userNetworks() {
 		b.add("socket:net-"+n.Label, at+".network", "where the network of card "+n.Label+" connects to QEMU; bound outside, so that another one can",
 			&Socket{Name: hypervisor.FDNet(n.Label), Path: b.cardSocket(n)})
 		why := "answers all that the guest asks for, and leads nowhere; network card " + strconv.Itoa(i)
-		if n.Network == cell.NetworkUser {
+		switch n.Network {
+		case cell.NetworkUser:
 			why = "leads to what the cell file allows; its keeper connects, and hands it the sockets"
+		case cell.NetworkLab:
+			why = "leads to the other cells on its segment, and to nobody else"
 		}
 		b.add("network:"+n.Label, at+".network", why, b.networkOf(n, first))
 		first = false

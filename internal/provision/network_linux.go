@@ -156,8 +156,11 @@ func (t *linuxProvisioner) acquireNetwork(s *plan.Network) error {
 // NetworkJob is what the jail of a network follows from, but for its files.
 func NetworkJob(s *plan.Network) tool.Job {
 	j := tool.Job{Tool: tool.Reader(reader.Sinkhole), Limits: tool.Limits{Memory: networkMemory, Wall: networkStart, FileSize: int64(max(s.LogMax, s.CaptureMax/2))}}
-	if s.Mode == cell.NetworkUser {
+	switch s.Mode {
+	case cell.NetworkUser:
 		j.Tool, j.Connections = tool.Reader(reader.UserNet), netjob.MostSockets
+	case cell.NetworkLab:
+		j.Tool, j.Connections = tool.Reader(reader.Segment), netjob.MostPeers
 	}
 	return j
 }
@@ -202,6 +205,11 @@ func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) 
 		files, err := captureFiles(s.Label, s.Capture)
 		j.Files = append(j.Files, files...)
 		if err != nil {
+			return nil, err
+		}
+	}
+	if s.Segment != "" {
+		if err := t.joinSegment(s, add); err != nil {
 			return nil, err
 		}
 	}

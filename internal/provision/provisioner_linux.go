@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -33,6 +33,7 @@ type linuxProvisioner struct {
 	workers  *workers
 	qemu     *qemuMachine
 	kept     map[string]*kept
+	claims   map[string]net.Listener // of segments' names, by card
 	sameBoot bool
 }
 
@@ -42,7 +43,7 @@ type system = *linuxProvisioner
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
 	go emptyMounts() // ready when the jail is due
-	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, kept: map[string]*kept{}, sameBoot: true}
+	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, kept: map[string]*kept{}, claims: map[string]net.Listener{}, sameBoot: true}
 	t.logs = newLogs(t.trim)
 	return t
 }

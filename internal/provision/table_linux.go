@@ -212,10 +212,13 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindNetwork: {
 		acquire: having(system.acquireNetwork),
-		release: letting(func(t system, s *plan.Network) error { t.end(theNetwork, s.Label, networkGrace); return nil }),
-		look:    looking(func(_ system, s *plan.Network) []error { return lookAtNetwork(s) }),
-		adopt:   letting(system.acquireNetwork), // it ended with its keeper
-		audit:   rows("network-"),
+		release: letting(func(t system, s *plan.Network) error {
+			t.end(theNetwork, s.Label, networkGrace)
+			return t.leaveSegment(s)
+		}),
+		look:  looking(func(_ system, s *plan.Network) []error { return lookAtNetwork(s) }),
+		adopt: letting(system.acquireNetwork), // it ended with its keeper
+		audit: rows("network-"),
 	},
 	plan.KindCapture: {
 		acquire: having(system.acquireCapture),

@@ -25,6 +25,8 @@ const (
 	Sinkhole = "sinkhole"
 	// UserNet is the network of a guest that leads to what its cell file allows.
 	UserNet = "usernet"
+	// Segment is a cell's end of a network that several cells share and nobody else.
+	Segment = "segment"
 	// Capture writes down the frames of a card on a tap, and CaptureFile puts what it wrote into one file.
 	Capture     = "capture"
 	CaptureFile = "capture-file"

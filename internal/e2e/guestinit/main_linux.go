@@ -48,6 +48,10 @@ func main() {
 			done("ask", ask(rest))
 		case "lease":
 			done("lease", lease())
+		case "address":
+			done("address", address(rest))
+		case "listen":
+			done("listen", listen(rest))
 		case "lookup":
 			done("lookup", lookup(rest))
 		case "fetch":

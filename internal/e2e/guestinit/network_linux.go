@@ -68,6 +68,48 @@ func lease() error {
 	return nil
 }
 
+// address has the first network card an address that is said: "address 10.0.0.1/24".
+func address(text string) error {
+	link, err := netlink.LinkByName("eth0")
+	if err != nil {
+		return err
+	}
+	addr, err := netlink.ParseAddr(text)
+	if err == nil {
+		err = netlink.LinkSetUp(link)
+	}
+	if err == nil {
+		err = netlink.AddrReplace(link, addr)
+	}
+	if err == nil {
+		say("address %s", addr.IPNet)
+	}
+	return err
+}
+
+// listen answers whoever connects to a port with what it was sent, for as long as the guest runs.
+func listen(port string) error {
+	l, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				line, _ := bufio.NewReader(c).ReadString('\n')
+				fmt.Fprintf(c, "heard %s", line)
+			}()
+		}
+	}()
+	say("listens on %s", port)
+	return nil
+}
+
 // ask4 sends one question of DHCP, twice should the first be lost, and waits for its answer.
 func ask4(link netlink.Link, offer *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, error) {
 	conf := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
