@@ -100,7 +100,13 @@ func (a *app) drillApart() *cobra.Command {
 			ctx, cancel := context.WithTimeoutCause(ctx, in.Within, fmt.Errorf("it took longer than %s", in.Within))
 			defer cancel()
 			m, err := drill.Ablate(ctx, drill.Config{Cell: in.Cell, Facts: in.Facts, Store: st,
-				Progress: func(r drill.Row) { a.note("measuring %s", r.ID) }})
+				Progress: func(r drill.Row) {
+					where := ""
+					if r.Scene != "" && r.Scene != drill.SceneHypervisor {
+						where = " in the " + r.Scene + "'s place"
+					}
+					a.note("measuring %s%s", r.ID, where)
+				}})
 			if err != nil {
 				hint := ""
 				if ctx.Err() != nil {

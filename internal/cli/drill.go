@@ -22,16 +22,16 @@ func (a *app) drill() *cobra.Command {
 		Short: "Put an attacker in the hypervisor's place and see what it can reach",
 		Long: `Build the cell's jail with an attacker in the hypervisor's place: the same user,
 system call filter, root, descriptors and limits. It tries what an intruder
-would, and each attempt has to be stopped; the status is 5 if one is not. On
-Linux it is put in the worker's place as well, where it lies to the keeper too,
-and in that of each kind of network or capture that the cell's cards have.
+would, and each attempt has to be stopped; the status is 5 if one is not. It is
+put in the worker's place as well, where it lies to the keeper too, and on Linux
+in that of each kind of network or capture that the cell's cards have.
 
 Without a name it is the built-in guest's cell that is drilled. With one it is a
 twin of that cell, with scratch disks and without network cards; the cell itself
 is left alone, running or not.
 
---ablate makes every attempt again with layers of the jail left out, and says
-which stop it: on Linux without any layer, with each alone and with all but
+--ablate makes every attempt again, in the hypervisor's place and in the
+worker's, with layers of the jail left out, and says which stop it: on Linux without any layer, with each alone and with all but
 each, in mounts and a network of its own; on FreeBSD with all but each, and with
 all but each and capability mode, on this host. It takes minutes and is root's.
 What takes longer than --within is ended, and the error says where it was.`,

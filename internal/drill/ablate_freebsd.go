@@ -39,6 +39,11 @@ func Apart(cmd *exec.Cmd) error { return cmd.Start() }
 // Furnish has nothing to prepare.
 func Furnish() error { return nil }
 
+// key is what its outcome goes by.
+func (r MatrixRow) key() string { return keyOf(r.Scene, r.ID) }
+
+func keyOf(scene, id string) string { return scene + " " + id }
+
 // open says whether the attempt succeeded.
 func (o outcomes) open(id string) bool {
 	was, made := o[id]
@@ -49,9 +54,12 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 	if !d.Facts.FreeBSD.Racct {
 		m.Unapplied[rctlLayer] = "kern.racct.enable is not set"
 	}
-	for _, a := range attempts() {
-		m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.layers(), NoControl: a.NoControl, Single: a.Single})
+	for scene, these := range map[string][]Attempt{SceneHypervisor: attempts(), SceneWorker: workerAttempts()} {
+		for _, a := range these {
+			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.layers(), NoControl: a.NoControl, Single: a.Single})
+		}
 	}
+	slices.SortStableFunc(m.Rows, func(a, b MatrixRow) int { return cmp.Compare(a.Scene, b.Scene) }) // "hypervisor" before "worker"
 	measured := map[string]outcomes{}
 	with := func(gone missing) (outcomes, error) {
 		if o, ok := measured[list(gone)]; ok {
@@ -96,10 +104,10 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 	for i := range m.Rows {
 		r := &m.Rows[i]
 		for _, l := range bsdLayers {
-			if of[l.ID].alone.open(r.ID) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(r.ID) }) {
+			if of[l.ID].alone.open(r.key()) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(r.key()) }) {
 				r.Needed = append(r.Needed, l.ID)
 			}
-			if stopping(l.ID, r.ID, of) {
+			if stopping(l.ID, r.key(), of) {
 				r.Alone = append(r.Alone, l.ID)
 			}
 		}
@@ -137,8 +145,25 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 	}
 	err = d.dryRun(ctx, c, substitute, func(ctx context.Context) error {
 		d.harness.Missing = lacking(d.harness.Plan, gone)
+		all = outcomes{}
+		for _, scene := range []struct {
+			name  string
+			these []Attempt
+			enter func(context.Context) (*Fixture, error)
+		}{
+			{SceneHypervisor, attempts(), func(ctx context.Context) (*Fixture, error) { return d.appear(ctx, phaseRun) }},
+			{SceneWorker, workerAttempts(), d.inWorker},
+		} {
+			d.stacks = nil
+			some, err := measured(ctx, scene.these, scene.enter)
+			if err != nil {
+				return fmt.Errorf("in the %s's place: %w", scene.name, err)
+			}
+			for id, o := range some {
+				all[keyOf(scene.name, id)] = o
+			}
+		}
 		var err error
-		all, err = measured(ctx, func(ctx context.Context) (*Fixture, error) { return d.appear(ctx, phaseRun) })
 		if !d.bait.stands() { // or what is tried on a process of the host would look stopped
 			err = errors.Join(err, errors.New("the bystander has ended"))
 		}
@@ -171,6 +196,17 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 			s.Rules = nil
 		}
 	}
+	for _, s := range plan.Specs[*plan.Worker](p) {
+		if gone.has(rctlLayer) {
+			s.Rules = nil
+		}
+		if gone.has(rlimits) {
+			s.Rlimits = nil
+		}
+		if gone.has(ownUser) {
+			s.UID, s.GID = 0, 0
+		}
+	}
 	for _, s := range plan.Specs[*plan.Bhyve](p) {
 		if gone.has(privateRoot) {
 			s.Path = d.bait.program // there is no rootfs that it lies in
@@ -186,6 +222,7 @@ func lacking(p *plan.Plan, gone missing) provision.Missing {
 	m := provision.Missing{
 		Launch:      freebsdjail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
 		EmptyRootfs: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
+		PrivateRoot: gone.has(privateRoot), SecureLevel: gone.has(securelevel),
 	}
 	for _, tree := range plan.Specs[*plan.JailRootfs](p) {
 		if gone.has(jailLayer) {

@@ -32,37 +32,62 @@ func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
 	return m, err
 }
 
+// ablate measures one place after the other.
 func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 	full := d.harness.Spec.Layers
+	if err := d.ablateScene(ctx, m, SceneHypervisor, full, d.measure); err != nil {
+		return err
+	}
+	if d.harness.Worker == nil {
+		return nil
+	}
+	spec, err := d.harness.Worker(nil)
+	if err != nil {
+		return err
+	}
+	return d.ablateScene(ctx, m, SceneWorker, spec.Layers, d.measureWorker)
+}
+
+// ablateScene measures which of these layers stop what an attacker in that place tries.
+func (d *drill) ablateScene(ctx context.Context, m *Matrix, scene string, full []layer.Decision, measure func(context.Context, []layer.ID) (outcomes, error)) error {
 	measured := map[string]outcomes{}
 	with := func(ids []layer.ID) (outcomes, error) {
 		key := fmt.Sprint(ids)
 		if o, ok := measured[key]; ok {
 			return o, nil
 		}
-		o, err := d.measure(ctx, ids)
+		o, err := measure(ctx, ids)
 		if err == nil {
 			measured[key] = o
 		}
 		return o, err
 	}
+	note := func(id layer.ID, why string) {
+		if scene != SceneHypervisor {
+			why = "in the " + scene + "'s place: " + why
+		}
+		m.Unbuilt[id] = strings.TrimPrefix(m.Unbuilt[id]+"; "+why, "; ")
+	}
 	bare, err := with(nil)
 	if err != nil {
 		return fmt.Errorf("without any layer: %w", err)
 	}
+	first := len(m.Rows)
 	for _, a := range attempts() {
 		if o, ok := bare[a.ID]; ok {
-			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{},
+			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{},
 				Table: a.layers(), NoControl: a.uncontrolled(o)})
 		}
 	}
 	for _, l := range layer.Table {
 		if !layer.On(full, l.ID) {
-			m.Unapplied[l.ID] = detail(full, l.ID)
+			if scene == SceneHypervisor {
+				m.Unapplied[l.ID] = detail(full, l.ID)
+			}
 			continue
 		}
 		if d.Progress != nil {
-			d.Progress(Row{ID: string(l.ID)})
+			d.Progress(Row{ID: string(l.ID), Scene: scene})
 		}
 		base, err := with(prerequisites[l.ID])
 		var alone outcomes
@@ -70,16 +95,16 @@ func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 			alone, err = with(append(slices.Clone(prerequisites[l.ID]), l.ID))
 		}
 		if err != nil {
-			m.Unbuilt[l.ID] = "alone: " + err.Error()
+			note(l.ID, "alone: "+err.Error())
 		}
 		rest, rerr := with(allBut(full, append(dependents(l.ID), l.ID)))
 		if rerr != nil {
-			m.Unbuilt[l.ID] = strings.TrimPrefix(m.Unbuilt[l.ID]+"; without it: "+rerr.Error(), "; ")
+			note(l.ID, "without it: "+rerr.Error())
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("layer %s: %w", l.ID, cmp.Or(err, rerr, context.Cause(ctx)))
 		}
-		for i := range m.Rows {
+		for i := first; i < len(m.Rows); i++ {
 			r := &m.Rows[i]
 			if was, ok := base[r.ID]; ok && err == nil && !was.Stopped && alone[r.ID].Stopped {
 				r.Alone = append(r.Alone, l.ID)
@@ -89,7 +114,7 @@ func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 			}
 		}
 	}
-	for i := range m.Rows {
+	for i := first; i < len(m.Rows); i++ {
 		m.Rows[i].settle()
 	}
 	return nil
@@ -122,7 +147,15 @@ func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
 	}
 	defer undo()
 	d.stacks = nil
-	return measured(ctx, func(ctx context.Context) (*Fixture, error) { return d.arriveAgain(ctx, spec) })
+	return measured(ctx, attempts(), func(ctx context.Context) (*Fixture, error) { return d.arriveAgain(ctx, spec) })
+}
+
+// measureWorker makes every attempt in the worker's place, with just these layers.
+func (d *drill) measureWorker(ctx context.Context, ids []layer.ID) (outcomes, error) {
+	d.stacks = nil
+	return measured(ctx, attempts(), func(ctx context.Context) (*Fixture, error) {
+		return d.inWorker(ctx, func(spec *linuxjail.Spec) error { return d.lessen(spec, ids) })
+	})
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.
@@ -139,6 +172,21 @@ func (d *drill) arriveAgain(ctx context.Context, spec linuxjail.Spec) (s *Fixtur
 // only is the spec with just these layers. undo puts limits of control groups back.
 func (d *drill) only(ids []layer.ID) (spec linuxjail.Spec, undo func(), err error) {
 	spec = d.harness.Spec
+	if err = d.lessen(&spec, ids); err != nil {
+		return spec, nil, err
+	}
+	on := func(id layer.ID) bool { return slices.Contains(ids, id) }
+	if on(layer.RLimits) {
+		// The attacker needs no more of it in the start, and the caller may not set it later where the
+		// cell has no user namespace.
+		spec.Limits = append(slices.Clone(spec.Limits), d.harness.Bound)
+	}
+	undo, err = d.ungroup(&spec, on)
+	return spec, undo, err
+}
+
+// lessen takes every other layer out of a spec.
+func (d *drill) lessen(spec *linuxjail.Spec, ids []layer.ID) error {
 	for _, l := range layer.Table {
 		if !slices.Contains(ids, l.ID) {
 			spec.Layers = layer.Without(spec.Layers, l.ID)
@@ -146,7 +194,7 @@ func (d *drill) only(ids []layer.ID) (spec linuxjail.Spec, undo func(), err erro
 	}
 	on := func(id layer.ID) bool { return slices.Contains(ids, id) }
 	if on(layer.PrivateRoot) && !on(layer.MountNamespace) {
-		return spec, nil, fmt.Errorf("a private root without a mount namespace would be the host's own root")
+		return fmt.Errorf("a private root without a mount namespace would be the host's own root")
 	}
 	if !on(layer.PrivateRoot) {
 		// There is no rootfs: the program lies where the host has it.
@@ -158,17 +206,11 @@ func (d *drill) only(ids []layer.ID) (spec linuxjail.Spec, undo func(), err erro
 		}
 		spec.Path = jail.RootfsPath(d.bait.program)
 	}
-	if on(layer.RLimits) {
-		// The attacker needs no more of it in the start, and the caller may not set it later where the
-		// cell has no user namespace.
-		spec.Limits = append(slices.Clone(spec.Limits), d.harness.Bound)
-	}
 	if !on(layer.WXSeccomp) {
 		spec.Policy.Rows = append(slices.Clone(spec.Policy.Rows),
 			seccomp.Row{Call: "mmap", Reason: "the layer is missing on purpose"}, seccomp.Row{Call: "mprotect", Reason: "the layer is missing on purpose"})
 	}
-	undo, err = d.ungroup(&spec, on)
-	return spec, undo, err
+	return nil
 }
 
 // ungroup leaves the control groups of missing layers out: those of v1 by not joining them, the one

@@ -196,6 +196,9 @@ func handed(name string) late {
 func (s *Fixture) reap() {
 	group := s.Spec.Cgroups.V2
 	if group == nil {
+		if s.keeper != nil && s.measuring {
+			s.reapByProgram()
+		}
 		return
 	}
 	for range 10 {
@@ -209,5 +212,24 @@ func (s *Fixture) reap() {
 			}
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// reapByProgram is reap of one without a control group: on the throwaway host its children are known by their program.
+// The drill's bystander has that too, and stays.
+func (s *Fixture) reapByProgram() {
+	program, err := os.Stat(s.Bait.program)
+	if err != nil {
+		return
+	}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == s.Bait.pid() || pid == os.Getpid() {
+			continue
+		}
+		if info, err := os.Stat("/proc/" + e.Name() + "/exe"); err == nil && os.SameFile(info, program) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
 	}
 }

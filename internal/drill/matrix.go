@@ -27,6 +27,7 @@ type Matrix struct {
 // MatrixRow is what stops one attempt.
 type MatrixRow struct {
 	ID    string `json:"id"`
+	Scene string `json:"scene"` // in whose place the attacker is
 	Group string `json:"group"`
 	Tries string `json:"tries"`
 	// Open: without any layer it succeeded; Bare says how it went then. On FreeBSD there is a jail, or
@@ -67,9 +68,13 @@ func (m Matrix) WriteText(w io.Writer) error {
 	for _, r := range m.Rows {
 		wide = max(wide, len(r.ID))
 	}
-	group := ""
+	scene, group := SceneHypervisor, ""
 	two := 0
 	for _, r := range m.Rows {
+		if r.Scene != scene {
+			scene, group = r.Scene, ""
+			fmt.Fprintf(w, "\nin the %s's place\n", scene)
+		}
 		if r.Group != group {
 			group = r.Group
 			fmt.Fprintf(w, "%s\n", group)

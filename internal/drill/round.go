@@ -99,10 +99,10 @@ func (s *Fixture) make(a Attempt) (v Verdict, how string) {
 type outcomes map[string]Outcome
 
 // measured makes every attempt in the guest's phase and says what came of it.
-func measured(ctx context.Context, enter func(context.Context) (*Fixture, error)) (outcomes, error) {
+func measured(ctx context.Context, these []Attempt, enter func(context.Context) (*Fixture, error)) (outcomes, error) {
 	all := outcomes{}
 	r := round{
-		attempts: attempts(), paired: true,
+		attempts: these, paired: true,
 		enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return enter(ctx) },
 		made: func(a Attempt, v Verdict, how string) {
 			if v != Skipped {

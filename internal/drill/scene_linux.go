@@ -15,7 +15,7 @@ func (d *drill) scene(ctx context.Context, r *Report) error {
 		return nil
 	}
 	d.stacks = nil
-	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inWorker(ctx) }
+	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inWorker(ctx, nil) }
 	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, SceneWorker, phaseRun), paired: true,
 		spent: func(_ Attempt, v Verdict) bool { return v == Escaped }}
 	if err := general.run(ctx); err != nil {
@@ -35,8 +35,9 @@ const (
 	commandsFD = linuxjail.FirstFD + 1
 )
 
-// inWorker puts an attacker into the jail of a worker, with a keeper at the other end of its socket.
-func (d *drill) inWorker(ctx context.Context) (*Fixture, error) {
+// inWorker puts an attacker into the jail of a worker, with a keeper at the other end of its socket. change may change
+// that jail.
+func (d *drill) inWorker(ctx context.Context, change func(*linuxjail.Spec) error) (*Fixture, error) {
 	k, theirs, err := newKeeperSide()
 	if err != nil {
 		return nil, err
@@ -59,6 +60,13 @@ func (d *drill) inWorker(ctx context.Context) (*Fixture, error) {
 	spec.FDs = append(spec.FDs, jail.FD{Name: commandSocket, File: commands})
 	// Its number of arguments is the number of that descriptor, and the plus sign says that it is connected.
 	spec.Argv = []string{"+", "", "", ""}
+	if change != nil {
+		if err := change(&spec); err != nil {
+			k.link.Close()
+			conn.Close()
+			return nil, err
+		}
+	}
 	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, keeper: k}
 	for _, l := range spec.Limits {
 		if l.Name == "fsize" {

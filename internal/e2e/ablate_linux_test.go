@@ -26,18 +26,27 @@ func TestAblation(t *testing.T) {
 	out, err := cmd.Output()
 	var m struct {
 		Rows []struct {
-			ID, Bare, Single     string
-			Open                 bool
-			NoControl            string `json:"no_control"`
-			Alone, Needed, Table []string
+			ID, Scene, Bare, Single string
+			Open                    bool
+			NoControl               string `json:"no_control"`
+			Alone, Needed, Table    []string
 		}
 		Unbuilt, Unapplied map[string]string
 	}
 	if uerr := json.Unmarshal(out, &m); uerr != nil || err != nil {
 		t.Fatalf("%v, %v\n%s", err, uerr, out)
 	}
-	two := 0
+	two, worker := 0, 0
 	for _, r := range m.Rows {
+		if r.Scene == "worker" {
+			worker++ // its jail is a little other, and no table says which layer stops what there
+			if !r.Open && r.NoControl == "" && len(r.Alone) == 0 {
+				t.Logf("%s, in the worker's place, fails without a jail too (%s): it proves nothing", r.ID, r.Bare)
+			} else if len(r.Alone) == 0 && r.NoControl == "" && r.Single == "" {
+				t.Errorf("%s, in the worker's place, is stopped by no layer", r.ID)
+			}
+			continue
+		}
 		if len(r.Alone) > 1 {
 			two++
 		}
@@ -53,6 +62,9 @@ func TestAblation(t *testing.T) {
 		if len(r.Alone) < 2 && r.Single == "" && r.NoControl == "" {
 			t.Errorf("%s is stopped by %s alone, and the table does not say why", r.ID, r.Alone)
 		}
+	}
+	if worker < 60 {
+		t.Errorf("only %d attempts in the worker's place", worker)
 	}
 	t.Logf("%d attempts, %d stopped by two layers or more, each alone; not measured: %v", len(m.Rows), two, m.Unbuilt)
 	l.nothingLeft()

@@ -33,6 +33,8 @@ type Missing struct {
 	DevfsRules  bool // its /dev shows every node of the host
 	NoSuser     bool // root stays root in its jail
 	Capsicum    bool // the actor does not enter capability mode
+	PrivateRoot bool // a worker's root is the host's
+	SecureLevel bool // a worker's jail has the host's
 }
 
 // Fixture has what is around bhyve made as for bhyve itself.
@@ -81,7 +83,26 @@ func (s Fixture) WorkerJail() (jid int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if s.Missing.PrivateRoot || s.Missing.SecureLevel || s.Missing.NoSuser {
+		return s.laxWorkerJail(w)
+	}
 	return haveWorkerJail(w)
+}
+
+// laxWorkerJail is that jail without what is missing on purpose.
+func (s Fixture) laxWorkerJail(w *plan.Worker) (int, error) {
+	params := w.Params()
+	for i, p := range params {
+		switch {
+		case p.Name == "path" && s.Missing.PrivateRoot:
+			params[i] = jailparam.String("path", "/")
+		case p.Name == "securelevel" && s.Missing.SecureLevel:
+			params[i] = jailparam.Int("securelevel", -1)
+		case p.Name == "allow.suser" && s.Missing.NoSuser:
+			params[i] = jailparam.Bool("allow.suser", true)
+		}
+	}
+	return haveWorkerJailWith(w, params)
 }
 
 // EnterWorker starts a program in the place of the cell's worker, in the way that one is started: with that socket to
@@ -91,15 +112,18 @@ func (s Fixture) EnterWorker(commands, keeper, program *os.File) (*freebsdjail.C
 	if err != nil {
 		return nil, err
 	}
-	jid := 0
-	if !s.Missing.Launch.Jail() {
-		if jid, err = haveWorkerJail(w); err != nil {
-			return nil, err
-		}
+	jid, lack := 0, s.Missing.Launch
+	if lack.Jail() {
+		lack.Root, err = w.Root, haveWorkerRoot(w)
+	} else {
+		jid, err = s.WorkerJail()
+	}
+	if err != nil {
+		return nil, err
 	}
 	m := s.machine
 	start := workerStart(w, jid)
-	start.Lack, start.Capsicum = s.Missing.Launch, !s.Missing.Capsicum
+	start.Lack, start.Capsicum = lack, !s.Missing.Capsicum
 	start.Rights[0] = rightsStream // where a worker has nothing
 	files := []*os.File{keeper}
 	for _, h := range WorkerHandles {
@@ -170,7 +194,7 @@ func (s Fixture) Empty(ctx context.Context, c *freebsdjail.Child) error {
 			return err
 		}
 	}
-	if s.Missing == (Missing{Capsicum: s.Missing.Capsicum}) {
+	if s.Missing == (Missing{Capsicum: s.Missing.Capsicum, PrivateRoot: s.Missing.PrivateRoot, SecureLevel: s.Missing.SecureLevel}) {
 		return s.machine.close(c)
 	}
 	return s.closeSome()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/jail"
 	"skep/internal/jail/freebsdjail"
+	"skep/internal/jailparam"
 	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/process"
@@ -54,16 +56,43 @@ func (t *bsdProvisioner) planWorker() (w *plan.Worker, planned bool) {
 // unplannedWorker is the user nobody.
 const unplannedWorker = 65534
 
-// workerPrison is its jail, for those that look a jail up.
-func workerPrison(s *plan.Worker) *plan.Prison { return &plan.Prison{Name: s.Jail, Path: s.Root} }
+// workerPrison is its jail, for those that look a jail up. A drill's may have the host's root, on purpose; no cell's name
+// begins as a drill's does.
+func workerPrison(s *plan.Worker) *plan.Prison {
+	prison := &plan.Prison{Name: s.Jail, Path: s.Root}
+	if strings.HasPrefix(s.Jail, plan.WorkerJail("_")) {
+		if p, err := freebsdjail.FindPrison(s.Jail); err == nil && p.Path == "/" {
+			prison.Path = "/"
+		}
+	}
+	return prison
+}
 
 // haveWorkerJail makes the jail of a worker with its empty root, or finds it: who is started anew enters the same.
-func haveWorkerJail(s *plan.Worker) (jid int, err error) {
+func haveWorkerJail(s *plan.Worker) (jid int, err error) { return haveWorkerJailWith(s, s.Params()) }
+
+func haveWorkerJailWith(s *plan.Worker, params []jailparam.Param) (jid int, err error) {
 	if p, found, err := ours(workerPrison(s)); err != nil || found && !p.Dying {
 		return p.JID, err
 	}
-	if err := os.Mkdir(s.Root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := haveWorkerRoot(s); err != nil {
 		return 0, err
+	}
+	for _, rule := range s.Rules {
+		if err := freebsdjail.AddLimit(rule); err != nil {
+			return 0, fault.Wrap(fault.Host, errors.Join(err, freebsdjail.RemoveLimits("jail:"+s.Jail)), "", "limit the worker")
+		}
+	}
+	if jid, err = freebsdjail.CreatePrison(params); err != nil {
+		return 0, fault.Wrap(fault.Jail, err, "run skep on the host itself, as root; inside a jail that one needs children.max", "make the jail %s", s.Jail)
+	}
+	return jid, nil
+}
+
+// haveWorkerRoot mounts the empty root of a worker.
+func haveWorkerRoot(s *plan.Worker) error {
+	if err := os.Mkdir(s.Root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
 	}
 	mounted, err := freebsdjail.MountedOn(s.Root)
 	if err == nil && mounted == "" {
@@ -71,17 +100,9 @@ func haveWorkerJail(s *plan.Worker) (jid int, err error) {
 			freebsdjail.Option("ro"), freebsdjail.Option("nosuid"), freebsdjail.Option("noexec"))
 	}
 	if err != nil {
-		return 0, fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the worker's rootfs")
+		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the worker's rootfs")
 	}
-	for _, rule := range s.Rules {
-		if err := freebsdjail.AddLimit(rule); err != nil {
-			return 0, fault.Wrap(fault.Host, errors.Join(err, freebsdjail.RemoveLimits("jail:"+s.Jail)), "", "limit the worker")
-		}
-	}
-	if jid, err = freebsdjail.CreatePrison(s.Params()); err != nil {
-		return 0, fault.Wrap(fault.Jail, err, "run skep on the host itself, as root; inside a jail that one needs children.max", "make the jail %s", s.Jail)
-	}
-	return jid, nil
+	return nil
 }
 
 // dropWorkerJail ends whoever is in it and takes it away.
