@@ -8,6 +8,7 @@
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
 #   make soak       anything done to cells at random, for MINUTES=10
+#   make debian     tests with a real Debian, made by debootstrap once: needs root, takes minutes
 #   make matrix     the same cells in other Debian releases, SUITES="trixie sid": needs root, makes each once;
 #                   KERNELS="trixie" boots releases with their own kernel and systemd
 #   make packages   deb, rpm, apk and a FreeBSD pkg in dist/packages; the same commit gives the same files
@@ -132,6 +133,12 @@ security-table: build
 	sed -n '/<!-- end: make security-table/,$$p' docs/security.md; } > docs/security.md.new
 	@mv docs/security.md.new docs/security.md
 
+# Tests that want a disk with a real Debian; it is kept in DEBIAN.
+DEBIAN = $$PWD/build/debian
+debian:
+	@sh scripts/deps debian
+	SKEP_TEST_DEBIAN=$(DEBIAN) $(GO) test -count=1 -v -timeout 2h -run '^TestDebian' ./internal/e2e
+
 packages:
 	GO='$(GO)' sh scripts/packages dist/packages
 
@@ -148,4 +155,4 @@ help:
 clean:
 	rm -rf bin build dist
 
-.PHONY: all build demo deps test vet lint race cover fuzz bench bench-slurm drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help
+.PHONY: all build demo debian deps test vet lint race cover fuzz bench bench-slurm drill-peers matrix matrix-table security-table soak freebsd-kit packages install uninstall clean help
