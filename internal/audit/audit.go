@@ -87,7 +87,7 @@ const (
 	GroupMemory   = "memory"
 	GroupProgram  = "the program"
 	GroupWorker   = "the worker"
-	GroupServices = "networks and captures in jails of their own"
+	GroupServices = "networks, captures and the TPM in jails of their own"
 )
 
 // groups is their order in a report.

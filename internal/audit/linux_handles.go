@@ -185,6 +185,9 @@ func (a *linuxAudit) socketKind(d Descriptor) string {
 			return s.Name
 		}
 	}
+	if len(plan.Specs[*plan.TPM](a.plan)) > 0 && strings.HasPrefix(name, "unix socket without") {
+		return "tpm" // two pairs: one it was handed, of the other it has handed the TPM an end
+	}
 	for _, s := range plan.Specs[*plan.Screen](a.plan) {
 		if s.Path != "" && sameSocket(name, s.Path) || s.Listen != "" && strings.HasPrefix(name, "tcp") ||
 			strings.HasPrefix(name, "unix socket without") {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,9 +24,10 @@ type serviceSeen struct {
 const (
 	ownRecord = "record" // it is written to
 	ownAnswer = "answer" // it is read
+	ownLog    = "log"    // its last words go there
 )
 
-// services: what a guest's frames go to has no rights. A guest that takes one over has won as little as in its
+// services: what a guest's frames go to, and its TPM, have no rights. A guest that takes one over has won as little as in its
 // hypervisor.
 func (a *linuxAudit) services() {
 	if a.plan == nil || a.state == nil {
@@ -33,14 +35,14 @@ func (a *linuxAudit) services() {
 	}
 	for _, r := range a.plan.Resources {
 		switch r.Spec.(type) {
-		case *plan.Network, *plan.Capture:
+		case *plan.Network, *plan.Capture, *plan.TPM:
 			a.service(r)
 		}
 	}
 }
 
 // serviceRows is what the rows of such a process begin with, before the label of its card.
-var serviceRows = map[plan.Kind]string{plan.KindNetwork: "network-", plan.KindCapture: "capture-"}
+var serviceRows = map[plan.Kind]string{plan.KindNetwork: "network-", plan.KindCapture: "capture-", plan.KindTPM: "tpm"}
 
 func (a *linuxAudit) service(r plan.Resource) {
 	_, label, _ := strings.Cut(r.ID, ":")
@@ -65,6 +67,10 @@ func (a *linuxAudit) service(r plan.Resource) {
 	mode := ""
 	if n, ok := r.Spec.(*plan.Network); ok {
 		mode = n.Mode
+	}
+	if _, tpm := r.Spec.(*plan.TPM); tpm {
+		a.besideHandles(&seen.besideSeen, GroupServices, prefix, seen.plannedOfTPM)
+		return
 	}
 	_, capture := r.Spec.(*plan.Capture)
 	a.besideHandles(&seen.besideSeen, GroupServices, prefix, func(d Descriptor) bool { return seen.planned(d, mode, capture) })
@@ -107,6 +113,20 @@ func (s *serviceSeen) planned(d Descriptor, mode string, capture bool) bool {
 		return d.Flags&accessMode == 0
 	}
 	return false
+}
+
+// plannedOfTPM is planned for a TPM: its two connections to the hypervisor, of which no table of its own network has
+// the second, a pipe to itself, what it remembers, and the hypervisor's log to write to.
+func (s *serviceSeen) plannedOfTPM(d Descriptor) bool {
+	switch {
+	case d.Target == devNull, strings.HasPrefix(d.Target, "pipe:"):
+		return true
+	case strings.HasPrefix(d.Target, "socket:"):
+		kind, _, _ := strings.Cut(s.Sockets[d.Inode], " ")
+		return kind == "" || kind == "unix"
+	}
+	id := fileID{d.Dev, d.Inode}
+	return s.holds(ownRecord, id) || d.Number == 2 && s.holds(ownLog, id) && d.Flags&accessMode == 1
 }
 
 func (s *serviceSeen) holds(what string, id fileID) bool {
@@ -155,6 +175,10 @@ func serviceFiles(spec plan.Spec) map[string]string {
 		}
 	case *plan.Capture:
 		capture(s.Path)
+	case *plan.TPM:
+		record(s.State)
+		log := filepath.Join(filepath.Dir(s.State), layout.HypervisorLog)
+		files[ownLog+" "+log] = log
 	}
 	return files
 }

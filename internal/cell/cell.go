@@ -16,6 +16,7 @@ type Cell struct {
 	CPUs        int           `json:"cpus"`
 	Memory      Size          `json:"memory"`
 	Boot        Boot          `json:"boot"`
+	SecureBoot  bool          `json:"secure_boot,omitempty"`
 	Kernel      *Kernel       `json:"kernel,omitempty"`
 	Accel       Accel         `json:"accel"`
 	Disks       []Disk        `json:"disks,omitempty"`
@@ -29,6 +30,7 @@ type Cell struct {
 	Screen      *Screen       `json:"screen,omitempty"`
 	Console     Console       `json:"console"`
 	GDB         *GDB          `json:"gdb,omitempty"`
+	TPM         *TPM          `json:"tpm,omitempty"`
 	Identity    *Identity     `json:"identity,omitempty"`
 	Clock       *Clock        `json:"clock,omitempty"`
 	Pools       []Pool        `json:"pools,omitempty"`

@@ -149,6 +149,7 @@ func checkCell(r *reader, path string, c *Cell) {
 	}
 	checkTwice(r, c)
 	checkTrust(r, c)
+	checkSecureBoot(r, c)
 	checkBridges(r, c)
 	checkListen(r, c)
 	checkLimits(r, c)

@@ -13,6 +13,7 @@ cell "NAME" {
   # path is a firmware file. A kernel block boots a Linux kernel directly, in
   # place of boot.
   #boot = "hello"
+  #secure_boot = false # true: with boot = "uefi", what is signed and nothing else (Linux hosts)
   #kernel {
   #  image   = "vmlinuz"
   #  initrd  = "initrd.img"
@@ -175,6 +176,12 @@ cell "NAME" {
   #  groups = ["lab"]
   #  may    = ["read"] # and "console", "screen", "power"
   #}
+
+  # A TPM 2.0 of the guest's own, by swtpm (Linux hosts). It stays.
+  #tpm {
+  #  model = "crb" # or "tis"
+  #}
+
   # What the machine calls itself, and its clock; cpu_name and clock on Linux hosts.
   #identity {
   #  manufacturer = "Example Inc."

@@ -33,13 +33,13 @@ func TestTemplateUncommented(t *testing.T) {
 	}
 	// Things that exclude each other, and are there to be chosen from.
 	want := []string{
-		`invalid boot: cannot be combined with the kernel block on line 16`,
+		`invalid boot: cannot be combined with the kernel block on line 17`,
 		`invalid uplink: needs create = true, as an existing bridge is not changed`,
 		`invalid offset: cannot be combined with start`,
 		`invalid ip4: the jail has no network`,
 		`invalid ip6: the jail has no network`,
-		`invalid second seed block: already defined on line 65`,
-		`invalid second jail block: already defined on line 143`,
+		`invalid second seed block: already defined on line 66`,
+		`invalid second jail block: already defined on line 144`,
 	}
 	sort := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 	if d := cmp.Diff(want, got, sort); d != "" {

@@ -149,14 +149,14 @@ func besides(file, from, to string) string {
 
 // cloneVars copies the UEFI variables, where there are some.
 func (a *app) cloneVars(ctx context.Context, t twoCells, from, to string) error {
-	vars := filepath.Join(t.st.StateDir(from), layout.Vars)
+	vars := filepath.Join(t.st.StateDir(from), layout.VarsOf(t.c.SecureBoot))
 	if !exists(vars) {
 		return nil
 	}
 	if err := t.st.MakeStateDir(to); err != nil {
 		return err
 	}
-	copied := filepath.Join(t.st.StateDir(to), layout.Vars)
+	copied := filepath.Join(t.st.StateDir(to), layout.VarsOf(t.c.SecureBoot))
 	d := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: vars, Format: cell.FormatRaw}
 	return a.copyNow(ctx, t.st, d, copied, true, t.c.Jail.AllowMissing)
 }
@@ -173,6 +173,9 @@ func (a *app) sayClone(c *cell.Cell) {
 		if n.Tap != "" {
 			a.note("network card %q of both is on %s: one of them at a time can run, or give one another tap", n.Label, n.Tap)
 		}
+	}
+	if c.TPM != nil {
+		a.note("the clone has a TPM of its own, which knows no key of the other's")
 	}
 	for _, d := range c.Disks {
 		if d.Layered() {

@@ -26,6 +26,9 @@ import (
 // disk of that name comes first.
 const varsName = "uefi-vars"
 
+// tpmName is that of what its TPM remembers.
+const tpmName = "tpm"
+
 func (a *app) disk() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "disk",
@@ -108,7 +111,7 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 	if c == nil {
 		return nil, d
 	}
-	for _, disk := range append(kept(c), cell.Disk{Label: varsName}) {
+	for _, disk := range append(kept(c), cell.Disk{Label: varsName}, cell.Disk{Label: tpmName}) {
 		if strings.HasPrefix(disk.Label, typed) && !slices.Contains(args[1:], disk.Label) {
 			names = append(names, disk.Label)
 		}
@@ -119,14 +122,17 @@ func (a *app) completeDisks(cmd *cobra.Command, args []string, typed string) (na
 // kept are the disks that a cell has while it does not run, too: not the images that are made at each start.
 func kept(c *cell.Cell) []cell.Disk { return slices.DeleteFunc(c.Drives(), cell.Disk.MadeAnew) }
 
-// disksOfCell are the disks of a cell, and last its UEFI variables.
+// disksOfCell are the disks of a cell, and last its UEFI variables and its TPM's state.
 func disksOfCell(dirs host.Dirs, c *cell.Cell) (all []*plan.Disk) {
 	for _, d := range kept(c) {
 		all = append(all, plan.DiskOf(d, layersOf(dirs, c.Name)))
 	}
-	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), layout.Vars)}
+	vars := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), layout.VarsOf(c.SecureBoot))}
 	if !slices.ContainsFunc(all, func(d *plan.Disk) bool { return d.Label == varsName }) {
 		all = append(all, vars)
+	}
+	if c.TPM != nil && !slices.ContainsFunc(all, func(d *plan.Disk) bool { return d.Label == tpmName }) {
+		all = append(all, &plan.Disk{Label: tpmName, Type: plan.DiskFile, Path: filepath.Join(store.View(dirs).StateDir(c.Name), layout.TPM)})
 	}
 	return all
 }

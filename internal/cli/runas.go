@@ -82,12 +82,14 @@ func (a *app) underName(dirs host.Dirs, c *cell.Cell, name string) (*cell.Cell, 
 // throwaway refuses to run a cell for once that has UEFI variables of earlier
 // runs: forgetting it would remove them, and nobody asked for that by name.
 func throwaway(dirs host.Dirs, name string) error {
-	vars := filepath.Join(store.View(dirs).StateDir(name), layout.Vars)
-	if !exists(vars) {
-		return nil
+	dir := store.View(dirs).StateDir(name)
+	for _, vars := range []string{layout.Vars, layout.VarsSecure} {
+		if exists(filepath.Join(dir, vars)) {
+			return fault.New(fault.Input, "skep run --rm --name NAME runs it under a name of its own; skep rm "+name+" removes them",
+				"forget %s after this run: it has UEFI variables of earlier ones", name)
+		}
 	}
-	return fault.New(fault.Input, "skep run --rm --name NAME runs it under a name of its own; skep rm "+name+" removes them",
-		"forget %s after this run: it has UEFI variables of earlier ones", name)
+	return nil
 }
 
 // forgetRun removes what one run has left.

@@ -30,6 +30,7 @@ type showJSON struct {
 	Jail        *jail.Record      `json:"jail"`
 	Worker      *store.Worker     `json:"worker,omitempty"` // who speaks with the hypervisor
 	WorkerJail  *jail.Record      `json:"worker_jail,omitempty"`
+	Services    []store.Service   `json:"services,omitempty"` // networks, captures, the TPM
 	Plan        *plan.Plan        `json:"plan"`
 	Relaxations []cell.Relaxation `json:"loosenings"`
 	ConsoleLog  string            `json:"console_log"`
@@ -117,6 +118,7 @@ func (a *app) shown(ctx context.Context, dirs host.Dirs, name string) (out showJ
 	out.Version, out.cellJSON = cellVersion, asJSON(s, held)
 	out.Owner, out.cellJSON.May = owner, may
 	out.Reach, out.Jail, out.Plan, out.Worker, out.WorkerJail = s.Reach, s.Jail, s.Plan, s.Worker, s.WorkerJail
+	out.Services = s.Services
 	return out, s, nil
 }
 

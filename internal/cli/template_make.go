@@ -126,6 +126,9 @@ func keepable(c *cell.Cell) error {
 	for _, r := range c.Results {
 		return bad("results."+r.Label, "leave the block out", "a disk for results belongs to one guest")
 	}
+	if c.TPM != nil {
+		return bad("tpm", "leave the block out", "a TPM belongs to one guest: all clones would have its keys")
+	}
 	if c.GDB != nil {
 		return bad("gdb", "leave the block out", "its debugger would be in all clones")
 	}
@@ -211,12 +214,12 @@ func formatOf(d cell.Disk) cell.DiskFormat {
 
 // vars copies the cell's UEFI variables, where there are some.
 func (m *making) vars(ctx context.Context) error {
-	from := filepath.Join(m.st.StateDir(m.of.Name), layout.Vars)
+	from := filepath.Join(m.st.StateDir(m.of.Name), layout.VarsOf(m.of.SecureBoot))
 	if m.of.Boot.Kind != cell.BootUEFI || !exists(from) {
 		return nil
 	}
 	d := &plan.Disk{Label: varsName, Type: plan.DiskFile, Path: from, Format: cell.FormatRaw}
-	return m.a.copyNow(ctx, m.st, d, filepath.Join(m.st.StateDir(m.cell.Name), layout.Vars), true, m.of.Jail.AllowMissing)
+	return m.a.copyNow(ctx, m.st, d, filepath.Join(m.st.StateDir(m.cell.Name), layout.VarsOf(m.of.SecureBoot)), true, m.of.Jail.AllowMissing)
 }
 
 // forget removes what is left of the cell that boots, its layers too: they are nobody's but the template's.

@@ -49,8 +49,8 @@ func undoClone(st *store.Store, u *store.Unfinished) error {
 	}
 	dir := st.StateDir(u.To)
 	if exists(dir) {
-		halves, _ := filepath.Glob(quoteGlob(filepath.Join(dir, "."+layout.Vars)) + ".*")
-		for _, path := range append(halves, filepath.Join(dir, layout.Vars), dir) {
+		halves, _ := filepath.Glob(quoteGlob(filepath.Join(dir, "."+strings.TrimSuffix(layout.Vars, ".fd"))) + "*.*")
+		for _, path := range append(halves, filepath.Join(dir, layout.Vars), filepath.Join(dir, layout.VarsSecure), dir) {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)
 			}

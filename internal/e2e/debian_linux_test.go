@@ -17,8 +17,8 @@ import (
 // envDebian names the directory in which a test makes and keeps the image of scripts/debian-image.
 const envDebian = "SKEP_TEST_DEBIAN"
 
-// emulated is how long a Debian may take for its first start: ten of them share what processors there are.
-const emulated = 30 * time.Minute
+// firstStart is how long a Debian may take for its first start: ten of them share what processors there are.
+const firstStart = 30 * time.Minute
 
 // debianImage is a disk with a real Debian, which is made where there is none.
 func debianImage(t *testing.T) string {
@@ -123,7 +123,7 @@ func TestDebianTen(t *testing.T) {
 	for i := range many {
 		name := fmt.Sprintf("lab@%d", i+1)
 		var who []string
-		eventually(t, emulated, name+" says who it is", func() bool {
+		eventually(t, firstStart, name+" says who it is", func() bool {
 			log, _ := os.ReadFile(l.path("state/cells/" + name + "/console.log"))
 			who = saysWho.FindStringSubmatch(string(log))
 			return who != nil
@@ -138,7 +138,7 @@ func TestDebianTen(t *testing.T) {
 		t.Errorf("%d names, %d addresses, %d host keys", len(hosts), len(macs), len(keys))
 	}
 	// They power off by themselves, as their seed says.
-	eventually(t, emulated, "all have ended", func() bool { return l.must(0, "ps", "-q").out == "" })
+	eventually(t, firstStart, "all have ended", func() bool { return l.must(0, "ps", "-q").out == "" })
 	for i := range many {
 		if files := l.layersOf(fmt.Sprintf("lab@%d", i+1)); len(files) > 0 {
 			t.Errorf("lab@%d has left %v", i+1, files)

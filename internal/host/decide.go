@@ -200,6 +200,25 @@ func WorkerIdentity(f Facts, slot int) Identity {
 	return Identity{Mapping: who.Mapping, UID: who.UID, GID: who.GID}
 }
 
+// TPMIdentity is who the TPM of the cell in a slot is: a number above those of tools, or below where there is no room.
+func TPMIdentity(f Facts, slot int) Identity {
+	who := ChooseIdentity(f, slot)
+	at := 2*f.Slots.Count + toolNumbers + slot
+	switch who.Mapping {
+	case MappingRoot:
+		u := f.Slots.UIDBase + at
+		if u > MaxUID {
+			u = f.Slots.UIDBase - 1 - f.Slots.Count - toolNumbers - slot
+		}
+		return Identity{Mapping: MappingRoot, UID: u, GID: u}
+	case MappingSubUID:
+		s := f.Linux.SubID
+		beside := func(count int) int { return (offset(count, f.Slots.Count) + at) % count }
+		return Identity{Mapping: MappingSubUID, UID: s.UIDStart + beside(s.UIDCount), GID: s.GIDStart + beside(s.GIDCount)}
+	}
+	return Identity{Mapping: who.Mapping, UID: who.UID, GID: who.GID}
+}
+
 // ToolIdentity is who a tool is: a number just above those of the workers, or below where there is no room.
 // Which of them hangs on nothing that another user could foresee and take. Two tools that meet by chance
 // are in namespaces of their own all the same.

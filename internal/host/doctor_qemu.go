@@ -20,6 +20,12 @@ func (d *report) linux(f Facts) {
 	} else {
 		d.add(Warn, "uefi", "no OVMF", `boot = "uefi" does not work; hello, kernel blocks and firmware files do`, f.install("ovmf"))
 	}
+	if o := l.OVMFSecure; o != nil {
+		d.add(OK, "secure-boot", o.Code, "secure_boot = true works", "")
+	}
+	if l.SWTPM != "" {
+		d.add(OK, "tpm", l.SWTPM, "a tpm block works", "")
+	}
 	d.who(f)
 	d.cgroup(l.Cgroup, f.EUID)
 	d.tap(f)

@@ -71,8 +71,12 @@ type Linux struct {
 	// QEMUAsked is set where the environment names the one to use.
 	QEMUAsked bool `json:"qemu_asked,omitempty"`
 
-	KVM      KVM                      `json:"kvm"`
-	OVMF     *OVMF                    `json:"ovmf,omitempty"` // nil: not installed
+	KVM  KVM   `json:"kvm"`
+	OVMF *OVMF `json:"ovmf,omitempty"` // nil: not installed
+	// OVMFSecure is the firmware of secure_boot = true: its variables have the keys that most guests are signed by.
+	OVMFSecure *OVMF `json:"ovmf_secure,omitempty"`
+	// SWTPM is the program that TPMs are made of; "" where it is not installed.
+	SWTPM    string                   `json:"swtpm,omitempty"`
 	Cgroup   Cgroup                   `json:"cgroup"`
 	SubID    *SubID                   `json:"subid,omitempty"` // the caller's range, without root
 	Layers   map[layer.ID]layer.Probe `json:"layers"`

@@ -30,9 +30,12 @@ func readyLinux(c *cell.Cell, f Facts) error {
 		return fault.Cannot(fault.Host, fix, "start", c.Name, "%s", why)
 	}
 	if c.Boot.Kind == cell.BootUEFI {
-		if _, err := ChooseFirmware(f); err != nil {
+		if _, err := ChooseFirmware(c, f); err != nil {
 			return err
 		}
+	}
+	if c.TPM != nil && l.SWTPM == "" {
+		return fault.Cannot(fault.Host, f.install("swtpm"), "start", c.Name, "swtpm, which its tpm block needs, is not installed")
 	}
 	if f.EUID != 0 && l.userNSForbidden(f.EUID) {
 		return fault.Cannot(fault.Host, userNSFix(l), "start", c.Name, "ordinary users cannot create user namespaces on this host")
@@ -60,7 +63,7 @@ func readyFreeBSD(c *cell.Cell, f Facts) error {
 		return fault.Cannot(fault.Host, "run skep as root", "start", c.Name, "only root can create jails")
 	}
 	if c.Boot.Kind == cell.BootUEFI {
-		if _, err := ChooseFirmware(f); err != nil {
+		if _, err := ChooseFirmware(c, f); err != nil {
 			return err
 		}
 	}
@@ -71,8 +74,12 @@ func readyFreeBSD(c *cell.Cell, f Facts) error {
 }
 
 // ChooseFirmware is the firmware of boot = "uefi".
-func ChooseFirmware(f Facts) (OVMF, error) {
+func ChooseFirmware(c *cell.Cell, f Facts) (OVMF, error) {
 	switch {
+	case f.Linux != nil && c.SecureBoot && f.Linux.OVMFSecure != nil:
+		return *f.Linux.OVMFSecure, nil
+	case c.SecureBoot:
+		return OVMF{}, fault.New(fault.Host, f.install("ovmf"), "find a firmware for secure_boot = true: one that has keys in it")
 	case f.Linux != nil && f.Linux.OVMF != nil:
 		return *f.Linux.OVMF, nil
 	case f.FreeBSD != nil && len(f.FreeBSD.Firmware) > 0:
@@ -101,11 +108,11 @@ func userNSFix(l *Linux) string {
 // Packages are the names of what we need where they differ. The first column
 // is the command.
 var Packages = map[string]map[string]string{
-	"debian":  {"": "apt install ", "qemu": "qemu-system-x86", "ovmf": "ovmf", "uidmap": "uidmap"},
-	"fedora":  {"": "dnf install ", "qemu": "qemu-system-x86-core", "ovmf": "edk2-ovmf", "uidmap": "shadow-utils"},
-	"arch":    {"": "pacman -S ", "qemu": "qemu-system-x86", "ovmf": "edk2-ovmf", "uidmap": "shadow"},
-	"suse":    {"": "zypper install ", "qemu": "qemu-x86", "ovmf": "qemu-ovmf-x86_64", "uidmap": "shadow"},
-	"alpine":  {"": "apk add ", "qemu": "qemu-system-x86_64", "ovmf": "ovmf", "uidmap": "shadow-uidmap"},
+	"debian":  {"": "apt install ", "qemu": "qemu-system-x86", "ovmf": "ovmf", "uidmap": "uidmap", "swtpm": "swtpm"},
+	"fedora":  {"": "dnf install ", "qemu": "qemu-system-x86-core", "ovmf": "edk2-ovmf", "uidmap": "shadow-utils", "swtpm": "swtpm"},
+	"arch":    {"": "pacman -S ", "qemu": "qemu-system-x86", "ovmf": "edk2-ovmf", "uidmap": "shadow", "swtpm": "swtpm"},
+	"suse":    {"": "zypper install ", "qemu": "qemu-x86", "ovmf": "qemu-ovmf-x86_64", "uidmap": "shadow", "swtpm": "swtpm"},
+	"alpine":  {"": "apk add ", "qemu": "qemu-system-x86_64", "ovmf": "ovmf", "uidmap": "shadow-uidmap", "swtpm": "swtpm"},
 	"freebsd": {"": "pkg install ", "ovmf": "edk2-bhyve"},
 }
 

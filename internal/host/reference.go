@@ -34,12 +34,14 @@ func referenceLinux() Facts {
 		Slots:   Slots{Count: DefaultCount, UIDBase: DefaultUIDBase},
 		Bridges: []string{"br0"},
 		Linux: &Linux{
-			QEMU:     referenceQEMU(),
-			KVM:      KVM{Present: true, Opens: true, Tried: true, Works: true, Node: "crw-rw---- kvm"},
-			OVMF:     &OVMF{Code: "/usr/share/OVMF/OVMF_CODE_4M.fd", Vars: "/usr/share/OVMF/OVMF_VARS_4M.fd", By: "/usr/share/qemu/firmware/60-edk2-x86_64.json"},
-			Cgroup:   Cgroup{Mode: CgroupV2, V2: "/sys/fs/cgroup/skep", Controllers: []string{"memory", "pids", "cpu"}},
-			Landlock: 6,
-			TunTap:   true,
+			QEMU:       referenceQEMU(),
+			KVM:        KVM{Present: true, Opens: true, Tried: true, Works: true, Node: "crw-rw---- kvm"},
+			OVMF:       &OVMF{Code: "/usr/share/OVMF/OVMF_CODE_4M.fd", Vars: "/usr/share/OVMF/OVMF_VARS_4M.fd", By: "/usr/share/qemu/firmware/60-edk2-x86_64.json"},
+			OVMFSecure: &OVMF{Code: "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", Vars: "/usr/share/OVMF/OVMF_VARS_4M.ms.fd", By: "/usr/share/qemu/firmware/40-edk2-x86_64-secure-enrolled.json"},
+			SWTPM:      "/usr/bin/swtpm",
+			Cgroup:     Cgroup{Mode: CgroupV2, V2: "/sys/fs/cgroup/skep", Controllers: []string{"memory", "pids", "cpu"}},
+			Landlock:   6,
+			TunTap:     true,
 		},
 	}
 	f.Linux.Layers = WithFacts(layers, f)

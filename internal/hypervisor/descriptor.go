@@ -13,6 +13,7 @@ const (
 	UseRead   Use = "read"   // a file, O_RDONLY
 	UseWrite  Use = "write"  // a file, O_RDWR
 	UseAppend Use = "append" // a file, O_WRONLY|O_APPEND
+	UsePeer   Use = "peer"   // one end of a pair of connected UNIX sockets
 	UseTap    Use = "tap"    // a tap, from TUNSETIFF with IFF_TAP|IFF_NO_PI|IFF_VNET_HDR
 )
 
@@ -24,6 +25,7 @@ const (
 	FDGDB        = "gdb"
 	FDFlashCode  = "flash-code"
 	FDFlashVars  = "flash-vars"
+	FDTPM        = "tpm"
 )
 
 // FDDisk names the descriptor of a disk.
@@ -70,6 +72,9 @@ func QEMUDescriptors(c *cell.Cell) []Descriptor {
 		list = append(list,
 			Descriptor{FDFlashCode, UseRead, "boot"},
 			Descriptor{FDFlashVars, UseWrite, "boot"})
+	}
+	if c.TPM != nil {
+		list = append(list, Descriptor{FDTPM, UsePeer, "tpm"})
 	}
 	for _, d := range c.Drives() {
 		use := UseWrite

@@ -60,6 +60,7 @@ func QEMUOptions(c *cell.Cell, in QEMUInput) []Option {
 	opts = append(opts, qemuDisks(c, in)...)
 	opts = append(opts, qemuNICs(c, in)...)
 	opts = append(opts, qemuHelpers(c)...)
+	opts = append(opts, qemuTPM(c, in)...)
 	opts = append(opts, qemuScreen(c)...)
 	for _, a := range c.Hypervisor.Args {
 		// Last, so that the cell file has the last word.
@@ -95,7 +96,7 @@ func qemuMachine(c *cell.Cell, in QEMUInput) []Option {
 	machine := props(
 		"q35",
 		"vmport=off", // VMware's back door: no guest of ours needs it
-		optional(!in.blankWithoutSMM(c), "smm=off"), // not needed without Secure Boot; a software KVM has none
+		optional(!in.blankWithoutSMM(c) && !c.SecureBoot, "smm=off"), // not needed without Secure Boot; a software KVM has none
 		"hpet=off",            // one timer less; TSC, APIC timer and PIT remain
 		"usb=off",             // a screen brings its own controller
 		"smbus=off",           // only carries memory module descriptions

@@ -20,6 +20,10 @@ func qemuBoot(c *cell.Cell, in QEMUInput) []Option {
 	if c.Boot.Kind == cell.BootUEFI {
 		opts = append(opts, in.addFD(FDFlashVars, "boot"), flash("flash1", in.fdset(FDFlashVars), "off",
 			"this cell's own UEFI variables"))
+		if c.SecureBoot {
+			opts = append(opts, Option{Flag: "-global", Value: "driver=cfi.pflash01,property=secure,value=on",
+				Why: "only the firmware, in system management mode, changes its variables", Source: "secure_boot"})
+		}
 	}
 	if k := c.Kernel; c.Boot.Kind == cell.BootKernel && k != nil {
 		opts = append(opts, Option{Flag: "-kernel", Value: in.KernelPath, Why: "the kernel, a file of the rootfs until it empties", Source: "kernel.image"})

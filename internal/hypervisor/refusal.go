@@ -60,6 +60,12 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 	if s := c.Screen; s != nil && (s.Width < 640 || s.Height < 480 || s.Width > 3840 || s.Height > 2160) {
 		list = append(list, Refusal{"screen", fmt.Sprintf("cannot show %dx%d on bhyve", s.Width, s.Height), "640x480 to 3840x2160"})
 	}
+	if c.TPM != nil {
+		list = append(list, Refusal{"tpm", "cannot give the guest a TPM on a FreeBSD host", "skep gives bhyve none: leave the tpm block out"})
+	}
+	if c.SecureBoot {
+		list = append(list, Refusal{"secure_boot", "cannot boot securely on a FreeBSD host", "the firmware of bhyve has no Secure Boot: leave secure_boot out"})
+	}
 	if c.Clock != nil {
 		list = append(list, Refusal{"clock", "cannot set the guest's clock on a FreeBSD host", "bhyve's clock is the host's: leave the clock block out"})
 	}

@@ -188,6 +188,8 @@ const (
 	HypervisorLog = "hypervisor.log"
 	KeeperLog     = "keeper.log"
 	Vars          = "uefi-vars.fd"
+	VarsSecure    = "uefi-vars-secure.fd" // of Secure Boot, whose variables begin with keys
+	TPM           = "tpm.state"
 	Last          = "last.json"
 	MACs          = "macs.json"
 	Disks         = "disks.json"
@@ -206,7 +208,15 @@ const (
 
 // StateFiles are the files that skep makes in a cell's state directory.
 func StateFiles() []string {
-	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, NetworkLog, OlderHalf(NetworkLog), SinkholeCA, KeyOf(SinkholeCA), Vars}
+	return []string{ConsoleLog, Starts(ConsoleLog), Disks, HypervisorLog, KeeperLog, Last, MACs, Events, EventsOld, NetworkLog, OlderHalf(NetworkLog), SinkholeCA, KeyOf(SinkholeCA), Vars, VarsSecure}
+}
+
+// VarsOf is the file of a cell's UEFI variables.
+func VarsOf(secure bool) string {
+	if secure {
+		return VarsSecure
+	}
+	return Vars
 }
 
 // NetworkLogOf is NetworkLog of a further card, and OlderHalf the file that such a record's older half is in.

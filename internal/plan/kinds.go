@@ -45,6 +45,7 @@ var kinds = map[Kind]kind{
 	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux, onFreeBSD}},
 	KindNetwork:     {func() Spec { return new(Network) }, on{onLinux}},
 	KindCapture:     {func() Spec { return new(Capture) }, on{onLinux}},
+	KindTPM:         {func() Spec { return new(TPM) }, on{onLinux}},
 	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},
 	KindJailRootfs:  {func() Spec { return new(JailRootfs) }, on{onFreeBSD}},
 	KindScratchCopy: {func() Spec { return new(ScratchCopy) }, on{onFreeBSD}},
@@ -94,6 +95,7 @@ const (
 	KindWorker      Kind = "worker"
 	KindNetwork     Kind = "network"
 	KindCapture     Kind = "capture"
+	KindTPM         Kind = "tpm"
 	KindRuleset     Kind = "ruleset"
 	KindJailRootfs  Kind = "tree"
 	KindScratchCopy Kind = "double"

@@ -43,6 +43,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	decisions, err := host.ChooseLayers(c, h)
 	wrong.add(err)
 	wrong.add(b.lacksFirmware())
+	wrong.add(b.lacksTPM())
 	if err == nil {
 		wrong.add(b.lacksSeal(decisions))
 	}
@@ -67,6 +68,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	b.sockets()
 	b.userNetworks()
 	b.captures()
+	b.tpm()
 	b.rootfs(choice.Accel)
 	b.jail(who, cgroups, decisions)
 	b.hypervisor(choice.CPU)
@@ -196,10 +198,29 @@ func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []strin
 
 // lacksFirmware refuses UEFI where the host has none for QEMU.
 func (b *builder) lacksFirmware() error {
-	if b.cell.Boot.Kind == cell.BootUEFI && b.host.Linux.OVMF == nil {
-		return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
+	switch {
+	case b.cell.Boot.Kind != cell.BootUEFI || b.ovmf() != nil:
+		return nil
+	case b.cell.SecureBoot:
+		return Located(b.cell, "secure_boot", fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware with keys for Secure Boot is installed"))
 	}
-	return nil
+	return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
+}
+
+// ovmf is the firmware of boot = "uefi"; nil where this host has none.
+func (b *builder) ovmf() *host.OVMF {
+	if b.cell.SecureBoot {
+		return b.host.Linux.OVMFSecure
+	}
+	return b.host.Linux.OVMF
+}
+
+// lacksTPM refuses a TPM where there is nothing to make one of.
+func (b *builder) lacksTPM() error {
+	if b.cell.TPM == nil || b.host.Linux.SWTPM != "" {
+		return nil
+	}
+	return Located(b.cell, "tpm", fault.Cannot(fault.Host, "apt install swtpm", "start", b.cell.Name, "swtpm is not installed"))
 }
 
 // firmware adds what the guest executes first, and its UEFI variables.
@@ -210,10 +231,10 @@ func (b *builder) firmware() {
 	case cell.BootFirmware:
 		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
 	case cell.BootUEFI:
-		ovmf := b.host.Linux.OVMF
+		ovmf := b.ovmf()
 		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
 		b.add("vars", "boot", "the cell's own UEFI variables; they stay",
-			&Vars{Path: b.kept(layout.Vars), From: ovmf.Vars})
+			&Vars{Path: b.kept(layout.VarsOf(b.cell.SecureBoot)), From: ovmf.Vars})
 	}
 }
 
@@ -342,6 +363,9 @@ func features(c *cell.Cell, accel cell.Accel) []string {
 	}
 	if c.GDB != nil && accel == cell.AccelKVM {
 		f = append(f, "debug")
+	}
+	if c.TPM != nil {
+		f = append(f, "tpm")
 	}
 	return append(f, string(accel))
 }

@@ -18,6 +18,9 @@ import (
 // linuxCells are one cell for each thing that a plan for Linux can hold.
 var linuxCells = map[string]string{
 	"access": "access {\n users = [\"analyst\"]\n groups = [\"lab\", \"1050\"]\n may = [\"console\", \"read\"]\n}\naccess {\n users = [\"op\"]\n may = [\"power\"]\n}",
+	"secure": `boot = "uefi"
+secure_boot = true
+tpm { model = "tis" }`,
 	"sinkhole": `nic "lan" {
   network = "sinkhole"
   dns     = { "example.org" = "198.18.0.9" }

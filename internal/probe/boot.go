@@ -18,6 +18,8 @@ func BootFile(c *cell.Cell, f host.Facts) string {
 		return c.Kernel.Image
 	case c.Boot.Kind == cell.BootFirmware:
 		return c.Boot.Path
+	case c.SecureBoot && f.Linux != nil && f.Linux.OVMFSecure != nil:
+		return f.Linux.OVMFSecure.Code
 	case c.Boot.Kind == cell.BootUEFI && f.Linux != nil && f.Linux.OVMF != nil:
 		return f.Linux.OVMF.Code
 	}

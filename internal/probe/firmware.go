@@ -50,9 +50,16 @@ var knownOVMF = [][2]string{
 	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
 }
 
+// knownSecure are those of Secure Boot, with keys in their variables: Debian and Ubuntu, Fedora and RHEL, openSUSE.
+var knownSecure = [][2]string{
+	{"/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"},
+	{"/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd"},
+	{"/usr/share/qemu/ovmf-x86_64-smm-ms-code.bin", "/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin"},
+}
+
 // findOVMF looks for UEFI firmware in fsys, which is rooted at "/". The paths
 // are all that was looked at, there or not.
-func findOVMF(fsys fs.FS) (found *host.OVMF, paths []string) {
+func findOVMF(fsys fs.FS, secure bool) (found *host.OVMF, paths []string) {
 	names := map[string]string{} // base name -> path
 	for _, dir := range firmwareDirs {
 		paths = append(paths, dir)
@@ -77,7 +84,7 @@ func findOVMF(fsys fs.FS) (found *host.OVMF, paths []string) {
 		}
 		var d descriptor
 		// An empty file is how an admin switches a descriptor off.
-		if json.Unmarshal(b, &d) != nil || !d.fits() {
+		if json.Unmarshal(b, &d) != nil || !d.fits(secure) {
 			continue
 		}
 		code, vars := d.Mapping.Executable.Filename, d.Mapping.Template.Filename
@@ -86,7 +93,11 @@ func findOVMF(fsys fs.FS) (found *host.OVMF, paths []string) {
 			return &host.OVMF{Code: code, Vars: vars, By: names[n]}, paths
 		}
 	}
-	for _, pair := range knownOVMF {
+	known := knownOVMF
+	if secure {
+		known = knownSecure
+	}
+	for _, pair := range known {
 		paths = append(paths, pair[0], pair[1])
 		if readable(fsys, pair[0]) && readable(fsys, pair[1]) {
 			return &host.OVMF{Code: pair[0], Vars: pair[1], By: "a known path"}, paths
@@ -96,10 +107,9 @@ func findOVMF(fsys fs.FS) (found *host.OVMF, paths []string) {
 }
 
 // fits says whether a firmware suits our machine: q35 on x86-64 with flash in
-// two raw files and no system management mode. Secure Boot needs that mode, and
-// an enrolled key would refuse most guests; whoever wants it names the firmware
-// in the cell file.
-func (d descriptor) fits() bool {
+// two raw files and no system management mode. Secure Boot needs that mode and
+// keys in the variables, which refuse many guests: it is another firmware.
+func (d descriptor) fits(secure bool) bool {
 	m := d.Mapping
 	if !slices.Contains(d.Interfaces, "uefi") || m.Device != "flash" ||
 		m.Mode != "" && m.Mode != "split" ||
@@ -107,8 +117,8 @@ func (d descriptor) fits() bool {
 		!path.IsAbs(m.Executable.Filename) || !path.IsAbs(m.Template.Filename) {
 		return false
 	}
-	for _, f := range d.Features {
-		if f == "requires-smm" || f == "secure-boot" || f == "enrolled-keys" {
+	for _, f := range []string{"requires-smm", "secure-boot", "enrolled-keys"} {
+		if slices.Contains(d.Features, f) != secure {
 			return false
 		}
 	}

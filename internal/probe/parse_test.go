@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -78,6 +79,23 @@ const (
 	"targets":[{"architecture":"x86_64","machines":["pc-q35-*"]}],"features":[]}`
 )
 
+// What Secure Boot needs has keys in it; a firmware that could have some is not enough.
+func TestOVMFSecure(t *testing.T) {
+	enrolled := strings.Replace(strings.ReplaceAll(secureDescriptor, "/s/", "/e/"), `"secure-boot"`, `"secure-boot","enrolled-keys"`, 1)
+	host := fstest.MapFS{
+		"s/CODE.fd": file("x"), "s/VARS.fd": file("x"), "e/CODE.fd": file("x"), "e/VARS.fd": file("x"),
+		"usr/share/qemu/firmware/10-plain.json":  file(debianDescriptor),
+		"usr/share/qemu/firmware/20-secure.json": file(secureDescriptor),
+	}
+	if got, _ := findOVMF(host, true); got != nil {
+		t.Errorf("%+v", got)
+	}
+	host["usr/share/qemu/firmware/30-enrolled.json"] = file(enrolled)
+	if got, _ := findOVMF(host, true); got == nil || got.Vars != "/e/VARS.fd" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func file(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 
 func TestOVMF(t *testing.T) {
@@ -121,7 +139,7 @@ func TestOVMF(t *testing.T) {
 		"an empty file":       {fstest.MapFS{"usr/share/OVMF/OVMF_CODE_4M.fd": file(""), "usr/share/OVMF/OVMF_VARS_4M.fd": file("x")}, "", nil},
 		"nothing":             {fstest.MapFS{}, "", nil},
 	} {
-		got, paths := findOVMF(tt.fs)
+		got, paths := findOVMF(tt.fs, false)
 		want := tt.want
 		if tt.by != "" {
 			c := *want

@@ -51,7 +51,9 @@ type remembered struct {
 	Build string     `json:"build"` // of skep: another one may look for other files
 	QEMU  *host.QEMU `json:"qemu"`
 	OVMF  *host.OVMF `json:"ovmf"`
-	Seal  seal       `json:"seal"`
+	// Secure is the pair for Secure Boot.
+	Secure *host.OVMF `json:"secure"`
+	Seal   seal       `json:"seal"`
 }
 
 const qemuMemory = "qemu.json"
@@ -67,15 +69,17 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 		candidates = []string{asked}
 	}
 	var r remembered
+	l.SWTPM = findSWTPM()
 	l.QEMUAsked = asked != ""
 	if c.load(qemuMemory, &r) == nil && r.Asked == asked && r.Build == build() && r.QEMU != nil && r.Seal.holds() {
-		l.QEMU, l.OVMF = r.QEMU, r.OVMF
+		l.QEMU, l.OVMF, l.OVMFSecure = r.QEMU, r.OVMF, r.Secure
 		return nil
 	}
 	var watch []string
-	ovmf, paths := findOVMF(os.DirFS("/"))
-	l.OVMF = ovmf
-	watch = append(watch, paths...)
+	ovmf, paths := findOVMF(os.DirFS("/"), false)
+	secure, more := findOVMF(os.DirFS("/"), true)
+	l.OVMF, l.OVMFSecure = ovmf, secure
+	watch = append(append(watch, paths...), more...)
 	within := o.AskFor
 	if within == 0 {
 		within = askFor
@@ -91,7 +95,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 		l.QEMU = q
 		// Only a find is remembered: what is missing may be installed in any
 		// place at any time, and then must be seen at once.
-		_ = c.save(qemuMemory, remembered{asked, build(), q, ovmf, sealOf(append(watch, paths...))})
+		_ = c.save(qemuMemory, remembered{asked, build(), q, ovmf, secure, sealOf(append(watch, paths...))})
 		return nil
 	}
 	l.QEMUWhy = l.QEMUReason()
@@ -207,3 +211,13 @@ func walkQEMU(ctx context.Context, within time.Duration, path string) (*host.QEM
 // dataDirs are searched besides what QEMU says of itself.
 var dataDirs = []string{"/usr/share/qemu", "/usr/share/seabios", "/usr/share/seavgabios",
 	"/usr/share/qemu-kvm", "/usr/share/ipxe/qemu", "/usr/lib/ipxe/qemu"}
+
+// findSWTPM is the program that TPMs are made of.
+func findSWTPM() string {
+	for _, path := range []string{"/usr/bin/swtpm", "/usr/local/bin/swtpm"} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	return ""
+}

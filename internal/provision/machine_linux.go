@@ -150,6 +150,9 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	for _, s := range plan.Specs[*plan.Socket](t.plan) {
 		t.drop(s.Name)
 	}
+	if err := t.sealTPM(); err != nil {
+		return held, err
+	}
 	m.limits = linuxjail.Rlimits(m.proc.Pid())
 	m.groups = linuxjail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
 	m.links = linksOf(t.plan)

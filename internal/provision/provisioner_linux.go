@@ -34,6 +34,8 @@ type linuxProvisioner struct {
 	qemu     *qemuMachine
 	kept     map[string]*kept
 	claims   map[string]net.Listener // of segments' names, by card
+	tpm      *linuxjail.Process
+	tpmEnded chan struct{} // closed when the TPM is let go of
 	sameBoot bool
 }
 

@@ -227,6 +227,13 @@ var table = map[plan.Kind]kind{
 		adopt:   letting(system.acquireCapture), // it ended with its keeper
 		audit:   rows("capture-"),
 	},
+	plan.KindTPM: {
+		acquire: func(t system, c call) (store.Held, error) { return t.acquireTPM(c.ctx, c.r.ID, c.r.Spec.(*plan.TPM)) },
+		release: func(t system, c call) error { return t.releaseTPM(c.ctx, c.held) },
+		look:    unseen("its path is skep's own"),
+		adopt:   func(t system, c call) error { return t.adoptTPM(c.r.ID, c.r.Spec.(*plan.TPM), c.held) },
+		audit:   rows("tpm"),
+	},
 	plan.KindScreen: {
 		acquire: having(system.acquireScreen),
 		release: letting(func(t system, s *plan.Screen) error {

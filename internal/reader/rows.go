@@ -79,6 +79,8 @@ var Rows = []Row{
 		Who: "the keeper, for a nic with `capture = true`", Rights: jailed + ", a packet socket of that tap, on which nothing can be sent, and the two files"},
 	{Name: CaptureFile, Reads: "what a capture has written: blocks by their length, of which it looks at nothing else",
 		Who: "`skep capture`", Rights: jailed},
+	{Name: "swtpm", Reads: "what a guest asks of its TPM, and what its hypervisor says for it: commands of at most 4 KiB",
+		Who: "the keeper, for a cell with a tpm block; it ends with the hypervisor", Rights: jailed + ": its two connections to the hypervisor, and its state"},
 	{Name: "qemu-img", Reads: "images of every format",
 		Who: "`skep image import` and `export`, `skep snapshot` of a cell that does not run", Rights: jailed},
 	{Name: "image header", Reads: "of an image: 4 KiB at its beginning and 512 bytes at its end, of which fields of a fixed size at fixed places are compared with numbers",

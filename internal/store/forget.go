@@ -48,9 +48,9 @@ func (s *Store) Forget(name string) (removed, kept []string, err error) {
 }
 
 // isLayer says whether a file in a cell's state directory is the layer of a disk,
-// or says what that lies on: it holds the guest's data.
+// or says what that lies on, or is its TPM's: it holds the guest's data.
 func isLayer(name string) bool {
-	return strings.HasPrefix(name, layout.LayerPrefix) || name == layout.Snapshots
+	return strings.HasPrefix(name, layout.LayerPrefix) || name == layout.Snapshots || name == layout.TPM
 }
 
 // ours says whether a file in a cell's state directory is one of skep's: one

@@ -74,6 +74,8 @@ func main() {
 			done("node", node(rest))
 		case "copy":
 			done("copy", copyTo(rest))
+		case "tpm":
+			done("tpm", askTPM())
 		case "identity":
 			identity()
 		case "size":

@@ -55,6 +55,7 @@ const (
 	TCG    Need = "tcg"
 	Screen Need = "screen"
 	Debug  Need = "debug" // a debug stub under KVM
+	TPM    Need = "tpm"
 )
 
 // Width is how much of an argument the kernel looks at. A condition compares just that much: more

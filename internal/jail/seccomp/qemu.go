@@ -1,9 +1,23 @@
 package seccomp
 
+import "slices"
+
 // QEMU is the policy of a QEMU that runs one cell, for the devices it has. Its rows are what a guest's
 // life needs; the start may do all but what is in the table of never. It holds for QEMU 7.2 to 11.1
 // built against glibc 2.31 to 2.43; what each row is for was seen under strace(1), not guessed.
-func QEMU(needs ...Need) Policy { return Policy{Rows: qemu, Never: never}.For(needs...) }
+func QEMU(needs ...Need) Policy {
+	p := Policy{Rows: qemu, Never: never}.For(needs...)
+	if contains(needs, TPM) {
+		p.Never = slices.Clone(p.Never)
+		for i, row := range p.Never {
+			if row.Call == "socketpair" {
+				p.Never[i].When = []Cond{notAmong(0, named{"AF_UNIX", 1})}
+				p.Never[i].Reason = "no socket that reaches anywhere; QEMU makes one pair between itself and the TPM"
+			}
+		}
+	}
+	return p
+}
 
 // SurfaceMax is the size of the largest surface of a screen: more than any that fits the memory of a
 // virtual graphics card. It is a power of two.
