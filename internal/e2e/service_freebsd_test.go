@@ -63,11 +63,14 @@ func TestServiceOrder(t *testing.T) {
 	// Its status says that the host's own scripts name what is not installed.
 	out, _ := host(t, nil, append([]string{"rcorder"}, append(scripts, rcScript)...)...)
 	for line := range strings.Lines(out) {
+		if !file("/etc/rc.d/zfs") && strings.Contains(line, "`zfs'") {
+			continue // a FreeBSD that was built without it
+		}
 		if strings.HasPrefix(line, "rcorder: ") && strings.Contains(line, rcScript) {
 			t.Error(line)
 		}
 	}
-	at := strings.Index(out, rcScript)
+	at := strings.LastIndex(out, rcScript) // not in what it says
 	for _, first := range []string{"netif", "devfs", "zfs", "kld", "FILESYSTEMS"} {
 		i := strings.Index(out, "/etc/rc.d/"+first+"\n")
 		if i > at {
