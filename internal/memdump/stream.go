@@ -2,8 +2,10 @@ package memdump
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -93,4 +95,34 @@ func (s *stream) copyTo(to File, at, size int64, may bool) (int64, error) {
 		}
 	}
 	return done, nil
+}
+
+// Pour writes the stream of a guest whose memory can be read, each byte at its physical address. No byte is looked at.
+func Pour(ctx context.Context, w io.Writer, memory io.ReaderAt, ranges []Range) error {
+	if _, err := w.Write(Header(ranges)); err != nil {
+		return err
+	}
+	for _, p := range ranges {
+		n, err := io.Copy(w, until{ctx, io.NewSectionReader(memory, p.From, p.Size)})
+		if err == nil && n < p.Size {
+			err = fmt.Errorf("it has %d bytes at %#x, and %d are its own", n, p.From, p.Size)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until reads until its time is over.
+type until struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
 }

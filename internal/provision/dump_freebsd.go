@@ -2,12 +2,14 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
 
 	"skep/internal/fault"
 	"skep/internal/memdump"
+	"skep/internal/worker"
 )
 
 // bhyve's guests have memory up to lowMemory, and what is more from highMemory on.
@@ -40,9 +42,13 @@ func (m *bhyveMachine) Dump(ctx context.Context, format string, w *os.File) erro
 	ctx, cancel := context.WithTimeout(ctx, dumpWait)
 	defer cancel()
 	memory := int64(m.provisioner.cell.Memory)
+	low, high := min(memory, lowMemory), max(0, memory-lowMemory)
 	err = handed(func(all []*os.File) error {
-		return m.provisioner.workers.client.Memory(ctx, all[0], all[1], min(memory, lowMemory), max(0, memory-lowMemory), highMemory)
+		return m.provisioner.workers.client.Memory(ctx, all[0], all[1], low, high, highMemory)
 	}, with{f, rightsRead}, with{w, rightsWrite})
+	if errors.Is(err, worker.ErrMayNot) { // FreeBSD 14: the keeper may, and passes it on to the reader unseen
+		err = memdump.Pour(ctx, w, f, worker.MemoryOf(low, high, highMemory))
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

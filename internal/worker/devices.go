@@ -6,9 +6,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"skep/internal/console"
 	"skep/internal/memdump"
@@ -164,36 +165,21 @@ func (w *worker) hands(r call) (out Message, err error) {
 }
 
 // memory writes a guest's memory, as package memdump reads it: what is below Nums[0], and Nums[1] bytes from Nums[2]
-// on. The file is the virtual machine's node, of which a place is one of that memory.
+// on. The file is the virtual machine's node, of which a place is one of that memory. Up to FreeBSD 14 the kernel asks
+// at each read whether the reader's jail has allow.vmm; Nums[0] of the answer is 1 where it says no.
 func (w *worker) memory(r call) (out Message, err error) {
-	ranges := []memdump.Range{{From: 0, Size: int64(r.Nums[0])}}
-	if r.Nums[1] > 0 {
-		ranges = append(ranges, memdump.Range{From: int64(r.Nums[2]), Size: int64(r.Nums[1])})
+	if _, err := r.files[0].ReadAt(make([]byte, 1), 0); errors.Is(err, unix.EPERM) {
+		out.Nums[0] = 1
+		return out, nil
 	}
-	if _, err = r.files[1].Write(memdump.Header(ranges)); err != nil {
-		return out, err
-	}
-	for _, p := range ranges {
-		n, err := io.Copy(r.files[1], whole{r.ctx, io.NewSectionReader(r.files[0], p.From, p.Size)})
-		if err == nil && n < p.Size {
-			err = fmt.Errorf("it has %d bytes at %#x, and %d are its own", n, p.From, p.Size)
-		}
-		if err != nil {
-			return out, err
-		}
-	}
-	return out, nil
+	return out, memdump.Pour(r.ctx, r.files[1], r.files[0], MemoryOf(int64(r.Nums[0]), int64(r.Nums[1]), int64(r.Nums[2])))
 }
 
-// whole reads until its time is over.
-type whole struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (w whole) Read(p []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
+// MemoryOf are the ranges of a guest's memory: what is below low, and high bytes from that address on.
+func MemoryOf(low, high, from int64) []memdump.Range {
+	ranges := []memdump.Range{{From: 0, Size: low}}
+	if high > 0 {
+		ranges = append(ranges, memdump.Range{From: from, Size: high})
 	}
-	return w.r.Read(p)
+	return ranges
 }

@@ -98,9 +98,15 @@ func (c *Client) Hands(ctx context.Context, conn *os.File, password string, hand
 	return err
 }
 
+// ErrMayNot is a kernel that lets no worker read a guest's memory.
+var ErrMayNot = errors.New("the kernel lets a jail without allow.vmm read no guest's memory")
+
 // Memory writes a guest's memory to a descriptor, as package memdump reads it: what is below low, and high bytes from
-// that address on. It may take as long as the context says.
+// that address on. It may take as long as the context says. With ErrMayNot, nothing is written.
 func (c *Client) Memory(ctx context.Context, node, w *os.File, low, high, from int64) error {
-	_, err := c.ask(ctx, Message{Act: Memory, Nums: [4]uint64{uint64(low), uint64(high), uint64(from)}}, node, w)
+	m, err := c.ask(ctx, Message{Act: Memory, Nums: [4]uint64{uint64(low), uint64(high), uint64(from)}}, node, w)
+	if err == nil && m.Nums[0] != 0 {
+		return ErrMayNot
+	}
 	return err
 }
