@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -65,13 +66,22 @@ func (t *bsdProvisioner) furnish(s *plan.JailRootfs) error {
 	return nil
 }
 
-// readOnly closes the rootfs for writing, or opens it.
+// busyWait bounds waiting for a file that was written to be closed everywhere.
+const busyWait = 30 * time.Second
+
+// readOnly closes the rootfs for writing, or opens it. What was written is closed here, and can be open a moment longer in
+// a child that this process has just forked and that has not come to its execve(2): then the kernel says EBUSY.
 func readOnly(s *plan.JailRootfs, on bool) error {
 	how := "rw" // left out, the kernel would keep the "ro" of before
 	if on {
 		how = "ro"
 	}
-	return freebsdjail.Mount("tmpfs", s.Path, freebsdjail.Option("update"), freebsdjail.Option("nosuid"), freebsdjail.Option(how))
+	for deadline := time.Now().Add(busyWait); ; time.Sleep(20 * time.Millisecond) {
+		err := freebsdjail.Mount("tmpfs", s.Path, freebsdjail.Option("update"), freebsdjail.Option("nosuid"), freebsdjail.Option(how))
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func (t *bsdProvisioner) fill(s *plan.JailRootfs) error {
