@@ -60,16 +60,21 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 		}
 	}
 	slices.SortStableFunc(m.Rows, func(a, b MatrixRow) int { return cmp.Compare(a.Scene, b.Scene) }) // "hypervisor" before "worker"
-	measured := map[string]outcomes{}
+	type once struct {
+		all outcomes
+		err error
+	}
+	measured := map[string]once{}
+	// With an error there may be outcomes all the same: those of the other place.
 	with := func(gone missing) (outcomes, error) {
-		if o, ok := measured[list(gone)]; ok {
-			return o, nil
+		o, ok := measured[list(gone)]
+		if !ok {
+			o.all, o.err = d.measure(ctx, c, gone)
+			if ctx.Err() == nil {
+				measured[list(gone)] = o
+			}
 		}
-		o, err := d.measure(ctx, c, gone)
-		if err == nil {
-			measured[list(gone)] = o
-		}
-		return o, err
+		return o.all, o.err
 	}
 	of := map[layer.ID]seen{}
 	for _, l := range bsdLayers {
@@ -143,7 +148,7 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 		d.substitute(p)
 		d.leaveOut(p, gone)
 	}
-	err = d.dryRun(ctx, c, substitute, func(ctx context.Context) error {
+	err = d.dryRun(ctx, c, substitute, func(ctx context.Context) (err error) {
 		d.harness.Missing = lacking(d.harness.Plan, gone)
 		all = outcomes{}
 		for _, scene := range []struct {
@@ -155,22 +160,22 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 			{SceneWorker, workerAttempts(), d.inWorker},
 		} {
 			d.stacks = nil
-			some, err := measured(ctx, scene.these, scene.enter)
-			if err != nil {
-				return fmt.Errorf("in the %s's place: %w", scene.name, err)
+			some, serr := measured(ctx, scene.these, scene.enter)
+			if serr != nil {
+				err = errors.Join(err, fmt.Errorf("in the %s's place: %w", scene.name, serr))
+				continue // in the other one it may be possible
 			}
 			for id, o := range some {
 				all[keyOf(scene.name, id)] = o
 			}
 		}
-		var err error
 		if !d.bait.stands() { // or what is tried on a process of the host would look stopped
 			err = errors.Join(err, errors.New("the bystander has ended"))
 		}
 		return errors.Join(err, d.harness.Refill())
 	})
 	if err != nil {
-		return nil, fmt.Errorf("without %s: %w", list(gone), err)
+		return all, fmt.Errorf("without %s: %w", list(gone), err)
 	}
 	return all, nil
 }
