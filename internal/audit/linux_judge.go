@@ -41,6 +41,7 @@ func (a *linuxAudit) rows() *judge {
 	a.rights()
 	a.process()
 	a.rootfs()
+	a.code()
 	a.handles()
 	if a.plan != nil {
 		a.nics(plan.Specs[*plan.Tap](a.plan), a.links(), a.link)

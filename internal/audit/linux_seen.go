@@ -92,6 +92,7 @@ type linuxArea struct {
 	From uint64 `json:"from"`
 	To   uint64 `json:"to"`
 	Mode string `json:"mode"` // as /proc/PID/maps has it: "rw-p"
+	File bool   `json:"file"` // it is of a file
 }
 
 // linuxThread is one thread of the process.

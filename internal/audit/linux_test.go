@@ -91,8 +91,8 @@ func cleanLinux(t *testing.T, st store.State) *linuxSeen {
 		s.Groups[g.Path] = seen
 	}
 	const ram = 0x7f0000000000
-	s.Areas = []linuxArea{{0x400000, 0x500000, "r-xp"}, {0x500000, 0x600000, "rw-p"},
-		{ram, ram + uint64(st.Cell.Memory), "rw-p"}, {ram + uint64(st.Cell.Memory), ram + uint64(st.Cell.Memory) + 4096, "---p"}}
+	s.Areas = []linuxArea{{0x400000, 0x500000, "r-xp", true}, {0x500000, 0x600000, "rw-p", true},
+		{ram, ram + uint64(st.Cell.Memory), "rw-p", false}, {ram + uint64(st.Cell.Memory), ram + uint64(st.Cell.Memory) + 4096, "---p", false}}
 	s.handOver(st)
 	for _, tap := range plan.Specs[*plan.Tap](st.Plan) {
 		if s.Links == nil {

@@ -324,7 +324,7 @@ func readAreas(path string) []linuxArea {
 			continue
 		}
 		from, to, _ := strings.Cut(string(fields[0]), "-")
-		a := linuxArea{Mode: string(fields[1])}
+		a := linuxArea{Mode: string(fields[1]), File: len(fields) > 4 && string(fields[4]) != "0"}
 		a.From, _ = strconv.ParseUint(from, 16, 64)
 		a.To, _ = strconv.ParseUint(to, 16, 64)
 		all = append(all, a)

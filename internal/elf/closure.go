@@ -10,10 +10,12 @@ import (
 
 // File is one file of a closure.
 type File struct {
-	Host   string // the real file, symbolic links resolved
-	Inside string // where a dynamic linker without any configuration finds it
-	Seen   string // the path by which it was found, links and all
-	Name   string // the DT_NEEDED name; "" for a root or an interpreter
+	Host   string   // the real file, symbolic links resolved
+	Inside string   // where a dynamic linker without any configuration finds it
+	Seen   string   // the path by which it was found, links and all
+	Name   string   // the DT_NEEDED name; "" for a root or an interpreter
+	Needs  []string // where those are inside that it names in DT_NEEDED
+	Code   int64    // bytes of it that are mapped to be executed
 }
 
 // Search says where a dynamic linker looks.
@@ -86,6 +88,10 @@ func Closure(s Search, roots ...string) ([]File, error) {
 	out := make([]File, len(w.nodes))
 	for i, n := range w.nodes {
 		out[i] = n.file
+		out[i].Code = n.object.Code
+		for _, name := range n.object.Needed {
+			out[i].Needs = append(out[i].Needs, w.nodes[w.byName[name]].file.Inside)
+		}
 	}
 	return out, nil
 }

@@ -25,6 +25,7 @@ type Object struct {
 	Needed  []string // DT_NEEDED
 	RPath   []string // DT_RPATH, entries as written
 	RunPath []string // DT_RUNPATH, entries as written
+	Code    int64    // bytes that are mapped to be executed, in whole pages
 }
 
 // Read reads the headers of an ELF file.
@@ -49,6 +50,10 @@ func read(r io.ReaderAt) (Object, error) {
 	o := Object{Class: f.Class, Machine: f.Machine}
 	dynamic := false
 	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 {
+			const page = 4096
+			o.Code += int64((min(p.Vaddr%page+p.Memsz, 1<<40) + page - 1) &^ (page - 1))
+		}
 		switch p.Type {
 		case elf.PT_DYNAMIC:
 			dynamic = true

@@ -114,6 +114,24 @@ type QEMU struct {
 	// ROMs are the ROM images of the host that a PC may ask for. Their Room is
 	// Data and the name by which QEMU asks.
 	ROMs []File `json:"roms"`
+	// Stubs are what can be in the place of libraries that a cell's devices do not reach: nothing works in them.
+	// Empty where this host cannot have them.
+	Stubs []Stub `json:"stubs,omitempty"`
+	// Linked is, for each file above by its place in the rootfs, what it has linked.
+	Linked map[string]Linked `json:"linked,omitempty"`
+}
+
+// Stub is a library in the place of another one.
+type Stub struct {
+	File
+	Library string `json:"library"` // "libpng16.so.16"
+	Code    int64  `json:"code"`    // bytes of it that are mapped to be executed
+}
+
+// Linked is what a program or library has linked.
+type Linked struct {
+	Needs []string `json:"needs,omitempty"` // others, by their places
+	Code  int64    `json:"code"`            // bytes of it that are mapped to be executed
 }
 
 // ROM finds one of ROMs by the name that QEMU asks for, which may have a

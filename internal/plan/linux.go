@@ -261,6 +261,7 @@ func (b *builder) rootfs(accel cell.Accel) {
 	if accel == cell.AccelTCG {
 		r.Files = addFiles(r.Files, q.TCG)
 	}
+	r.Files, r.Code, r.Linked = thin(b.cell, q, r.Files)
 	for _, name := range hypervisor.QEMUDataFiles(b.cell) {
 		if f, ok := q.ROM(name); ok {
 			r.Data = append(r.Data, f)

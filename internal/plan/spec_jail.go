@@ -24,6 +24,10 @@ type Rootfs struct {
 	Copies  []Copy      `json:"copies,omitempty"`  // copied in
 	Devices []string    `json:"devices,omitempty"` // device nodes, named exactly
 	Size    int64       `json:"size"`              // bound of what may be written to it while it is made, bytes
+	// Code is how many bytes of its files a hypervisor maps to execute them, and Linked how many it would with all
+	// that it has linked. 0 is unknown.
+	Code   int64 `json:"code,omitempty"`
+	Linked int64 `json:"linked,omitempty"`
 }
 
 // Kind implements Spec.

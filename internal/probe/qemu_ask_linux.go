@@ -29,10 +29,15 @@ type answer struct {
 // ask runs QEMU for a word about itself. It has no input, no environment and
 // nothing to do.
 func ask(ctx context.Context, within time.Duration, path string, arg ...string) answer {
+	return askWith(ctx, within, []string{}, path, arg...)
+}
+
+// askWith is ask with an environment.
+func askWith(ctx context.Context, within time.Duration, env []string, path string, arg ...string) answer {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, arg...)
-	cmd.Env = []string{}
+	cmd.Env = env
 	cmd.Dir = "/"
 	cmd.WaitDelay = time.Second
 	var out, errs bytes.Buffer

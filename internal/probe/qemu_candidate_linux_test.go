@@ -141,7 +141,7 @@ func TestBrokenLibrary(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, _, tried := examine(t.Context(), askFor, path)
+	_, _, tried := examine(t.Context(), askFor, cache{}, path)
 	if tried == nil || tried.Fault != host.QEMUBroken || tried.Library != "libpixnam-1.so.0" {
 		t.Fatalf("%+v", tried)
 	}

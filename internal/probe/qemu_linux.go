@@ -48,6 +48,7 @@ var moduleSets = map[string][]string{
 // looked for in the same directories.
 type remembered struct {
 	Asked string     `json:"asked"`
+	Stubs bool       `json:"stubs"` // were asked for
 	Build string     `json:"build"` // of skep: another one may look for other files
 	QEMU  *host.QEMU `json:"qemu"`
 	OVMF  *host.OVMF `json:"ovmf"`
@@ -68,10 +69,14 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 		}
 		candidates = []string{asked}
 	}
+	stubs, into := o.env(host.EnvStubs) == "yes", cache{}
+	if stubs {
+		into = c
+	}
 	var r remembered
 	l.SWTPM = findSWTPM()
 	l.QEMUAsked = asked != ""
-	if c.load(qemuMemory, &r) == nil && r.Asked == asked && r.Build == build() && r.QEMU != nil && r.Seal.holds() {
+	if c.load(qemuMemory, &r) == nil && r.Asked == asked && r.Stubs == stubs && r.Build == build() && r.QEMU != nil && r.Seal.holds() {
 		l.QEMU, l.OVMF, l.OVMFSecure = r.QEMU, r.OVMF, r.Secure
 		return nil
 	}
@@ -86,7 +91,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 	}
 	for _, p := range candidates {
 		watch = append(watch, p)
-		q, paths, tried := examine(ctx, within, p)
+		q, paths, tried := examine(ctx, within, into, p)
 		if tried != nil {
 			tried.Package = packageOf(tried.Library)
 			l.QEMUTried = append(l.QEMUTried, *tried)
@@ -95,7 +100,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 		l.QEMU = q
 		// Only a find is remembered: what is missing may be installed in any
 		// place at any time, and then must be seen at once.
-		_ = c.save(qemuMemory, remembered{asked, build(), q, ovmf, secure, sealOf(append(watch, paths...))})
+		_ = c.save(qemuMemory, remembered{asked, stubs, build(), q, ovmf, secure, sealOf(append(watch, paths...))})
 		return nil
 	}
 	l.QEMUWhy = l.QEMUReason()
@@ -103,7 +108,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 }
 
 // examine finds everything that one QEMU opens, or says why it cannot be used.
-func examine(ctx context.Context, within time.Duration, path string) (*host.QEMU, []string, *host.QEMUTried) {
+func examine(ctx context.Context, within time.Duration, c cache, path string) (*host.QEMU, []string, *host.QEMUTried) {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil && os.IsNotExist(err):
@@ -113,7 +118,7 @@ func examine(ctx context.Context, within time.Duration, path string) (*host.QEMU
 	case !st.Mode().IsRegular() || st.Mode()&0o111 == 0:
 		return nil, nil, &host.QEMUTried{Path: path, Fault: host.QEMUNoExec, Why: path + " is not a program"}
 	}
-	q, watch, err := walkQEMU(ctx, within, path)
+	q, watch, err := walkQEMU(ctx, within, c, path)
 	var tried *host.QEMUTried
 	var lack *elf.LibraryError
 	switch {
@@ -131,7 +136,7 @@ func examine(ctx context.Context, within time.Duration, path string) (*host.QEMU
 }
 
 // walkQEMU reads a QEMU's files and asks it about itself.
-func walkQEMU(ctx context.Context, within time.Duration, path string) (*host.QEMU, []string, error) {
+func walkQEMU(ctx context.Context, within time.Duration, c cache, path string) (*host.QEMU, []string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, nil, err
@@ -152,9 +157,11 @@ func walkQEMU(ctx context.Context, within time.Duration, path string) (*host.QEM
 	if err != nil {
 		return nil, nil, err
 	}
+	linked := map[string]elf.File{}
 	for _, f := range files {
 		q.Files = append(q.Files, host.File{Host: f.Host, Inside: f.Inside})
 		watch = append(watch, f.Seen)
+		linked[f.Inside] = f
 	}
 	// more is what modules add to Files.
 	more := func(names ...string) []host.File {
@@ -173,6 +180,7 @@ func walkQEMU(ctx context.Context, within time.Duration, path string) (*host.QEM
 		var out []host.File
 		for _, f := range files {
 			watch = append(watch, f.Seen)
+			linked[f.Inside] = f
 			if file := (host.File{Host: f.Host, Inside: f.Inside}); !slices.Contains(q.Files, file) {
 				out = append(out, file)
 			}
@@ -205,6 +213,7 @@ func walkQEMU(ctx context.Context, within time.Duration, path string) (*host.QEM
 			}
 		}
 	}
+	watch = append(watch, makeStubs(ctx, within, c, q, binary, linked)...)
 	return q, append(watch, data...), nil
 }
 

@@ -75,7 +75,7 @@ func TestManPage(t *testing.T) {
 			t.Errorf("the page lacks the exit status %d (%s)", c.Code, c.Name)
 		}
 	}
-	for _, e := range []string{host.EnvConfigDir, host.EnvStateDir, host.EnvRunDir, host.EnvQEMU, host.EnvUIDBase, host.EnvUIDCount} {
+	for _, e := range []string{host.EnvConfigDir, host.EnvStateDir, host.EnvRunDir, host.EnvQEMU, host.EnvStubs, host.EnvUIDBase, host.EnvUIDCount} {
 		if !strings.Contains(page, ".It Ev "+e+"\n") {
 			t.Errorf("the page lacks the variable %s", e)
 		}
