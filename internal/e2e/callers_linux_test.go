@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -21,6 +22,9 @@ func (l *lab) decode(r result, v any) {
 		l.t.Fatalf("%v\n%s", err, r)
 	}
 }
+
+// ranges are how many ranges of subordinate ids labs have been given.
+var ranges atomic.Int32
 
 // ordinary makes the lab an ordinary user's: its commands run as somebody who is in no passwd(5) but
 // that of their own mount namespace, with a range of subordinate ids or without.
@@ -37,14 +41,15 @@ func (l *lab) ordinary(subids bool) {
 	if _, err := exec.LookPath("newuidmap"); subids && err != nil {
 		l.t.Skip("needs newuidmap: apt install uidmap")
 	}
-	const subBase = 1_900_000_000
+	// Two users have two ranges, and labs go on beside each other.
+	subBase := 1_900_000_000 + (os.Getpid()%200*16+int(ranges.Add(1)%16))*65536
 	l.user = l.uidBase + 2*labUIDs - 1 // nobody's, and seen as this lab's
 	passwd := l.write("passwd", fmt.Sprintf("root:x:0:0::/root:/bin/sh\nlabrat:x:%d:%d::%s:/bin/sh\n", l.user, l.user, l.dir))
-	ranges := ""
+	text := ""
 	if subids {
-		ranges = fmt.Sprintf("labrat:%d:65536\n", subBase)
+		text = fmt.Sprintf("labrat:%d:65536\n", subBase)
 	}
-	sub := l.write("subid", ranges)
+	sub := l.write("subid", text)
 	script := `mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/subuid && mount --bind "$2" /etc/subgid && shift 2 && exec setpriv "$@"`
 	l.as = []string{"unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", passwd, sub,
 		"--reuid=" + strconv.Itoa(l.user), "--regid=" + strconv.Itoa(l.user), "--clear-groups", "--inh-caps=-all"}

@@ -12,23 +12,36 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"skep/internal/e2e/guestkernel"
 )
 
-// sinkCell is a Linux guest on a sinkhole.
-func (l *lab) sinkCell(name, more, nic string) {
-	l.cell(name, "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"sinkhole\"\n"+nic+"}\n"+kernelBlock(needKernel(l.t))+more)
+// asWho runs a test as root, and again as an ordinary user, whose lab reads a kernel of its own.
+func asWho(t *testing.T, f func(t *testing.T, ns *netns, l *lab, k guestkernel.Guest)) {
+	k := needKernel(t)
+	t.Parallel()
+	for _, who := range []string{"root", "user"} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			ns, l := newNetns(t), newLab(t)
+			l.in = ns
+			if who == "user" {
+				l.ordinary(true)
+			}
+			f(t, ns, l, l.ownKernel(k))
+		})
+	}
 }
 
 // A guest on a sinkhole gets an address, finds a name that nobody has, and is answered; the host's network sees
-// nothing of it, and the network goes on when its process and its keeper have died.
-func TestSinkhole(t *testing.T) {
-	needKernel(t)
-	t.Parallel()
-	ns, l := newNetns(t), newLab(t)
-	l.in = ns
+// nothing of it, and the network goes on when its process has died.
+func TestSinkhole(t *testing.T) { asWho(t, sinkhole) }
+
+func sinkhole(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 	l.write("page.html", "<html>sunk</html>")
-	l.sinkCell("lab", "", `capture = true
-answer "http" { file = "`+l.path("page.html")+`" }`+"\n")
+	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"sinkhole\"\ncapture = true\nanswer \"http\" { file = \""+
+		l.path("page.html")+"\" }\n}\n"+kernelBlock(k))
+	l.ours()
 	t.Cleanup(func() {
 		for _, f := range []string{"network.jsonl", "keeper.log"} {
 			if b, _ := os.ReadFile(l.path("state/cells/lab/" + f)); t.Failed() {
@@ -166,10 +179,9 @@ func (l *lab) killNetwork(name string) {
 }
 
 // A guest on a network of the user's reaches what is allowed, and nothing of its host and its neighbours.
-func TestUserNetwork(t *testing.T) {
-	k := needKernel(t)
-	t.Parallel()
-	ns, l := newNetns(t), newLab(t)
+func TestUserNetwork(t *testing.T) { asWho(t, userNetwork) }
+
+func userNetwork(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 	ns.do(func() error { // what the host sends itself goes by way of its loopback
 		lo, err := netlink.LinkByName("lo")
 		if err != nil {
@@ -178,8 +190,8 @@ func TestUserNetwork(t *testing.T) {
 		return netlink.LinkSetUp(lo)
 	})
 	server := ns.answer("an answer")
-	l.in = ns
 	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"user\"\nallow = [\""+server+"\", \"deb.example:443\", \"0.0.0.0/0:80\"]\n}\n"+kernelBlock(k))
+	l.ours()
 	l.must(0, "up", "lab")
 	c := l.console("lab")
 	c.expect(boot, "guest: ready")
