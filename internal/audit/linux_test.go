@@ -402,6 +402,17 @@ func TestLinuxNics(t *testing.T) {
 	s := cleanLinux(t, st)
 	name := plan.Specs[*plan.Tap](st.Plan)[0].Name
 	l := s.Links[name]
+	l.Port.RateIn = 4096
+	s.Links[name] = l
+	if v := verdictOf(judgeLinux(s, st), "nic-lan-port"); v != Missing {
+		t.Errorf("with a limit of somebody's: %q", v)
+	}
+	l.Port.RateIn, l.Port.Isolated = 0, true
+	s.Links[name] = l
+	if v := verdictOf(judgeLinux(s, st), "nic-lan-port"); v != Missing {
+		t.Errorf("isolated by somebody: %q", v)
+	}
+	l.Port.Isolated = false
 	l.Master = "br9"
 	s.Links[name] = l
 	if v := verdictOf(judgeLinux(s, st), "nic-lan-master"); v != Missing {

@@ -36,9 +36,11 @@ func (j *judge) nics(taps []*plan.Tap, then map[string]network.Link, look lookUp
 			{"master", orWords(master, "on no bridge"), orWords(now.Master, "on no bridge"), recorded || !t.Admin},
 			{"mac", was.MAC, now.MAC, recorded},
 			{"mtu", strconv.Itoa(was.MTU), strconv.Itoa(now.MTU), recorded},
+			{"port", orWords(portOf(t).String(), "as any other"), orWords(seenPort(now).String(), "as any other"), t.OS == "linux" && !t.Admin},
 			{"vlan", orWords(was.VLANs, "none"), orWords(now.VLANs, "none"), recorded},
 		} {
 			switch {
+			case !row.known && row.what == "port":
 			case !row.known:
 				j.info(GroupNetwork, id+"-"+row.what, row.got+" (nobody recorded what it was)")
 			case row.want != row.got:
@@ -75,4 +77,15 @@ func (j *judge) nicTap(id string, t *plan.Tap, now network.Link, there bool, was
 	}
 	j.add(GroupNetwork, id, Seen, want, want)
 	return true
+}
+
+// portOf is what the plan has done with what passes on a tap; seenPort is what is. The VLANs have a row of their own,
+// and are compared with what they were.
+func portOf(t *plan.Tap) network.Port {
+	return network.Port{Isolated: t.Isolated, RateIn: uint64(t.RateIn), RateOut: uint64(t.RateOut)}
+}
+
+func seenPort(l network.Link) network.Port {
+	l.Port.VLAN = 0
+	return l.Port
 }

@@ -175,6 +175,12 @@ type NIC struct {
 	Allow   []string          `json:"allow,omitempty"`   // of NetworkUser: what it leads to
 	DNS     map[string]string `json:"dns,omitempty"`     // of a sinkhole: addresses of names
 	Answers []Answer          `json:"answers,omitempty"` // of a sinkhole: what is answered with a file
+	// VLAN, Isolated, RateIn and RateOut are of the tap on Bridge: which VLAN the guest is in, whether it is apart from
+	// other isolated ones, and bytes a second to the guest and from it.
+	VLAN     int  `json:"vlan,omitempty"`
+	Isolated bool `json:"isolated,omitempty"`
+	RateIn   Size `json:"rate_in,omitempty"`
+	RateOut  Size `json:"rate_out,omitempty"`
 	// Capture has every frame of the card written down, the newest CaptureSize of them.
 	Capture     bool   `json:"capture,omitempty"`
 	CaptureSize Size   `json:"capture_size,omitempty"`

@@ -173,6 +173,8 @@ func anyNetwork(t *rapid.T, c *Cell) {
 			n.Tap = fmt.Sprintf("tap%d", i)
 		} else {
 			n.Bridge = anyInterface.Draw(t, "bridge")
+			n.VLAN, n.Isolated = perhaps(t, "vlan", rapid.IntRange(1, 4094)), rapid.Bool().Draw(t, "isolated")
+			n.RateIn = perhaps(t, "rate_in", rapid.Just(10*MiB))
 			if rapid.Bool().Draw(t, "bridge block") && !hasBridge(c, n.Bridge) {
 				b := Bridge{Name: n.Bridge, Create: rapid.Bool().Draw(t, "create")}
 				if b.Create {

@@ -115,6 +115,11 @@ func checkNIC(r *reader, path string, n *NIC) {
 	if at := under(path, "capture_size"); r.said(at) && !n.Capture && !r.bad(under(path, "capture")) {
 		r.at(at, "capture_size", wrong("only valid together with capture = true").but("add capture = true, or leave it out"))
 	}
+	if n.Bridge == "" && !r.bad(under(path, "bridge")) {
+		for _, name := range []string{"vlan", "isolated", "rate_in", "rate_out"} {
+			r.only(path, name, "together with bridge")
+		}
+	}
 	if n.Network != NetworkUser {
 		r.only(path, "allow", `together with network = "user"`)
 	}

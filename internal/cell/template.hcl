@@ -86,6 +86,10 @@ cell "NAME" {
   #  bridge = "bridge0"
   #  mac    = "02:00:00:00:00:01" # made from the names unless given
   #  model  = "virtio"            # or "e1000"
+  #  vlan     = 20                # on Linux: of the bridge
+  #  isolated = true              # no other isolated card on the bridge hears it
+  #  rate_in  = "10M"             # bytes a second to the guest, on Linux
+  #  rate_out = "10M"             # and from it
   #}
   #nic "own" {
   #  tap = "tap0"

@@ -39,7 +39,7 @@ func TestTemplateUncommented(t *testing.T) {
 		`invalid ip4: the jail has no network`,
 		`invalid ip6: the jail has no network`,
 		`invalid second seed block: already defined on line 66`,
-		`invalid second jail block: already defined on line 144`,
+		`invalid second jail block: already defined on line 148`,
 	}
 	sort := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 	if d := cmp.Diff(want, got, sort); d != "" {

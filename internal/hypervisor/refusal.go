@@ -77,6 +77,18 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 			list = append(list, Refusal{"nic." + n.Label + ".capture", fmt.Sprintf("cannot capture the frames of network card %q on a FreeBSD host", n.Label),
 				"tcpdump -i with the tap that skep show names does"})
 		}
+		if n.VLAN > 0 {
+			list = append(list, Refusal{"nic." + n.Label + ".vlan", fmt.Sprintf("cannot put network card %q into a VLAN on a FreeBSD host", n.Label),
+				"make a bridge for it: ifconfig vlan20 create vlandev em0 vlan 20, and that on a bridge of its own"})
+		}
+		if n.RateIn > 0 || n.RateOut > 0 {
+			at := ".rate_in"
+			if n.RateIn == 0 {
+				at = ".rate_out"
+			}
+			list = append(list, Refusal{"nic." + n.Label + at, fmt.Sprintf("cannot limit network card %q on a FreeBSD host", n.Label),
+				"dummynet(4) does: ipfw pipe 1 config bw 10Mbit/s, and net.link.bridge.ipfw=1"})
+		}
 		if n.UserSpace() {
 			list = append(list, Refusal{"nic." + n.Label + ".network", fmt.Sprintf("cannot put network card %q on a network in user space on a FreeBSD host", n.Label),
 				"bhyve hands its frames to a tap and to nothing else: name a bridge without an uplink"})

@@ -12,4 +12,6 @@ type Link struct {
 	VLANs string `json:"vlans,omitempty"`
 	Tag   string `json:"tag,omitempty"` // alias on Linux, description on FreeBSD
 	Up    bool   `json:"up"`
+	// Port is what its bridge and the host do with what passes, but for the VLANs (Linux).
+	Port Port `json:"port,omitzero"`
 }

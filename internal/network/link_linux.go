@@ -33,7 +33,7 @@ func LinkOf(name string) (Link, bool, error) {
 	if err != nil {
 		return l, true, fmt.Errorf("what %s is on: %w", name, err)
 	}
-	l.Master = master.Attrs().Name
+	l.Master, l.Port = master.Attrs().Name, portOf(link)
 	vlans, err := netlink.BridgeVlanList()
 	if err != nil {
 		return l, true, fmt.Errorf("the VLANs of %s: %w", name, err)

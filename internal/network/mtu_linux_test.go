@@ -30,14 +30,14 @@ func TestTapTakesTheBridgesMTU(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if _, err := MakeBridge("br0", "skep bridge br0", "jumbo0"); err != nil {
+		if _, err := MakeBridge("br0", "skep bridge br0", "jumbo0", false); err != nil {
 			t.Error(err)
 			return
 		}
 		if got := mtu("br0"); got != 9000 {
 			t.Errorf("the bridge has %d before a cell joins", got)
 		}
-		tap, err := OpenTap("skep0n0", "skep tap a lan", "br0")
+		tap, err := OpenTap("skep0n0", "skep tap a lan", "br0", Port{})
 		if err != nil {
 			t.Error(err)
 			return

@@ -44,7 +44,7 @@ func look(name string) (attributes, bool, error) {
 
 // OpenTap makes a tap, tags it and adds it to a bridge. It stays until DropTap:
 // bhyve, not this process, opens it.
-func OpenTap(name, tag, bridge string) (*Tap, error) {
+func OpenTap(name, tag, bridge string, port Port) (*Tap, error) {
 	br, err := findBridge(bridge)
 	if err != nil {
 		return nil, err
@@ -63,6 +63,11 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 	}
 	if _, err := ifconfig(bridge, "addm", name); err != nil {
 		return nil, errors.Join(err, DropTap(name, tag))
+	}
+	if port.Isolated {
+		if _, err := ifconfig(bridge, "private", name); err != nil {
+			return nil, errors.Join(err, DropTap(name, tag))
+		}
 	}
 	if err := Up(name); err != nil {
 		return nil, errors.Join(err, DropTap(name, tag))
@@ -114,7 +119,7 @@ func findBridge(name string) (attributes, error) {
 
 // MakeBridge makes a bridge with our tag when none has the name, and says
 // whether it did. One that is there is used as it is, whoever made it.
-func MakeBridge(name, tag, uplink string) (made bool, err error) {
+func MakeBridge(name, tag, uplink string, _ bool) (made bool, err error) {
 	a, there, err := look(name)
 	if err != nil {
 		return false, err

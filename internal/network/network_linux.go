@@ -14,7 +14,7 @@ const tunDevice = "/dev/net/tun"
 
 // OpenTap makes a tap, tags it and adds it to a bridge. The tap is not
 // persistent: it goes when the last descriptor of it is closed, whoever dies.
-func OpenTap(name, tag, bridge string) (*Tap, error) {
+func OpenTap(name, tag, bridge string, port Port) (*Tap, error) {
 	if _, err := netlink.LinkByName(name); err == nil {
 		return nil, fmt.Errorf("interface %s: %w", name, ErrForeign)
 	}
@@ -48,6 +48,9 @@ func OpenTap(name, tag, bridge string) (*Tap, error) {
 	}
 	if err := netlink.LinkSetMaster(link, br); err != nil {
 		return nil, fmt.Errorf("add %s to bridge %s: %w", name, bridge, err)
+	}
+	if err := port.ask(link, br); err != nil {
+		return nil, err
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		return nil, fmt.Errorf("bring %s up: %w", name, err)
@@ -124,7 +127,7 @@ func bridgeLink(name string) (netlink.Link, error) {
 
 // MakeBridge makes a bridge with our tag when none has the name, and says
 // whether it did. One that is there is used as it is, whoever made it.
-func MakeBridge(name, tag, uplink string) (made bool, err error) {
+func MakeBridge(name, tag, uplink string, vlans bool) (made bool, err error) {
 	if link, err := netlink.LinkByName(name); err == nil {
 		if link.Type() != "bridge" {
 			return false, fmt.Errorf("interface %s: %w", name, ErrNotBridge)
@@ -134,9 +137,15 @@ func MakeBridge(name, tag, uplink string) (made bool, err error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = name
 	br := &netlink.Bridge{LinkAttrs: attrs}
+	if vlans {
+		br.VlanFiltering = &vlans
+	}
 	if err := netlink.LinkAdd(br); err != nil {
 		if errors.Is(err, unix.EEXIST) {
 			return false, nil // another cell was quicker
+		}
+		if vlans && errors.Is(err, unix.EOPNOTSUPP) {
+			err = fmt.Errorf("%w: %w", ErrNoVLANs, err)
 		}
 		return false, fmt.Errorf("make bridge %s: %w", name, err)
 	}

@@ -48,12 +48,12 @@ func links(t *testing.T) (names []string) {
 
 func TestTapOnABridge(t *testing.T) {
 	alone(t, func(t *testing.T) {
-		made, err := MakeBridge("br0", "skep bridge br0", "")
+		made, err := MakeBridge("br0", "skep bridge br0", "", false)
 		if err != nil || !made {
 			t.Error(made, err)
 			return
 		}
-		tap, err := OpenTap("skep0n0", "skep tap a lan", "br0")
+		tap, err := OpenTap("skep0n0", "skep tap a lan", "br0", Port{})
 		if err != nil {
 			t.Error(err)
 			return
@@ -93,10 +93,10 @@ func TestForeignThingsAreLeftAlone(t *testing.T) {
 				return
 			}
 		}
-		if made, err := MakeBridge("br0", "skep bridge br0", ""); made || err != nil {
+		if made, err := MakeBridge("br0", "skep bridge br0", "", false); made || err != nil {
 			t.Error("the admin's bridge:", made, err)
 		}
-		if _, err := OpenTap("skep0n0", "skep tap a lan", "br0"); !errors.Is(err, ErrForeign) {
+		if _, err := OpenTap("skep0n0", "skep tap a lan", "br0", Port{}); !errors.Is(err, ErrForeign) {
 			t.Errorf("a foreign interface of our tap's name: %v", err)
 		}
 		if err := errors.Join(DropBridge("br0", "skep bridge br0", ""), DropTap("skep0n0", "skep tap a lan")); err != nil {
@@ -114,7 +114,7 @@ func TestForeignThingsAreLeftAlone(t *testing.T) {
 		if _, err := OpenAdminTap("br0"); !errors.Is(err, ErrNotTap) {
 			t.Error(err)
 		}
-		if _, err := MakeBridge("br1", "skep bridge br1", "nowhere0"); err == nil {
+		if _, err := MakeBridge("br1", "skep bridge br1", "nowhere0", false); err == nil {
 			t.Error("an uplink that is not there was added")
 		}
 		if got := links(t); len(got) != 2 {

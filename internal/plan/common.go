@@ -3,6 +3,7 @@ package plan
 import (
 	"hash/fnv"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"skep/internal/cell"
@@ -99,6 +100,7 @@ func (b *builder) network() {
 		if br := made[n.Bridge]; br.Create {
 			spec.Create, spec.Uplink, spec.Tag = true, br.Uplink, BridgeTag(n.Bridge)
 			asked, why = "bridge."+n.Bridge, "made when it is missing, removed with its last tap"
+			spec.VLANs = slices.ContainsFunc(b.cell.NICs, func(o cell.NIC) bool { return o.Bridge == n.Bridge && o.VLAN > 0 })
 		}
 		b.add("bridge:"+n.Bridge, asked, why, spec)
 	}
@@ -111,7 +113,8 @@ func (b *builder) network() {
 				&Tap{OS: b.host.OS, Label: n.Label, Name: n.Tap, Admin: true, MAC: n.MAC})
 			continue
 		}
-		tap := &Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label), MAC: n.MAC}
+		tap := &Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Bridge: n.Bridge, Tag: TapTag(b.cell.Name, n.Label), MAC: n.MAC,
+			VLAN: n.VLAN, Isolated: n.Isolated, RateIn: n.RateIn, RateOut: n.RateOut}
 		if b.host.OS == onLinux && n.Bridge != "" { // elsewhere no cell begins as another's clone
 			tap.Claim = b.host.Dirs.CardClaim(n.Bridge, n.MAC)
 		}

@@ -115,6 +115,8 @@ type Bridge struct {
 	Name   string `json:"name"`
 	Create bool   `json:"create,omitempty"`
 	Uplink string `json:"uplink,omitempty"`
+	// VLANs: it tells them apart, where it is made.
+	VLANs bool `json:"vlans,omitempty"`
 	// Tag marks a bridge as made by skep.
 	Tag string `json:"tag,omitempty"`
 }
@@ -130,8 +132,12 @@ func (b *Bridge) Take() []string {
 	if !b.Create {
 		return []string{command("ip", "link", "show", "type", "bridge", "dev", b.Name)}
 	}
+	add := []string{"ip", "link", "add", b.Name, "type", "bridge"}
+	if b.VLANs {
+		add = append(add, "vlan_filtering", "1")
+	}
 	lines := []string{
-		command("ip", "link", "add", b.Name, "type", "bridge"),
+		command(add...),
 		command("ip", "link", "set", b.Name, "alias", b.Tag),
 	}
 	if b.Uplink != "" {
@@ -176,6 +182,12 @@ type Tap struct {
 	Claim string `json:"claim,omitempty"`
 	// Tag marks a tap as ours: interface alias on Linux, description on FreeBSD.
 	Tag string `json:"tag,omitempty"`
+	// VLAN is the one that it is in on its bridge, 0 for the bridge's own; Isolated has it hear no other isolated one.
+	VLAN     int  `json:"vlan,omitempty"`
+	Isolated bool `json:"isolated,omitempty"`
+	// RateIn and RateOut are bytes a second, to the guest and from it.
+	RateIn  cell.Size `json:"rate_in,omitempty"`
+	RateOut cell.Size `json:"rate_out,omitempty"`
 }
 
 // Kind implements Spec.
@@ -189,22 +201,45 @@ func (t *Tap) Take() []string {
 	case t.Admin:
 		return []string{command("ip", "link", "show", "dev", t.Name)}
 	case t.OS == "freebsd":
-		return []string{
+		lines := []string{
 			command("ifconfig", t.Name, "create", "description", t.Tag),
 			command("ifconfig", t.Name, "mtu") + ` "$(` + command("ifconfig", t.Bridge) + ` | sed -n '1s/.* mtu //p')"`,
 			command("ifconfig", t.Bridge, "addm", t.Name),
-			command("ifconfig", t.Name, "up"),
 		}
+		if t.Isolated {
+			lines = append(lines, command("ifconfig", t.Bridge, "private", t.Name))
+		}
+		return append(lines, command("ifconfig", t.Name, "up"))
 	}
 	lines := []string{
 		command("ip", "tuntap", "add", "dev", t.Name, "mode", "tap", "vnet_hdr"),
 		command("ip", "link", "set", t.Name, "alias", t.Tag),
 		command("ip", "link", "set", t.Name, "mtu") + ` "$(cat ` + quote("/sys/class/net/"+t.Bridge+"/mtu") + `)"`,
 		command("ip", "link", "set", t.Name, "master", t.Bridge),
-		command("ip", "link", "set", t.Name, "up"),
 	}
+	lines = append(append(lines, t.port()...), command("ip", "link", "set", t.Name, "up"))
 	if t.Claim != "" {
 		lines = append(lines, "set -C; "+writes(t.Name, t.Claim))
+	}
+	return lines
+}
+
+// port is what is done with what passes on it, on Linux.
+func (t *Tap) port() (lines []string) {
+	if t.VLAN > 0 {
+		lines = append(lines, command("bridge", "vlan", "del", "dev", t.Name, "vid", "1"),
+			command("bridge", "vlan", "add", "dev", t.Name, "vid", strconv.Itoa(t.VLAN), "pvid", "untagged"))
+	}
+	if t.Isolated {
+		lines = append(lines, command("bridge", "link", "set", "dev", t.Name, "isolated", "on"))
+	}
+	rate := func(s cell.Size) string { return strconv.FormatInt(int64(s), 10) + "bps" }
+	if t.RateIn > 0 {
+		lines = append(lines, command("tc", "qdisc", "add", "dev", t.Name, "root", "tbf", "rate", rate(t.RateIn), "burst", "128k", "latency", "50ms"))
+	}
+	if t.RateOut > 0 {
+		lines = append(lines, command("tc", "qdisc", "add", "dev", t.Name, "ingress"),
+			command("tc", "filter", "add", "dev", t.Name, "ingress", "matchall", "action", "police", "rate", rate(t.RateOut), "burst", "128k", "drop"))
 	}
 	return lines
 }

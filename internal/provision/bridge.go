@@ -21,7 +21,7 @@ func onBridge(p *plan.Plan, s *plan.Tap, open func() (*network.Tap, error)) (*ne
 		if !ok || !b.Create {
 			return tap, err
 		}
-		if _, merr := network.MakeBridge(b.Name, b.Tag, b.Uplink); merr != nil {
+		if _, merr := network.MakeBridge(b.Name, b.Tag, b.Uplink, b.VLANs); merr != nil {
 			return tap, err
 		}
 	}
@@ -29,3 +29,8 @@ func onBridge(p *plan.Plan, s *plan.Tap, open func() (*network.Tap, error)) (*ne
 
 // bridgeTries is how often a bridge is made again.
 const bridgeTries = 5
+
+// portOf is what is done with what passes on a tap.
+func portOf(s *plan.Tap) network.Port {
+	return network.Port{VLAN: s.VLAN, Isolated: s.Isolated, RateIn: uint64(s.RateIn), RateOut: uint64(s.RateOut)}
+}

@@ -16,7 +16,7 @@ import (
 
 func acquireBridge(b *plan.Bridge) (made bool, err error) {
 	if b.Create {
-		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
+		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink, b.VLANs)
 		if err != nil {
 			return made, fault.Wrap(fault.Input, err, "", "make bridge %s", b.Name)
 		}
@@ -36,7 +36,7 @@ func (t *bsdProvisioner) acquireTap(s *plan.Tap) error {
 		}
 		return nil
 	}
-	_, err := onBridge(t.plan, s, func() (*network.Tap, error) { return network.OpenTap(s.Name, s.Tag, s.Bridge) })
+	_, err := onBridge(t.plan, s, func() (*network.Tap, error) { return network.OpenTap(s.Name, s.Tag, s.Bridge, portOf(s)) })
 	switch {
 	case err == nil:
 		return nil

@@ -118,7 +118,7 @@ func (t *linuxProvisioner) drop(name string) {
 
 func acquireBridge(b *plan.Bridge) (made bool, err error) {
 	if b.Create {
-		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink)
+		made, err = network.MakeBridge(b.Name, b.Tag, b.Uplink, b.VLANs)
 		if err != nil {
 			return made, bridgeFault(b, err)
 		}
@@ -159,13 +159,18 @@ func openTap(s *plan.Tap) (tap *network.Tap, err error) {
 	if s.Admin {
 		tap, err = network.OpenAdminTap(s.Name)
 	} else {
-		tap, err = network.OpenTap(s.Name, s.Tag, s.Bridge)
+		tap, err = network.OpenTap(s.Name, s.Tag, s.Bridge, portOf(s))
 	}
 	switch {
 	case err == nil:
 		return tap, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.Wrap(fault.Host, err, "modprobe tun", "give network card %q a tap", s.Label)
+	case errors.Is(err, network.ErrNoVLANs):
+		return nil, fault.Wrap(fault.Host, err, "ip link set "+s.Bridge+" type bridge vlan_filtering 1", "give network card %q a tap", s.Label)
+	case errors.Is(err, network.ErrNoPolicing), errors.Is(err, network.ErrNoShaping):
+		return nil, fault.Wrap(fault.Host, err, "modprobe sch_tbf sch_ingress cls_matchall act_police; or leave rate_in and rate_out out",
+			"give network card %q a tap", s.Label)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fault.Wrap(fault.Host, err, "run as root, or name a tap of yours (ip tuntap add mode tap user $USER)", "give network card %q a tap", s.Label)
 	case s.Admin:
