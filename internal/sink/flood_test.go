@@ -1,0 +1,65 @@
+package sink
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"skep/internal/netjob"
+)
+
+// sum is the checksum of the Internet.
+func sum(b []byte, start uint32) uint16 {
+	for i := 0; i+1 < len(b); i += 2 {
+		start += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	for start > 0xffff {
+		start = start>>16 + start&0xffff
+	}
+	return ^uint16(start)
+}
+
+// syn is a frame that begins a connection, from a port of the guest's.
+func syn(from, to uint16) []byte {
+	f := append([]byte{0x52, 0x55, 0x0a, 0x12, 0, 1, 2, 0, 0, 0, 0, 1}, 8, 0)
+	ip := []byte{0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 18, 0, 15, 198, 18, 9, 9}
+	binary.BigEndian.PutUint16(ip[10:], sum(ip, 0))
+	tcp := make([]byte, 20)
+	binary.BigEndian.PutUint16(tcp, from)
+	binary.BigEndian.PutUint16(tcp[2:], to)
+	tcp[4], tcp[12], tcp[13], tcp[14] = byte(from), 5<<4, 2, 0xff
+	pseudo := uint32(6 + 20)
+	for i := 12; i < 20; i += 2 {
+		pseudo += uint32(binary.BigEndian.Uint16(ip[i:]))
+	}
+	binary.BigEndian.PutUint16(tcp[16:], sum(tcp, pseudo))
+	return append(append(f, ip...), tcp...)
+}
+
+// Half-open connections by the ten thousand cost bounded memory, and names are answered meanwhile.
+func TestHalfOpen(t *testing.T) {
+	x := begin(t, netjob.Sinkhole{}, nil)
+	x.Lease()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 20_000 {
+		if err := x.Frame(syn(uint16(1024+i), uint16(1000+i/16))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 128<<20 {
+		t.Errorf("%d MiB are kept", grown>>20)
+	}
+	at := x.address("after.example")
+	c := x.dial(at + ":80")
+	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+	if b, err := io.ReadAll(c); err != nil || !strings.Contains(string(b), "200 OK") {
+		t.Errorf("%q, %v", b, err)
+	}
+}
