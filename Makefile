@@ -84,10 +84,12 @@ RACE = ./internal/keeper ./internal/lifecycle ./internal/cli ./internal/console 
 cover:
 	@$(GO) test -short -cover ./... | sed -n 's/^ok[[:space:]]*\([^[:space:]]*\).*coverage: \([0-9.]*%\).*/\2	\1/p'
 
-# Every fuzz test for a while; what one finds is kept in its testdata/fuzz, to be committed.
+# Every fuzz test for a while; what one finds is kept in its testdata/fuzz, to be committed. KEEP=8 keeps that
+# many inputs of each that showed something new as well.
 FUZZTIME = 10s
+KEEP = 0
 fuzz:
-	@GO='$(GO)' sh scripts/fuzz $(FUZZTIME)
+	@GO='$(GO)' sh scripts/fuzz $(FUZZTIME) $(KEEP)
 
 bench: build
 	@GO='$(GO)' sh scripts/build-before '$(BEFORE)' bin/before/skep || rm -rf bin/before

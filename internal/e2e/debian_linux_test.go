@@ -77,7 +77,7 @@ const whoAmI = `#cloud-config
 func TestDebianTen(t *testing.T) {
 	source := debianImage(t)
 	needTap(t)
-	// Ten firmwares more are a minute more of a processor; TestDebianSecure boots the image as it stands.
+	// Ten firmwares more are a minute more of a processor.
 	kernel, initrd := filepath.Join(filepath.Dir(source), "vmlinuz"), filepath.Join(filepath.Dir(source), "initrd.img")
 	const many = 10
 	l := newLabOf(t, many+2)
