@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -247,7 +248,14 @@ func TestOthersConsole(t *testing.T) {
 	if _, err := io.ReadFull(f, b); err != nil || string(b) != "hello" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if _, err := as(cell.MayConsole).Console(t.Context()); err == nil || !strings.Contains(err.Error(), "somebody else is there") {
+	second, err := as(cell.MayConsole).Console(t.Context())
+	if runtime.GOOS == "freebsd" { // where several may join
+		if err != nil {
+			t.Error(err)
+		} else {
+			second.Close()
+		}
+	} else if err == nil || !strings.Contains(err.Error(), "somebody else is there") {
 		t.Error("two have one console:", err)
 	}
 	c.Close()

@@ -73,7 +73,11 @@ func wellFormed(t *testing.T, form, text string) {
 	t.Helper()
 	switch form {
 	case "sbatch":
-		cmd := exec.Command("bash", "-n")
+		shell, err := exec.LookPath("bash")
+		if err != nil {
+			shell = "sh" // FreeBSD has no bash of its own
+		}
+		cmd := exec.Command(shell, "-n")
 		cmd.Stdin = strings.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("bash does not read it: %v\n%s%s", err, out, text)

@@ -138,7 +138,7 @@ func TestWorkerThatLies(t *testing.T) {
 		"another skep's":        {func(l liar) {}, "another skep's"},
 		"ready twice":           {func(l liar) { l.say(ready) }, "out of turn"},
 		"half a message":        {func(l liar) { l.bytes(make([]byte, Size/2), nil) }, "another size"},
-		"a longer one":          {func(l liar) { l.bytes(make([]byte, 4*Size), nil) }, "more than"},
+		"a longer one":          {func(l liar) { l.bytes(make([]byte, Size*3/2), nil) }, "more than"},
 		"an empty one":          {func(l liar) { l.bytes(make([]byte, Size), nil) }, "not a message"},
 		"answers nobody":        {func(l liar) { l.say(Message{Kind: Answer, Act: Cont, ID: 77}) }, "nobody asked"},
 		"answers another":       {func(l liar) { l.say(Message{Kind: Answer, Act: Stop, ID: 1}) }, "nobody asked"},
@@ -338,7 +338,9 @@ func TestHypervisorThatLies(t *testing.T) {
 		"never greets": {func(w io.ReadWriter) { _, _ = io.Copy(io.Discard, w) }, "no answer"},
 		"hangs up":     {func(io.ReadWriter) {}, "EOF"},
 		"greets twice": {func(w io.ReadWriter) {
-			fmt.Fprint(w, greeting, greeting, `{"return":{},"id":1}`, "\n")
+			fmt.Fprint(w, greeting, greeting)
+			_, _ = w.Read(make([]byte, 1<<10))
+			fmt.Fprint(w, `{"return":{},"id":1}`, "\n")
 			_, _ = io.Copy(io.Discard, w)
 		}, ""},
 		"one line without an end": {func(w io.ReadWriter) { pour(w, "x", 100<<20) }, "a line of more than"},
