@@ -34,7 +34,7 @@ func LinkOf(name string) (Link, bool, error) {
 		return l, true, fmt.Errorf("what %s is on: %w", name, err)
 	}
 	l.Master, l.Port = master.Attrs().Name, portOf(link)
-	vlans, err := netlink.BridgeVlanList()
+	vlans, err := dump(netlink.BridgeVlanList)
 	if err != nil {
 		return l, true, fmt.Errorf("the VLANs of %s: %w", name, err)
 	}

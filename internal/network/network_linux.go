@@ -185,7 +185,7 @@ func DropBridge(name, tag, uplink string) error {
 	if link.Attrs().Alias != tag {
 		return nil // not ours
 	}
-	all, err := netlink.LinkList()
+	all, err := dump(netlink.LinkList)
 	if err != nil {
 		return fmt.Errorf("list the ports of bridge %s: %w", name, err)
 	}
@@ -221,3 +221,17 @@ func DropTap(name, tag string) error {
 	}
 	return err
 }
+
+// dump asks the kernel for a list until it has one that nothing was changed in while it was told: cells come
+// and go at any time.
+func dump[T any](list func() (T, error)) (all T, err error) {
+	for range dumpTries {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return all, err
+}
+
+// dumpTries is how often a list is asked for.
+const dumpTries = 100

@@ -19,7 +19,7 @@ func (p Port) ask(link, bridge netlink.Link) error {
 		if !ok || br.VlanFiltering == nil || !*br.VlanFiltering {
 			return fmt.Errorf("put %s into VLAN %d: %w", name, p.VLAN, ErrNoVLANs)
 		}
-		vlans, err := netlink.BridgeVlanList()
+		vlans, err := dump(netlink.BridgeVlanList)
 		if err != nil {
 			return fmt.Errorf("the VLANs of %s: %w", name, err)
 		}
@@ -78,16 +78,16 @@ func lacking(err, what error) error {
 
 // portOf is what is done with what passes on an interface. Its VLANs are told apart from it.
 func portOf(link netlink.Link) (p Port) {
-	if info, err := netlink.LinkGetProtinfo(link); err == nil {
+	if info, err := dump(func() (netlink.Protinfo, error) { return netlink.LinkGetProtinfo(link) }); err == nil {
 		p.Isolated = info.Isolated
 	}
-	all, _ := netlink.QdiscList(link)
+	all, _ := dump(func() ([]netlink.Qdisc, error) { return netlink.QdiscList(link) })
 	for _, q := range all {
 		if tbf, ok := q.(*netlink.Tbf); ok {
 			p.RateIn = tbf.Rate
 		}
 	}
-	filters, _ := netlink.FilterList(link, netlink.MakeHandle(0xffff, 0))
+	filters, _ := dump(func() ([]netlink.Filter, error) { return netlink.FilterList(link, netlink.MakeHandle(0xffff, 0)) })
 	for _, f := range filters {
 		if m, ok := f.(*netlink.MatchAll); ok {
 			for _, a := range m.Actions {
