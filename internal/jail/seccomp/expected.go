@@ -23,8 +23,8 @@ var (
 
 // expectations were seen with QEMU 7.2 to 11.1 and glibc 2.36 to 2.43, with what asks for each; only
 // the count of processors of a running guest was not: it was seen of another program, and its last
-// resort, sched_getaffinity, of none. None is allowed in place of this: all but mremap take a path or tell of the host, and mremap moves what the
-// rows for mmap have judged.
+// resort, sched_getaffinity, of none. None is allowed in place of this: they take a path, tell of the host, or put a
+// text into the host's list of processes, and mremap moves what the rows for mmap have judged.
 var expectations = []Expectation{
 	{Call: "unlinkat", When: []Cond{among(0, here), among(2, noFlags)}, Most: 4, Reason: "at its end QEMU removes the names of the sockets that it was handed, which are not in its rootfs; " +
 		"an unlink, where the architecture has it, is answered by the policy"},
@@ -32,6 +32,7 @@ var expectations = []Expectation{
 	{Call: "openat", When: []Cond{among(0, here), among(2, readOnly)}, Most: 16,
 		Reason: "the C library, for many threads of the disk pool: vm/overcommit_memory before it shrinks a heap, " +
 			"cpu/online and /proc/stat before it makes a ninth; it assumes the careful answer"},
+	{Call: "prctl", When: []Cond{among(0, named{"PR_SET_NAME", 15})}, Reason: "QEMU 11 names each new thread, for people; it goes on without"},
 	{Call: "sched_getaffinity", When: []Cond{among(0, itself)}, Most: 8, Reason: "the same count of processors, after the files; it assumes two"},
 }
 

@@ -31,6 +31,8 @@ func TestExpectedRefusals(t *testing.T) {
 		{"sched_getaffinity", [6]uint64{0, 4096, 0x7000}, 0, true},
 		{"sched_getaffinity", [6]uint64{0, 4096, 0x7000}, 8, false},
 		{"sched_getaffinity", [6]uint64{1, 4096, 0x7000}, 0, false}, // of another
+		{"prctl", [6]uint64{15, 0x7000}, 1 << 20, true},
+		{"prctl", [6]uint64{29, 1}, 0, false}, // the slack of its timers
 		{"open", [6]uint64{0x7000, 0x80000}, 0, false},
 		{"socket", [6]uint64{}, 0, false},
 	} {
