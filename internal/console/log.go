@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 // Trim keeps a log at or below max bytes. Where it has grown over, it keeps
@@ -45,8 +46,14 @@ func OpenToTrim(path string) (f, end *os.File, err error) {
 // mostKept bounds what is in memory for it.
 const mostKept = 64 << 20
 
+// trimming has one cut follow another: whoever asked for one may have given it up and asked again, and what both
+// keep would add up.
+var trimming sync.Mutex
+
 // TrimFile is Trim of a log that is open.
 func TrimFile(f, end *os.File, max int64) error {
+	trimming.Lock()
+	defer trimming.Unlock()
 	info, err := f.Stat()
 	if err != nil {
 		return err
