@@ -109,10 +109,10 @@ func (r *relay) serve(ctx context.Context, t *bsdProvisioner, s *plan.Relay) {
 				if s.Name == "screen" {
 					t.env.Viewer(conn.RemoteAddr().String())
 				}
-				err = t.relay(ctx, conn, inner)
+				_ = t.relay(ctx, conn, inner) // nobody is there to tell: the viewer sees that nobody takes him
 				inner.Close()
 			}
-			conn.Close() // the worker has both, or the viewer sees that nobody takes him
+			conn.Close() // the worker has both
 		}()
 	}
 }
