@@ -148,13 +148,12 @@ func Markdown() string {
 func beside(where string, all []Attempt) string {
 	var b strings.Builder
 	for _, a := range all {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, a.Want)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", a.ID, a.Tries, strings.ReplaceAll(a.Want, " | ", " or "))
 	}
 	if b.Len() == 0 {
 		return ""
 	}
-	return "\n**" + where + "**\n\n| attempt | the intruder tries to | what comes of it |\n|---|---|---|\n" +
-		strings.NewReplacer(" | EPERM", " or EPERM", " | EACCES", " or EACCES").Replace(b.String())
+	return "\n**" + where + "**\n\n| attempt | the intruder tries to | what comes of it |\n|---|---|---|\n" + b.String()
 }
 
 // early is what may succeed in the start, and what is tried with that which can be taken along from it.
