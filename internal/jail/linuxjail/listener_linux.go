@@ -47,6 +47,7 @@ type listener struct {
 
 	once   sync.Once
 	sealed chan struct{} // closed when no yes is left
+	letGo  sync.Once
 	leave  atomic.Bool
 	done   chan struct{}
 	counts refusals
@@ -195,10 +196,12 @@ func (l *listener) seal() error {
 
 // release ends the loop. With the last copy of the descriptor gone, the kernel answers ENOSYS.
 func (l *listener) release() {
-	l.leave.Store(true)
-	_, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	<-l.done
-	unix.Close(l.wake)
+	l.letGo.Do(func() { // its number is another descriptor's afterwards
+		l.leave.Store(true)
+		_, _ = unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+		<-l.done
+		unix.Close(l.wake)
+	})
 }
 
 func ioctl(fd int, request uintptr, p unsafe.Pointer) unix.Errno {
