@@ -10,6 +10,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/layout"
 	"skep/internal/netjob"
+	"skep/internal/store"
 )
 
 // sinkholeCA is the authority of a cell's sinkhole, made at the first start: its certificate and its key.
@@ -20,10 +21,10 @@ func sinkholeCA(path, cell string) (certificate, key []byte, err error) {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if certificate, key, err = netjob.NewCA(cell); err == nil {
-			err = os.WriteFile(layout.KeyOf(path), key, 0o600)
+			err = store.WriteDurable(layout.KeyOf(path), key)
 		}
-		if err == nil {
-			err = os.WriteFile(path, certificate, 0o644)
+		if err == nil { // the last: with it both are there, and whole
+			err = store.WriteDurable(path, certificate)
 		}
 	}
 	if err != nil {
