@@ -105,8 +105,11 @@ func (t *linuxProvisioner) leaveSegment(s *plan.Network) error {
 func segmentsOf(s *plan.Network) string { return filepath.Dir(filepath.Dir(s.Join)) }
 
 // lockSegments is held while a cell joins or leaves one. It is the directory above, which stays.
-func lockSegments(s *plan.Network) (*os.File, error) {
-	f, err := os.Open(filepath.Dir(segmentsOf(s)))
+func lockSegments(s *plan.Network) (*os.File, error) { return lockDir(filepath.Dir(segmentsOf(s))) }
+
+// lockDir waits for a directory's lock, which lasts until it is closed.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
