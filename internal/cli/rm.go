@@ -14,6 +14,7 @@ import (
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/keeper"
+	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/probe"
 	"skep/internal/store"
@@ -93,6 +94,10 @@ func (a *app) forget(ctx context.Context, dirs host.Dirs, arg string, disks []st
 		return fault.Wrap(fault.Host, err, "", "forget all of %s", name)
 	}
 	for _, path := range kept {
+		if layout.IsCapture(filepath.Base(path)) {
+			a.note("%s stays: it holds the guest's frames", path)
+			continue
+		}
 		if filepath.Ext(path) != ".json" { // what only says something of a disk
 			a.note("%s stays: it is a disk; skep rm --disks %s removes it", path, name)
 		}

@@ -223,13 +223,24 @@ func VarsOf(secure bool) string {
 func NetworkLogOf(label string) string { return "network-" + label + ".jsonl" }
 func OlderHalf(log string) string      { return log + ".1" }
 
+// IsNetworkLog says whether a file has the name of a further card's record, or of its older half.
+func IsNetworkLog(name string) bool {
+	label, is := strings.CutPrefix(strings.TrimSuffix(name, ".1"), "network-")
+	return is && strings.HasSuffix(label, ".jsonl")
+}
+
 // KeyOf is the file of a certificate's key.
 func KeyOf(certificate string) string {
 	return strings.TrimSuffix(certificate, filepath.Ext(certificate)) + ".key"
 }
 
 // Captures are the two files of a card's capture, and CaptureFirst ends the name of the first.
-func Captures(base string) [2]string { return [2]string{base + CaptureFirst, base + ".1.pcapng"} }
+func Captures(base string) [2]string { return [2]string{base + CaptureFirst, base + captureSecond} }
+
+// IsCapture says whether a file has the name of one of them.
+func IsCapture(name string) bool {
+	return strings.HasPrefix(name, CapturePrefix) && (strings.HasSuffix(name, CaptureFirst) || strings.HasSuffix(name, captureSecond))
+}
 
 // CaptureOf is what the names of a card's capture begin with.
 func CaptureOf(label string) string { return CapturePrefix + label }
@@ -238,6 +249,7 @@ func CaptureOf(label string) string { return CapturePrefix + label }
 const (
 	CapturePrefix = "capture-"
 	CaptureFirst  = ".0.pcapng"
+	captureSecond = ".1.pcapng"
 )
 
 // Starts is the file beside a log that has the numbers of its starts.

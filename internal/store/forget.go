@@ -13,7 +13,7 @@ import (
 
 // Forget removes what is kept of a cell that does not run: its last state, its
 // logs and its UEFI variables. The caller holds the cell's lock. It returns
-// the paths that were removed, those of layers, of evidence and of disks for results, which
+// the paths that were removed, those of layers, of captures, of evidence and of disks for results, which
 // hold the guest's data and stay; a file that skep has not made stays and is an error.
 func (s *Store) Forget(name string) (removed, kept []string, err error) {
 	dir := s.StateDir(name)
@@ -27,7 +27,7 @@ func (s *Store) Forget(name string) (removed, kept []string, err error) {
 	var errs []error
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if isLayer(e.Name()) || e.Name() == layout.Evidence || strings.HasSuffix(e.Name(), layout.ResultsSuffix) {
+		if isLayer(e.Name()) || e.Name() == layout.Evidence || strings.HasSuffix(e.Name(), layout.ResultsSuffix) || layout.IsCapture(e.Name()) {
 			kept = append(kept, path)
 			continue
 		}
@@ -68,5 +68,5 @@ func ours(name string) bool {
 	if strings.HasPrefix(name, ".") && strings.Contains(name, layout.ResultsSuffix+".") {
 		return true // a disk for results that was never finished
 	}
-	return name == layout.Loader
+	return name == layout.Loader || layout.IsNetworkLog(name)
 }

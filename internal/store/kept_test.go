@@ -58,6 +58,13 @@ func TestForget(t *testing.T) {
 	if b, err := os.ReadFile(filepath.Join(s.StateDir("data"), layer)); string(b) != "the guest's" {
 		t.Errorf("the guest's data: %q, %v", b, err)
 	}
+	captured := layout.Captures(layout.CaptureOf("lan"))
+	for _, f := range append(captured[:], layout.NetworkLog, layout.NetworkLogOf("dmz"), layout.OlderHalf(layout.NetworkLogOf("dmz"))) {
+		write(t, filepath.Join(s.StateDir("cards"), f), "x")
+	}
+	if removed, kept, err := s.Forget("cards"); len(removed) != 3 || names(kept) != captured[0]+" "+captured[1] || err != nil {
+		t.Errorf("removed %s, kept %s, %v", names(removed), names(kept), err)
+	}
 	write(t, filepath.Join(s.StateDir("foreign"), "notes.txt"), "mine")
 	if _, _, err := s.Forget("foreign"); err == nil || !strings.Contains(err.Error(), "notes.txt stays: skep has not made it") {
 		t.Errorf("%v", err)
