@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -185,16 +186,36 @@ func (a *linuxAudit) socketKind(d Descriptor) string {
 			return s.Name
 		}
 	}
-	if len(plan.Specs[*plan.TPM](a.plan)) > 0 && strings.HasPrefix(name, "unix socket without") {
-		return "tpm" // two pairs: one it was handed, of the other it has handed the TPM an end
+	if a.withTPM(d) {
+		return "tpm"
 	}
 	for _, s := range plan.Specs[*plan.Screen](a.plan) {
 		if s.Path != "" && sameSocket(name, s.Path) || s.Listen != "" && strings.HasPrefix(name, "tcp") ||
-			strings.HasPrefix(name, "unix socket without") {
+			name == nameless {
 			return "screen"
 		}
 	}
 	return ""
+}
+
+// withTPM knows the hypervisor's two connections to its TPM: one it was handed, and of the other, a pair that it made, it
+// has handed the TPM an end. A third is on no plan.
+func (a *linuxAudit) withTPM(d Descriptor) bool {
+	if len(plan.Specs[*plan.TPM](a.plan)) == 0 || a.Sockets[d.Inode] != nameless {
+		return false
+	}
+	handed := -1
+	for _, h := range plan.Specs[*plan.Hypervisor](a.plan) {
+		for _, o := range h.Descriptors {
+			if o.Name == hypervisor.FDTPM {
+				handed = o.Number
+			}
+		}
+	}
+	made := slices.IndexFunc(a.FDs, func(o Descriptor) bool {
+		return o.Number != handed && strings.HasPrefix(o.Target, "socket:") && a.Sockets[o.Inode] == nameless
+	})
+	return d.Number == handed || made >= 0 && a.FDs[made].Number == d.Number
 }
 
 // sameSocket compares names; a socket that was bound by way of a descriptor of

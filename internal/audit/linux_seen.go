@@ -95,6 +95,9 @@ type linuxArea struct {
 	File bool   `json:"file"` // it is of a file
 }
 
+// nameless is a UNIX socket that is bound to no name.
+const nameless = "unix socket without a name"
+
 // linuxThread is one thread of the process.
 type linuxThread struct {
 	Status    map[string]string `json:"status"`

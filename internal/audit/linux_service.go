@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -69,7 +70,8 @@ func (a *linuxAudit) service(r plan.Resource) {
 		mode = n.Mode
 	}
 	if _, tpm := r.Spec.(*plan.TPM); tpm {
-		a.besideHandles(&seen.besideSeen, GroupServices, prefix, seen.plannedOfTPM)
+		a.besideHandles(&seen.besideSeen, GroupServices, prefix,
+			func(d Descriptor) bool { return seen.plannedOfTPM(d, a.Sockets) })
 		return
 	}
 	_, capture := r.Spec.(*plan.Capture)
@@ -115,15 +117,14 @@ func (s *serviceSeen) planned(d Descriptor, mode string, capture bool) bool {
 	return false
 }
 
-// plannedOfTPM is planned for a TPM: its two connections to the hypervisor, of which no table of its own network has
-// the second, a pipe to itself, what it remembers, and the hypervisor's log to write to.
-func (s *serviceSeen) plannedOfTPM(d Descriptor) bool {
+// plannedOfTPM is planned for a TPM: its two connections to the hypervisor, of which only the tables of the hypervisor's
+// network have the second, a pipe to itself, what it remembers, and the hypervisor's log to write to.
+func (s *serviceSeen) plannedOfTPM(d Descriptor, hypervisors map[uint64]string) bool {
 	switch {
 	case d.Target == devNull, strings.HasPrefix(d.Target, "pipe:"):
 		return true
 	case strings.HasPrefix(d.Target, "socket:"):
-		kind, _, _ := strings.Cut(s.Sockets[d.Inode], " ")
-		return kind == "" || kind == "unix"
+		return cmp.Or(s.Sockets[d.Inode], hypervisors[d.Inode]) == nameless
 	}
 	id := fileID{d.Dev, d.Inode}
 	return s.holds(ownRecord, id) || d.Number == 2 && s.holds(ownLog, id) && d.Flags&accessMode == 1

@@ -341,7 +341,7 @@ func readSockets(dir string) map[uint64]string {
 		for i, line := range strings.Split(readLine(base+"/net/unix"), "\n") {
 			if f := strings.Fields(line); i > 0 && len(f) >= 7 {
 				inode, _ := strconv.ParseUint(f[6], 10, 64)
-				name := "unix socket without a name"
+				name := nameless
 				if len(f) >= 8 {
 					name = f[7]
 				}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"skep/internal/hypervisor"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -25,7 +26,7 @@ func servedCell(t *testing.T, body string) (store.State, *linuxSeen, *serviceSee
 	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"} {
 		status[set] = "0000000000000000"
 	}
-	s := &serviceSeen{Start: 7, Own: map[string]fileID{}, Sockets: map[uint64]string{11: "unix socket without a name"}, besideSeen: besideSeen{
+	s := &serviceSeen{Start: 7, Own: map[string]fileID{}, Sockets: map[uint64]string{11: nameless}, besideSeen: besideSeen{
 		Status: status, NS: map[string]string{}, Threads: []linuxThread{{Status: status}}, Mounts: []linuxMount{{Point: "/"}},
 		FDs: []Descriptor{{Number: 0, Target: devNull}, {Number: 1, Target: "pipe:[3]"}, {Number: 3, Target: "socket:[11]", Inode: 11},
 			{Number: 9, Target: "anon_inode:[eventpoll]"}}}}
@@ -105,6 +106,39 @@ func TestServices(t *testing.T) {
 	}
 	if len(plan.Specs[*plan.Network](st.Plan)) != 1 {
 		t.Error("the plan has no network")
+	}
+}
+
+// Of sockets without a name a hypervisor has two with its TPM, and the TPM the ends of those.
+func TestSocketsOfTPM(t *testing.T) {
+	look := func(numbers ...int) Verdict {
+		st := linuxCell(t, "tpm {}\n")
+		seen := cleanLinux(t, st)
+		handed := 0
+		for _, d := range plan.Specs[*plan.Hypervisor](st.Plan)[0].Descriptors {
+			if d.Name == hypervisor.FDTPM {
+				handed = d.Number
+			}
+		}
+		for i, n := range append([]int{handed}, numbers...) {
+			inode := uint64(9000 + i)
+			seen.FDs = slices.DeleteFunc(seen.FDs, func(d Descriptor) bool { return d.Number == n })
+			seen.FDs = append(seen.FDs, Descriptor{Number: n, Target: fmt.Sprintf("socket:[%d]", inode), Inode: inode})
+			seen.Sockets[inode] = nameless
+		}
+		return verdictOf(judgeLinux(seen, st), "descriptors")
+	}
+	if v := look(200); v != Seen {
+		t.Errorf("two are %q", v)
+	}
+	if v := look(200, 201); v != Extra {
+		t.Errorf("a third is %q", v)
+	}
+	s := &serviceSeen{Sockets: map[uint64]string{1: nameless, 3: "tcp 0100007F:1F90"}}
+	for inode, want := range map[uint64]bool{1: true, 2: true, 3: false, 4: false} {
+		if s.plannedOfTPM(Descriptor{Number: 5, Target: "socket:[1]", Inode: inode}, map[uint64]string{2: nameless}) != want {
+			t.Errorf("socket %d is not %v", inode, want)
+		}
 	}
 }
 
