@@ -38,7 +38,7 @@ func (t *linuxProvisioner) Adopt(ctx context.Context, open []store.Outstanding, 
 	spec := planWorker(t.plan)
 	t.workers = startWorkers(spec, beginWorker(spec, t.plan.Layers, nil))
 	m := t.newMachine(st.Plan)
-	m.counts = st.Reach
+	m.counts, t.served = st.Reach, st.Services
 	if m.proc, err = linuxjail.Adopt(st.PID, st.PIDStart, record); err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@ type linuxProvisioner struct {
 	kept     map[string]*kept
 	claims   map[string]net.Listener // of segments' names, by card
 	tpm      *linuxjail.Process
-	tpmEnded chan struct{} // closed when the TPM is let go of
+	tpmEnded chan struct{}   // closed when the TPM is let go of
+	served   []store.Service // as a dead keeper wrote them down; of an adopted cell
 	sameBoot bool
 }
 

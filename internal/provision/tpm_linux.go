@@ -17,6 +17,7 @@ import (
 	"skep/internal/jail/seccomp"
 	"skep/internal/layer"
 	"skep/internal/plan"
+	"skep/internal/process"
 	"skep/internal/store"
 	"skep/internal/tool"
 )
@@ -123,13 +124,21 @@ func (t *linuxProvisioner) sealTPM() error {
 	}
 	for _, r := range t.plan.Resources {
 		if s, is := r.Spec.(*plan.TPM); is {
-			t.serving(r.ID, s, store.Held{PID: t.tpm.Pid(), Start: t.tpm.StartTime()}, t.tpm.Record())
-			t.tpmEnded = make(chan struct{})
-			go t.watchTPM(r.ID, t.tpm, t.tpmEnded)
+			t.watchedTPM(r.ID, s, t.tpm)
 		}
 	}
 	return nil
 }
+
+// watchedTPM says who the TPM is, and has its end be seen.
+func (t *linuxProvisioner) watchedTPM(id string, s *plan.TPM, p *linuxjail.Process) {
+	t.tpm, t.tpmEnded = p, make(chan struct{})
+	t.serving(id, s, p)
+	go t.watchTPM(id, p, t.tpmEnded)
+}
+
+// tpmHasEnded is told after the name of its cell.
+const tpmHasEnded = ": its TPM has ended; the guest has none until it is started again"
 
 // watchTPM tells of a TPM that has ended before its cell: the guest asks it in vain from then on.
 func (t *linuxProvisioner) watchTPM(id string, p *linuxjail.Process, released <-chan struct{}) {
@@ -139,21 +148,36 @@ func (t *linuxProvisioner) watchTPM(id string, p *linuxjail.Process, released <-
 	case <-released:
 	case <-t.qemu.exited:
 	case <-time.After(tpmGrace): // it ends when QEMU does, which may not have shown yet
-		t.env.Notify(t.plan.Name + ": its TPM has ended; the guest has none until it is started again")
+		t.env.Notify(t.plan.Name + tpmHasEnded)
 	}
 }
 
 // serving says who the TPM is, for who looks at it.
-func (t *linuxProvisioner) serving(id string, s *plan.TPM, h store.Held, r jail.Record) {
-	layers := workerLayers(t.plan.Layers)
-	t.env.Serving(id, &store.Service{ID: id, PID: h.PID, Start: h.Start, UID: s.UID, GID: s.GID, Calls: r.RunCalls, Sealed: r.Sealed,
+func (t *linuxProvisioner) serving(id string, s *plan.TPM, p *linuxjail.Process) {
+	layers, r := workerLayers(t.plan.Layers), p.Record()
+	t.env.Serving(id, &store.Service{ID: id, PID: p.Pid(), Start: p.StartTime(), UID: s.UID, GID: s.GID, Calls: r.RunCalls, Sealed: r.Sealed,
 		OwnUID: layer.On(layers, layer.OwnUID), EmptyRootfs: layer.On(layers, layer.EmptyRootfs)})
 }
 
-// adoptTPM: it goes on without its keeper, and the kernel refuses what the keeper would have refused.
+// adoptTPM finds the TPM that goes on without its dead keeper, and watches it. The kernel refuses what the keeper
+// would have refused, as linuxjail.Adopt says.
 func (t *linuxProvisioner) adoptTPM(id string, s *plan.TPM, h store.Held) error {
 	arch, _ := seccomp.ArchOf(runtime.GOARCH)
-	t.serving(id, s, h, jail.Record{RunCalls: seccomp.SWTPM().Count(arch, seccomp.Run), Sealed: true})
+	record := jail.Record{RunCalls: seccomp.SWTPM().Count(arch, seccomp.Run)}
+	for _, v := range t.served {
+		if v.ID == id && v.PID == h.PID && v.Start == h.Start {
+			record.RunCalls = v.Calls
+		}
+	}
+	p, err := linuxjail.Adopt(h.PID, h.Start, record)
+	if errors.Is(err, process.ErrGone) {
+		t.env.Notify(t.plan.Name + tpmHasEnded)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.watchedTPM(id, s, p)
 	return nil
 }
 
