@@ -70,9 +70,11 @@ func (a *app) takeOne(ctx context.Context, st *store.Store, name string, p cell.
 	if err != nil {
 		return t, err
 	}
-	if t.conn, err = unixsock.Dial(filepath.Join(st.RunDir(name), layout.Socket(layout.Console))); err != nil {
-		return t, err
+	conn, err := unixsock.Dial(filepath.Join(st.RunDir(name), layout.Socket(layout.Console)))
+	if err != nil {
+		return t, err // and t.conn stays nil: a nil *net.UnixConn in it would not be
 	}
+	t.conn = conn
 	cl, err := keeper.Dial(st.RunDir(name))
 	if err != nil {
 		return t, err
