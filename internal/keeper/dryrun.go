@@ -47,13 +47,13 @@ func (k *Keeper) DryRun(ctx context.Context, change func(*plan.Plan), act func(c
 	change(p)
 	var last plan.Resource
 	for _, r := range p.Resources[len(k.life.held):] {
-		// The screen needs a hypervisor that knows what a screen is, the control socket a keeper that
-		// takes commands, a worker a hypervisor to speak with.
+		// The screen needs a hypervisor that knows what a screen is, the control socket and the one for
+		// other users a keeper that takes commands, a worker a hypervisor to speak with.
 		switch r.Spec.(type) {
 		case *plan.Hypervisor, *plan.Bhyve:
 			last = r
 			continue
-		case *plan.Screen, *plan.Relay:
+		case *plan.Screen, *plan.Relay, *plan.Access:
 			continue
 		case *plan.Worker:
 			// Whoever is put in its place may be in a jail that has a name.

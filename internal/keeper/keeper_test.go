@@ -662,11 +662,16 @@ func TestSecondKeeper(t *testing.T) {
 	})
 }
 
-// A dry run acquires all but the hypervisor, hands that over, and releases everything.
+// A dry run acquires all but the hypervisor, hands that over, and releases everything. Nobody answers others then,
+// so there is no socket for them.
 func TestDryRun(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {
 		var seen []string
-		err := w.keeper(screen, nil).
+		thisHost.listenToAll = func(path string) (net.Listener, error) {
+			t.Errorf("it listens on %s", path)
+			return nil, errors.New("there is nobody to answer")
+		}
+		err := w.keeper(shared, nil).
 			DryRun(t.Context(), func(p *plan.Plan) { p.Name += "2" }, func(context.Context, provision.Fixture) error {
 				seen = w.left()
 				return errors.New("seen enough")
