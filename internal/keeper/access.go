@@ -156,10 +156,10 @@ func listenToAll(path string) (net.Listener, error) {
 		} else if errors.Is(err, fs.ErrExist) {
 			err = probe.Trusted(dir)
 		}
-		if err != nil {
-			return nil, err
+		var l *net.UnixListener
+		if err == nil {
+			l, err = unixsock.Listen(path)
 		}
-		l, err := unixsock.Listen(path)
 		if errors.Is(err, fs.ErrNotExist) && try < tries {
 			continue // the keeper of another cell has removed the directory meanwhile
 		}

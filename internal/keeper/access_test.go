@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -323,6 +326,30 @@ func TestOthersDirectory(t *testing.T) {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
 		}
+	}
+}
+
+// Keepers that come and go have one directory, which the last of them removes.
+func TestOthersDirectoryIsShared(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shared")
+	var wait sync.WaitGroup
+	for i := range 4 {
+		path := filepath.Join(dir, strconv.Itoa(i)+".sock")
+		wait.Go(func() {
+			for range 300 {
+				l, err := listenToAll(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				l.Close()
+				_, _ = os.Remove(path), os.Remove(dir)
+			}
+		})
+	}
+	wait.Wait()
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory stays: %v", err)
 	}
 }
 
