@@ -133,8 +133,12 @@ func (s *Server) link(who Person, a page.Ask) reply {
 		if guest, err = s.Named(a.Text); err != nil {
 			return failed(err)
 		}
-		if a.Look && guest.May == All {
+		switch {
+		case a.Look && guest.May == All:
 			guest.May = Look
+		case a.Look && guest.May == Nothing: // the link would be good for more than it was asked for
+			return failed(fault.New(fault.Input, "leave read_only out, or as",
+				"make a link for %s who may only look: access blocks say what that user may", a.Text))
 		}
 	}
 	s.Say("%s makes a link for somebody who may %s", who.Name, what(guest.May))

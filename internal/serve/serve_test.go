@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -260,6 +262,70 @@ func TestLinkForAnother(t *testing.T) {
 	do(t, c, "GET", "http://"+w.at+link.Path, nil)
 	if got, _ := do(t, c, "POST", "http://"+w.at+"/api/v1/cells/web/kill", nil); got != http.StatusForbidden {
 		t.Errorf("who may look kills: %d", got)
+	}
+}
+
+// TestLinkAsAnother: a link for a user of this host signs in that user, who may what cell files say.
+func TestLinkAsAnother(t *testing.T) {
+	u, err := user.LookupId("65534")
+	if err != nil {
+		t.Skip("this host has no user 65534")
+	}
+	if os.Geteuid() == 65534 {
+		t.Skip("the user is the one who makes the link")
+	}
+	w := newWorld(t, func(uid int) May {
+		if uid == os.Geteuid() {
+			return All
+		}
+		return Nothing
+	})
+	asked := -1
+	w.server.Rights = func(who access.Who) map[string][]string {
+		asked = who.UID
+		return map[string][]string{"web": {cell.MayPower}}
+	}
+	post := func(body string) (int, string) {
+		t.Helper()
+		resp, err := w.onSocket().Post("http://localhost/api/v1/links", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		said, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(said)
+	}
+	for body, want := range map[string]string{
+		`{"as":"no-such-user"}`:                               "this host has no user",
+		fmt.Sprintf(`{"as":%q,"read_only":true}`, u.Username): "access blocks say what that user may",
+	} {
+		if got, said := post(body); got != http.StatusBadRequest || !strings.Contains(said, want) {
+			t.Errorf("%s: %d %s", body, got, said)
+		}
+	}
+	got, said := post(fmt.Sprintf(`{"as":%q}`, u.Username))
+	var link struct{ Path, May string }
+	if err := json.Unmarshal([]byte(said), &link); got != http.StatusOK || err != nil || link.May != string(Some) || asked != 65534 {
+		t.Fatalf("%d %s, %v; rights were asked of %d", got, said, err, asked)
+	}
+	jar, _ := cookiejar.New(nil)
+	c := &http.Client{Jar: jar}
+	if got, said := do(t, c, "GET", "http://"+w.at+link.Path, nil); got != http.StatusOK {
+		t.Fatal(got, said)
+	}
+	if got, said := do(t, c, "POST", "http://"+w.at+"/api/v1/cells/web/kill", nil); got != http.StatusOK {
+		t.Errorf("the user may not kill: %d %s", got, said)
+	}
+	if run := <-w.runs; !strings.HasPrefix(run, u.Username+" kill ") {
+		t.Errorf("%q is run", run)
+	}
+	for _, path := range []string{"/api/v1/cells/other/kill", "/api/v1/cells/web/start", "/api/v1/links"} {
+		if got, said := do(t, c, "POST", "http://"+w.at+path, nil); got != http.StatusForbidden {
+			t.Errorf("%s: %d %s", path, got, said)
+		}
 	}
 }
 
