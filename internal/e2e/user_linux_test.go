@@ -30,6 +30,12 @@ func TestOrdinaryUser(t *testing.T) {
 			if !strings.Contains(r.err, "not applied: ") {
 				t.Errorf("run does not say what an ordinary user's jail lacks:\n%s", r.err)
 			}
+			// Nobody else gets at what is in a user's own directories.
+			l.cell("shared", "access {\n  users = [\"61001\"]\n  may   = [\"read\"]\n}")
+			l.ours()
+			if r := run("", "up", "shared"); r.code != 2 || !strings.Contains(r.err, "cannot give others access to shared: ") {
+				t.Errorf("%s", r)
+			}
 			if r := run("", "up", "hello"); r.code != 0 {
 				t.Fatalf("%s", r)
 			}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -42,5 +43,31 @@ func TestProblemsInOnePass(t *testing.T) {
 	var none Problems
 	if none.Err() != nil {
 		t.Error(none.Err())
+	}
+}
+
+// An ordinary user's own cell gives nobody access: what keeps it is in directories that are closed to others.
+func TestAccessIsRoots(t *testing.T) {
+	c := parseFreeBSD(t, "shared", "memory = \"64M\"\naccess {\n  users = [\"1001\"]\n  may = [\"read\"]\n}")
+	for _, system := range []string{"linux", "freebsd"} {
+		for uid, want := range map[int]string{0: "", 1000: "cannot give others access to shared: what an ordinary user keeps"} {
+			facts, err := host.Reference(system)
+			if err != nil {
+				t.Fatal(err)
+			}
+			facts.EUID = uid
+			_, problems := Make(c, facts)
+			err = problems.Err()
+			if uid == 0 && err != nil {
+				t.Errorf("%s, root: %v", system, err)
+			}
+			if uid == 0 {
+				continue
+			}
+			at := new(fault.At)
+			if fault.CodeOf(err) != fault.Input || !strings.Contains(fmt.Sprint(err), want) || !errors.As(err, &at) || at.Place == "" {
+				t.Errorf("%s: %v", system, err)
+			}
+		}
 	}
 }
