@@ -129,7 +129,6 @@ func lowered(rule func(string) *mistake) kind[string] {
 	}
 }
 
-// instant is a time of day that a real-time clock can hold.
 // clockOffset is a time from the host's clock. With these bounds a PC's clock holds what comes of it.
 var clockOffset = scalar(
 	func(v cty.Value) (string, *mistake) {
@@ -150,6 +149,7 @@ var clockOffset = scalar(
 	cty.StringVal,
 )
 
+// instant is a time of day that a real-time clock can hold.
 var instant = scalar(
 	func(v cty.Value) (string, *mistake) {
 		if v.Type() != cty.String {

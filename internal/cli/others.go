@@ -126,7 +126,7 @@ func otherCell(ctx context.Context, dirs host.Dirs, name string) *cellJSON {
 // rootsOwn is whose such cells are.
 const rootsOwn = "root"
 
-// asks has a keeper of root's do something, which it may refuse.
+// askOther has a keeper of root's do something, which it may refuse.
 func askOther(ctx context.Context, cl *keeper.Client, name, verb, do string) error {
 	defer cl.Close()
 	answer, cancel := context.WithTimeout(ctx, answerWait)
