@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,6 +15,7 @@ const maxPacket = 256 << 10
 // Receive writes what comes by a packet socket of the guest's tap, until the tap is gone. What the kernel had
 // no room for is counted: the socket says so beside a packet (SO_RXQ_OVFL).
 func Receive(sock *os.File, r *Ring) error {
+	defer runtime.KeepAlive(sock) // a file that is collected is closed
 	b, beside := make([]byte, maxPacket), make([]byte, unix.CmsgSpace(4)*4)
 	dropped := uint32(0)
 	fd := int(sock.Fd())
