@@ -388,6 +388,10 @@ func (s *Store) name(name string, from Source, tmp *os.File) (Image, error) {
 		return Image{}, err
 	}
 	crashPoint("name")
+	// It is an image from here on, and whoever has it locked uses it: an import that goes on does not.
+	if err := errors.Join(os.Remove(tmp.Name()), syscall.Flock(int(tmp.Fd()), syscall.LOCK_UN)); err != nil {
+		return Image{}, err
+	}
 	info, err := tmp.Stat()
 	if err != nil {
 		return Image{}, err

@@ -55,3 +55,39 @@ func TestSettled(t *testing.T) {
 		t.Errorf("%+v, %v", i, err)
 	}
 }
+
+// The bytes of two small images that are the same are kept once, and an import that reads what it has imported
+// keeps nobody from using it.
+func TestKeptOnce(t *testing.T) {
+	s, err := Open(layout.Dirs{State: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.Create(filepath.Join(t.TempDir(), "source"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	if _, err := io.WriteString(source, "abc"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one", "two"} {
+		tmp, err := s.temporary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tmp.Close()
+		if err := tmp.Truncate(1 << 20); err != nil {
+			t.Fatal(err)
+		}
+		if i, err := s.keep(name, Source{Name: "source", Format: "raw", Size: 3}, tmp, source, nil); err != nil || i.Digest == "" {
+			t.Fatalf("%+v, %v", i, err)
+		}
+		if err := s.unused(name); err != nil {
+			t.Errorf("%s was imported, and %v", name, err)
+		}
+	}
+	if !same(s.File("one"), s.File("two")) {
+		t.Error("the same bytes are kept twice")
+	}
+}
