@@ -367,7 +367,7 @@ func (s *Store) keep(name string, from Source, tmp, source *os.File, say func(st
 	if i.Size > digestNow {
 		return i, nil
 	}
-	return s.settle(i, source, say)
+	return s.settled(name, source, say)
 }
 
 // digestNow is the size up to which an import waits for the digest, and for the disk. Of a larger image that takes

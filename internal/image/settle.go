@@ -7,15 +7,18 @@ import (
 	"syscall"
 
 	"skep/internal/fault"
-	"skep/internal/process"
 )
 
 // Settled is an image with its digest. Whoever needs that first after the import of a large one reads all of
 // the image; others wait.
-func (s *Store) Settled(name string) (Image, error) { return s.SettledFrom(name, nil) }
+func (s *Store) Settled(name string) (Image, error) { return s.settled(name, nil, nil) }
 
 // SettledFrom is the same by who has the file yet that it was imported from.
 func (s *Store) SettledFrom(name string, source *os.File) (Image, error) {
+	return s.settled(name, source, nil)
+}
+
+func (s *Store) settled(name string, source *os.File, say func(string, float64)) (Image, error) {
 	i, err := s.Get(name)
 	if err != nil || i.Digest != "" {
 		return i, err
@@ -31,11 +34,10 @@ func (s *Store) SettledFrom(name string, source *os.File) (Image, error) {
 	if i, err = s.Get(name); err != nil || i.Digest != "" {
 		return i, err
 	}
-	if i.Boot != process.BootID() {
-		return i, fault.New(fault.Input, "skep image rm "+name+", then import it again",
-			"use the image %s: the host went down before all of it was written", name)
+	if err := s.Check(i); err != nil {
+		return i, err
 	}
-	return s.settle(i, source, nil)
+	return s.settle(i, source, say)
 }
 
 // settle has all of an image be on the disk and finds out its digest, by which its bytes are kept once, and
@@ -75,13 +77,16 @@ func (s *Store) settle(i Image, source *os.File, say func(string, float64)) (Ima
 		return i, err
 	}
 	defer l.Close()
-	// What was imported is what has that digest, and not what somebody has made of it meanwhile.
-	if err := s.Check(i); err != nil || size != i.Size {
-		return i, errors.Join(err, checkSize(i, size))
-	}
 	now, err := s.Get(i.Name)
 	if err != nil || !now.Imported.Equal(i.Imported) {
 		return i, fault.New(fault.Input, "", "use the image %s: it was removed meanwhile", i.Name)
+	}
+	if now.Digest != "" {
+		return now, nil // another was quicker
+	}
+	// What was imported is what has that digest, and not what somebody has made of it meanwhile.
+	if err := s.Check(i); err != nil || size != i.Size {
+		return i, errors.Join(err, checkSize(i, size))
 	}
 	i.Digest, i.Boot = digest, ""
 	err = os.Link(s.File(i.Name), s.blob(digest))

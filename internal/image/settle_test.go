@@ -45,6 +45,9 @@ func TestSettled(t *testing.T) {
 	if _, err := s.SettledFrom("large", source); err == nil || !strings.Contains(err.Error(), "the host went down") {
 		t.Errorf("what the host lost is taken: %v", err)
 	}
+	if err := s.Export("large", filepath.Join(t.TempDir(), "copy"), nil); err == nil || !strings.Contains(err.Error(), "the host went down") {
+		t.Errorf("what the host lost is exported: %v", err)
+	}
 	i.Boot = now
 	if err := s.describe(i, true); err != nil {
 		t.Fatal(err)

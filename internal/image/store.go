@@ -30,6 +30,7 @@ import (
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/layout"
+	"skep/internal/process"
 )
 
 // Version is the version of an image's description.
@@ -152,6 +153,9 @@ func (s *Store) List() (all []Image, err error) {
 func (s *Store) Check(i Image) error {
 	info, err := os.Lstat(s.File(i.Name))
 	switch {
+	case i.Digest == "" && i.Boot != process.BootID():
+		return fault.New(fault.Input, "skep image rm "+i.Name+", then import it again",
+			"use the image %s: the host went down before all of it was written", i.Name)
 	case err != nil:
 		return fault.Wrap(fault.Input, err, "import it again", "use the image %s", i.Name)
 	case !info.Mode().IsRegular(), info.Size() != i.Size, !info.ModTime().Equal(i.Modified):
