@@ -57,12 +57,14 @@ func Serve(f host.Facts, j Job) (*Service, error) {
 	case <-begun:
 		return s, nil
 	case <-s.done:
-		return nil, s.err
 	case <-time.After(j.Limits.Wall):
 		cancel(ErrBound)
 		<-s.done
-		return nil, s.err
 	}
+	if s.err == nil {
+		return s, nil // it has begun, and had nothing left to do at once
+	}
+	return nil, s.err
 }
 
 // seconds is its limit of the processor; a service has none.
