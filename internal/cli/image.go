@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -175,8 +176,9 @@ func (a *app) imageList() *cobra.Command {
 			if asProgram {
 				list := []imageJSON{}
 				for _, i := range all {
-					if i, err = s.Settled(i.Name); err != nil {
-						return err
+					settled, serr := s.Settled(i.Name)
+					if err = errors.Join(err, serr); serr == nil {
+						i = settled
 					}
 					list = append(list, imageJSON{i, append([]string{}, s.Users(i.Name)...), s.File(i.Name)})
 				}

@@ -31,3 +31,22 @@ func TestImageIn(t *testing.T) {
 		t.Errorf("no directory: %v", err)
 	}
 }
+
+// An image that cannot be used keeps no other from being listed, and the list fails by it all the same.
+func TestListUnusable(t *testing.T) {
+	dir := t.TempDir()
+	names := filepath.Join(dir, "state", "images", "names")
+	if err := os.MkdirAll(names, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(names, "broken.json"), "{")
+	write(t, filepath.Join(names, "lost.json"), `{"version": 1, "name": "lost", "boot": "another"}`)
+	write(t, filepath.Join(names, "lost.raw"), "")
+	write(t, filepath.Join(names, "whole.json"), `{"version": 1, "name": "whole", "digest": "sha256:00"}`)
+	s := skepIn(t, dir, "image", "ls", "--json").want(t, fault.Host, "read what the image broken is", "use the image lost: the host went down")
+	for _, name := range []string{"lost", "whole"} {
+		if !strings.Contains(s.out, `"name": "`+name+`"`) {
+			t.Errorf("%s is not listed:\n%s", name, s.out)
+		}
+	}
+}
