@@ -66,20 +66,16 @@ func save(ctx context.Context, s *image.Store, name string, out *oci.Store, say 
 		return err
 	}
 	defer packed.Close()
-	if there, err := out.Exists(ctx, desc); err == nil && !there {
-		if err := out.Push(ctx, desc, packed); err != nil {
-			return err
-		}
+	if err := push(ctx, out, desc, packed); err != nil {
+		return err
 	}
 	text, err := json.Marshal(i)
 	if err != nil {
 		return err
 	}
 	config := content.NewDescriptorFromBytes(kindConfig, text)
-	if there, err := out.Exists(ctx, config); err == nil && !there {
-		if err := out.Push(ctx, config, bytes.NewReader(text)); err != nil {
-			return err
-		}
+	if err := push(ctx, out, config, bytes.NewReader(text)); err != nil {
+		return err
 	}
 	manifest, err := oras.PackManifest(ctx, out, oras.PackManifestVersion1_1, KindImage, oras.PackManifestOptions{
 		Layers: []ocispec.Descriptor{desc}, ConfigDescriptor: &config,
@@ -90,6 +86,14 @@ func save(ctx context.Context, s *image.Store, name string, out *oci.Store, say 
 		err = out.Tag(ctx, manifest, name)
 	}
 	return err
+}
+
+// push writes a blob that is not there yet.
+func push(ctx context.Context, out *oci.Store, at ocispec.Descriptor, from io.Reader) error {
+	if there, err := out.Exists(ctx, at); err != nil || there {
+		return err
+	}
+	return out.Push(ctx, at, from)
 }
 
 // pack packs an image into a file without a name.
