@@ -36,24 +36,30 @@ func TestTPM(t *testing.T) {
 		c.send(order + "\n")
 		c.expect(slow, "guest: "+answer)
 	}
+	reset := func() {
+		t.Helper()
+		c.send("reset\n")
+		c.expect(boot, "guest: ready")
+		ask("tpm", "tpm reset 2 times")
+	}
 	ask("tpm", "tpm reset 1 times")
 	l.audit(0, "t")
 	l.must(0, "snapshot", "t", "a")
 	ask("write after", "written")
+	reset()
 	l.must(0, "revert", "t", "a")
-	ask("tpm", "tpm reset ")
+	ask("tpm again", "tpm reset 1 times")
 	tpm := l.service("t", "tpm")
 	s := l.show("t")
 	l.try(unix.Kill(s.KeeperPID, unix.SIGKILL))
 	eventually(t, slow, "its keeper is gone", func() bool { return gone(s.KeeperPID) })
 	l.must(0, "adopt", "t")
-	ask("tpm", "tpm reset ")
+	ask("tpm", "tpm reset 1 times")
 	if now := l.service("t", "tpm"); now != tpm {
 		t.Errorf("the TPM was process %d and is %d", tpm, now)
 	}
 	l.audit(0, "t")
-	ask("reset", "ready")
-	ask("tpm", "tpm reset ")
+	reset()
 	l.must(0, "kill", "t")
 	eventually(t, slow, "the TPM has ended with its hypervisor", func() bool { return gone(tpm) })
 	// Of a cell that does not run a snapshot has its state; rm leaves it.
@@ -65,7 +71,7 @@ func TestTPM(t *testing.T) {
 	l.must(0, "up", "t")
 	c = l.console("t")
 	c.expect(boot, "guest: ready")
-	ask("tpm", "tpm reset ")
+	ask("tpm", "tpm reset 3 times")
 	// One that ends alone is told of, and the guest goes on.
 	l.try(unix.Kill(l.service("t", "tpm"), unix.SIGKILL))
 	ask("count", "count 1")

@@ -75,7 +75,7 @@ func main() {
 		case "copy":
 			done("copy", copyTo(rest))
 		case "tpm":
-			done("tpm", askTPM())
+			done("tpm", askTPM(rest == "again"))
 		case "identity":
 			identity()
 		case "size":

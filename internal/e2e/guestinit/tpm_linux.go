@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// askTPM asks the TPM for its clock, with which it says how often it was reset: a number that it keeps.
-func askTPM() error {
+// askTPM asks the TPM for its clock, with which it says how often it was reset: a number that it keeps. It asks once, and
+// again only where it may: a guest that was reverted has had an empty first answer.
+func askTPM(again bool) error {
 	dev, err := os.ReadFile("/sys/class/tpm/tpm0/dev")
 	if err != nil {
 		return err
@@ -30,16 +31,21 @@ func askTPM() error {
 	}
 	defer f.Close()
 	b := make([]byte, 4096)
-	n := 0
-	for range 5 { // one that was in the middle of something when it was reverted has no answer to that
+	n, tries := 0, 1
+	if again {
+		tries = 5
+	}
+	for range tries {
 		// TPM2_ReadClock: a tag, a length, a code; TPM 2.0 library, part 3, section 29.1.
 		if _, err = f.Write([]byte{0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x81}); err == nil {
 			if n, err = f.Read(b); err == nil {
 				break
 			}
 		}
-		say("tpm: %v", err)
-		time.Sleep(time.Second)
+		if again {
+			say("tpm: %v", err)
+			time.Sleep(time.Second)
+		}
 	}
 	if err != nil {
 		return err
