@@ -92,10 +92,15 @@ func (n *netns) links() (names map[string]string) {
 // answer serves one question after another and returns its address.
 func (n *netns) answer(text string) string {
 	n.t.Helper()
+	ip, _, _ := net.ParseCIDR(hostAddress)
+	return n.answerAt(net.JoinHostPort(ip.String(), "0"), text)
+}
+
+func (n *netns) answerAt(address, text string) string {
+	n.t.Helper()
 	var l net.Listener
 	n.do(func() (err error) {
-		ip, _, _ := net.ParseCIDR(hostAddress)
-		l, err = net.Listen("tcp", net.JoinHostPort(ip.String(), "0"))
+		l, err = net.Listen("tcp", address)
 		return err
 	})
 	n.t.Cleanup(func() { l.Close() })

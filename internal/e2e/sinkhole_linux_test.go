@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -187,9 +188,31 @@ func userNetwork(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 		if err != nil {
 			return err
 		}
+		for _, its := range []string{"169.254.169.254/32", "10.77.0.9/32", "10.18.0.1/32"} {
+			addr, err := netlink.ParseAddr(its)
+			if err == nil {
+				err = netlink.AddrAdd(lo, addr)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		return netlink.LinkSetUp(lo)
 	})
 	server := ns.answer("an answer")
+	// Somebody answers at each of them, but for the guest.
+	refused := []string{"10.77.0.1:80", "127.0.0.2:80", "169.254.169.254:80", "10.77.0.9:80", "10.18.0.1:80"}
+	ns.answerAt("0.0.0.0:80", "an answer")
+	ns.do(func() error {
+		for _, to := range refused {
+			conn, err := net.Dial("tcp", to)
+			if err != nil {
+				return err
+			}
+			conn.Close()
+		}
+		return nil
+	})
 	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"user\"\nallow = [\""+server+"\", \"deb.example:443\", \"0.0.0.0/0:80\"]\n}\n"+kernelBlock(k))
 	l.ours()
 	l.must(0, "up", "lab")
@@ -199,7 +222,7 @@ func userNetwork(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 	c.expect(slow, "guest: address 10.18.0.15/24")
 	c.send("knock " + server + " question\n")
 	c.expect(slow, `guest: knocked, "an answer to question`)
-	for _, to := range []string{"10.77.0.1:80", "127.0.0.2:80", "169.254.169.254:80", "10.77.0.9:80", "10.18.0.1:80"} {
+	for _, to := range refused {
 		c.send("knock " + to + " question\n")
 		c.expect(slow, "guest: knock failed: dial tcp "+to)
 	}
