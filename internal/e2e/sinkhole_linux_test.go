@@ -112,6 +112,27 @@ func (n *netns) noBridge() {
 	})
 }
 
+// loopback is up from here on, and has these addresses besides.
+func (n *netns) loopback(addresses ...string) {
+	n.t.Helper()
+	n.do(func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		for _, its := range addresses {
+			addr, err := netlink.ParseAddr(its)
+			if err == nil {
+				err = netlink.AddrAdd(lo, addr)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return netlink.LinkSetUp(lo)
+	})
+}
+
 // counters are all packets that the interfaces of the namespace have seen.
 func (n *netns) counters() (packets uint64) {
 	n.do(func() error {
@@ -183,22 +204,7 @@ func (l *lab) killNetwork(name string) {
 func TestUserNetwork(t *testing.T) { asWho(t, userNetwork) }
 
 func userNetwork(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
-	ns.do(func() error { // what the host sends itself goes by way of its loopback
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		for _, its := range []string{"169.254.169.254/32", "10.77.0.9/32", "10.18.0.1/32"} {
-			addr, err := netlink.ParseAddr(its)
-			if err == nil {
-				err = netlink.AddrAdd(lo, addr)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return netlink.LinkSetUp(lo)
-	})
+	ns.loopback("169.254.169.254/32", "10.77.0.9/32", "10.18.0.1/32") // by which the host sends itself what it does
 	server := ns.answer("an answer")
 	// Somebody answers at each of them, but for the guest.
 	refused := []string{"10.77.0.1:80", "127.0.0.2:80", "169.254.169.254:80", "10.77.0.9:80", "10.18.0.1:80"}
