@@ -69,6 +69,9 @@ func leftBy(s *store.Store, name string) (left, error) {
 		case provision.VMID:
 			o.Held.Made = true // the name was free when it was acquired, and is the cell's until it is let go
 		}
+		if i := slices.IndexFunc(st.Services, func(v store.Service) bool { return v.ID == r.ID }); i >= 0 {
+			o.Held.PID, o.Held.Start = st.Services[i].PID, st.Services[i].Start
+		}
 		open = append(open, o)
 	}
 	l.open, l.boot, l.rebuilt = open, st.Boot, true
