@@ -59,7 +59,9 @@ func (t *linuxProvisioner) acquireTPM(ctx context.Context, id string, s *plan.TP
 	}
 	t.tpm = proc
 	t.hold(hypervisor.FDTPM, ours)
-	return store.Held{PID: proc.Pid(), Start: proc.StartTime()}, nil
+	held = store.Held{PID: proc.Pid(), Start: proc.StartTime()}
+	// It ends with this keeper until QEMU has its socket, but a sweep is not to come before that.
+	return held, t.env.Begun(id, held)
 }
 
 // openTPM opens what a TPM remembers. A new one has nothing to remember.
