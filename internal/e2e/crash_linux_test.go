@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,7 +24,11 @@ func TestDeathAnywhere(t *testing.T) {
 	bridge := fmt.Sprintf("skb%d", os.Getpid()%100000)
 	base := l.baseImage("base.img", "of the base", 1<<20)
 	ground := fingerprint(t, base)
-	l.cell("c", fmt.Sprintf(`
+	tpm := ""
+	if _, err := exec.LookPath("swtpm"); err == nil {
+		tpm = "tpm {}\n"
+	}
+	l.cell("c", tpm+fmt.Sprintf(`
 accel = "tcg"
 disk "d" {
   file = %q
@@ -41,6 +46,18 @@ bridge %q {
 }
 nic "n" {
   bridge = %q
+  capture = true
+}
+nic "s" {
+  network = "sinkhole"
+}
+nic "l" {
+  network = "lab"
+  segment = "deaths"
+}
+access {
+  users = ["61001"]
+  may   = ["read"]
 }
 screen {
 }
@@ -60,6 +77,9 @@ results "out" {
 		}
 	}
 	points = append(points, "begun:hypervisor")
+	if tpm != "" {
+		points = append(points, "begun:tpm")
+	}
 	l.must(0, "down", "c")
 	l.nothingLeft()
 	data := fingerprint(t, l.path("d.img"))
@@ -68,8 +88,8 @@ results "out" {
 		tried++
 		if l.dieAt(at) {
 			reached++
-		} else if !strings.HasSuffix(at, ":socket:control") {
-			// The control socket goes last, with the run directory.
+		} else if !strings.HasSuffix(at, ":socket:control") && !strings.HasSuffix(at, ":socket:access") {
+			// The sockets of the keeper itself go last, with the run directory.
 			t.Errorf("nothing died at %s", at)
 		}
 		if fingerprint(t, l.path("d.img")) != data {

@@ -70,7 +70,7 @@ func (l *lab) left() (left []string) {
 			}
 		}
 	}
-	for _, sub := range []string{"cells", "slots", "locks"} {
+	for _, sub := range []string{"cells", "slots", "locks", "cards", "segments", "../run-access"} {
 		entries, _ := os.ReadDir(filepath.Join(l.dir, "run", sub))
 		for _, e := range entries {
 			left = append(left, filepath.Join("run", sub, e.Name())+l.whyLeft(sub, e.Name()))
@@ -117,6 +117,10 @@ func (l *lab) processes() (mine []process) {
 		if strings.HasSuffix(p.args, "(reader)") {
 			// Its number is in a range that goes beyond a lab's: whose it is its keeper says, with which it ends.
 			of, uid = p.parent, -1
+		}
+		if strings.HasPrefix(p.args, "swtpm ") {
+			const tools = 512 // host.TPMIdentity
+			uid -= 2*l.uids + tools
 		}
 		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", of))
 		if l.mine(uid) || strings.Contains(string(env), "SKEP_RUN_DIR="+l.path("run")+"\x00") {
