@@ -54,7 +54,7 @@ func (a *app) ensureImage(ctx context.Context, name, from string) error {
 	defer lock.Unlock()
 	i, err := image.View(dirs).Get(name)
 	if err != nil && ocilayout.Is(from) {
-		l, err := ocilayout.Open(ctx, from)
+		l, err := ocilayout.Open(from)
 		if err != nil {
 			return err
 		}

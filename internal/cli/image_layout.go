@@ -51,15 +51,13 @@ of its own, and what comes out is compared with the description.`,
 			if len(args) == 0 {
 				return usage("run skep image load: name a directory or a tar file")
 			}
-			l, err := ocilayout.Open(cmd.Context(), args[0])
+			l, err := ocilayout.Open(args[0])
 			if err != nil {
 				return err
 			}
 			names := args[1:]
 			if len(names) == 0 {
-				if names, err = l.Names(cmd.Context()); err != nil {
-					return err
-				}
+				names = l.Names()
 			}
 			if len(names) == 0 {
 				return fault.New(fault.Input, "skep image save writes one", "load from %s: there is no image in it", args[0])

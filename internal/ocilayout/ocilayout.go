@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -147,19 +148,34 @@ func (t *told) Read(b []byte) (int, error) {
 // A Layout is an OCI image layout that is read: a directory, or a tar of one.
 type Layout struct {
 	path string
-	from *oci.ReadOnlyStore
+	from *oci.ReadOnlyStorage
+	tags map[string]ocispec.Descriptor
 }
 
-// Open opens one.
-func Open(ctx context.Context, path string) (*Layout, error) {
+// mostIndex bounds what is read of the index of a layout.
+const mostIndex = 16 << 20
+
+// Open opens one. Nothing but its index is read: whatever that names may be of any size.
+func Open(path string) (*Layout, error) {
 	info, err := os.Stat(path)
-	l := &Layout{path: path}
+	l := &Layout{path: path, tags: map[string]ocispec.Descriptor{}}
 	switch {
 	case err != nil:
 	case info.IsDir():
-		l.from, err = oci.NewFromFS(ctx, os.DirFS(path))
+		dir := os.DirFS(path)
+		l.from = oci.NewStorageFromFS(dir)
+		err = l.index(func(name string) ([]byte, error) {
+			f, err := dir.Open(name)
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			return readBounded(f, name)
+		})
 	default:
-		l.from, err = oci.NewFromTar(ctx, path)
+		if l.from, err = oci.NewStorageFromTar(path); err == nil {
+			err = l.index(func(name string) ([]byte, error) { return readTar(path, name) })
+		}
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Input, err, "skep image save writes one", "read the layout %s", path)
@@ -167,17 +183,50 @@ func Open(ctx context.Context, path string) (*Layout, error) {
 	return l, nil
 }
 
-// Names are the names of what is in it.
-func (l *Layout) Names(ctx context.Context) (names []string, err error) {
-	err = l.from.Tags(ctx, "", func(tags []string) error {
-		for _, t := range tags {
-			if !strings.Contains(t, ":") { // a digest is no name
-				names = append(names, t)
-			}
+func readBounded(r io.Reader, name string) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, mostIndex+1))
+	if err == nil && len(b) > mostIndex {
+		err = fmt.Errorf("its %s has more than %d bytes", name, mostIndex)
+	}
+	return b, err
+}
+
+// index reads what the layout is and has; read reads one of its files.
+func (l *Layout) index(read func(name string) ([]byte, error)) error {
+	var is ocispec.ImageLayout
+	var index ocispec.Index
+	for _, f := range []struct {
+		name string
+		into any
+	}{{ocispec.ImageLayoutFile, &is}, {ocispec.ImageIndexFile, &index}} {
+		b, err := read(f.name)
+		if err == nil {
+			err = json.Unmarshal(b, f.into)
 		}
-		return nil
-	})
-	return names, err
+		if err != nil {
+			return err
+		}
+	}
+	if is.Version != ocispec.ImageLayoutVersion {
+		return fmt.Errorf("it is of version %q", is.Version)
+	}
+	for _, m := range index.Manifests {
+		if name := m.Annotations[ocispec.AnnotationRefName]; name != "" {
+			l.tags[name] = m
+		}
+	}
+	return nil
+}
+
+// Names are the names of what is in it.
+func (l *Layout) Names() (names []string) {
+	for name := range l.tags {
+		if !strings.Contains(name, ":") { // a digest is no name
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Load imports an image of a layout under a name. What the layout says of it is believed as far as its bytes
@@ -186,8 +235,8 @@ func (l *Layout) Load(ctx context.Context, s *image.Store, ref string, in image.
 	bad := func(format string, a ...any) (image.Image, error) {
 		return image.Image{}, fault.New(fault.Input, "", "load %s from %s: %s", ref, l.path, fmt.Sprintf(format, a...))
 	}
-	at, err := l.from.Resolve(ctx, ref)
-	if err != nil {
+	at, ok := l.tags[ref]
+	if !ok {
 		return bad("it is not there")
 	}
 	var m ocispec.Manifest

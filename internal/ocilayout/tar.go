@@ -66,3 +66,27 @@ func tarOf(to io.Writer, dir string) error {
 	})
 	return errors.Join(err, w.Close())
 }
+
+// readTar reads one plain file of a tar. Of two of a name the last is meant.
+func readTar(path, name string) (b []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	err = fs.ErrNotExist
+	for r := tar.NewReader(f); ; {
+		h, terr := r.Next()
+		switch {
+		case errors.Is(terr, io.EOF):
+			if err != nil {
+				err = &fs.PathError{Op: "open", Path: name, Err: err}
+			}
+			return b, err
+		case terr != nil:
+			return nil, terr
+		case filepath.Clean(h.Name) == name && h.Typeflag == tar.TypeReg:
+			b, err = readBounded(r, name)
+		}
+	}
+}
