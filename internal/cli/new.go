@@ -138,14 +138,14 @@ func (a *app) writeNew(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fault.Wrap(fault.Host, err, "", "write %s", path)
 	}
-	// Aside, so that a file with a name is a whole one.
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	// Aside, so that a file with a name is a whole one; and with the mode that the user's umask leaves.
+	f, err := os.OpenFile(aside(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fault.Wrap(fault.Host, err, "", "write %s", path)
 	}
 	defer os.Remove(f.Name())
 	if _, err = f.Write(b); err == nil {
-		err = errors.Join(f.Chmod(0o644), f.Sync())
+		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"skep/internal/fault"
@@ -48,4 +50,18 @@ func TestNewFilled(t *testing.T) {
 // A file of that name takes the place of the built-in guest.
 func TestNewHelloWarns(t *testing.T) {
 	skep(t, "new", "hello").want(t, fault.OK, "warning: from now on skep run hello runs the cell of this file")
+}
+
+// A cell file is no more open than its user's umask lets it be: there may be keys and passwords in it.
+func TestNewKeepsUmask(t *testing.T) {
+	dir := t.TempDir()
+	defer syscall.Umask(syscall.Umask(0o077))
+	skepIn(t, dir, "new", "web").want(t, fault.OK)
+	info, err := os.Stat(dir + "/etc/cells/web.hcl")
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if left, _ := filepath.Glob(dir + "/etc/cells/.*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }

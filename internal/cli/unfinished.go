@@ -24,11 +24,11 @@ func crashPoint(at string) {
 	}
 }
 
-// aside is where a copy is written before it gets its name. No other command uses that name.
+// aside is where a file is written before it gets its name. No other command uses that name.
 func aside(to string) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
-	return filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+".clone-"+hex.EncodeToString(b[:]))
+	return filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+".new-"+hex.EncodeToString(b[:]))
 }
 
 // undoClone removes what a clone has made that was cut off: its copies, by their own names or those that they
