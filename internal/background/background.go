@@ -79,6 +79,7 @@ func Keep(ctx context.Context, in io.Reader) fault.Code {
 			go func() {
 				if err := standReady(k, st.RunDir(h.Cell.Name), *h.Pool); err != nil {
 					out.error(err)
+					k.Kill(PoolWho + h.Pool.Label) // nobody would take it, and another is started in its place
 				}
 				running()
 			}()
