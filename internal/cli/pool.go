@@ -129,6 +129,19 @@ func inPool(st *store.Store, pool string) (ready, taken []string) {
 	return ready, taken
 }
 
+// lockPool has one command at a time fill a pool up, or empty it.
+func lockPool(dirs host.Dirs, pool string) (*store.Store, *store.Lock, error) {
+	st, err := store.Open(dirs)
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := st.LockNamed("pool-" + pool)
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Host, err, "", "lock the pool %s", pool)
+	}
+	return st, lock, nil
+}
+
 // fillPool starts as many clones as are missing.
 func (a *app) fillPool(ctx context.Context, arg string) error {
 	dirs := probe.DirsFor(probe.Options{Dirs: a.dirs})
@@ -143,13 +156,9 @@ func (a *app) fillPool(ctx context.Context, arg string) error {
 	if t.Cell.TimeLimit > 0 {
 		return fault.New(fault.Input, "leave time_limit out and make the template again", "fill the pool %s: the time limit of its cells would be over while they wait", p.Label)
 	}
-	st, err := store.Open(dirs)
+	st, lock, err := lockPool(dirs, p.Label)
 	if err != nil {
 		return err
-	}
-	lock, err := st.LockNamed("pool-" + p.Label)
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "", "lock the pool %s", p.Label)
 	}
 	defer lock.Unlock()
 	ready, _ := inPool(st, p.Label)
@@ -187,13 +196,9 @@ func (a *app) emptyPool(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(dirs)
+	st, lock, err := lockPool(dirs, p.Label)
 	if err != nil {
 		return err
-	}
-	lock, err := st.LockNamed("pool-" + p.Label)
-	if err != nil {
-		return fault.Wrap(fault.Host, err, "", "lock the pool %s", p.Label)
 	}
 	defer lock.Unlock()
 	ready, _ := inPool(st, p.Label)
