@@ -163,7 +163,11 @@ func (s *Fixture) rambles(b []byte) Outcome {
 		return o
 	}
 	at := s.put(make([]byte, 4096))
-	if r := s.call(unix.SYS_READ, fd, at, 4096); !r.gone && r.errno == 0 && r.value > 0 {
+	r := s.call(unix.SYS_READ, fd, at, 4096)
+	switch {
+	case r.gone || r.errno != 0 && r.errno != unix.ECONNRESET:
+		return attempt{}.judge(r) // which says nothing of the connection
+	case r.errno == 0 && r.value > 0:
 		return escaped(fmt.Sprintf("its keeper answers: %q", s.get(at, int(r.value))))
 	}
 	return stopped(linkEnded)
