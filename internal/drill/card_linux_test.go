@@ -6,9 +6,6 @@ import (
 	"testing"
 
 	"skep/internal/cell"
-	"skep/internal/host"
-	"skep/internal/probe"
-	"skep/internal/store"
 )
 
 // An attacker in the place of a network in user space, or of a capture, makes all attempts, and those with what it
@@ -17,24 +14,9 @@ func TestCardsAreDrilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	dir := t.TempDir()
-	dirs := host.Dirs{Config: dir + "/etc", State: dir + "/state", Run: dir + "/run"}
-	facts, err := probe.Probe(t.Context(), probe.Options{Dirs: dirs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if facts.Linux.QEMU == nil {
-		t.Skip("no QEMU here: " + facts.Linux.QEMUWhy)
-	}
-	st, err := store.Open(dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := cell.Hello()
-	c.Accel = cell.AccelTCG
-	c.NICs = []cell.NIC{{Label: "a", Network: cell.NetworkSinkhole, Capture: true}, {Label: "b", Network: cell.NetworkUser},
+	d := emulated(t)
+	d.Cell.NICs = []cell.NIC{{Label: "a", Network: cell.NetworkSinkhole, Capture: true}, {Label: "b", Network: cell.NetworkUser},
 		{Label: "c", Tap: "tap0", Capture: true}, {Label: "d", Network: cell.NetworkLab}}
-	d := &drill{Config: Config{Cell: c, Facts: facts, Store: st}}
 	var r Report
 	if err := d.set(t.Context(), func(ctx context.Context) error { return d.cards(ctx, &r) }); err != nil {
 		t.Fatal(err)

@@ -79,7 +79,6 @@ func (d *drill) cards(ctx context.Context, r *Report) error {
 type brokerSide struct {
 	mu     sync.Mutex
 	dialed []string
-	ended  chan struct{}
 }
 
 // allowedName is what the network of a drill may reach; it leads to the host itself.
@@ -105,10 +104,7 @@ func (b *brokerSide) serve(f *os.File) error {
 		b.dialed = append(b.dialed, network+" "+to)
 		return nil, os.ErrPermission
 	}
-	go func() {
-		defer close(b.ended)
-		answers.Serve(f)
-	}()
+	go answers.Serve(f)
 	return nil
 }
 
@@ -167,7 +163,7 @@ func (p cardProcess) filesOf(dir string) (files []tool.File, side *brokerSide, e
 			return files, nil, perr
 		}
 		files = append(files, tool.File{Name: netjob.FileBroker, File: theirs})
-		side = &brokerSide{ended: make(chan struct{})}
+		side = &brokerSide{}
 		err = side.serve(ours)
 	}
 	return files, side, err

@@ -5,13 +5,10 @@ import (
 	"os"
 	"testing"
 
-	"skep/internal/cell"
 	"skep/internal/host"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/jail/seccomp"
-	"skep/internal/probe"
-	"skep/internal/store"
 	"skep/internal/tool"
 )
 
@@ -21,26 +18,11 @@ func TestToolsAreDrilled(t *testing.T) {
 	if testing.Short() || os.Geteuid() != 0 {
 		t.Skip("needs root, and some seconds")
 	}
-	dir := t.TempDir()
-	dirs := host.Dirs{Config: dir + "/etc", State: dir + "/state", Run: dir + "/run"}
-	facts, err := probe.Probe(t.Context(), probe.Options{Dirs: dirs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if facts.Linux.QEMU == nil {
-		t.Skip("no QEMU here: " + facts.Linux.QEMUWhy)
-	}
-	st, err := store.Open(dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := cell.Hello()
-	c.Accel = cell.AccelTCG
-	d := &drill{Config: Config{Cell: c, Facts: facts, Store: st}}
-	err = d.set(t.Context(), func(ctx context.Context) error {
+	d := emulated(t)
+	err := d.set(t.Context(), func(ctx context.Context) error {
 		d.harness.Bound = jail.Limit{Name: "fsize"} // a reader of nothing that it may write to
 		for name, job := range map[string]tool.Job{"a reader": {Tool: tool.Reader("log")}, "qemu-img": {Tool: tool.Program("/bin/true")}} {
-			spec, err := attacked(facts, job, d.harness.Spec)
+			spec, err := attacked(d.Facts, job, d.harness.Spec)
 			if err != nil {
 				return err
 			}
