@@ -29,7 +29,7 @@ const (
 // qemuRefused is in the order of qemu(1).
 var qemuRefused = []refusedArg{
 	{"-drive -hda -hdb -hdc -hdd -fda -fdb -cdrom -sd -mtdblock -pflash -blockdev", noFiles, aDiskBlock},
-	{"-snapshot", ignoredByBlockdev + ", which are written", "read_only = true, or a copy of the image: skep disk copy"},
+	{"-snapshot", ignoredByBlockdev + ", which are written", "base = \"IMAGE\" and disposable = true in the disk block: what is written goes with the guest"},
 	{"-fsdev -virtfs", noFiles, "a disk; shares are for FreeBSD hosts"},
 	{"-iscsi", "the hypervisor has no network", "a disk of the host's: disk { device = \"…\" }"},
 	{"-S", waitsForNobody, "gdb { wait = true } has the guest wait for a debugger"},
