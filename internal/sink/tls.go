@@ -19,8 +19,12 @@ import (
 	"skep/internal/netlog"
 )
 
-// mostCertificates are kept at a time.
-const mostCertificates = 512
+// mostCertificates are kept at a time. A longer name than there can be (RFC 1035) gets none of its own: what a guest
+// sends as one may have 64 KiB.
+const (
+	mostCertificates = 512
+	longestName      = 253
+)
 
 func serial() *big.Int {
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
@@ -110,12 +114,11 @@ func (s *sink) secure(f *flow) (net.Conn, error) {
 		MinVersion: tls.VersionTLS10, KeyLogWriter: keys{s}, SessionTicketsDisabled: true,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			f.sni = hello.ServerName
-			name := f.sni
-			if name == "" {
-				name = f.name
-			}
-			if name == "" {
-				name = f.dst.Addr().String()
+			name := f.dst.Addr().String()
+			for _, known := range []string{f.name, f.sni} {
+				if known != "" && len(known) <= longestName {
+					name = known
+				}
 			}
 			if s.ring != nil {
 				s.ring.Note(capture.Flow(f.src, f.dst), "TLS for "+netlog.Text(name, 253))

@@ -53,6 +53,13 @@ func TestTLS(t *testing.T) {
 		t.Error("the authority is trusted by everybody")
 	}
 	x.wait(netlog.TLS, func(l netlog.Line) bool { return l.SNI == "x.example" && l.Why != "" })
+	// No certificate is made, and kept, of a name that cannot be one.
+	c = tls.Client(x.dial("198.51.100.7:443"), &tls.Config{ServerName: strings.Repeat("long.", 8000) + "example", InsecureSkipVerify: true})
+	if err := c.Handshake(); err != nil {
+		t.Error(err)
+	} else if leaf := c.ConnectionState().PeerCertificates[0]; len(leaf.DNSNames) > 0 || len(leaf.IPAddresses) != 1 {
+		t.Errorf("a certificate for %d names, %v", len(leaf.DNSNames), leaf.IPAddresses)
+	}
 
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
