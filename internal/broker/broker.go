@@ -18,6 +18,9 @@ const (
 	mostAct  = 32
 )
 
+// notHanded is why a connection that was made is not had.
+const notHanded = "its socket cannot be handed on"
+
 // A Broker answers the questions of a network, in its keeper. What it reads a network has made that its guest
 // may have taken over: a name or an address, which it looks up in the policy.
 type Broker struct {
@@ -66,7 +69,9 @@ func (b *Broker) Serve(f *os.File) {
 			}
 			b.send.Lock()
 			defer b.send.Unlock()
-			_ = send(f, a, fd)
+			if err := send(f, a, fd); err != nil && fd >= 0 {
+				_ = send(f, answer{ID: q.ID, Why: notHanded}, -1) // whoever asked waits for an answer
+			}
 		}()
 	}
 }
@@ -117,7 +122,7 @@ func (b *Broker) dial(network string, to netip.AddrPort) (answer, *os.File) {
 	defer c.Close()
 	f, err := c.(interface{ File() (*os.File, error) }).File()
 	if err != nil {
-		return answer{Why: "its socket cannot be handed on"}, nil
+		return answer{Why: notHanded}, nil
 	}
 	return answer{}, f
 }
