@@ -26,15 +26,15 @@ func (t *linuxProvisioner) joinSegment(s *plan.Network, add func(string, *os.Fil
 	fail := func(err error, hint string) error {
 		return plan.Located(t.cell, "nic."+s.Label+".segment", fault.Wrap(fault.Host, err, hint, "join the segment %q", s.Segment))
 	}
-	dir := filepath.Dir(s.Join)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fail(err, "")
-	}
 	lock, err := lockSegments(s)
 	if err != nil {
 		return fail(err, "")
 	}
 	defer lock.Close()
+	dir := filepath.Dir(s.Join) // which goes with the last cell on it
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fail(err, "")
+	}
 	if t.claims[s.Label] == nil {
 		claim, err := claimSegment(s.Segment)
 		if err != nil {
