@@ -240,3 +240,12 @@ func words(err error) []string {
 	}
 	return all
 }
+
+// What an ordinary user types to end a worker or a TPM ends nothing else of theirs.
+func TestReleaseOfCallersOwn(t *testing.T) {
+	for _, s := range []Spec{&Worker{Identity: host.MappingOwn, UID: 1000}, &TPM{Identity: host.MappingOwn, UID: 1000}} {
+		if lines := strings.Join(s.Release(), "\n"); lines == "" || strings.Contains(lines, "pkill") {
+			t.Errorf("%s: %q", s.Kind(), lines)
+		}
+	}
+}

@@ -37,7 +37,7 @@ func (t *TPM) Take() []string {
 }
 
 // Release implements Spec.
-func (t *TPM) Release() []string { return []string{fmt.Sprintf("pkill -KILL -u %d", t.UID)} }
+func (t *TPM) Release() []string { return endOf(t.Identity, t.UID) }
 
 // Argv is its command line; state is where it finds what it remembers.
 func (*TPM) Argv(state string) []string {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"skep/internal/host"
 	"skep/internal/jailparam"
 )
 
@@ -83,5 +84,13 @@ func (w *Worker) Release() []string {
 		}
 		return lines
 	}
-	return []string{fmt.Sprintf("pkill -KILL -u %d", w.UID)}
+	return endOf(w.Identity, w.UID)
+}
+
+// endOf ends a process that is alone with its number. The caller's own is that of all that the caller runs.
+func endOf(identity string, uid int) []string {
+	if identity == host.MappingOwn {
+		return []string{"kill -KILL %%"}
+	}
+	return []string{fmt.Sprintf("pkill -KILL -u %d", uid)}
 }
