@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,6 +136,13 @@ func (a *app) renameCell(dirs host.Dirs, from, to string) error {
 	text, err := cellfile.Changed(t.from, t.src, cellfile.Change{Name: to})
 	if err != nil {
 		return fault.Wrap(fault.Input, err, "", "rename %s", from)
+	}
+	// The new file of one that was cut off is that text, or somebody has written another one meanwhile.
+	if there, err := os.ReadFile(t.to); err == nil && !bytes.Equal(there, text) {
+		return fault.New(fault.Input, "compare the two; without "+t.to+" it is written again",
+			"rename %s: the file of %s says something else", from, to)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.Wrap(fault.Host, unwrapPath(err), "", "read %s", t.to)
 	}
 	u := &store.Unfinished{Verb: "rename", From: from, To: to}
 	if err := t.st.Begin(u); err != nil {

@@ -88,6 +88,13 @@ func TestCloneAndRenameKilled(t *testing.T) {
 			if r := l.must(2, verb, name, other); !strings.Contains(r.err, "there is a cell "+other+" already") {
 				t.Errorf("%s", r)
 			}
+		case "rename:begun":
+			// Somebody else's file of that name is not the new one, for which the old one goes.
+			l.cell(other, "")
+			if r := l.must(2, verb, name, other); !strings.Contains(r.err, "the file of "+other+" says something else") {
+				t.Errorf("%s", r)
+			}
+			l.try(os.Remove(l.path("config/cells/" + other + ".hcl")))
 		}
 		if verb == "rename" {
 			for _, one := range []string{name, other} {
