@@ -39,6 +39,7 @@ type Missing struct {
 
 // Fixture has what is around bhyve made as for bhyve itself.
 func (t *bsdProvisioner) Fixture(ctx context.Context, last plan.Resource, started func(store.Held) error, act func(context.Context, Fixture) error) error {
+	t.logs.unread.Store(true)
 	spec, ok := last.Spec.(*plan.Bhyve)
 	if !ok {
 		return errors.New("the plan has no hypervisor")

@@ -28,6 +28,7 @@ type Fixture struct {
 
 // Fixture has the spec made as for the hypervisor itself.
 func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, started func(store.Held) error, act func(context.Context, Fixture) error) error {
+	t.logs.unread.Store(true)
 	hypervisor, ok := last.Spec.(*plan.Hypervisor)
 	if !ok {
 		return errors.New("the plan has no hypervisor")

@@ -21,7 +21,7 @@ type bsdProvisioner struct {
 	sockets map[string]*listener
 	relays  []*relay
 	visit   sync.Mutex // held while a program of ours is in the jail beside bhyve
-	logs    logs
+	logs    *logs
 	jid     int
 	// otherBoot: what is released was acquired before the host was started again.
 	otherBoot bool

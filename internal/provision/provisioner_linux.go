@@ -29,7 +29,7 @@ type linuxProvisioner struct {
 	// them. They are closed when the resource that opened them is released.
 	files    map[string]*os.File
 	screens  []*screenServer
-	logs     logs
+	logs     *logs
 	workers  *workers
 	qemu     *qemuMachine
 	kept     map[string]*kept

@@ -264,16 +264,7 @@ func (w *workers) keepBelow(path string, max int64) error {
 	if err == nil || info.Size() <= 4*max {
 		return nil
 	}
-	if err := os.Truncate(path, 0); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = fmt.Fprintf(f, "[skep: %d bytes of log cut here]\n", info.Size())
-	return err
+	return cutUnread(path, info.Size())
 }
 
 var errNoWorker = errors.New("there is no worker")
