@@ -39,6 +39,8 @@ var Rows = []Row{
 	{Name: Unpack, Reads: "an image that comes packed: xz, gzip, zstd",
 		Who: "`skep image import`", Rights: jailed,
 		Calls: []string{"inside.unpacker", "inside.(counted).Read", "inside.(sparse).write"}},
+	{Name: "layout", Reads: "an OCI image layout, a directory or a tar: the headers of that, its index (at most 16 MiB), manifests and descriptions (1 MiB each), as JSON; the disks in it are only copied and hashed before the unpacker has them",
+		Who: "`skep image load`, `skep image ensure`", Rights: caller, Why: "JSON into fixed structures, every blob compared with its digest; nothing of it is executed or names a file to be written"},
 	{Name: Results, Reads: "what a guest has left on its results disk: tar, FAT, ext4",
 		Who: "`skep results`", Rights: jailed,
 		Calls: []string{"results.Extract", "results.(extraction).file", "results.(extraction).tar", "results.(extraction).member",
