@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -74,6 +75,16 @@ nic "lan" {
 	c.expect(slow, fmt.Sprintf("guest: read %q", pattern))
 	c.send("ask " + guestAddress + " " + server + "\n")
 	c.expect(slow, `guest: answer "an answer to question"`)
+
+	var used struct {
+		CPU     float64 `json:"cpu_seconds"`
+		Memory  int64   `json:"memory_bytes"`
+		Written int64   `json:"disk_written_bytes"`
+	}
+	l.try(json.Unmarshal([]byte(l.must(0, "stats", "--json", "lab").out), &used))
+	if used.CPU <= 0 || used.Memory < 64<<20 || used.Written <= 0 {
+		t.Errorf("it has used %+v", used)
+	}
 
 	// Whatever the tap has seen is in the capture.
 	seen := ns.seen(tap)
