@@ -40,8 +40,10 @@ func TestSinkhole(t *testing.T) { asWho(t, sinkhole) }
 
 func sinkhole(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 	l.write("page.html", "<html>sunk</html>")
-	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"sinkhole\"\ncapture = true\nanswer \"http\" { file = \""+
-		l.path("page.html")+"\" }\n}\n"+kernelBlock(k))
+	l.write("banner", "a banner\n")
+	l.cell("lab", "accel = \"tcg\"\nmemory = \"192M\"\nnic \"lan\" {\nnetwork = \"sinkhole\"\ncapture = true\ncapture_size = \"8M\"\n"+
+		"dns = { \"fixed.example\" = \"198.18.0.9\" }\nanswer \"http\" { file = \""+l.path("page.html")+"\" }\nanswer \"tcp-4444\" { file = \""+
+		l.path("banner")+"\" }\n}\n"+kernelBlock(k))
 	l.ours()
 	t.Cleanup(func() {
 		for _, f := range []string{"network.jsonl", "keeper.log"} {
@@ -59,6 +61,8 @@ func sinkhole(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 	c.expect(slow, "guest: address 10.18.0.15/24")
 	c.send("lookup no.such.example\n")
 	c.expect(slow, "guest: no.such.example is 198.18.1.0")
+	c.send("lookup fixed.example\n")
+	c.expect(slow, "guest: fixed.example is 198.18.0.9")
 	c.send("fetch http no.such.example /a/beacon\n")
 	c.expect(slow, `guest: fetched "HTTP/1.0 200 OK" "<html>sunk</html>"`)
 	c.send("fetch https secure.example /hidden\n")
@@ -66,7 +70,7 @@ func sinkhole(t *testing.T, ns *netns, l *lab, k guestkernel.Guest) {
 	c.send("mail mail.example me@example you@example words\n")
 	c.expect(slow, "guest: mailed")
 	c.send("knock 203.0.113.9:4444 hello there\n")
-	c.expect(slow, "guest: knocked")
+	c.expect(slow, `guest: knocked, "a banner`)
 
 	// Its process is killed, and another one takes its place.
 	l.killNetwork("lab")
@@ -151,7 +155,8 @@ func (n *netns) counters() (packets uint64) {
 func (l *lab) captured(name string, want map[string]string) {
 	l.t.Helper()
 	file := l.path("all.pcapng")
-	l.must(0, "capture", name, file)
+	l.must(2, "capture", "--nic", "nosuch", name, file)
+	l.must(0, "capture", "--nic", "lan", name, file)
 	l.must(2, "capture", name, file) // it is there already
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
