@@ -278,8 +278,14 @@ func (c *Client) ChangeMedium(ctx context.Context, disk int, name string, f *os.
 	return err
 }
 
+// snapshotWait bounds a snapshot: all of a guest's memory goes to a disk, or comes from one. The hypervisor answers
+// nothing else meanwhile.
+const snapshotWait = 10 * time.Minute
+
 // Snapshot saves disks and memory, goes back to them or removes them; disks are numbers of the cell's.
 func (c *Client) Snapshot(ctx context.Context, do, tag string, disks []int) error {
+	ctx, cancel := context.WithTimeout(ctx, snapshotWait)
+	defer cancel()
 	m := Message{Act: Snapshot, Texts: [4]string{do, tag}}
 	for _, d := range disks {
 		m.Nums[0] |= 1 << d

@@ -443,3 +443,21 @@ func TestActs(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot of much memory, or on a busy host, takes longer than other acts may.
+func TestSnapshotMayTakeLong(t *testing.T) {
+	link, other := linked(t, func(Message) {})
+	c := NewClient()
+	c.Use(link)
+	done := make(chan error, 1)
+	go func() { done <- c.Snapshot(t.Context(), "snapshot-save", "clean", []int{0, 2}) }()
+	other.say(Message{Kind: Ready, Texts: [4]string{identity()}})
+	m := other.hear()
+	if m.Act != Snapshot || m.Nums[0] != 0b101 || time.Duration(m.Millis)*time.Millisecond < snapshotWait/2 {
+		t.Errorf("asked for %+v", m)
+	}
+	other.say(Message{Kind: Answer, Act: Snapshot, ID: m.ID})
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
