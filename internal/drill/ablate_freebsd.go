@@ -39,9 +39,7 @@ func Apart(cmd *exec.Cmd) error { return cmd.Start() }
 // Furnish has nothing to prepare.
 func Furnish() error { return nil }
 
-// key is what its outcome goes by.
-func (r MatrixRow) key() string { return keyOf(r.Scene, r.ID) }
-
+// keyOf is what an attempt's outcome goes by.
 func keyOf(scene, id string) string { return scene + " " + id }
 
 // open says whether the attempt succeeded.
@@ -108,11 +106,12 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 	}
 	for i := range m.Rows {
 		r := &m.Rows[i]
+		key := keyOf(r.Scene, r.ID)
 		for _, l := range bsdLayers {
-			if of[l.ID].alone.open(r.key()) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(r.key()) }) {
+			if of[l.ID].alone.open(key) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(key) }) {
 				r.Needed = append(r.Needed, l.ID)
 			}
-			if stopping(l.ID, r.key(), of) {
+			if stopping(l.ID, key, of) {
 				r.Alone = append(r.Alone, l.ID)
 			}
 		}

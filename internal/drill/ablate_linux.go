@@ -115,7 +115,7 @@ func (d *drill) ablateScene(ctx context.Context, m *Matrix, scene string, full [
 		}
 	}
 	for i := first; i < len(m.Rows); i++ {
-		m.Rows[i].settle()
+		settle(&m.Rows[i])
 	}
 	return nil
 }

@@ -75,6 +75,12 @@ func (a Attempt) uncontrolled(bare Outcome) string {
 	return ""
 }
 
+// row is its line in a report.
+func (a Attempt) row(scene, phase string, v Verdict, how string) Row {
+	return Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Scene: scene, Phase: phase, Verdict: v, How: how,
+		Want: strings.Split(a.Want, " | "), Layers: strings.Fields(a.By)}
+}
+
 // layers is By as IDs.
 func (a Attempt) layers() []layer.ID {
 	var ids []layer.ID

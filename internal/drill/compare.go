@@ -42,15 +42,8 @@ type Result struct {
 	How     string  `json:"how,omitempty"`
 }
 
-// begin lists the attempts.
-func (c *Comparison) begin(all []Attempt) {
-	for _, a := range all {
-		c.Rows = append(c.Rows, Contest{ID: a.ID, Group: a.Group, Tries: a.Tries})
-	}
-}
-
-// add gives the comparison a subject and its results, by attempt.
-func (c *Comparison) add(s Contender, results map[string]Result) {
+// Add gives the comparison a subject and its results, by attempt.
+func (c *Comparison) Add(s Contender, results map[string]Result) {
 	for i := range c.Rows {
 		r := results[c.Rows[i].ID]
 		c.Rows[i].Results = append(c.Rows[i].Results, r)

@@ -8,11 +8,10 @@ import (
 // TestComparison: totals are of what was tried, and a subject that could not be tried has a reason and
 // no column.
 func TestComparison(t *testing.T) {
-	var c Comparison
-	c.begin([]Attempt{{ID: "a", Group: "one"}, {ID: "b", Group: "one"}, {ID: "c", Group: "two"}})
-	c.add(Contender{Name: "cell", Command: "x"}, map[string]Result{"a": {Stopped, "EPERM"}, "b": {Stopped, "ENOSYS"}, "c": {Skipped, "none"}})
-	c.add(Contender{Name: "gone", Absent: "it is not installed"}, nil)
-	c.add(Contender{Name: "peer", Command: "y"}, map[string]Result{"a": {Escaped, "it reads"}, "b": {Stopped, "EACCES"}, "c": {Skipped, "none"}})
+	c := Comparison{Rows: []Contest{{ID: "a", Group: "one"}, {ID: "b", Group: "one"}, {ID: "c", Group: "two"}}}
+	c.Add(Contender{Name: "cell", Command: "x"}, map[string]Result{"a": {Stopped, "EPERM"}, "b": {Stopped, "ENOSYS"}, "c": {Skipped, "none"}})
+	c.Add(Contender{Name: "gone", Absent: "it is not installed"}, nil)
+	c.Add(Contender{Name: "peer", Command: "y"}, map[string]Result{"a": {Escaped, "it reads"}, "b": {Stopped, "EACCES"}, "c": {Skipped, "none"}})
 	if s := c.Subjects[2]; s.Stopped != 1 || s.Escaped != 1 || s.Skipped != 1 {
 		t.Errorf("%+v", s)
 	}

@@ -54,7 +54,9 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c Comparison, err e
 	began := time.Now()
 	cfg.Hidden = true
 	c = Comparison{Version: Version, Time: began.UTC()}
-	c.begin(attempts())
+	for _, a := range attempts() {
+		c.Rows = append(c.Rows, Contest{ID: a.ID, Group: a.Group, Tries: a.Tries})
+	}
 	d := &drill{Config: cfg}
 	err = d.set(ctx, func(ctx context.Context) error {
 		note := func(name string) {
@@ -67,7 +69,7 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c Comparison, err e
 		if err != nil {
 			return fmt.Errorf("a cell: %w", err)
 		}
-		c.add(Contender{Name: "skep", Release: "this one", Command: "skep up " + cfg.Cell.Name}, results)
+		c.Add(Contender{Name: "skep", Release: "this one", Command: "skep up " + cfg.Cell.Name}, results)
 		for _, s := range subjects {
 			if len(only) > 0 && !slices.Contains(only, s.name) {
 				continue
@@ -101,7 +103,7 @@ func (d *drill) peer(ctx context.Context, c *Comparison, s subject) error {
 	if err != nil {
 		who.Absent, results = err.Error(), nil
 	}
-	c.add(who, results)
+	c.Add(who, results)
 	return nil
 }
 

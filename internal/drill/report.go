@@ -3,7 +3,6 @@ package drill
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 )
 
@@ -80,14 +79,14 @@ type Report struct {
 	Notes    []string      `json:"notes,omitempty"`
 }
 
-func (r *Report) add(a Attempt, scene, phase string, v Verdict, how string) {
-	r.Rows = append(r.Rows, Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Scene: scene, Phase: phase, Verdict: v, How: how,
-		Want: strings.Split(a.Want, " | "), Layers: strings.Fields(a.By)})
-	if n := len(r.Scenes); n == 0 || r.Scenes[n-1].Name != scene {
-		r.Scenes = append(r.Scenes, Scene{Name: scene})
+// Add appends a row, and counts it.
+func (r *Report) Add(row Row) {
+	r.Rows = append(r.Rows, row)
+	if n := len(r.Scenes); n == 0 || r.Scenes[n-1].Name != row.Scene {
+		r.Scenes = append(r.Scenes, Scene{Name: row.Scene})
 	}
 	s := &r.Scenes[len(r.Scenes)-1]
-	switch v {
+	switch row.Verdict {
 	case Stopped:
 		r.Stopped++
 		s.Stopped++
@@ -163,12 +162,13 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 			fmt.Fprintf(w, "%s: %d attempts, %d stopped, %d escaped, %d skipped\n", s.Name, s.Attempts, s.Stopped, s.Escaped, s.Skipped)
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d attempts, %d stopped, %d escaped, %d skipped, %d allowed in the start, in %s\n", r.Attempts, r.Stopped, r.Escaped, r.Skipped, r.Allowed, r.Took.Round(10*time.Millisecond))
+	_, err := fmt.Fprintf(w, "\n%d attempts, %d stopped, %d escaped, %d skipped, %d allowed in the start, in %s\n",
+		r.Attempts, r.Stopped, r.Escaped, r.Skipped, r.Allowed, r.Took.Round(10*time.Millisecond))
 	return err
 }
 
 // The phases.
 const (
-	phaseRun   = "run"
-	phaseStart = "start"
+	phaseRun   = "run"   // the guest's life
+	phaseStart = "start" // before the guest is prepared
 )

@@ -135,7 +135,7 @@ func (d *drill) reportsOf(r *Report, scene, phase string) func(Attempt, Verdict,
 		if v == Escaped && phase == phaseStart && a.Early != "" {
 			v, how = Allowed, a.Early
 		}
-		r.add(a, scene, phase, v, how)
+		r.Add(a.row(scene, phase, v, how))
 		if d.Progress != nil {
 			d.Progress(r.Rows[len(r.Rows)-1])
 		}
