@@ -15,6 +15,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/drill"
+	"skep/internal/drill/report"
 	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/store"
@@ -38,7 +39,7 @@ const ablateWithin = 30 * time.Minute
 const ablateGrace = time.Minute
 
 // ablate measures in a throwaway host, in a process of its own: without layers the attempts succeed.
-func (a *app) ablate(ctx context.Context, find source, within time.Duration) (m drill.Matrix, err error) {
+func (a *app) ablate(ctx context.Context, find source, within time.Duration) (m report.Matrix, err error) {
 	c, facts, _, err := a.ready(ctx, find)
 	if err != nil {
 		return m, err
@@ -100,9 +101,9 @@ func (a *app) drillApart() *cobra.Command {
 			ctx, cancel := context.WithTimeoutCause(ctx, in.Within, fmt.Errorf("it took longer than %s", in.Within))
 			defer cancel()
 			m, err := drill.Ablate(ctx, drill.Config{Cell: in.Cell, Facts: in.Facts, Store: st,
-				Progress: func(r drill.Row) {
+				Progress: func(r report.Row) {
 					where := ""
-					if r.Scene != "" && r.Scene != drill.SceneHypervisor {
+					if r.Scene != "" && r.Scene != report.SceneHypervisor {
 						where = " in the " + r.Scene + "'s place"
 					}
 					a.note("measuring %s%s", r.ID, where)
@@ -120,7 +121,7 @@ func (a *app) drillApart() *cobra.Command {
 }
 
 // showMatrix writes what was measured. A layer that stops nothing fails.
-func (a *app) showMatrix(m drill.Matrix, asProgram bool) error {
+func (a *app) showMatrix(m report.Matrix, asProgram bool) error {
 	show := func() error { return m.WriteText(a.out) }
 	if asProgram {
 		show = func() error { return a.json(m) }

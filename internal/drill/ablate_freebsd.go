@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/layer"
 	"skep/internal/plan"
@@ -23,10 +24,10 @@ import (
 // Ablate measures which layers stop which attempt: every attempt is made with one layer missing, and with
 // that and capability mode missing, which alone stops most of them. The attacker always has a jail or a
 // rootfs: this host is no throwaway host.
-func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
+func Ablate(ctx context.Context, cfg Config) (m report.Matrix, err error) {
 	began := time.Now()
 	d := &drill{Config: cfg, measuring: true}
-	m = Matrix{Version: Version, Time: began.UTC(), Unbuilt: map[layer.ID]string{}, Unapplied: map[layer.ID]string{}}
+	m = report.Matrix{Version: report.Version, Time: began.UTC(), Unbuilt: map[layer.ID]string{}, Unapplied: map[layer.ID]string{}}
 	err = d.lay(ctx, func(c *cell.Cell) error { return d.ablate(ctx, c, &m) })
 	m.Took = time.Since(began)
 	return m, err
@@ -48,16 +49,16 @@ func (o outcomes) open(id string) bool {
 	return made && !was.Stopped
 }
 
-func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
+func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *report.Matrix) error {
 	if !d.Facts.FreeBSD.Racct {
-		m.Unapplied[rctlLayer] = "kern.racct.enable is not set"
+		m.Unapplied[report.RctlLayer] = "kern.racct.enable is not set"
 	}
-	for scene, these := range map[string][]Attempt{SceneHypervisor: attempts(), SceneWorker: workerAttempts()} {
+	for scene, these := range map[string][]Attempt{report.SceneHypervisor: attempts(), report.SceneWorker: workerAttempts()} {
 		for _, a := range these {
-			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.layers(), NoControl: a.NoControl, Single: a.Single})
+			m.Rows = append(m.Rows, report.MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.layers(), NoControl: a.NoControl, Single: a.Single})
 		}
 	}
-	slices.SortStableFunc(m.Rows, func(a, b MatrixRow) int { return cmp.Compare(a.Scene, b.Scene) }) // "hypervisor" before "worker"
+	slices.SortStableFunc(m.Rows, func(a, b report.MatrixRow) int { return cmp.Compare(a.Scene, b.Scene) }) // "hypervisor" before "worker"
 	type once struct {
 		all outcomes
 		err error
@@ -75,12 +76,12 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 		return o.all, o.err
 	}
 	of := map[layer.ID]seen{}
-	for _, l := range bsdLayers {
+	for _, l := range report.Layers {
 		if m.Unapplied[l.ID] != "" {
 			continue
 		}
 		if d.Progress != nil {
-			d.Progress(Row{ID: string(l.ID)})
+			d.Progress(report.Row{ID: string(l.ID)})
 		}
 		var err error
 		var s seen
@@ -92,8 +93,8 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 			{&s.alone, without(l.ID)},
 			{&s.more, without(append(slices.Clone(others), l.ID)...)},
 			{&s.base, without(others...)},
-			{&s.both, without(append(slices.Clone(others), capsicum, l.ID)...)},
-			{&s.bare, without(append(slices.Clone(others), capsicum)...)},
+			{&s.both, without(append(slices.Clone(others), report.Capsicum, l.ID)...)},
+			{&s.bare, without(append(slices.Clone(others), report.Capsicum)...)},
 		} {
 			if *o.to, err = with(o.gone); err != nil {
 				m.Unbuilt[l.ID] = err.Error()
@@ -107,7 +108,7 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *Matrix) error {
 	for i := range m.Rows {
 		r := &m.Rows[i]
 		key := keyOf(r.Scene, r.ID)
-		for _, l := range bsdLayers {
+		for _, l := range report.Layers {
 			if of[l.ID].alone.open(key) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(key) }) {
 				r.Needed = append(r.Needed, l.ID)
 			}
@@ -131,8 +132,8 @@ func (s seen) stops(id string) bool {
 
 // stopping says whether a layer was seen to stop the attempt.
 func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
-	if l == capsicum {
-		return of[l].alone.open(attempt) || slices.ContainsFunc(every(), func(id layer.ID) bool {
+	if l == report.Capsicum {
+		return of[l].alone.open(attempt) || slices.ContainsFunc(report.EveryLayer(), func(id layer.ID) bool {
 			return of[id].both.open(attempt) && !of[id].more.open(attempt)
 		})
 	}
@@ -155,8 +156,8 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 			these []Attempt
 			enter func(context.Context) (*Fixture, error)
 		}{
-			{SceneHypervisor, attempts(), func(ctx context.Context) (*Fixture, error) { return d.appear(ctx, phaseRun) }},
-			{SceneWorker, workerAttempts(), d.inWorker},
+			{report.SceneHypervisor, attempts(), func(ctx context.Context) (*Fixture, error) { return d.appear(ctx, report.PhaseRun) }},
+			{report.SceneWorker, workerAttempts(), d.inWorker},
 		} {
 			d.stacks = nil
 			some, serr := measured(ctx, scene.these, scene.enter)
@@ -188,34 +189,34 @@ func (b *Bait) stands() bool {
 // leaveOut takes out of the plan what of the missing layers is on it.
 func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 	for _, s := range plan.Specs[*plan.Prison](p) {
-		if gone.has(privateRoot) {
+		if gone.has(report.PrivateRoot) {
 			s.Path = "/"
 		}
-		if gone.has(securelevel) {
+		if gone.has(report.Securelevel) {
 			s.SecureLevel = -1
 		}
 	}
 	for _, s := range plan.Specs[*plan.Rctl](p) {
-		if gone.has(rctlLayer) {
+		if gone.has(report.RctlLayer) {
 			s.Rules = nil
 		}
 	}
 	for _, s := range plan.Specs[*plan.Worker](p) {
-		if gone.has(rctlLayer) {
+		if gone.has(report.RctlLayer) {
 			s.Rules = nil
 		}
-		if gone.has(rlimits) {
+		if gone.has(report.Rlimits) {
 			s.Rlimits = nil
 		}
-		if gone.has(ownUser) {
+		if gone.has(report.OwnUser) {
 			s.UID, s.GID = 0, 0
 		}
 	}
 	for _, s := range plan.Specs[*plan.Bhyve](p) {
-		if gone.has(privateRoot) {
+		if gone.has(report.PrivateRoot) {
 			s.Path = d.bait.program // there is no rootfs that it lies in
 		}
-		if gone.has(rlimits) {
+		if gone.has(report.Rlimits) {
 			s.Rlimits = nil
 		}
 	}
@@ -224,12 +225,12 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 // lacking is what of them is done without when the attacker enters.
 func lacking(p *plan.Plan, gone missing) provision.Missing {
 	m := provision.Missing{
-		Launch:      freebsdjail.Lack{Controls: gone.has(controls), ClosedFDs: gone.has(closedFDs)},
-		EmptyRootfs: gone.has(emptyRoom), DevfsRules: gone.has(devfsRules), NoSuser: gone.has(noSuser), Capsicum: gone.has(capsicum),
-		PrivateRoot: gone.has(privateRoot), SecureLevel: gone.has(securelevel),
+		Launch:      freebsdjail.Lack{Controls: gone.has(report.Controls), ClosedFDs: gone.has(report.ClosedFDs)},
+		EmptyRootfs: gone.has(report.EmptyRoom), DevfsRules: gone.has(report.DevfsRules), NoSuser: gone.has(report.NoSuser), Capsicum: gone.has(report.Capsicum),
+		PrivateRoot: gone.has(report.PrivateRoot), SecureLevel: gone.has(report.Securelevel),
 	}
 	for _, tree := range plan.Specs[*plan.JailRootfs](p) {
-		if gone.has(jailLayer) {
+		if gone.has(report.JailLayer) {
 			m.Launch.Root = tree.Path
 		}
 	}
@@ -267,6 +268,8 @@ func taps() map[string]bool {
 func FurnishPeers() error { return errPeers }
 
 // Peers makes the attempts in a cell and in other sandboxes; those that it knows are Linux's.
-func Peers(context.Context, Config, ...string) (Comparison, error) { return Comparison{}, errPeers }
+func Peers(context.Context, Config, ...string) (report.Comparison, error) {
+	return report.Comparison{}, errPeers
+}
 
 var errPeers = fmt.Errorf("cannot drill other sandboxes: those that are known are Linux's: %w", errors.ErrUnsupported)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/jail/seccomp"
@@ -22,20 +23,20 @@ import (
 
 // Ablate measures which layers stop which attempt. Without layers the attempts do succeed: it is to
 // be run where that can do no harm, in a throwaway host (see Apart).
-func Ablate(ctx context.Context, cfg Config) (m Matrix, err error) {
+func Ablate(ctx context.Context, cfg Config) (m report.Matrix, err error) {
 	began := time.Now()
 	cfg.Hidden = true
 	d := &drill{Config: cfg, measuring: true}
-	m = Matrix{Version: Version, Time: began.UTC(), Unbuilt: map[layer.ID]string{}, Unapplied: map[layer.ID]string{}}
+	m = report.Matrix{Version: report.Version, Time: began.UTC(), Unbuilt: map[layer.ID]string{}, Unapplied: map[layer.ID]string{}}
 	err = d.set(ctx, func(ctx context.Context) error { return d.ablate(ctx, &m) })
 	m.Took = time.Since(began)
 	return m, err
 }
 
 // ablate measures one place after the other.
-func (d *drill) ablate(ctx context.Context, m *Matrix) error {
+func (d *drill) ablate(ctx context.Context, m *report.Matrix) error {
 	full := d.harness.Spec.Layers
-	if err := d.ablateScene(ctx, m, SceneHypervisor, full, d.measure); err != nil {
+	if err := d.ablateScene(ctx, m, report.SceneHypervisor, full, d.measure); err != nil {
 		return err
 	}
 	if d.harness.Worker == nil {
@@ -45,11 +46,11 @@ func (d *drill) ablate(ctx context.Context, m *Matrix) error {
 	if err != nil {
 		return err
 	}
-	return d.ablateScene(ctx, m, SceneWorker, spec.Layers, d.measureWorker)
+	return d.ablateScene(ctx, m, report.SceneWorker, spec.Layers, d.measureWorker)
 }
 
 // ablateScene measures which of these layers stop what an attacker in that place tries.
-func (d *drill) ablateScene(ctx context.Context, m *Matrix, scene string, full []layer.Decision, measure func(context.Context, []layer.ID) (outcomes, error)) error {
+func (d *drill) ablateScene(ctx context.Context, m *report.Matrix, scene string, full []layer.Decision, measure func(context.Context, []layer.ID) (outcomes, error)) error {
 	measured := map[string]outcomes{}
 	with := func(ids []layer.ID) (outcomes, error) {
 		key := fmt.Sprint(ids)
@@ -63,7 +64,7 @@ func (d *drill) ablateScene(ctx context.Context, m *Matrix, scene string, full [
 		return o, err
 	}
 	note := func(id layer.ID, why string) {
-		if scene != SceneHypervisor {
+		if scene != report.SceneHypervisor {
 			why = "in the " + scene + "'s place: " + why
 		}
 		m.Unbuilt[id] = strings.TrimPrefix(m.Unbuilt[id]+"; "+why, "; ")
@@ -75,19 +76,19 @@ func (d *drill) ablateScene(ctx context.Context, m *Matrix, scene string, full [
 	first := len(m.Rows)
 	for _, a := range attempts() {
 		if o, ok := bare[a.ID]; ok {
-			m.Rows = append(m.Rows, MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{},
+			m.Rows = append(m.Rows, report.MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{},
 				Table: a.layers(), NoControl: a.uncontrolled(o)})
 		}
 	}
 	for _, l := range layer.Table {
 		if !layer.On(full, l.ID) {
-			if scene == SceneHypervisor {
+			if scene == report.SceneHypervisor {
 				m.Unapplied[l.ID] = detail(full, l.ID)
 			}
 			continue
 		}
 		if d.Progress != nil {
-			d.Progress(Row{ID: string(l.ID), Scene: scene})
+			d.Progress(report.Row{ID: string(l.ID), Scene: scene})
 		}
 		base, err := with(prerequisites[l.ID])
 		var alone outcomes
@@ -161,7 +162,7 @@ func (d *drill) measureWorker(ctx context.Context, ids []layer.ID) (outcomes, er
 // arriveAgain waits for processes of the attacker before to be gone from the control group.
 func (d *drill) arriveAgain(ctx context.Context, spec linuxjail.Spec) (s *Fixture, err error) {
 	for range 100 {
-		if s, err = d.arrive(ctx, spec, phaseRun); !errors.Is(err, unix.EAGAIN) || ctx.Err() != nil {
+		if s, err = d.arrive(ctx, spec, report.PhaseRun); !errors.Is(err, unix.EAGAIN) || ctx.Err() != nil {
 			break
 		}
 		time.Sleep(30 * time.Millisecond)

@@ -3,6 +3,7 @@ package drill
 import (
 	"strings"
 
+	"skep/internal/drill/report"
 	"skep/internal/layer"
 )
 
@@ -76,8 +77,8 @@ func (a Attempt) uncontrolled(bare Outcome) string {
 }
 
 // row is its line in a report.
-func (a Attempt) row(scene, phase string, v Verdict, how string) Row {
-	return Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Scene: scene, Phase: phase, Verdict: v, How: how,
+func (a Attempt) row(scene, phase string, v report.Verdict, how string) report.Row {
+	return report.Row{ID: a.ID, Group: a.Group, Tries: a.Tries, Scene: scene, Phase: phase, Verdict: v, How: how,
 		Want: strings.Split(a.Want, " | "), Layers: strings.Fields(a.By)}
 }
 

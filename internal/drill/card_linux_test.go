@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 )
 
 // An attacker in the place of a network in user space, or of a capture, makes all attempts, and those with what it
@@ -17,16 +18,16 @@ func TestCardsAreDrilled(t *testing.T) {
 	d := emulated(t)
 	d.Cell.NICs = []cell.NIC{{Label: "a", Network: cell.NetworkSinkhole, Capture: true}, {Label: "b", Network: cell.NetworkUser},
 		{Label: "c", Tap: "tap0", Capture: true}, {Label: "d", Network: cell.NetworkLab}}
-	var r Report
+	var r report.Report
 	if err := d.set(t.Context(), func(ctx context.Context) error { return d.cards(ctx, &r) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range r.Escapes() {
 		t.Errorf("in the %s's place: %s (%s): %s", row.Scene, row.ID, row.Tries, row.How)
 	}
-	want := map[string]bool{SceneSinkhole: true, SceneUser: true, SceneSegment: true}
+	want := map[string]bool{report.SceneSinkhole: true, report.SceneUser: true, report.SceneSegment: true}
 	if os.Geteuid() == 0 {
-		want[SceneCapture] = true
+		want[report.SceneCapture] = true
 	}
 	for _, s := range r.Scenes {
 		t.Logf("%s: %d attempts, %d stopped, %d skipped", s.Name, s.Attempts, s.Stopped, s.Skipped)
@@ -39,7 +40,7 @@ func TestCardsAreDrilled(t *testing.T) {
 		t.Errorf("nobody was in the %s's place", name)
 	}
 	for _, row := range r.Rows {
-		if row.Group == groupCard && row.Verdict == Stopped && !row.Expected() {
+		if row.Group == groupCard && row.Verdict == report.Stopped && !row.Expected() {
 			t.Errorf("in the %s's place: %s was stopped by %s, want %v", row.Scene, row.ID, row.How, row.Want)
 		}
 	}

@@ -2,6 +2,7 @@ package drill
 
 import (
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/store"
 )
@@ -14,5 +15,5 @@ type Config struct {
 	// Hidden: no other user of this host can see the bait, as in a throwaway host.
 	Hidden bool
 	// Progress is told each row as it comes; nil is nothing.
-	Progress func(Row)
+	Progress func(report.Row)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"skep/internal/drill/report"
 	"skep/internal/layer"
 )
 
@@ -27,19 +28,19 @@ func TestFreeBSDTable(t *testing.T) {
 		}
 		for _, id := range a.layers() {
 			used[id] = true
-			if !slices.ContainsFunc(bsdLayers, func(l bsdLayer) bool { return l.ID == id }) {
+			if !slices.ContainsFunc(report.Layers, func(l report.Layer) bool { return l.ID == id }) {
 				t.Errorf("%s: there is no layer %s", a.ID, id)
 			}
 		}
 		if len(a.layers()) < 2 && a.Single == "" && a.NoControl == "" {
 			t.Errorf("%s: stopped by %q alone, and it does not say why no second layer does", a.ID, a.By)
 		}
-		if strings.Contains(a.Want, "ECAPMODE") && !slices.Contains(a.layers(), capsicum) && a.NoControl == "" &&
-			len(a.layers()) > 1 && !slices.Contains(a.layers(), noSuser) {
+		if strings.Contains(a.Want, "ECAPMODE") && !slices.Contains(a.layers(), report.Capsicum) && a.NoControl == "" &&
+			len(a.layers()) > 1 && !slices.Contains(a.layers(), report.NoSuser) {
 			t.Errorf("%s expects ECAPMODE and does not name capability mode", a.ID)
 		}
 	}
-	for _, l := range bsdLayers {
+	for _, l := range report.Layers {
 		if !used[l.ID] {
 			t.Errorf("%s stops nothing", l.ID)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"skep/internal/drill/report"
 	"skep/internal/layer"
 )
 
@@ -83,7 +84,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: stopped by %q alone, and it does not say why no second layer does", a.ID, a.By)
 		}
 	}
-	for id := range Quiet {
+	for id := range report.Quiet {
 		if slices.ContainsFunc(all, func(a Attempt) bool { return slices.Contains(a.layers(), id) }) {
 			t.Errorf("%s is called quiet and stops something", id)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/process"
@@ -53,7 +54,7 @@ func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
 		return nil, err
 	}
 	s, err := d.enter(ctx)
-	if err == nil && phase == phaseRun {
+	if err == nil && phase == report.PhaseRun {
 		if err = s.prepare(); err == nil {
 			err = d.harness.Empty(ctx, s.child.(*freebsdjail.Child))
 		}

@@ -3,6 +3,7 @@ package drill
 import (
 	"net"
 	"os"
+	"skep/internal/drill/report"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -59,7 +60,7 @@ func TestOutside(t *testing.T) {
 			t.Errorf("no attempt is named %s", id)
 			continue
 		}
-		if v, how := s.make(all[id]); v != Escaped {
+		if v, how := s.make(all[id]); v != report.Escaped {
 			t.Errorf("%s: %s by %s outside any jail", id, v, how)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/jail/seccomp"
@@ -50,26 +51,26 @@ const attackerInside = "/attacker"
 
 // Peers makes the attempts in a cell and in each of the subjects, or in those alone that are named. Some of them succeed: it is to be
 // run where that can do no harm, in a throwaway host (see Apart), with Furnish and FurnishPeers called.
-func Peers(ctx context.Context, cfg Config, only ...string) (c Comparison, err error) {
+func Peers(ctx context.Context, cfg Config, only ...string) (c report.Comparison, err error) {
 	began := time.Now()
 	cfg.Hidden = true
-	c = Comparison{Version: Version, Time: began.UTC()}
+	c = report.Comparison{Version: report.Version, Time: began.UTC()}
 	for _, a := range attempts() {
-		c.Rows = append(c.Rows, Contest{ID: a.ID, Group: a.Group, Tries: a.Tries})
+		c.Rows = append(c.Rows, report.Contest{ID: a.ID, Group: a.Group, Tries: a.Tries})
 	}
 	d := &drill{Config: cfg}
 	err = d.set(ctx, func(ctx context.Context) error {
 		note := func(name string) {
 			if d.Progress != nil {
-				d.Progress(Row{ID: name})
+				d.Progress(report.Row{ID: name})
 			}
 		}
 		note("skep")
-		results, err := d.contest(ctx, func(ctx context.Context) (*Fixture, error) { return d.arrive(ctx, d.harness.Spec, phaseRun) })
+		results, err := d.contest(ctx, func(ctx context.Context) (*Fixture, error) { return d.arrive(ctx, d.harness.Spec, report.PhaseRun) })
 		if err != nil {
 			return fmt.Errorf("a cell: %w", err)
 		}
-		c.Add(Contender{Name: "skep", Release: "this one", Command: "skep up " + cfg.Cell.Name}, results)
+		c.Add(report.Contender{Name: "skep", Release: "this one", Command: "skep up " + cfg.Cell.Name}, results)
 		for _, s := range subjects {
 			if len(only) > 0 && !slices.Contains(only, s.name) {
 				continue
@@ -86,12 +87,12 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c Comparison, err e
 }
 
 // peer makes the attempts in one subject. One that cannot be started here is listed with the reason.
-func (d *drill) peer(ctx context.Context, c *Comparison, s subject) error {
+func (d *drill) peer(ctx context.Context, c *report.Comparison, s subject) error {
 	rootfs := peerRootfs{dir: filepath.Join(d.bait.dir, "peer-"+s.name)}
 	rootfs.program = filepath.Join(rootfs.dir, "attacker")
-	who := Contender{Name: s.name, Command: s.shown(rootfs)}
+	who := report.Contender{Name: s.name, Command: s.shown(rootfs)}
 	err := s.furnish(rootfs)
-	var results map[string]Result
+	var results map[string]report.Result
 	if err == nil {
 		who.Release = s.version()
 		d.stacks = nil
@@ -108,8 +109,8 @@ func (d *drill) peer(ctx context.Context, c *Comparison, s subject) error {
 }
 
 // contest makes every attempt, in as many attackers as that takes.
-func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixture, error)) (map[string]Result, error) {
-	all := map[string]Result{}
+func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixture, error)) (map[string]report.Result, error) {
+	all := map[string]report.Result{}
 	again := func(ctx context.Context, _ Attempt) (s *Fixture, err error) {
 		for try := 0; ; try++ {
 			if s, err = enter(ctx); err == nil || ctx.Err() != nil || try == 5 {
@@ -117,7 +118,9 @@ func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixtu
 			}
 		}
 	}
-	r := round{attempts: attempts(), paired: true, enter: again, made: func(a Attempt, v Verdict, how string) { all[a.ID] = Result{v, how} }}
+	r := round{attempts: attempts(), paired: true, enter: again, made: func(a Attempt, v report.Verdict, how string) {
+		all[a.ID] = report.Result{Verdict: v, How: how}
+	}}
 	if err := r.run(ctx); err != nil {
 		return nil, err
 	}

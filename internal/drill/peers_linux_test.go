@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/probe"
 )
@@ -44,7 +45,7 @@ func TestPeers(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	var c Comparison
+	var c report.Comparison
 	if err := json.Unmarshal(out, &c); err != nil {
 		t.Fatal(err)
 	}

@@ -4,19 +4,20 @@ import (
 	"slices"
 	"strings"
 
+	"skep/internal/drill/report"
 	"skep/internal/layer"
 )
 
 // goes are the layers that go when one goes: they are part of it.
 var goes = map[layer.ID][]layer.ID{
-	privateRoot: {emptyRoom, devfsRules},
-	jailLayer:   {noSuser, securelevel, rctlLayer},
+	report.PrivateRoot: {report.EmptyRoom, report.DevfsRules},
+	report.JailLayer:   {report.NoSuser, report.Securelevel, report.RctlLayer},
 }
 
 // prerequisites are the layers that a layer is measured without: with them, another stops the same.
 var prerequisites = map[layer.ID][]layer.ID{
-	securelevel: {noSuser},   // root without rights may write no setting whatever the level
-	closedFDs:   {jailLayer}, // a process with an open directory may not enter one
+	report.Securelevel: {report.NoSuser},   // root without rights may write no setting whatever the level
+	report.ClosedFDs:   {report.JailLayer}, // a process with an open directory may not enter one
 }
 
 // A missing is a set of layers that are left out, with those that go with them.

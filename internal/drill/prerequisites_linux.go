@@ -3,12 +3,13 @@ package drill
 import (
 	"slices"
 
+	"skep/internal/drill/report"
 	"skep/internal/layer"
 )
 
 // settle takes back what a layer seemed to stop alone where one other is missing and it was let out:
 // it stopped it then by what it breaks when it is alone.
-func settle(r *MatrixRow) {
+func settle(r *report.MatrixRow) {
 	if len(r.Needed) == 0 {
 		return
 	}

@@ -5,6 +5,7 @@ package drill
 import (
 	"context"
 	"fmt"
+	"skep/internal/drill/report"
 	"time"
 )
 
@@ -18,12 +19,12 @@ type round struct {
 	// enter brings the attacker for an attempt, where the one before was lost or is not to be used again.
 	enter func(context.Context, Attempt) (*Fixture, error)
 	// made is told each attempt and what came of it.
-	made func(a Attempt, v Verdict, how string)
+	made func(a Attempt, v report.Verdict, how string)
 	// paired: there is one attacker before the others, whose addresses they can be compared with.
 	paired bool
 	// spent says of an attacker that it is not to be used again after an attempt, although it lives; nil
 	// is never.
-	spent func(Attempt, Verdict) bool
+	spent func(Attempt, report.Verdict) bool
 }
 
 // run makes all attempts of the round, within roundBound. Once ctx is done the attacker is let go of, which
@@ -74,25 +75,25 @@ func because(ctx context.Context, err error) error {
 }
 
 // make makes one attempt. An attacker that is gone before it has told what it found is stopped.
-func (s *Fixture) make(a Attempt) (v Verdict, how string) {
+func (s *Fixture) make(a Attempt) (v report.Verdict, how string) {
 	defer func() {
 		if r := recover(); r == any(lost{}) {
-			v, how = Stopped, killed
+			v, how = report.Stopped, killed
 		} else if r != nil {
 			panic(r)
 		}
 	}()
 	if a.Needs != nil {
 		if why, ok := a.Needs(s); !ok {
-			return Skipped, why
+			return report.Skipped, why
 		}
 	}
 	s.again()
 	o := a.Do.do(s)
 	if !o.Stopped {
-		return Escaped, o.How
+		return report.Escaped, o.How
 	}
-	return Stopped, o.How
+	return report.Stopped, o.How
 }
 
 // outcomes are by attempt; one that was skipped is not in it.
@@ -104,9 +105,9 @@ func measured(ctx context.Context, these []Attempt, enter func(context.Context) 
 	r := round{
 		attempts: these, paired: true,
 		enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return enter(ctx) },
-		made: func(a Attempt, v Verdict, how string) {
-			if v != Skipped {
-				all[a.ID] = Outcome{Stopped: v == Stopped, How: how}
+		made: func(a Attempt, v report.Verdict, how string) {
+			if v != report.Skipped {
+				all[a.ID] = Outcome{Stopped: v == report.Stopped, How: how}
 			}
 		},
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"skep/internal/drill/report"
 	"skep/internal/jail"
 )
 
@@ -21,7 +22,7 @@ func (nobody) Wait(context.Context) (jail.Exit, error) { return jail.Exit{}, nil
 func (nobody) Release() error                          { return nil }
 
 // silentRound has attackers that take commands and answer none.
-func silentRound(t *testing.T, made func(Attempt, Verdict, string)) round {
+func silentRound(t *testing.T, made func(Attempt, report.Verdict, string)) round {
 	t.Helper()
 	return round{
 		attempts: []Attempt{{ID: "first", Do: try(39)}, {ID: "second", Do: try(39)}},
@@ -47,7 +48,7 @@ func TestRoundIsBounded(t *testing.T) {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- silentRound(t, func(a Attempt, _ Verdict, _ string) { t.Errorf("%s was made", a.ID) }).run(ctx)
+		ended <- silentRound(t, func(a Attempt, _ report.Verdict, _ string) { t.Errorf("%s was made", a.ID) }).run(ctx)
 	}()
 	select {
 	case err := <-ended:
@@ -68,7 +69,7 @@ func TestRoundEndsInTheMiddleOfAnAttempt(t *testing.T) {
 		cancel(late)
 		s.session.close()
 		return environment(s)
-	})}}, made: func(a Attempt, v Verdict, _ string) { t.Errorf("%s has the verdict %s", a.ID, v) }}
+	})}}, made: func(a Attempt, v report.Verdict, _ string) { t.Errorf("%s has the verdict %s", a.ID, v) }}
 	r.enter = func(context.Context, Attempt) (*Fixture, error) {
 		return &Fixture{session: &session{conn: ours}, Proc: nobody{}}, nil
 	}
@@ -83,8 +84,8 @@ func TestRoundBringsAnother(t *testing.T) {
 	r := round{attempts: []Attempt{{ID: "a", Do: code(func(s *Fixture) Outcome { s.lost = errors.New("gone"); return stopped("") })},
 		{ID: "b", Do: code(func(*Fixture) Outcome { return stopped("") })}, {ID: "c", Do: code(func(*Fixture) Outcome { return escaped("") })},
 		{ID: "d", Fresh: true, Do: code(func(*Fixture) Outcome { return stopped("") })}, {ID: "e", Do: code(func(*Fixture) Outcome { return stopped("") })}},
-		made:  func(Attempt, Verdict, string) { made++ },
-		spent: func(_ Attempt, v Verdict) bool { return v == Escaped }, paired: true}
+		made:  func(Attempt, report.Verdict, string) { made++ },
+		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }, paired: true}
 	r.enter = func(context.Context, Attempt) (*Fixture, error) {
 		entered++
 		ours, _ := net.Pipe()

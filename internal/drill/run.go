@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 	"skep/internal/keeper"
 	"skep/internal/plan"
 	"skep/internal/provision"
@@ -28,9 +29,9 @@ type drill struct {
 }
 
 // Run drills a twin of the cell.
-func Run(ctx context.Context, cfg Config) (r Report, err error) {
+func Run(ctx context.Context, cfg Config) (r report.Report, err error) {
 	began := time.Now()
-	r = Report{Version: Version, Name: cfg.Cell.Name, Time: began.UTC()}
+	r = report.Report{Version: report.Version, Name: cfg.Cell.Name, Time: began.UTC()}
 	d := &drill{Config: cfg}
 	err = d.set(ctx, func(ctx context.Context) error {
 		if err := d.all(ctx, &r); err != nil {
@@ -99,41 +100,41 @@ func (d *drill) dryRun(ctx context.Context, c *cell.Cell, substitute func(*plan.
 
 // all makes every attempt: in the start, those that are made there; then, in one attacker after
 // another, all of them; last those of an intruder who was there in the start.
-func (d *drill) all(ctx context.Context, r *Report) error {
-	for _, phase := range []string{phaseStart, phaseRun} {
+func (d *drill) all(ctx context.Context, r *report.Report) error {
+	for _, phase := range []string{report.PhaseStart, report.PhaseRun} {
 		if err := d.phase(phase, r).run(ctx); err != nil {
 			return err
 		}
 	}
-	ahead := round{attempts: headStarts(), enter: d.ahead, made: d.reports(r, phaseRun),
-		spent: func(Attempt, Verdict) bool { return true }}
+	ahead := round{attempts: headStarts(), enter: d.ahead, made: d.reports(r, report.PhaseRun),
+		spent: func(Attempt, report.Verdict) bool { return true }}
 	return ahead.run(ctx)
 }
 
 // phase is the round of a phase. Whoever got out is not used again: it may have changed what the next
 // attempt would meet.
-func (d *drill) phase(phase string, r *Report) round {
+func (d *drill) phase(phase string, r *report.Report) round {
 	these := attempts()
-	if phase == phaseStart {
+	if phase == report.PhaseStart {
 		these = slices.DeleteFunc(these, func(a Attempt) bool { return !a.Start })
 	}
 	return round{
 		attempts: these,
 		enter:    func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.appear(ctx, phase) },
 		made:     d.reports(r, phase),
-		spent:    func(_ Attempt, v Verdict) bool { return v == Escaped },
+		spent:    func(_ Attempt, v report.Verdict) bool { return v == report.Escaped },
 	}
 }
 
 // reports adds each attempt of a phase to the report.
-func (d *drill) reports(r *Report, phase string) func(Attempt, Verdict, string) {
-	return d.reportsOf(r, SceneHypervisor, phase)
+func (d *drill) reports(r *report.Report, phase string) func(Attempt, report.Verdict, string) {
+	return d.reportsOf(r, report.SceneHypervisor, phase)
 }
 
-func (d *drill) reportsOf(r *Report, scene, phase string) func(Attempt, Verdict, string) {
-	return func(a Attempt, v Verdict, how string) {
-		if v == Escaped && phase == phaseStart && a.Early != "" {
-			v, how = Allowed, a.Early
+func (d *drill) reportsOf(r *report.Report, scene, phase string) func(Attempt, report.Verdict, string) {
+	return func(a Attempt, v report.Verdict, how string) {
+		if v == report.Escaped && phase == report.PhaseStart && a.Early != "" {
+			v, how = report.Allowed, a.Early
 		}
 		r.Add(a.row(scene, phase, v, how))
 		if d.Progress != nil {

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/report"
 	"skep/internal/provision"
 )
 
@@ -14,15 +15,15 @@ const keeperFD = 3
 
 // scene drills the worker: an attacker in its place, who makes the attempts that one in the hypervisor's place
 // makes, those with what a worker is handed, and those against the keeper's protocol.
-func (d *drill) scene(ctx context.Context, r *Report) error {
+func (d *drill) scene(ctx context.Context, r *report.Report) error {
 	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inWorker(ctx) }
-	made := d.reportsOf(r, SceneWorker, phaseRun)
+	made := d.reportsOf(r, report.SceneWorker, report.PhaseRun)
 	d.stacks = nil
-	general := round{attempts: workerAttempts(), enter: enter, made: made, paired: true, spent: func(_ Attempt, v Verdict) bool { return v == Escaped }}
+	general := round{attempts: workerAttempts(), enter: enter, made: made, paired: true, spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
 	if err := general.run(ctx); err != nil {
 		return err
 	}
-	protocol := round{attempts: protocolAttempts(), enter: enter, made: made, spent: func(Attempt, Verdict) bool { return true }} // each has a keeper of its own
+	protocol := round{attempts: protocolAttempts(), enter: enter, made: made, spent: func(Attempt, report.Verdict) bool { return true }} // each has a keeper of its own
 	return protocol.run(ctx)
 }
 

@@ -4,25 +4,26 @@ import (
 	"context"
 	"net"
 
+	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 )
 
 // scene drills the worker: an attacker in its place, who makes the attempts that one in the hypervisor's place
 // makes, and then those against the keeper's protocol.
-func (d *drill) scene(ctx context.Context, r *Report) error {
+func (d *drill) scene(ctx context.Context, r *report.Report) error {
 	if d.harness.Worker == nil {
 		return nil
 	}
 	d.stacks = nil
 	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inWorker(ctx, nil) }
-	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, SceneWorker, phaseRun), paired: true,
-		spent: func(_ Attempt, v Verdict) bool { return v == Escaped }}
+	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, report.SceneWorker, report.PhaseRun), paired: true,
+		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
 	if err := general.run(ctx); err != nil {
 		return err
 	}
-	protocol := round{attempts: protocolAttempts(), enter: enter, made: d.reportsOf(r, SceneWorker, phaseRun),
-		spent: func(Attempt, Verdict) bool { return true }} // each has a keeper of its own
+	protocol := round{attempts: protocolAttempts(), enter: enter, made: d.reportsOf(r, report.SceneWorker, report.PhaseRun),
+		spent: func(Attempt, report.Verdict) bool { return true }} // each has a keeper of its own
 	if err := protocol.run(ctx); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"skep/internal/address"
 	"skep/internal/broker"
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/netjob"
@@ -36,7 +37,7 @@ func cardProcesses(c *cell.Cell) (all []cardProcess) {
 	const captured = 8 * cell.MiB
 	seen := map[string]bool{}
 	for _, n := range c.NICs {
-		p := cardProcess{scene: SceneCapture, capture: &plan.Capture{Label: n.Label, Max: captured}}
+		p := cardProcess{scene: report.SceneCapture, capture: &plan.Capture{Label: n.Label, Max: captured}}
 		if n.UserSpace() {
 			p = cardProcess{scene: sceneOf[n.Network], network: &plan.Network{Label: n.Label, Mode: n.Network, LogMax: captured}}
 			if n.Capture {
@@ -54,20 +55,20 @@ func cardProcesses(c *cell.Cell) (all []cardProcess) {
 }
 
 // sceneOf names the process of a network in user space.
-var sceneOf = map[string]string{cell.NetworkSinkhole: SceneSinkhole, cell.NetworkUser: SceneUser, cell.NetworkLab: SceneSegment}
+var sceneOf = map[string]string{cell.NetworkSinkhole: report.SceneSinkhole, cell.NetworkUser: report.SceneUser, cell.NetworkLab: report.SceneSegment}
 
 // cards drills what the cell's cards are served by.
-func (d *drill) cards(ctx context.Context, r *Report) error {
+func (d *drill) cards(ctx context.Context, r *report.Report) error {
 	for _, p := range cardProcesses(d.Cell) {
 		d.stacks = nil
 		enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inCard(ctx, p) }
-		general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, p.scene, phaseRun), paired: true,
-			spent: func(_ Attempt, v Verdict) bool { return v == Escaped }}
+		general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, p.scene, report.PhaseRun), paired: true,
+			spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
 		if err := general.run(ctx); err != nil {
 			return err
 		}
-		own := round{attempts: cardAttempts(), enter: enter, made: d.reportsOf(r, p.scene, phaseRun),
-			spent: func(Attempt, Verdict) bool { return true }}
+		own := round{attempts: cardAttempts(), enter: enter, made: d.reportsOf(r, p.scene, report.PhaseRun),
+			spent: func(Attempt, report.Verdict) bool { return true }}
 		if err := own.run(ctx); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 
+	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/plan"
@@ -25,7 +26,7 @@ func (d *drill) arrive(ctx context.Context, spec linuxjail.Spec, phase string) (
 		return nil, err
 	}
 	s.KVM = s.openKVM() // of the start, as the guest's life may not
-	if phase == phaseRun {
+	if phase == report.PhaseRun {
 		if err = s.prepare(ctx); err != nil {
 			s.leave()
 		}

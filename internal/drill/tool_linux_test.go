@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -28,12 +29,12 @@ func TestToolsAreDrilled(t *testing.T) {
 			}
 			made := 0
 			r := round{attempts: attempts(), paired: true,
-				enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.arrive(ctx, spec, phaseRun) },
-				made: func(a Attempt, v Verdict, how string) {
+				enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.arrive(ctx, spec, report.PhaseRun) },
+				made: func(a Attempt, v report.Verdict, how string) {
 					switch v {
-					case Escaped:
+					case report.Escaped:
 						t.Errorf("in place of %s: %s (%s): %s", name, a.ID, a.Tries, how)
-					case Stopped:
+					case report.Stopped:
 						made++
 					}
 				}}

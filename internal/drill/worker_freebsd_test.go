@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
 	"skep/internal/probe"
@@ -52,19 +53,19 @@ func TestWorkerLacksLayers(t *testing.T) {
 			open []string
 		}{
 			{nil, nil},
-			{without(capsicum), []string{"handed-log-lock"}},
-			{without(privateRoot, capsicum), []string{"open-passwd", "handed-log-lock"}},
-			{without(jailLayer, capsicum), []string{"tcp", "handed-log-lock"}},
-			{without(ownUser, capsicum), []string{"handed-log-mode"}},
-			{without(controls), []string{"wx-map"}},
-			{without(securelevel, noSuser), nil},
+			{without(report.Capsicum), []string{"handed-log-lock"}},
+			{without(report.PrivateRoot, report.Capsicum), []string{"open-passwd", "handed-log-lock"}},
+			{without(report.JailLayer, report.Capsicum), []string{"tcp", "handed-log-lock"}},
+			{without(report.OwnUser, report.Capsicum), []string{"handed-log-mode"}},
+			{without(report.Controls), []string{"wx-map"}},
+			{without(report.Securelevel, report.NoSuser), nil},
 		} {
 			var got outcomes
 			change := func(p *plan.Plan) { d.substitute(p); d.leaveOut(p, tt.gone) }
 			err := d.dryRun(t.Context(), c, change, func(ctx context.Context) (err error) {
 				d.harness.Missing = lacking(d.harness.Plan, tt.gone)
 				// The far end of whose console a worker is handed; it may lack more than bhyve can do without.
-				if s, err := d.appear(ctx, phaseRun); err == nil {
+				if s, err := d.appear(ctx, report.PhaseRun); err == nil {
 					s.leave()
 				}
 				d.stacks = nil

@@ -28,6 +28,7 @@ var forbidden = map[string]struct {
 	"internal/hypervisor":       {[]string{"skep/internal/host", "skep/internal/plan", "skep/internal/jail", "skep/internal/store", "skep/internal/keeper"}, "it knows hypervisors and no hosts"},
 	"internal/host":             {[]string{"skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "facts come before plans"},
 	"internal/probe":            {[]string{"skep/internal/plan", "skep/internal/store", "skep/internal/keeper"}, "facts come before plans"},
+	"internal/drill/report":     {[]string{"os", "os/exec", "net", "syscall", "golang.org/x/sys/unix", "skep/internal/drill", "skep/internal/plan", "skep/internal/provision", "skep/internal/keeper"}, "what came of a drill is told without attacking anything"},
 	"internal/address":          {[]string{"skep/"}, "it reads text"},
 	"internal/store":            {[]string{"skep/internal/keeper"}, "it is told what to remember"},
 	"guest/hello":               {[]string{"skep/"}, "the built-in guest needs nothing"},

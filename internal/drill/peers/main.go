@@ -18,6 +18,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/drill"
+	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/probe"
 	"skep/internal/store"
@@ -81,7 +82,7 @@ func compare(asProgram, summary bool, only []string) error {
 		_, err = os.Stdout.Write(out.Bytes())
 		return err
 	}
-	var c drill.Comparison
+	var c report.Comparison
 	if err := json.Unmarshal(out.Bytes(), &c); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func inside() error {
 		return err
 	}
 	result, err := drill.Peers(ctx, drill.Config{Cell: c, Facts: facts, Store: st,
-		Progress: func(r drill.Row) { fmt.Fprintln(os.Stderr, "drill-peers: attacking", r.ID) }}, flag.Args()[1:]...)
+		Progress: func(r report.Row) { fmt.Fprintln(os.Stderr, "drill-peers: attacking", r.ID) }}, flag.Args()[1:]...)
 	if err != nil {
 		return err
 	}

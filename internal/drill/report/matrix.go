@@ -1,4 +1,4 @@
-package drill
+package report
 
 import (
 	"fmt"
@@ -51,7 +51,7 @@ func (r MatrixRow) Proven() bool { return r.Open || len(r.Alone) > 0 || len(r.Ne
 // Silent are the layers that stop nothing, by the table and Quiet.
 func (m Matrix) Silent() []layer.ID {
 	var ids []layer.ID
-	for _, id := range every() {
+	for _, id := range EveryLayer() {
 		if _, ok := m.Unapplied[id]; ok || Quiet[id] != "" {
 			continue
 		}
@@ -95,7 +95,7 @@ func (m Matrix) WriteText(w io.Writer) error {
 		if len(list.of) > 0 {
 			fmt.Fprintf(w, "\n%s\n", list.title)
 		}
-		for _, id := range every() {
+		for _, id := range EveryLayer() {
 			if why, ok := list.of[id]; ok {
 				fmt.Fprintf(w, "  %s: %s\n", id, why)
 			}

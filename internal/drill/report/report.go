@@ -1,4 +1,6 @@
-package drill
+// Package report is what came of a drill: its rows, the matrix of layers and the comparison with other
+// sandboxes, as data, as JSON and as text. It attacks nothing and looks at no machine.
+package report
 
 import (
 	"fmt"
@@ -145,7 +147,7 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 			verdict = colours[row.Verdict] + verdict + "\x1b[0m"
 		}
 		when := ""
-		if row.Phase == phaseStart {
+		if row.Phase == PhaseStart {
 			when = ", before the guest is prepared"
 		}
 		fmt.Fprintf(w, "  %s  %-*s  %s%s: %s\n", verdict, wide, row.ID, row.Tries, when, row.How)
@@ -169,6 +171,6 @@ func (r Report) WriteText(w io.Writer, colour bool) error {
 
 // The phases.
 const (
-	phaseRun   = "run"   // the guest's life
-	phaseStart = "start" // before the guest is prepared
+	PhaseRun   = "run"   // the guest's life
+	PhaseStart = "start" // before the guest is prepared
 )

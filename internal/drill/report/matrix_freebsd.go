@@ -1,4 +1,4 @@
-package drill
+package report
 
 import (
 	"fmt"
@@ -21,10 +21,10 @@ func unseen(r MatrixRow) string {
 	return fmt.Sprintf("– (in no measurement let out; the table has %s)", strings.Trim(fmt.Sprint(r.Table), "[]"))
 }
 
-// every is each layer, in the order of every report.
-func every() []layer.ID {
+// EveryLayer is each layer, in the order of every report.
+func EveryLayer() []layer.ID {
 	var ids []layer.ID
-	for _, l := range bsdLayers {
+	for _, l := range Layers {
 		ids = append(ids, l.ID)
 	}
 	return ids

@@ -1,6 +1,6 @@
 //go:build !freebsd
 
-package drill
+package report
 
 import "skep/internal/layer"
 
@@ -13,8 +13,8 @@ func twice(r MatrixRow) bool { return len(r.Alone) > 1 }
 // unseen stands where no layer was seen to stop it.
 func unseen(MatrixRow) string { return "–" }
 
-// every is each layer, in the order of every report.
-func every() []layer.ID {
+// EveryLayer is each layer, in the order of every report.
+func EveryLayer() []layer.ID {
 	var ids []layer.ID
 	for _, l := range layer.Table {
 		ids = append(ids, l.ID)
