@@ -20,27 +20,20 @@ import (
 	"skep/internal/store"
 )
 
-// acquireCgroup makes the group and sets its limits. A group of that name that a
+// acquireCgroup makes the group, locks it and sets its limits. A group of that name that a
 // dead cell left is empty and is made anew, so that no old limit stays.
-func acquireCgroup(g *plan.Cgroup) error {
-	var err error
-	// Another cell's end may remove the directory above in between.
-	for range 100 {
-		if err = os.MkdirAll(filepath.Dir(g.Path), 0o755); err != nil {
-			break
-		}
-		if err = os.Mkdir(g.Path, 0o755); errors.Is(err, fs.ErrExist) {
-			if err = os.Remove(g.Path); err == nil {
-				err = os.Mkdir(g.Path, 0o755)
-			}
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
+func (t *linuxProvisioner) acquireCgroup(g *plan.Cgroup) (store.Held, error) {
+	dir, err := newGroup(g.Path)
 	if err != nil {
-		return fault.Wrap(fault.Host, err, "", "make the control group %s", g.Path)
+		return store.Held{}, fault.Wrap(fault.Host, err, "", "make the control group %s", g.Path)
 	}
+	t.hold(groupLock(g), dir)
+	held := store.Held{Note: groupID(dir)}
+	return held, limitGroup(g)
+}
+
+// limitGroup sets the limits of a group.
+func limitGroup(g *plan.Cgroup) error {
 	if g.Tree == "v2" {
 		dir := filepath.Dir(g.Path)
 		for _, name := range g.Controllers() {
@@ -88,24 +81,63 @@ func handDown(dir, controller string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0)
 }
 
-// releaseCgroup kills whatever is left in the group and removes it. A process
-// leaves its group some time after it was killed.
-func releaseCgroup(ctx context.Context, g *plan.Cgroup) error {
-	deadline := time.Now().Add(10 * time.Second)
+// releaseCgroup kills whatever is left in the group that was acquired, and removes it. A process leaves its group
+// some time after it was killed. Where held does not say which group that was, nothing was put into one
+// yet: then an empty one is removed, and any other is another cell's.
+func (t *linuxProvisioner) releaseCgroup(ctx context.Context, g *plan.Cgroup, held store.Held) error {
+	wait := 10 * time.Second
+	if held.Note == "" {
+		wait = time.Second
+	}
+	deadline := time.Now().Add(wait)
 	for {
-		err := os.Remove(g.Path)
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err := t.removeGroup(g, held.Note)
+		if err == nil {
+			t.drop(groupLock(g))
 			// The directory of all cells goes with the last of them.
 			_ = os.Remove(filepath.Dir(g.Path))
 			removeOfJob(g.Below)
 			return nil
 		}
-		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) || ctx.Err() != nil {
+		if passing := errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EWOULDBLOCK); !passing {
 			return err
 		}
-		killCgroup(g.Path)
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			if held.Note == "" {
+				return nil
+			}
+			return err
+		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// removeGroup removes the group with that number, or the one that is there where there is none to go by. Its lock
+// is this process's, or nobody's. What runs in it is killed, and then it is EBUSY.
+func (t *linuxProvisioner) removeGroup(g *plan.Cgroup, id string) error {
+	if t.files[groupLock(g)] == nil {
+		dir, err := lockGroup(g.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case errors.Is(err, unix.EWOULDBLOCK) && id != "" && !isGroup(g.Path, id):
+			return nil // made anew, and another cell's by now
+		case err != nil:
+			return err
+		}
+		defer dir.Close()
+		if id != "" && groupID(dir) != id {
+			return nil
+		}
+	}
+	err := os.Remove(g.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if errors.Is(err, unix.EBUSY) && id != "" {
+		killCgroup(g.Path)
+	}
+	return err
 }
 
 // removeOfJob removes what a batch system could not remove of a job's groups, because a cell's were still below

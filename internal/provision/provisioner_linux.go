@@ -277,6 +277,13 @@ func SlotBusy(p *plan.Plan) bool {
 		if err == nil && len(strings.TrimSpace(string(b))) > 0 {
 			return true
 		}
+		dir, err := lockGroup(g.Path)
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return true // it starts or ends
+		}
+		if err == nil {
+			dir.Close()
+		}
 	}
 	return false
 }

@@ -31,15 +31,15 @@ var table = map[plan.Kind]kind{
 		audit:   rows("uid", "gid"),
 	},
 	plan.KindCgroup: {
-		acquire: having(func(_ system, s *plan.Cgroup) error { return acquireCgroup(s) }),
+		acquire: func(t system, c call) (store.Held, error) { return t.acquireCgroup(c.r.Spec.(*plan.Cgroup)) },
 		release: func(t system, c call) error {
 			if !t.sameBoot {
 				return nil
 			}
-			return releaseCgroup(c.ctx, c.r.Spec.(*plan.Cgroup))
+			return t.releaseCgroup(c.ctx, c.r.Spec.(*plan.Cgroup), c.held)
 		},
 		look:  unseen("its path is skep's own"),
-		adopt: survives("the kernel's"),
+		adopt: letting(system.adoptCgroup),
 		audit: rows("cgroups", "cgroups-other", "cgroup-parent"),
 	},
 	plan.KindOwnCgroup: {
