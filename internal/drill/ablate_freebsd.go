@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"skep/internal/cell"
 	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
@@ -178,12 +176,6 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 		return all, fmt.Errorf("without %s: %w", list(gone), err)
 	}
 	return all, nil
-}
-
-// stands says whether the bystander lives: with it goes its end of the socket.
-func (b *Bait) stands() bool {
-	_, _, err := unix.Recvfrom(int(b.hold.Fd()), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == unix.EAGAIN
 }
 
 // leaveOut takes out of the plan what of the missing layers is on it.

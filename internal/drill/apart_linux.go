@@ -34,9 +34,6 @@ func Apart(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
-// addrNoRandomize is ADDR_NO_RANDOMIZE of personality(2).
-const addrNoRandomize = 0x0040000
-
 // Furnish is to be called first in a throwaway host: nothing that is mounted shows outside, and its
 // network has what a host's would have to be attacked.
 func Furnish() error {

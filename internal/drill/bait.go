@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/cell"
 )
 
 // Bait is what there is to be had on the host: without it an attempt could fail because there was
@@ -165,14 +167,6 @@ func (b *Bait) leak() error {
 	return nil
 }
 
-func words32(values ...uint32) []byte {
-	var b []byte
-	for _, v := range values {
-		b = append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
-	}
-	return b
-}
-
 // victim is a new file of the host to be renamed or removed.
 func (b *Bait) victim(what string) string {
 	f, err := os.CreateTemp(b.public, what+"-")
@@ -181,4 +175,17 @@ func (b *Bait) victim(what string) string {
 	}
 	defer f.Close()
 	return f.Name()
+}
+
+// diskSize is that of a scratch disk.
+const diskSize = 16 * cell.MiB
+
+// scratchDisk makes the file of a disk, which is empty.
+func scratchDisk(dir, name string) (string, error) {
+	path := filepath.Join(dir, name)
+	err := os.WriteFile(path, nil, 0o600)
+	if err == nil {
+		err = os.Truncate(path, int64(diskSize))
+	}
+	return path, err
 }

@@ -116,3 +116,9 @@ func bystanderCommand(program string, commands *os.File) *exec.Cmd {
 
 // ofNeighbour: a layer is a copy here, and a file in the neighbour's jail.
 func ofNeighbour(string) ([]cell.Disk, error) { return nil, nil }
+
+// stands says whether the bystander lives: with it goes its end of the socket.
+func (b *Bait) stands() bool {
+	_, _, err := unix.Recvfrom(int(b.hold.Fd()), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -88,20 +87,6 @@ func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error
 	d.stacks = append(d.stacks, s.stack)
 	s.openMemory()
 	return s, nil
-}
-
-// careless starts something as a caller would who has his addresses fixed for debugging and keys in
-// his keyring.
-func careless[T any](b *Bait, start func() (T, error)) (T, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if old, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno == 0 {
-		defer unix.RawSyscall(unix.SYS_PERSONALITY, old, 0, 0)
-	}
-	if id, err := b.addKey(); err == nil {
-		b.own.key = id
-	}
-	return start()
 }
 
 // prepare does what the keeper does once the guest is prepared: the start is over, the rootfs is

@@ -33,6 +33,9 @@ type neighbour struct {
 	uid  int
 }
 
+// answerWithin is how long it is waited for, at each step.
+const answerWithin = 30 * time.Second
+
 // meetNeighbour starts it and waits for its greeting.
 func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store.Store, disks []cell.Disk) (*neighbour, error) {
 	c := cell.Hello()
@@ -66,7 +69,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 		if err == nil {
 			err = errors.New("it ended at once")
 		}
-	case <-time.After(2 * patience):
+	case <-time.After(2 * answerWithin):
 		err = errors.New("its guest said nothing in time")
 	}
 	n.leave()
@@ -75,7 +78,7 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 
 // expect reads until text has come.
 func (n *neighbour) expect(text string) error {
-	_ = n.console.SetDeadline(time.Now().Add(patience))
+	_ = n.console.SetDeadline(time.Now().Add(answerWithin))
 	got, one := "", make([]byte, 1)
 	for {
 		if _, err := io.ReadFull(n.console, one); err != nil {
@@ -92,7 +95,7 @@ func (n *neighbour) expect(text string) error {
 
 // answers says whether the guest echoes what is typed.
 func (n *neighbour) answers() error {
-	_ = n.console.SetDeadline(time.Now().Add(patience))
+	_ = n.console.SetDeadline(time.Now().Add(answerWithin))
 	if _, err := io.WriteString(n.console, "1"); err != nil {
 		return err
 	}
@@ -124,6 +127,6 @@ func (n *neighbour) leave() {
 	n.keeper.Kill("the end of the drill")
 	select {
 	case <-n.ended:
-	case <-time.After(patience):
+	case <-time.After(answerWithin):
 	}
 }

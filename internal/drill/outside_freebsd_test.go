@@ -3,6 +3,7 @@ package drill
 import (
 	"net"
 	"os"
+	"runtime"
 	"skep/internal/drill/report"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestOutside(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("the bait has a jail, which is root's")
 	}
-	b, err := layBait(attackerAMD64, false)
+	b, err := layBait(attackers[runtime.GOARCH], false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -198,5 +198,5 @@ func needDisk(s *Fixture) (string, bool) {
 func growDisk(s *Fixture) Outcome {
 	defer s.shrink()
 	fd, _ := diskFD(s)
-	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(max(uint64(twinDisk)+4096, s.bound.Value))))
+	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(max(uint64(diskSize)+4096, s.bound.Value))))
 }

@@ -1,6 +1,10 @@
 package drill
 
-import "golang.org/x/sys/unix"
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
 
 // programAttempts run something else. Before capability mode bhyve itself is there to be run again,
 // with no more rights than it has; that is not tried.
@@ -48,7 +52,7 @@ func execMemory(s *Fixture) Outcome {
 	}
 	defer s.call(unix.SYS_CLOSE, r.value)
 	s.call(unix.SYS_FTRUNCATE, r.value, 4096)
-	program := attackerAMD64
+	program := attackers[runtime.GOARCH]
 	s.call(unix.SYS_WRITE, r.value, program, len(program))
 	return attempt{}.judge(s.call(unix.SYS_FEXECVE, r.value, s.pointers(s.put([]byte("x\x00"))), s.pointers()))
 }

@@ -14,7 +14,6 @@ import (
 const (
 	twinMemory   = 64 * cell.MiB
 	twinOverhead = 64 * cell.MiB
-	twinDisk     = 16 * cell.MiB
 	twinCPU      = 20 // per cent of one processor
 )
 
@@ -67,16 +66,6 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 		t.Screen = &s
 	}
 	return t, notes, nil
-}
-
-// scratchDisk makes the file of a disk, which is empty.
-func scratchDisk(dir, name string) (string, error) {
-	path := filepath.Join(dir, name)
-	err := os.WriteFile(path, nil, 0o600)
-	if err == nil {
-		err = os.Truncate(path, int64(twinDisk))
-	}
-	return path, err
 }
 
 // ownMedia has a twin's images made of a scratch file, and its seed of nothing.

@@ -180,6 +180,14 @@ func (s *session) pointers(addresses ...uint64) uint64 {
 	return s.put(words(append(addresses, 0)...))
 }
 
+func words32(values ...uint32) []byte {
+	var b []byte
+	for _, v := range values {
+		b = append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
+	}
+	return b
+}
+
 func words(values ...uint64) []byte {
 	var b []byte
 	for _, v := range values {
