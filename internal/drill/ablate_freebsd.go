@@ -167,7 +167,7 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 				all[keyOf(scene.name, id)] = o
 			}
 		}
-		if !d.bait.stands() { // or what is tried on a process of the host would look stopped
+		if !d.bait.Stands() { // or what is tried on a process of the host would look stopped
 			err = errors.Join(err, errors.New("the bystander has ended"))
 		}
 		return errors.Join(err, d.harness.Refill())
@@ -206,7 +206,7 @@ func (d *drill) leaveOut(p *plan.Plan, gone missing) {
 	}
 	for _, s := range plan.Specs[*plan.Bhyve](p) {
 		if gone.has(report.PrivateRoot) {
-			s.Path = d.bait.program // there is no rootfs that it lies in
+			s.Path = d.bait.Program // there is no rootfs that it lies in
 		}
 		if gone.has(report.Rlimits) {
 			s.Rlimits = nil

@@ -202,10 +202,10 @@ func (d *drill) lessen(spec *linuxjail.Spec, ids []layer.ID) error {
 		spec.Root.Files = slices.Clone(spec.Root.Files)
 		for i, f := range spec.Root.Files {
 			if f.Inside == spec.Path {
-				spec.Root.Files[i].Inside = jail.RootfsPath(d.bait.program)
+				spec.Root.Files[i].Inside = jail.RootfsPath(d.bait.Program)
 			}
 		}
-		spec.Path = jail.RootfsPath(d.bait.program)
+		spec.Path = jail.RootfsPath(d.bait.Program)
 	}
 	if !on(layer.WXSeccomp) {
 		spec.Policy.Rows = append(slices.Clone(spec.Policy.Rows),

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"runtime"
+	"skep/internal/drill/bait"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +29,7 @@ func Apart(cmd *exec.Cmd) error {
 	if _, err := unix.KeyctlJoinSessionKeyring("skep-drill"); err != nil && !errors.Is(err, unix.ENOSYS) {
 		return fmt.Errorf("cannot furnish the throwaway host: keyring: %w", err)
 	}
-	if old, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, addrNoRandomize, 0, 0); errno == 0 {
+	if old, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, bait.AddrNoRandomize, 0, 0); errno == 0 {
 		defer unix.RawSyscall(unix.SYS_PERSONALITY, old, 0, 0)
 	}
 	return cmd.Start()

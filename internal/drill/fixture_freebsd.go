@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
@@ -20,8 +21,8 @@ import (
 // A Fixture is one attacker in one jail.
 type Fixture struct {
 	*session
-	Bait      *Bait
-	Neighbour *neighbour // nil where there is none
+	Bait      *bait.Bait
+	Neighbour *bait.Neighbour // nil where there is none
 	Plan      *plan.Plan
 	child     inhabitant
 	jid       int         // of its jail; 0 where it has none
@@ -42,7 +43,7 @@ type inhabitant interface {
 // pid is the attacker's number on the host.
 func (s *Fixture) pid() int {
 	if s.child == nil {
-		return s.Bait.pid() // a test outside any jail
+		return s.Bait.PID() // a test outside any jail
 	}
 	return s.child.Pid()
 }

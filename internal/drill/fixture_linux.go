@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"skep/internal/cell"
+	"skep/internal/drill/bait"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
@@ -32,8 +33,8 @@ type body interface {
 // A Fixture is one attacker in one jail.
 type Fixture struct {
 	*session
-	Bait      *Bait
-	Neighbour *neighbour // nil where there is none
+	Bait      *bait.Bait
+	Neighbour *bait.Neighbour // nil where there is none
 	Plan      *plan.Plan
 	Spec      linuxjail.Spec
 	Proc      body
@@ -67,7 +68,7 @@ func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error
 	}
 	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring,
 		bound: d.harness.Bound, limitDisk: d.Cell.Jail.Limits.Disk}
-	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
+	proc, err := bait.Careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
 	if err != nil {
 		return nil, err
 	}
@@ -203,14 +204,14 @@ func (s *Fixture) reap() {
 // reapByProgram is reap of one without a control group: on the throwaway host its children are known by their program.
 // The drill's bystander has that too, and stays.
 func (s *Fixture) reapByProgram() {
-	program, err := os.Stat(s.Bait.program)
+	program, err := os.Stat(s.Bait.Program)
 	if err != nil {
 		return
 	}
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == s.Bait.pid() || pid == os.Getpid() {
+		if err != nil || pid == s.Bait.PID() || pid == os.Getpid() {
 			continue
 		}
 		if info, err := os.Stat("/proc/" + e.Name() + "/exe"); err == nil && os.SameFile(info, program) {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"testing"
 
@@ -24,11 +25,11 @@ func TestOutside(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("the bait has a jail, which is root's")
 	}
-	b, err := layBait(attackers[runtime.GOARCH], false)
+	b, err := bait.Lay(bait.Attackers[runtime.GOARCH], false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.clear()
+	defer b.Clear()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := bystanderCommand(b.program, theirs)
+	cmd := bait.BystanderCommand(b.Program, theirs)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

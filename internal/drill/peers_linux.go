@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -88,7 +89,7 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c report.Comparison
 
 // peer makes the attempts in one subject. One that cannot be started here is listed with the reason.
 func (d *drill) peer(ctx context.Context, c *report.Comparison, s subject) error {
-	rootfs := peerRootfs{dir: filepath.Join(d.bait.dir, "peer-"+s.name)}
+	rootfs := peerRootfs{dir: filepath.Join(d.bait.Dir, "peer-"+s.name)}
 	rootfs.program = filepath.Join(rootfs.dir, "attacker")
 	who := report.Contender{Name: s.name, Command: s.shown(rootfs)}
 	err := s.furnish(rootfs)
@@ -135,7 +136,7 @@ func (s subject) furnish(rootfs peerRootfs) error {
 		}
 	}
 	// A program of its own for each, so that its processes can be told from all others.
-	err := errors.Join(os.MkdirAll(rootfs.runs(), 0o755), os.WriteFile(rootfs.program, attackers[runtime.GOARCH], 0o755), os.Chmod(rootfs.program, 0o755))
+	err := errors.Join(os.MkdirAll(rootfs.runs(), 0o755), os.WriteFile(rootfs.program, bait.Attackers[runtime.GOARCH], 0o755), os.Chmod(rootfs.program, 0o755))
 	if err == nil && s.prepare != nil {
 		err = s.prepare(rootfs)
 	}
@@ -177,7 +178,7 @@ func (d *drill) visit(ctx context.Context, sub subject, rootfs peerRootfs) (*Fix
 	} else {
 		s.Spec.Identity.UID = peerUID
 	}
-	p, err := careless(d.bait, func() (*peer, error) { return sub.start(ctx, rootfs) })
+	p, err := bait.Careless(d.bait, func() (*peer, error) { return sub.start(ctx, rootfs) })
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/probe"
@@ -24,7 +25,7 @@ func TestPeers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	if _, ok := attackers[runtime.GOARCH]; !ok {
+	if _, ok := bait.Attackers[runtime.GOARCH]; !ok {
 		t.Skip("no attacker for this architecture")
 	}
 	facts, err := probe.Probe(t.Context(), probe.Options{})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/keeper"
 	"skep/internal/plan"
@@ -20,8 +21,8 @@ import (
 // drill is one drill under way.
 type drill struct {
 	Config
-	bait      *Bait
-	neighbour *neighbour
+	bait      *bait.Bait
+	neighbour *bait.Neighbour
 	harness   provision.Fixture
 	notes     []string
 	stacks    []uint64 // where the stacks of all attackers so far were
@@ -53,36 +54,36 @@ func (d *drill) set(ctx context.Context, act func(context.Context) error) error 
 // lay lays the bait and starts the neighbour, and clears both away again when act is over. act is given
 // the twin.
 func (d *drill) lay(ctx context.Context, act func(*cell.Cell) error) (err error) {
-	program, ok := attackers[runtime.GOARCH]
+	program, ok := bait.Attackers[runtime.GOARCH]
 	if !ok {
 		return fmt.Errorf("cannot drill: there is no attacker for %s yet", runtime.GOARCH)
 	}
 	if err := fit(d.Facts); err != nil {
 		return err
 	}
-	if d.bait, err = layBait(program, d.Hidden); err != nil {
+	if d.bait, err = bait.Lay(program, d.Hidden); err != nil {
 		return err
 	}
-	defer d.bait.clear()
+	defer d.bait.Clear()
 	// Names that no cell of anybody's can have: what is remembered of them is removed.
 	name, other := fmt.Sprintf("_drill-%d", os.Getpid()), fmt.Sprintf("_drill-%d-n", os.Getpid())
 	defer os.RemoveAll(d.Store.StateDir(name))
 	defer os.RemoveAll(d.Store.StateDir(other))
-	disks, err := ofNeighbour(d.bait.dir)
+	disks, err := bait.NeighbourDisks(d.bait.Dir)
 	if err != nil {
 		return err
 	}
-	if d.neighbour, err = meetNeighbour(ctx, other, d.Facts, d.Store, disks); err != nil {
+	if d.neighbour, err = bait.Meet(ctx, other, d.Facts, d.Store, disks); err != nil {
 		return err
 	}
-	defer d.neighbour.leave()
-	c, notes, err := twin(d.Cell, name, d.bait.dir)
+	defer d.neighbour.Leave()
+	c, notes, err := twin(d.Cell, name, d.bait.Dir)
 	if err != nil {
 		return err
 	}
 	d.notes = append(d.notes, notes...)
 	if c.Template != nil {
-		if err := scratchTemplate(c, d.Facts, d.bait.dir); err != nil {
+		if err := scratchTemplate(c, d.Facts, d.bait.Dir); err != nil {
 			return err
 		}
 	}

@@ -51,7 +51,7 @@ func (d *drill) inWorker(ctx context.Context) (*Fixture, error) {
 		conn.Close()
 		return nil, err
 	}
-	program, err := os.Open(d.bait.program)
+	program, err := os.Open(d.bait.Program)
 	if err == nil {
 		s.child, err = d.harness.EnterWorker(commands, theirs, program)
 		program.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 
+	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -80,7 +81,7 @@ func (d *drill) inWorker(ctx context.Context, change func(*linuxjail.Spec) error
 // begin starts an attacker that is told what to try over a connection which it has already, and takes it to where
 // the process in whose place it is would begin to read.
 func (d *drill) begin(ctx context.Context, s *Fixture, conn net.Conn) (*Fixture, error) {
-	proc, err := careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, s.Spec) })
+	proc, err := bait.Careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, s.Spec) })
 	if err != nil {
 		s.hangUp()
 		conn.Close()

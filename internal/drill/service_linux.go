@@ -172,7 +172,7 @@ func (p cardProcess) filesOf(dir string) (files []tool.File, side *brokerSide, e
 
 // inCard puts an attacker into the jail of such a process.
 func (d *drill) inCard(ctx context.Context, p cardProcess) (*Fixture, error) {
-	files, broker, err := p.filesOf(d.bait.dir)
+	files, broker, err := p.filesOf(d.bait.Dir)
 	defer func() {
 		for _, f := range files {
 			f.File.Close()

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"skep/internal/drill/bait"
 )
 
 // The subjects. Each gets what its manual offers for running one program that nobody trusts, as far as
@@ -60,7 +61,7 @@ func needProfile(peerRootfs) error {
 
 // makeRoot makes a root with the attacker in it.
 func (r peerRootfs) makeRoot() error {
-	return errors.Join(EmptyRootfs(r.root()), os.WriteFile(r.inRoot(), attackers[runtime.GOARCH], 0o755), os.Chmod(r.inRoot(), 0o755))
+	return errors.Join(EmptyRootfs(r.root()), os.WriteFile(r.inRoot(), bait.Attackers[runtime.GOARCH], 0o755), os.Chmod(r.inRoot(), 0o755))
 }
 
 // bundle makes a root and runc's default configuration for the attacker in it.

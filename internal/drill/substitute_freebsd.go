@@ -22,7 +22,7 @@ func (d *drill) substitute(p *plan.Plan) {
 		for _, tree := range plan.Specs[*plan.JailRootfs](p) {
 			for i := range tree.Files {
 				if tree.Files[i].Inside == b.Path {
-					tree.Files[i].Host = d.bait.program
+					tree.Files[i].Host = d.bait.Program
 				}
 			}
 		}

@@ -12,7 +12,7 @@ import (
 // fit says whether this host can be drilled at all.
 func fit(host.Facts) error { return nil }
 
-func (d *drill) substitute(p *plan.Plan) { substitute(p, d.bait.program) }
+func (d *drill) substitute(p *plan.Plan) { substitute(p, d.bait.Program) }
 
 // appear puts an attacker into the jail that the plan has.
 func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {

@@ -38,13 +38,13 @@ var cardTable = []Attempt{
 		})},
 	{ID: "card-elsewhere", Tries: "connect its card's socket to somebody else's", Want: "EPERM", Needs: needHanded(netjob.FileNIC),
 		Do: code(func(s *Fixture) Outcome {
-			to := append([]byte{unix.AF_UNIX, 0}, []byte(s.Bait.dir+"/socket\x00")...)
+			to := append([]byte{unix.AF_UNIX, 0}, []byte(s.Bait.Dir+"/socket\x00")...)
 			return attempt{}.judge(s.call(unix.SYS_CONNECT, handed(netjob.FileNIC)(s), to, len(to)))
 		})},
 
 	{ID: "segment-elsewhere", Tries: "connect to another cell's end of a segment by itself", Want: "EPERM", Needs: needHanded(netjob.FileJoin),
 		Do: code(func(s *Fixture) Outcome {
-			to := append([]byte{unix.AF_UNIX, 0}, []byte(s.Bait.dir+"/socket\x00")...)
+			to := append([]byte{unix.AF_UNIX, 0}, []byte(s.Bait.Dir+"/socket\x00")...)
 			return attempt{}.judge(s.call(unix.SYS_CONNECT, handed(netjob.FileJoin)(s), to, len(to)))
 		})},
 	{ID: "segment-socket", Tries: "make a socket for that", Want: "EPERM", Needs: needHanded(netjob.FileJoin),

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/bait"
 	"skep/internal/plan"
 )
 
@@ -20,7 +21,7 @@ var cellAttempts = []Attempt{
 	{ID: "cell-log", Tries: "read what a neighbour's guest said",
 		By: "private-root own-uid two-phases", Want: "ENOENT | EPERM", Needs: needNeighbour, Do: open(late(logOf), unix.O_RDONLY)},
 	{ID: "cell-state", Tries: "read a neighbour's state",
-		By: "private-root own-uid two-phases", Want: "ENOENT | EPERM", Needs: needNeighbour, Do: open(late(func(s *Fixture) any { return s.Neighbour.store.RunDir(s.Neighbour.name) + "/state.json" }), unix.O_RDONLY)},
+		By: "private-root own-uid two-phases", Want: "ENOENT | EPERM", Needs: needNeighbour, Do: open(late(func(s *Fixture) any { return s.Neighbour.Store.RunDir(s.Neighbour.Name) + "/state.json" }), unix.O_RDONLY)},
 	{ID: "cell-signal", Tries: "signal a neighbour's hypervisor",
 		By: "user-namespace pid-namespace own-uid landlock two-phases", Want: "EPERM | ESRCH", Needs: needNeighbour, Do: try(unix.SYS_KILL, late(neighbourPID), 0)},
 	{ID: "cell-wake", Tries: "signal one of its threads",
@@ -39,10 +40,10 @@ func needNeighbour(s *Fixture) (string, bool) {
 	return "there is no neighbour", s.Neighbour != nil
 }
 
-func neighbourPID(s *Fixture) any { return s.Neighbour.pid }
+func neighbourPID(s *Fixture) any { return s.Neighbour.PID }
 
 func neighbourPlan[T plan.Spec](s *Fixture) []T {
-	return plan.Specs[T](&plan.Plan{Resources: s.Neighbour.plan})
+	return plan.Specs[T](&plan.Plan{Resources: s.Neighbour.Plan})
 }
 
 func socketOf(name string) func(*Fixture) []byte {
@@ -72,20 +73,20 @@ func needNeighbourGroup(s *Fixture) (string, bool) {
 func groupOf(s *Fixture) any { return neighbourPlan[*plan.Cgroup](s)[0].Path + "/cgroup.procs" }
 
 func needShared(s *Fixture) (string, bool) {
-	return "this kernel has no System V shared memory", s.Bait.own.shm >= 0
+	return "this kernel has no System V shared memory", s.Bait.Own.Shm >= 0
 }
 
 func attachShared(s *Fixture) Outcome {
 	const readOnly = 0o10000
-	r := s.call(unix.SYS_SHMAT, s.Bait.own.shm, 0, readOnly)
+	r := s.call(unix.SYS_SHMAT, s.Bait.Own.Shm, 0, readOnly)
 	if o, failed := r.failed(); failed {
 		return o
 	}
 	defer s.call(unix.SYS_SHMDT, r.value)
-	if string(s.get(r.value, len(baitText))) != baitText {
+	if string(s.get(r.value, len(bait.Text))) != bait.Text {
 		return stopped(absent) // another one of that number
 	}
-	return escaped("it reads " + baitText)
+	return escaped("it reads " + bait.Text)
 }
 
 func procFile(pid int, name string) string { return fmt.Sprintf("/proc/%d/%s", pid, name) }

@@ -3,6 +3,7 @@ package drill
 import (
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/bait"
 	"skep/internal/plan"
 )
 
@@ -21,8 +22,8 @@ var deviceAttempts = []Attempt{
 	device("tap", "make a network card (/dev/tap)"),
 	device("pf", "change the packet filter (/dev/pf)"),
 	device("zero", "open a device that every program has (/dev/zero)"),
-	{ID: "dev-" + pairName, Tries: "make a terminal pair of its own (/dev/nmdm0A)",
-		By: "private-root devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open("/dev/"+pairName, unix.O_RDONLY|unix.O_NONBLOCK)},
+	{ID: "dev-" + bait.PairName, Tries: "make a terminal pair of its own (/dev/nmdm0A)",
+		By: "private-root devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open("/dev/"+bait.PairName, unix.O_RDONLY|unix.O_NONBLOCK)},
 	device("cuse", "make a device of its own (/dev/cuse)"),
 	{ID: "other-vmm", Tries: "open a neighbour's VM by name",
 		By: "devfs-rules jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,
@@ -32,7 +33,7 @@ var deviceAttempts = []Attempt{
 		Do: open(late(func(s *Fixture) any { return "/dev/vmm.io/" + neighbourVM(s) + ".bootrom" }), unix.O_RDWR)},
 	{ID: "other-console", Tries: "open a neighbour's console by name",
 		By: "devfs-rules jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: needNeighbour,
-		Do: open(late(func(s *Fixture) any { return "/dev/nmdm-" + s.Neighbour.name + "A" }), unix.O_RDWR|unix.O_NONBLOCK)},
+		Do: open(late(func(s *Fixture) any { return "/dev/nmdm-" + s.Neighbour.Name + "A" }), unix.O_RDWR|unix.O_NONBLOCK)},
 	{ID: "mknod", Tries: "make a node of the null device in the root",
 		By: "private-root jail capsicum", Want: "EROFS | EPERM | ECAPMODE", Start: true, Do: made(try(unix.SYS_MKNODAT, atCWD, madeInRoot, unix.S_IFCHR|0o600, 0), 0)},
 	{ID: "mknod-dev", Tries: "make a hidden node visible again in /dev",
@@ -49,12 +50,12 @@ func device(name, tries string) Attempt {
 
 func needNeighbour(s *Fixture) (string, bool) { return "there is no neighbour", s.Neighbour != nil }
 
-func neighbourPID(s *Fixture) any { return s.Neighbour.pid }
+func neighbourPID(s *Fixture) any { return s.Neighbour.PID }
 
 // neighbourVM is the name of its VM, as its journal has it.
 func neighbourVM(s *Fixture) string {
-	for _, v := range plan.Specs[*plan.VM](&plan.Plan{Resources: s.Neighbour.plan}) {
+	for _, v := range plan.Specs[*plan.VM](&plan.Plan{Resources: s.Neighbour.Plan}) {
 		return v.Name
 	}
-	return s.Neighbour.name
+	return s.Neighbour.Name
 }

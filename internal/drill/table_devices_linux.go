@@ -88,9 +88,9 @@ func without(node string) func() string {
 }
 
 func mountTmpfs(s *Fixture) Outcome {
-	r := s.call(unix.SYS_MOUNT, "skep-drill", s.Bait.public, "tmpfs", 0, 0)
+	r := s.call(unix.SYS_MOUNT, "skep-drill", s.Bait.Public, "tmpfs", 0, 0)
 	if r.errno == 0 && !r.gone {
-		s.call(unix.SYS_UMOUNT2, s.Bait.public, unix.MNT_DETACH)
+		s.call(unix.SYS_UMOUNT2, s.Bait.Public, unix.MNT_DETACH)
 	}
 	return attempt{}.judge(r)
 }
@@ -121,7 +121,7 @@ var namespaceAttempts = []Attempt{
 }
 
 func setns(s *Fixture) Outcome {
-	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.pid(), 0)
+	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.PID(), 0)
 	if o, failed := r.failed(); failed {
 		return o
 	}

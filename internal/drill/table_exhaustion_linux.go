@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/bait"
 	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
 	"skep/internal/plan"
@@ -198,5 +199,5 @@ func needDisk(s *Fixture) (string, bool) {
 func growDisk(s *Fixture) Outcome {
 	defer s.shrink()
 	fd, _ := diskFD(s)
-	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(max(uint64(diskSize)+4096, s.bound.Value))))
+	return attempt{}.judge(s.call(unix.SYS_PWRITE64, fd, "x", 1, int(max(uint64(bait.DiskSize)+4096, s.bound.Value))))
 }

@@ -20,11 +20,11 @@ var fileAttempts = []Attempt{
 	{ID: "old-open", Tries: "the same by the old open(2)",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: try(unix.SYS_OPEN, baitFile, unix.O_RDONLY, 0).opening()},
 	{ID: "open-secret", Tries: "read a file that only root may read",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return s.Bait.secret }), unix.O_RDONLY)},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return s.Bait.Secret }), unix.O_RDONLY)},
 	{ID: "climb", Tries: "climb out of the root with ..",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return "/../../../.." + s.Bait.File }), unix.O_RDONLY)},
 	{ID: "climb-relative", Tries: "climb out of the working directory with ..",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open(late(func(s *Fixture) any { return "../../../../../.." + s.Bait.File }), unix.O_RDONLY)},
 	{ID: "dev-fd", Tries: "open a descriptor anew through /dev/fd",
 		By: "devfs-rules capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: open("/dev/fd/0", unix.O_RDONLY)},
 	{ID: "leaked-descriptors", Tries: "use a descriptor that the caller forgot to close",
@@ -67,10 +67,10 @@ var fileAttempts = []Attempt{
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: try(unix.SYS_LINKAT, atCWD, baitFile, atCWD, inPublic("hard"), 0)},
 	{ID: "rename", Tries: "rename a file of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true,
-		Do: try(unix.SYS_RENAMEAT, atCWD, late(func(s *Fixture) any { return s.Bait.victim("rename") }), atCWD, inPublic("renamed"))},
+		Do: try(unix.SYS_RENAMEAT, atCWD, late(func(s *Fixture) any { return s.Bait.Victim("rename") }), atCWD, inPublic("renamed"))},
 	{ID: "unlink", Tries: "remove a file of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true,
-		Do: try(unix.SYS_UNLINKAT, atCWD, late(func(s *Fixture) any { return s.Bait.victim("unlink") }), 0)},
+		Do: try(unix.SYS_UNLINKAT, atCWD, late(func(s *Fixture) any { return s.Bait.Victim("unlink") }), 0)},
 	{ID: "truncate", Tries: "truncate a file of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: try(unix.SYS_TRUNCATE, baitFile, 18)},
 	{ID: "chmod", Tries: "change the mode of a file of the host",
@@ -97,7 +97,7 @@ func made(a attempt, flags int) code {
 	}
 }
 
-func leakedRoot(s *Fixture) any { return s.Bait.leaks[2] }
+func leakedRoot(s *Fixture) any { return s.Bait.Leaks[2] }
 
 // held are the descriptors that the attacker has by right: its three first and what it has opened.
 func (s *Fixture) held() map[int]bool {

@@ -18,16 +18,16 @@ var fileAttempts = []Attempt{
 		By: "private-root landlock two-phases", Want: "ENOENT | EPERM", Do: open(baitFile, unix.O_WRONLY)},
 	{ID: "open-secret", Tries: "read a file that only its owner may read",
 		By: "private-root own-uid two-phases", Want: "ENOENT | EPERM",
-		Do: open(late(func(s *Fixture) any { return s.Bait.secret }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return s.Bait.Secret }), unix.O_RDONLY)},
 	{ID: "open-group", Tries: "read a file that is for a group of the caller's",
 		By: "user-namespace private-root no-groups capabilities two-phases", Want: "", Needs: needGroup,
-		Do: open(late(func(s *Fixture) any { return s.Bait.own.group }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return s.Bait.Own.Group }), unix.O_RDONLY)},
 	{ID: "climb", Tries: "climb out of the root with ..",
 		By: "private-root two-phases", Want: "ENOENT | EPERM",
-		Do: open(late(func(s *Fixture) any { return "/../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return "/../../../.." + s.Bait.File }), unix.O_RDONLY)},
 	{ID: "climb-relative", Tries: "climb out of the working directory with ..",
 		By: "private-root two-phases", Want: "ENOENT | EPERM",
-		Do: open(late(func(s *Fixture) any { return "../../../../../.." + s.Bait.file }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return "../../../../../.." + s.Bait.File }), unix.O_RDONLY)},
 	{ID: "openat2", Tries: "the same by openat2(2)",
 		By: "private-root two-phases", Want: "EPERM | ENOENT",
 		Do: try(unix.SYS_OPENAT2, atCWD, baitFile, words(unix.O_RDONLY, 0, 0), 24).opening()},
@@ -35,7 +35,7 @@ var fileAttempts = []Attempt{
 		By: "private-root two-phases", Want: "EPERM | ENOENT", Do: try(sysOpen, baitFile, unix.O_RDONLY, 0).opening()},
 	{ID: "magic-root", Tries: "walk through the root of a process of the host's",
 		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOENT | EPERM",
-		Do: open(late(func(s *Fixture) any { return procFile(s.Bait.pid(), "root") + s.Bait.file }), unix.O_RDONLY)},
+		Do: open(late(func(s *Fixture) any { return procFile(s.Bait.PID(), "root") + s.Bait.File }), unix.O_RDONLY)},
 	{ID: "magic-cwd", Tries: "walk through /proc/self/cwd",
 		By: "private-root landlock two-phases", Want: "ENOENT | EPERM", Do: open("/proc/self/cwd/.", unix.O_RDONLY)},
 	{ID: "magic-exe", Tries: "open its own program, to write to it for the next who runs it",
@@ -48,7 +48,7 @@ var fileAttempts = []Attempt{
 		By: "closed-fds", Want: "absent", Single: singleOpen, Do: code(leakedDescriptors)},
 	{ID: "leaked-directory", Tries: "open a path below a directory that the caller left open",
 		By: "closed-fds", Want: "EBADF | EPERM", Single: singleOpen,
-		Do: try(unix.SYS_OPENAT, late(func(s *Fixture) any { return s.Bait.leaks[2] }), "etc/passwd", unix.O_RDONLY, 0).opening()},
+		Do: try(unix.SYS_OPENAT, late(func(s *Fixture) any { return s.Bait.Leaks[2] }), "etc/passwd", unix.O_RDONLY, 0).opening()},
 	{ID: "planned-as-directory", Tries: "open a path below each descriptor that the plan hands in",
 		By: "", Want: "ENOTDIR | EPERM", NoControl: "none of them is a directory", Do: code(belowPlanned)},
 	{ID: "open-by-handle", Tries: "open a file of the host by its handle",
@@ -94,7 +94,7 @@ var fileAttempts = []Attempt{
 	{ID: "chdir", Tries: "go to a directory of the host",
 		By: "private-root two-phases", Want: "EPERM | ENOENT", Do: try(unix.SYS_CHDIR, baitPublic), Fresh: true},
 	{ID: "fchdir", Tries: "go through a leaked descriptor to the host's root",
-		By: "closed-fds", Single: "the filter refuses it too; without this layer that is not built", Want: "EPERM | EBADF", Do: try(unix.SYS_FCHDIR, late(func(s *Fixture) any { return s.Bait.leaks[2] })), Fresh: true},
+		By: "closed-fds", Single: "the filter refuses it too; without this layer that is not built", Want: "EPERM | EBADF", Do: try(unix.SYS_FCHDIR, late(func(s *Fixture) any { return s.Bait.Leaks[2] })), Fresh: true},
 	{ID: "chroot", Tries: "change the root, to climb out of it afterwards",
 		By: "user-namespace private-root own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_CHROOT, baitPublic), Fresh: true},
 	{ID: "watch", Tries: "watch a directory of the host (inotify)",
@@ -104,7 +104,7 @@ var fileAttempts = []Attempt{
 }
 
 func needGroup(s *Fixture) (string, bool) {
-	return "the caller has no supplementary group", s.Bait.own.group != ""
+	return "the caller has no supplementary group", s.Bait.Own.Group != ""
 }
 
 // leakedDescriptors asks for the mode of every number that is not planned.
@@ -139,17 +139,17 @@ func belowPlanned(s *Fixture) Outcome {
 
 // openByHandle goes by way of a descriptor that lies on the host's file system: the console's log.
 func openByHandle(s *Fixture) Outcome {
-	if s.Bait.own.handle == nil {
+	if s.Bait.Own.Handle == nil {
 		return stopped("no handles on this file system")
 	}
 	// The log may lie on another file system than the bait; the leaked descriptor does not.
 	last := stopped(absent)
-	by := []any{s.Bait.leaks[0]}
+	by := []any{s.Bait.Leaks[0]}
 	if _, ok := needHanded("console-log")(s); ok {
 		by = append(by, handed("console-log")(s))
 	}
 	for _, fd := range by {
-		r := s.call(unix.SYS_OPEN_BY_HANDLE_AT, fd, s.Bait.own.handle, unix.O_RDONLY)
+		r := s.call(unix.SYS_OPEN_BY_HANDLE_AT, fd, s.Bait.Own.Handle, unix.O_RDONLY)
 		if r.errno == unix.EBADF || r.errno == unix.ESTALE {
 			last = attempt{}.judge(r)
 			continue
@@ -160,7 +160,7 @@ func openByHandle(s *Fixture) Outcome {
 }
 
 func createInRoot(s *Fixture) Outcome {
-	name := fmt.Sprintf("/skep-drill-%d", s.Bait.pid())
+	name := fmt.Sprintf("/skep-drill-%d", s.Bait.PID())
 	r := s.call(unix.SYS_OPENAT, atCWD, name, unix.O_WRONLY|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if r.errno == 0 && !r.gone {
 		s.call(unix.SYS_CLOSE, r.value)
@@ -170,12 +170,12 @@ func createInRoot(s *Fixture) Outcome {
 }
 
 func renameBait(s *Fixture) Outcome {
-	old, new := s.Bait.victim("rename"), s.Bait.public+"/renamed"
+	old, new := s.Bait.Victim("rename"), s.Bait.Public+"/renamed"
 	return attempt{}.judge(s.call(unix.SYS_RENAMEAT2, atCWD, old, atCWD, new, 0))
 }
 
 func unlinkBait(s *Fixture) Outcome {
-	return attempt{}.judge(s.call(unix.SYS_UNLINKAT, atCWD, s.Bait.victim("unlink"), 0))
+	return attempt{}.judge(s.call(unix.SYS_UNLINKAT, atCWD, s.Bait.Victim("unlink"), 0))
 }
 
 func watch(s *Fixture) Outcome {
@@ -184,7 +184,7 @@ func watch(s *Fixture) Outcome {
 		return o
 	}
 	defer s.call(unix.SYS_CLOSE, r.value)
-	return attempt{}.judge(s.call(unix.SYS_INOTIFY_ADD_WATCH, r.value, s.Bait.public, unix.IN_CREATE))
+	return attempt{}.judge(s.call(unix.SYS_INOTIFY_ADD_WATCH, r.value, s.Bait.Public, unix.IN_CREATE))
 }
 
 // le32 reads a number of the kernel's.

@@ -11,7 +11,7 @@ var jailAttempts = []Attempt{
 		By: "jail no-suser capsicum", Want: "EINVAL | EPERM | ECAPMODE", Start: true, Fresh: true, Do: try(unix.SYS_JAIL_ATTACH, late(baitPrison))},
 	{ID: "jail-get", Tries: "see another jail",
 		By: "jail capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
-			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)))
+			v, n := s.vector("jid", words32(uint32(s.Bait.Own.Prison)))
 			return attempt{}.judge(s.call(unix.SYS_JAIL_GET, v, n, 0))
 		})},
 	{ID: "jail-child", Tries: "make a jail in its jail, with other parameters",
@@ -30,11 +30,11 @@ var jailAttempts = []Attempt{
 		})},
 	{ID: "jail-change-other", Tries: "change another jail",
 		By: "jail no-suser capsicum", Want: "ENOENT | EPERM | ECAPMODE", Start: true, Do: code(func(s *Fixture) Outcome {
-			v, n := s.vector("jid", words32(uint32(s.Bait.own.prison)), "allow.mount", nil)
+			v, n := s.vector("jid", words32(uint32(s.Bait.Own.Prison)), "allow.mount", nil)
 			return attempt{}.judge(s.call(unix.SYS_JAIL_SET, v, n, jailUpdate))
 		})},
 	{ID: "jail-remove", Tries: "remove another jail",
 		By: "jail no-suser capsicum", Want: "EINVAL | EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_JAIL_REMOVE, late(baitPrison))},
 }
 
-func baitPrison(s *Fixture) any { return s.Bait.own.prison }
+func baitPrison(s *Fixture) any { return s.Bait.Own.Prison }

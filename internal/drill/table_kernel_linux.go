@@ -41,7 +41,7 @@ var kernelAttempts = []Attempt{
 	{ID: "userfaultfd", Tries: "stop the kernel in the middle of a copy",
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM | ENOSYS", Do: try(unix.SYS_USERFAULTFD, unix.O_CLOEXEC).opening()},
 	{ID: "key-read", Tries: "read a key of the caller's",
-		By: "keyring seccomp", Want: "EPERM | ENOSYS", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Fixture) any { return s.Bait.own.key }), space(64), 64)},
+		By: "keyring seccomp", Want: "EPERM | ENOSYS", Needs: needKeys, Do: try(unix.SYS_KEYCTL, unix.KEYCTL_READ, late(func(s *Fixture) any { return s.Bait.Own.Key }), space(64), 64)},
 	{ID: "key-add", Tries: "add a key",
 		By: "seccomp", Want: "EPERM | ENOSYS", Single: singleCall, Do: code(addKey)},
 	{ID: "key-request", Tries: "have the kernel start its helper for keys",
@@ -73,7 +73,7 @@ func renameHost(s *Fixture) Outcome {
 		return stopped(err.Error())
 	}
 	name := was
-	if s.Bait.hidden {
+	if s.Bait.Hidden {
 		name = "skep-drill"
 		defer unix.Sethostname([]byte(was))
 	}
@@ -100,7 +100,7 @@ func loadBPF(s *Fixture) Outcome {
 }
 
 func needKeys(s *Fixture) (string, bool) {
-	return "this kernel keeps no keys for the caller", s.Bait.own.key > 0
+	return "this kernel keeps no keys for the caller", s.Bait.Own.Key > 0
 }
 
 // addKey puts one where nobody else looks, the process's own keyring.

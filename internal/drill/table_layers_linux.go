@@ -138,7 +138,7 @@ func (s *Fixture) shrink() {
 func otherLayer(s *Fixture) Outcome {
 	last := stopped(absent)
 	for fd := linuxjail.FirstFD; fd < 48; fd++ {
-		if last = open(procFile(s.Neighbour.pid, fmt.Sprintf("fd/%d", fd)), unix.O_RDONLY).do(s); !last.Stopped {
+		if last = open(procFile(s.Neighbour.PID, fmt.Sprintf("fd/%d", fd)), unix.O_RDONLY).do(s); !last.Stopped {
 			return last
 		}
 	}

@@ -28,7 +28,7 @@ var memoryAttempts = []Attempt{
 		By: "capsicum", Want: "ECAPMODE", Single: "jails share no such names", Do: try(unix.SYS_SHM_OPEN, "/skep-drill", unix.O_RDWR, 0).pastGate(unix.ENOENT)},
 	{ID: "shm-attach", Tries: "attach System V shared memory of the host",
 		By: "jail capsicum", Want: "ENOSYS | ECAPMODE | EINVAL", Start: true, Needs: needShared,
-		Do: try(unix.SYS_SHMAT, late(func(s *Fixture) any { return s.Bait.own.shm }), 0, 0o10000)},
+		Do: try(unix.SYS_SHMAT, late(func(s *Fixture) any { return s.Bait.Own.Shm }), 0, 0o10000)},
 	{ID: "shm-get", Tries: "make System V shared memory",
 		By: "jail capsicum", Want: "ENOSYS | ECAPMODE", Start: true, Do: ipc(unix.SYS_SHMGET, unix.SYS_SHMCTL, 0, 4096, 0o1600)},
 	{ID: "semaphores", Tries: "make System V semaphores",
@@ -42,7 +42,7 @@ var memoryAttempts = []Attempt{
 }
 
 func needShared(s *Fixture) (string, bool) {
-	return "this kernel has no System V shared memory", s.Bait.own.shm >= 0
+	return "this kernel has no System V shared memory", s.Bait.Own.Shm >= 0
 }
 
 // ipc makes something of System V's, and removes it again.

@@ -8,7 +8,7 @@ var mountAttempts = []Attempt{
 	{ID: "mount-nullfs", Tries: "mount a directory of the host over the root (nullfs)",
 		By: "private-root jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true,
 		Do: code(func(s *Fixture) Outcome {
-			return mount(s, "fstype", "nullfs", "fspath", "/dev", "target", s.Bait.public)
+			return mount(s, "fstype", "nullfs", "fspath", "/dev", "target", s.Bait.Public)
 		})},
 	{ID: "unmount", Tries: "unmount something",
 		By: "jail no-suser capsicum", Want: "EPERM | ECAPMODE", Start: true, Do: try(unix.SYS_UNMOUNT, "/skep-drill-none", 0).pastGate(unix.ENOENT, unix.EINVAL)},

@@ -41,10 +41,10 @@ var processAttempts = []Attempt{
 
 // trace begins to trace the bystander, and lets it go again: it would end with who traces it.
 func trace(s *Fixture) Outcome {
-	r := s.call(unix.SYS_PTRACE, unix.PT_ATTACH, s.Bait.pid(), 0, 0)
+	r := s.call(unix.SYS_PTRACE, unix.PT_ATTACH, s.Bait.PID(), 0, 0)
 	if r.errno == 0 && !r.gone {
-		s.call(unix.SYS_WAIT4, s.Bait.pid(), 0, 0, 0) // until it has stopped
-		s.call(unix.SYS_PTRACE, unix.PT_DETACH, s.Bait.pid(), 1, 0)
+		s.call(unix.SYS_WAIT4, s.Bait.PID(), 0, 0, 0) // until it has stopped
+		s.call(unix.SYS_PTRACE, unix.PT_DETACH, s.Bait.PID(), 1, 0)
 	}
 	return attempt{}.judge(r)
 }
@@ -53,7 +53,7 @@ func trace(s *Fixture) Outcome {
 func listed(which uint32) func(*Fixture) Outcome {
 	return func(s *Fixture) Outcome {
 		length := s.put(words(16384))
-		r := s.call(unix.SYS___SYSCTL, words32(1, 14, which, uint32(s.Bait.pid())), 4, space(16384), length, 0, 0)
+		r := s.call(unix.SYS___SYSCTL, words32(1, 14, which, uint32(s.Bait.PID())), 4, space(16384), length, 0, 0)
 		if o, failed := r.failed(); failed {
 			return o
 		}

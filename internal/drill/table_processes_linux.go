@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"runtime"
+	"skep/internal/drill/bait"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,7 +13,7 @@ var processAttempts = []Attempt{
 	{ID: "kill", Tries: "signal a process of the host",
 		By: "pid-namespace own-uid landlock two-phases", Want: "EPERM | ESRCH", Do: try(unix.SYS_KILL, baitPID, 0)},
 	{ID: "kill-group", Tries: "signal a group of processes of the host",
-		By: "pid-namespace own-uid landlock two-phases", Want: "EPERM | ESRCH", Do: try(unix.SYS_KILL, late(func(s *Fixture) any { return -s.Bait.pid() }), 0)},
+		By: "pid-namespace own-uid landlock two-phases", Want: "EPERM | ESRCH", Do: try(unix.SYS_KILL, late(func(s *Fixture) any { return -s.Bait.PID() }), 0)},
 	{ID: "tgkill", Tries: "signal it by thread, with the call that virtual processors are woken with",
 		By: "pid-namespace own-uid landlock", Want: "ESRCH | EPERM", Do: try(unix.SYS_TGKILL, baitPID, baitPID, 0)},
 	{ID: "tkill", Tries: "the same by the old tkill(2)",
@@ -30,9 +31,9 @@ var processAttempts = []Attempt{
 	{ID: "vm-writev", Tries: "write to its memory",
 		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: code(foreignMemory(unix.SYS_PROCESS_VM_WRITEV))},
 	{ID: "proc-mem", Tries: "open its memory as a file",
-		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOENT | EPERM", Do: open(late(func(s *Fixture) any { return procFile(s.Bait.pid(), "mem") }), unix.O_RDONLY)},
+		By: "user-namespace private-root own-uid capabilities landlock two-phases", Want: "ENOENT | EPERM", Do: open(late(func(s *Fixture) any { return procFile(s.Bait.PID(), "mem") }), unix.O_RDONLY)},
 	{ID: "proc-environ", Tries: "read its environment",
-		By: "user-namespace private-root own-uid capabilities two-phases", Want: "ENOENT | EPERM", Do: open(late(func(s *Fixture) any { return procFile(s.Bait.pid(), "environ") }), unix.O_RDONLY)},
+		By: "user-namespace private-root own-uid capabilities two-phases", Want: "ENOENT | EPERM", Do: open(late(func(s *Fixture) any { return procFile(s.Bait.PID(), "environ") }), unix.O_RDONLY)},
 	{ID: "move-pages", Tries: "see where its memory lies",
 		By: "user-namespace pid-namespace own-uid capabilities landlock seccomp", Want: "EPERM", Do: try(unix.SYS_MOVE_PAGES, baitPID, 0, 0, 0, 0, 0)},
 	{ID: "kcmp", Tries: "compare its kernel objects with another's",
@@ -48,7 +49,7 @@ var processAttempts = []Attempt{
 }
 
 func takeDescriptor(s *Fixture) Outcome {
-	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.pid(), 0)
+	r := s.call(unix.SYS_PIDFD_OPEN, s.Bait.PID(), 0)
 	if o, failed := r.failed(); failed {
 		return o
 	}
@@ -61,11 +62,11 @@ func takeDescriptor(s *Fixture) Outcome {
 }
 
 func trace(s *Fixture) Outcome {
-	r := s.call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, s.Bait.pid(), 0, 0)
+	r := s.call(unix.SYS_PTRACE, unix.PTRACE_SEIZE, s.Bait.PID(), 0, 0)
 	if r.errno == 0 && !r.gone {
-		s.call(unix.SYS_PTRACE, unix.PTRACE_INTERRUPT, s.Bait.pid(), 0, 0)
-		s.call(unix.SYS_WAIT4, s.Bait.pid(), 0, unix.WALL, 0)
-		s.call(unix.SYS_PTRACE, unix.PTRACE_DETACH, s.Bait.pid(), 0, 0)
+		s.call(unix.SYS_PTRACE, unix.PTRACE_INTERRUPT, s.Bait.PID(), 0, 0)
+		s.call(unix.SYS_WAIT4, s.Bait.PID(), 0, unix.WALL, 0)
+		s.call(unix.SYS_PTRACE, unix.PTRACE_DETACH, s.Bait.PID(), 0, 0)
 	}
 	return attempt{}.judge(r)
 }
@@ -75,7 +76,7 @@ func foreignMemory(call uint64) func(*Fixture) Outcome {
 	return func(s *Fixture) Outcome {
 		local := s.put(words(s.put(make([]byte, 8)), 8))
 		remote := s.put(words(8, 8))
-		return attempt{past: []unix.Errno{unix.EFAULT}}.judge(s.call(call, s.Bait.pid(), local, 1, remote, 1, 0))
+		return attempt{past: []unix.Errno{unix.EFAULT}}.judge(s.call(call, s.Bait.PID(), local, 1, remote, 1, 0))
 	}
 }
 
@@ -95,7 +96,7 @@ func signalParent(s *Fixture) Outcome {
 // of a success.
 var programAttempts = []Attempt{
 	{ID: "exec-host", Tries: "execute a program of the host",
-		By: "private-root one-exec", Want: "EPERM", Fresh: true, Do: code(execPath(func(s *Fixture) string { return s.Bait.program }))},
+		By: "private-root one-exec", Want: "EPERM", Fresh: true, Do: code(execPath(func(s *Fixture) string { return s.Bait.Program }))},
 	{ID: "exec-own", Tries: "execute the hypervisor again",
 		By: "empty-room one-exec", Want: "EPERM", Fresh: true, Do: code(execPath(func(s *Fixture) string { return string(s.Spec.Path) }))},
 	{ID: "exec-self", Tries: "execute itself through /proc/self/exe",
@@ -147,7 +148,7 @@ func execShell(s *Fixture) Outcome {
 }
 
 func execAt(s *Fixture) Outcome {
-	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, none, s.Bait.program, s.arguments(), 0, 0))
+	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, none, s.Bait.Program, s.arguments(), 0, 0))
 }
 
 func execMemory(s *Fixture) Outcome {
@@ -155,14 +156,14 @@ func execMemory(s *Fixture) Outcome {
 	if o, failed := r.failed(); failed {
 		return o
 	}
-	if w := s.call(unix.SYS_WRITE, r.value, attackers[runtime.GOARCH], len(attackers[runtime.GOARCH])); w.errno != 0 || w.gone {
+	if w := s.call(unix.SYS_WRITE, r.value, bait.Attackers[runtime.GOARCH], len(bait.Attackers[runtime.GOARCH])); w.errno != 0 || w.gone {
 		return attempt{}.judge(w)
 	}
 	return attempt{}.judge(s.call(unix.SYS_EXECVEAT, r.value, "", s.arguments(), 0, unix.AT_EMPTY_PATH))
 }
 
 func needSetuid(s *Fixture) (string, bool) {
-	return "a set-user-ID program is laid out only where no other user of the host could run it", s.Bait.setuid != ""
+	return "a set-user-ID program is laid out only where no other user of the host could run it", s.Bait.Setuid != ""
 }
 
 // atEUID is AT_EUID of the auxiliary vector.
@@ -171,7 +172,7 @@ const atEUID = 12
 // execSetuid looks at the auxiliary vector for who it has become.
 func execSetuid(s *Fixture) Outcome {
 	before := s.auxiliary(atEUID)
-	r := s.call(unix.SYS_EXECVE, s.Bait.setuid, s.arguments(), 0)
+	r := s.call(unix.SYS_EXECVE, s.Bait.Setuid, s.arguments(), 0)
 	if !r.reborn {
 		return attempt{}.judge(r)
 	}

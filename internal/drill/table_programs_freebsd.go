@@ -2,6 +2,7 @@ package drill
 
 import (
 	"runtime"
+	"skep/internal/drill/bait"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,7 +11,7 @@ import (
 // with no more rights than it has; that is not tried.
 var programAttempts = []Attempt{
 	{ID: "exec-host", Tries: "run a program of the host",
-		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: execute(late(func(s *Fixture) any { return s.Bait.program }))},
+		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: execute(late(func(s *Fixture) any { return s.Bait.Program }))},
 	{ID: "exec-shell", Tries: "run a shell",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Needs: noShell, Do: execute("/bin/sh")},
 	{ID: "exec-self", Tries: "run its own program again",
@@ -52,7 +53,7 @@ func execMemory(s *Fixture) Outcome {
 	}
 	defer s.call(unix.SYS_CLOSE, r.value)
 	s.call(unix.SYS_FTRUNCATE, r.value, 4096)
-	program := attackers[runtime.GOARCH]
+	program := bait.Attackers[runtime.GOARCH]
 	s.call(unix.SYS_WRITE, r.value, program, len(program))
 	return attempt{}.judge(s.call(unix.SYS_FEXECVE, r.value, s.pointers(s.put([]byte("x\x00"))), s.pointers()))
 }

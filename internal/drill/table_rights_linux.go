@@ -46,10 +46,10 @@ var rightsAttempts = []Attempt{
 		By: "private-root landlock two-phases", Want: "ENOENT | EPERM", Do: open("/proc/self/oom_score_adj", unix.O_WRONLY)},
 }
 
-func neighbourUID(s *Fixture) any { return s.Neighbour.uid }
+func neighbourUID(s *Fixture) any { return s.Neighbour.UID }
 
 func needOtherUID(s *Fixture) (string, bool) {
-	return "the cells of an ordinary user are all his", s.Neighbour != nil && s.Spec.Identity.UID != s.Neighbour.uid
+	return "the cells of an ordinary user are all his", s.Neighbour != nil && s.Spec.Identity.UID != s.Neighbour.UID
 }
 
 // raise asks for no more than the caller of the launcher has himself.

@@ -27,7 +27,7 @@ var socketAttempts = []Attempt{
 		By: "jail capsicum", Want: "EPROTONOSUPPORT | ECAPMODE | EADDRNOTAVAIL", Needs: needNoNetwork, Start: true, Do: speaking(unix.SYS_BIND, unix.AF_INET, unix.SOCK_STREAM, func(*Fixture) []byte { return inet(net.IPv4zero, 0) })},
 	{ID: "unix", Tries: "connect to a UNIX socket of the host",
 		By: "private-root capsicum", Want: "ENOENT | ECAPMODE", Start: true, Do: speaking(unix.SYS_CONNECT, unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte {
-			return append([]byte{106, unix.AF_UNIX}, append([]byte(s.Bait.dir+"/socket"), make([]byte, 104)...)[:104]...)
+			return append([]byte{106, unix.AF_UNIX}, append([]byte(s.Bait.Dir+"/socket"), make([]byte, 104)...)[:104]...)
 		})},
 	{ID: "raw", Tries: "send packets of any form (raw socket)",
 		By: "jail capsicum", Want: "EPROTONOSUPPORT | EPERM | ECAPMODE", Needs: needNoNetwork, Start: true, Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, 1).opening()},
@@ -47,9 +47,9 @@ func inet(ip net.IP, port int) []byte {
 	return append([]byte{16, unix.AF_INET, byte(port >> 8), byte(port)}, append([]byte(ip.To4()), make([]byte, 8)...)...)
 }
 
-func tcpBait(s *Fixture) []byte { a := s.Bait.tcp.Addr().(*net.TCPAddr); return inet(a.IP, a.Port) }
+func tcpBait(s *Fixture) []byte { a := s.Bait.TCP.Addr().(*net.TCPAddr); return inet(a.IP, a.Port) }
 func udpBait(s *Fixture) []byte {
-	a := s.Bait.udp.LocalAddr().(*net.UDPAddr)
+	a := s.Bait.UDP.LocalAddr().(*net.UDPAddr)
 	return inet(a.IP, a.Port)
 }
 

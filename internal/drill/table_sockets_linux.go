@@ -13,7 +13,7 @@ import (
 // network without a device.
 var socketAttempts = []Attempt{
 	{ID: "tcp", Tries: "connect to a service of the host by TCP",
-		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Fixture) []byte { return inet(s.Bait.tcp.Addr()) })},
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_INET, unix.SOCK_STREAM, func(s *Fixture) []byte { return inet(s.Bait.TCP.Addr()) })},
 	{ID: "udp", Tries: "send to a service of the host by UDP",
 		By: "network-namespace seccomp", Want: "EPERM", Do: code(sendUDP)},
 	{ID: "metadata", Tries: "ask the cloud's metadata address, 169.254.169.254",
@@ -23,9 +23,9 @@ var socketAttempts = []Attempt{
 	{ID: "listen", Tries: "offer a service of its own by TCP",
 		By: "landlock seccomp", Want: "EPERM", Do: code(listen)},
 	{ID: "unix-path", Tries: "connect to a socket in the host's file system",
-		By: "private-root seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte { return local(s.Bait.socket.Addr().String()) })},
+		By: "private-root seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte { return local(s.Bait.Socket.Addr().String()) })},
 	{ID: "unix-abstract", Tries: "connect to an abstract socket of the host",
-		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte { return local(s.Bait.own.abstract.Addr().String()) })},
+		By: "network-namespace landlock seccomp", Want: "EPERM", Do: connecting(unix.AF_UNIX, unix.SOCK_STREAM, func(s *Fixture) []byte { return local(s.Bait.Own.Abstract.Addr().String()) })},
 	{ID: "raw", Tries: "send packets as it likes (a raw socket)",
 		By: "user-namespace own-uid capabilities seccomp", Want: "EPERM", Do: try(unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP).opening()},
 	{ID: "packet", Tries: "listen to all packets of the host",
@@ -68,12 +68,12 @@ func sendUDP(s *Fixture) Outcome {
 		return o
 	}
 	defer s.call(unix.SYS_CLOSE, r.value)
-	to := inet(s.Bait.udp.LocalAddr())
+	to := inet(s.Bait.UDP.LocalAddr())
 	if o, failed := s.call(unix.SYS_SENDTO, r.value, "x", 1, 0, to, len(to)).failed(); failed {
 		return o
 	}
-	_ = s.Bait.udp.SetReadDeadline(time.Now().Add(time.Second / 2))
-	if n, _, err := s.Bait.udp.ReadFrom(make([]byte, 8)); err != nil || n == 0 {
+	_ = s.Bait.UDP.SetReadDeadline(time.Now().Add(time.Second / 2))
+	if n, _, err := s.Bait.UDP.ReadFrom(make([]byte, 8)); err != nil || n == 0 {
 		return stopped(absent)
 	}
 	return escaped("it arrives")
@@ -197,7 +197,7 @@ func forge(s *Fixture) Outcome {
 	binary.LittleEndian.PutUint64(control, 28)
 	binary.LittleEndian.PutUint32(control[8:], unix.SOL_SOCKET)
 	binary.LittleEndian.PutUint32(control[12:], unix.SCM_CREDENTIALS)
-	copy(control[16:], words32(uint32(s.Bait.pid()), 0, 0))
+	copy(control[16:], words32(uint32(s.Bait.PID()), 0, 0))
 	at := s.put(control)
 	message := s.put(words(0, 0, 0, 0, at, 28, 0))
 	return attempt{}.judge(s.call(unix.SYS_SENDMSG, s.fd, message, unix.MSG_NOSIGNAL))

@@ -84,17 +84,17 @@ const (
 
 // The bait, as late arguments.
 var (
-	baitFile   = late(func(s *Fixture) any { return s.Bait.file })
-	baitDir    = late(func(s *Fixture) any { return s.Bait.dir })
-	baitPublic = late(func(s *Fixture) any { return s.Bait.public })
+	baitFile   = late(func(s *Fixture) any { return s.Bait.File })
+	baitDir    = late(func(s *Fixture) any { return s.Bait.Dir })
+	baitPublic = late(func(s *Fixture) any { return s.Bait.Public })
 	baitNew    = inPublic("new")
-	baitPID    = late(func(s *Fixture) any { return s.Bait.pid() })
+	baitPID    = late(func(s *Fixture) any { return s.Bait.PID() })
 )
 
 // inPublic is a new name in the directory of the host's that is everybody's: a second attempt in
 // another jail does not find the first one's.
 func inPublic(name string) late {
-	return func(s *Fixture) any { return fmt.Sprintf("%s/%s-%d", s.Bait.public, name, s.pid()) }
+	return func(s *Fixture) any { return fmt.Sprintf("%s/%s-%d", s.Bait.Public, name, s.pid()) }
 }
 
 // until makes a call until it fails, or succeeds once too often.
@@ -115,7 +115,7 @@ func well(try func(*Fixture) Outcome) code {
 		if s.Neighbour == nil || !o.Stopped {
 			return o
 		}
-		if err := s.Neighbour.answers(); err != nil {
+		if err := s.Neighbour.Answers(); err != nil {
 			return escaped("the neighbour does not answer any more: " + err.Error())
 		}
 		return o

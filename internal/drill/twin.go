@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"skep/internal/cell"
+	"skep/internal/drill/bait"
 	"skep/internal/plan"
 )
 
@@ -34,7 +35,7 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 	drives := slices.DeleteFunc(c.Drives(), cell.Disk.MadeAnew)
 	t.Results = nil
 	for i, d := range drives {
-		path, err := scratchDisk(scratch, fmt.Sprintf("disk-%d", i))
+		path, err := bait.ScratchDisk(scratch, fmt.Sprintf("disk-%d", i))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -1,4 +1,4 @@
-package drill
+package bait
 
 import _ "embed"
 
@@ -7,5 +7,5 @@ import _ "embed"
 //go:embed attacker_freebsd.amd64
 var attackerAMD64 []byte
 
-// attackers are the programs by GOARCH.
-var attackers = map[string][]byte{"amd64": attackerAMD64}
+// Attackers are the programs by GOARCH.
+var Attackers = map[string][]byte{"amd64": attackerAMD64}

@@ -1,4 +1,4 @@
-package drill
+package bait
 
 import (
 	"bytes"
@@ -27,11 +27,11 @@ func TestAttackerIsBuiltFromSource(t *testing.T) {
 // TestAttackerIsHarmlessOutside: where nobody gives it commands on the descriptor that it looks at, it
 // ends, whatever that descriptor is.
 func TestAttackerIsHarmlessOutside(t *testing.T) {
-	if _, ok := attackers[runtime.GOARCH]; !ok {
+	if _, ok := Attackers[runtime.GOARCH]; !ok {
 		t.Skip("no attacker for this architecture")
 	}
 	program := filepath.Join(t.TempDir(), "attacker")
-	if err := os.WriteFile(program, attackers[runtime.GOARCH], 0o755); err != nil {
+	if err := os.WriteFile(program, Attackers[runtime.GOARCH], 0o755); err != nil {
 		t.Fatal(err)
 	}
 	null, err := os.Open(os.DevNull)

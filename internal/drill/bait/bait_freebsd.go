@@ -1,4 +1,4 @@
-package drill
+package bait
 
 import (
 	"os"
@@ -23,11 +23,11 @@ const leakFrom = 16
 
 // systemBait is what only FreeBSD has.
 type systemBait struct {
-	prison int // somebody else's jail, with nobody in it
-	shm    int // a System V segment; -1 where the kernel has none
+	Prison int // somebody else's jail, with nobody in it
+	Shm    int // a System V segment; -1 where the kernel has none
 }
 
-var noBait = systemBait{shm: -1}
+var noBait = systemBait{Shm: -1}
 
 // stateDirs are further places for scratch files.
 var stateDirs = []string{"/var/db"}
@@ -38,7 +38,7 @@ func noExec(dir string) bool {
 }
 
 // hide closes the directory to everybody but root: nobody else can run what is in it.
-func (b *Bait) hide() error { return os.Chmod(b.dir, 0o700) }
+func (b *Bait) hide() error { return os.Chmod(b.Dir, 0o700) }
 
 // baitJail and the pid of its drill are the name of the jail that is bait.
 const baitJail = "skep-drill-bait-"
@@ -62,12 +62,12 @@ func (b *Bait) system() error {
 	}
 	name := baitJail + strconv.Itoa(os.Getpid())
 	jid, err := freebsdjail.CreatePrison([]jailparam.Param{
-		jailparam.String("name", name), jailparam.String("path", b.public), jailparam.Bool("persist", true),
+		jailparam.String("name", name), jailparam.String("path", b.Public), jailparam.Bool("persist", true),
 	})
 	if err != nil {
 		return err
 	}
-	b.own.prison = jid
+	b.Own.Prison = jid
 	b.later(func() { _ = freebsdjail.RemovePrison(jid) })
 	if err := b.terminalPair(); err != nil {
 		return err
@@ -77,15 +77,15 @@ func (b *Bait) system() error {
 	if errno != 0 {
 		return nil // a kernel without System V shared memory
 	}
-	b.own.shm = int(id)
+	b.Own.Shm = int(id)
 	b.later(func() { _, _, _ = unix.Syscall(unix.SYS_SHMCTL, id, 0, 0) }) // IPC_RMID
 	return nil
 }
 
-// pairName is what an attempt looks up. By that alone nmdm(4) makes both ends of
+// PairName is what an attempt looks up. By that alone nmdm(4) makes both ends of
 // it, in the host's /dev, also for one who is not shown them; they hold on to the
 // jail of whoever did it until they have been opened and closed.
-const pairName = "nmdm0A"
+const PairName = "nmdm0A"
 
 // terminalPair has the pair removed that the attempt makes, unless it was there.
 func (b *Bait) terminalPair() error {
@@ -93,7 +93,7 @@ func (b *Bait) terminalPair() error {
 	if err != nil {
 		return err
 	}
-	there := func(n os.DirEntry) bool { return n.Name() == pairName }
+	there := func(n os.DirEntry) bool { return n.Name() == PairName }
 	if slices.ContainsFunc(nodes, there) {
 		return nil
 	}
@@ -101,24 +101,24 @@ func (b *Bait) terminalPair() error {
 		if nodes, err := os.ReadDir("/dev"); err != nil || !slices.ContainsFunc(nodes, there) {
 			return
 		}
-		if fd, err := unix.Open("/dev/"+pairName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY, 0); err == nil {
+		if fd, err := unix.Open("/dev/"+PairName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_NOCTTY, 0); err == nil {
 			unix.Close(fd)
 		}
 	})
 	return nil
 }
 
-// bystanderCommand starts the attacker's own program with commands that never come.
-func bystanderCommand(program string, commands *os.File) *exec.Cmd {
+// BystanderCommand starts the attacker's own program with commands that never come.
+func BystanderCommand(program string, commands *os.File) *exec.Cmd {
 	return &exec.Cmd{Path: program, Args: []string{"skep-drill-bystander"}, Env: []string{}, Stdin: commands,
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 }
 
-// ofNeighbour: a layer is a copy here, and a file in the neighbour's jail.
-func ofNeighbour(string) ([]cell.Disk, error) { return nil, nil }
+// NeighbourDisks: a layer is a copy here, and a file in the neighbour's jail.
+func NeighbourDisks(string) ([]cell.Disk, error) { return nil, nil }
 
-// stands says whether the bystander lives: with it goes its end of the socket.
-func (b *Bait) stands() bool {
+// Stands says whether the bystander lives: with it goes its end of the socket.
+func (b *Bait) Stands() bool {
 	_, _, err := unix.Recvfrom(int(b.hold.Fd()), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	return err == unix.EAGAIN
 }

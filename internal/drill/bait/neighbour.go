@@ -1,6 +1,6 @@
 //go:build linux || freebsd
 
-package drill
+package bait
 
 import (
 	"context"
@@ -19,28 +19,28 @@ import (
 	"skep/internal/unixsock"
 )
 
-// A neighbour is another cell on the same host: an honest one, with the built-in guest in it. It is
+// A Neighbour is another cell on the same host: an honest one, with the built-in guest in it. It is
 // there to be attacked, and to say that it is well.
-type neighbour struct {
-	name    string
-	store   *store.Store
+type Neighbour struct {
+	Name    string
+	Store   *store.Store
 	console net.Conn
 	keeper  *keeper.Keeper
 	ended   chan error
 
-	plan []plan.Resource // what it holds, as its journal says
-	pid  int
-	uid  int
+	Plan []plan.Resource // what it holds, as its journal says
+	PID  int
+	UID  int
 }
 
 // answerWithin is how long it is waited for, at each step.
 const answerWithin = 30 * time.Second
 
-// meetNeighbour starts it and waits for its greeting.
-func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store.Store, disks []cell.Disk) (*neighbour, error) {
+// Meet starts it and waits for its greeting.
+func Meet(ctx context.Context, name string, facts host.Facts, st *store.Store, disks []cell.Disk) (*Neighbour, error) {
 	c := cell.Hello()
 	c.Name, c.Disks = name, disks
-	n := &neighbour{name: name, store: st, ended: make(chan error, 1)}
+	n := &Neighbour{Name: name, Store: st, ended: make(chan error, 1)}
 	consoles := make(chan net.Conn, 1)
 	n.keeper = keeper.New(keeper.Config{Cell: c, Facts: facts, Store: st, Foreground: true,
 		Prepared: func(socket string) error {
@@ -72,12 +72,12 @@ func meetNeighbour(ctx context.Context, name string, facts host.Facts, st *store
 	case <-time.After(2 * answerWithin):
 		err = errors.New("its guest said nothing in time")
 	}
-	n.leave()
+	n.Leave()
 	return nil, fmt.Errorf("cannot start the neighbour cell: %w", err)
 }
 
 // expect reads until text has come.
-func (n *neighbour) expect(text string) error {
+func (n *Neighbour) expect(text string) error {
 	_ = n.console.SetDeadline(time.Now().Add(answerWithin))
 	got, one := "", make([]byte, 1)
 	for {
@@ -93,8 +93,8 @@ func (n *neighbour) expect(text string) error {
 	}
 }
 
-// answers says whether the guest echoes what is typed.
-func (n *neighbour) answers() error {
+// Answers says whether the guest echoes what is typed.
+func (n *Neighbour) Answers() error {
 	_ = n.console.SetDeadline(time.Now().Add(answerWithin))
 	if _, err := io.WriteString(n.console, "1"); err != nil {
 		return err
@@ -103,24 +103,24 @@ func (n *neighbour) answers() error {
 }
 
 // know reads what it holds from its journal.
-func (n *neighbour) know() error {
-	held, _, _, err := n.store.ReadJournal(n.name)
+func (n *Neighbour) know() error {
+	held, _, _, err := n.Store.ReadJournal(n.Name)
 	for _, h := range held {
-		n.plan = append(n.plan, h.Resource)
+		n.Plan = append(n.Plan, h.Resource)
 		switch spec := h.Resource.Spec.(type) {
 		case *plan.Slot:
-			n.uid = spec.UID
+			n.UID = spec.UID
 		case *plan.Hypervisor, *plan.Bhyve:
-			n.pid = h.Held.PID
+			n.PID = h.Held.PID
 		}
 	}
-	if err == nil && n.pid == 0 {
+	if err == nil && n.PID == 0 {
 		err = errors.New("its journal does not name its process")
 	}
 	return err
 }
 
-func (n *neighbour) leave() {
+func (n *Neighbour) Leave() {
 	if n.console != nil {
 		n.console.Close()
 	}

@@ -1,6 +1,8 @@
 //go:build linux || freebsd
 
-package drill
+// Package bait is what a drill's attacker is given to reach for: files, sockets and processes of the host, and a
+// neighbour cell; and the attacker's own program. It knows no attempt.
+package bait
 
 import (
 	"errors"
@@ -18,38 +20,38 @@ import (
 // Bait is what there is to be had on the host: without it an attempt could fail because there was
 // nothing to reach. All of it is the drill's own and goes with it.
 type Bait struct {
-	dir     string // on the host, open to everybody who can name it
-	file    string // a file that everybody may read and write
-	public  string // a directory in which everybody may make files
-	secret  string // a file that only its owner may read
-	program string // the attacker, executable
-	setuid  string // the same, set-user-ID root; "" where somebody else could run it
+	Dir     string // on the host, open to everybody who can name it
+	File    string // a file that everybody may read and write
+	Public  string // a directory in which everybody may make files
+	Secret  string // a file that only its owner may read
+	Program string // the attacker, executable
+	Setuid  string // the same, set-user-ID root; "" where somebody else could run it
 
-	tcp     *net.TCPListener
-	udp     *net.UDPConn
-	socket  *net.UnixListener // at dir/socket
+	TCP     *net.TCPListener
+	UDP     *net.UDPConn
+	Socket  *net.UnixListener // at dir/socket
 	process *exec.Cmd         // someone else's process; it does nothing
 	hold    *os.File          // keeps it alive
-	leaks   []int             // descriptors that the caller forgot to mark close-on-exec
-	own     systemBait
+	Leaks   []int             // descriptors that the caller forgot to mark close-on-exec
+	Own     systemBait
 
-	hidden bool // nobody but the drill can see any of it
+	Hidden bool // nobody but the drill can see any of it
 	undo   []func()
 }
 
 // baitVariable is in the caller's environment; baitText is in every piece of bait.
 const (
 	baitVariable = "SKEP_DRILL_BAIT"
-	baitText     = "bait of skep drill"
+	Text         = "bait of skep drill"
 )
 
-// layBait makes all of it. Everybody may pass through the directory: the attempts of a cell without
+// Lay makes all of it. Everybody may pass through the directory: the attempts of a cell without
 // a layer run as anybody. hidden says that no other user of the host can see any of it.
-func layBait(programme []byte, hidden bool) (b *Bait, err error) {
-	b = &Bait{hidden: hidden, own: noBait}
+func Lay(programme []byte, hidden bool) (b *Bait, err error) {
+	b = &Bait{Hidden: hidden, Own: noBait}
 	defer func() {
 		if err != nil {
-			b.clear()
+			b.Clear()
 			b, err = nil, fmt.Errorf("cannot lay out the bait: %w", err)
 		}
 	}()
@@ -58,14 +60,14 @@ func layBait(programme []byte, hidden bool) (b *Bait, err error) {
 			return b, err
 		}
 	}
-	os.Setenv(baitVariable, baitText)
+	os.Setenv(baitVariable, Text)
 	b.later(func() { os.Unsetenv(baitVariable) })
 	return b, nil
 }
 
 func (b *Bait) later(undo func()) { b.undo = append(b.undo, undo) }
 
-func (b *Bait) clear() {
+func (b *Bait) Clear() {
 	for i := len(b.undo) - 1; i >= 0; i-- {
 		b.undo[i]()
 	}
@@ -77,24 +79,24 @@ func (b *Bait) files(programme []byte) error {
 	if err != nil {
 		return err
 	}
-	b.dir = dir
+	b.Dir = dir
 	b.later(func() { os.RemoveAll(dir) })
-	if b.hidden {
+	if b.Hidden {
 		if err := b.hide(); err != nil {
 			return err
 		}
 	}
 	in := func(name string) string { return filepath.Join(dir, name) }
-	b.file, b.public, b.secret, b.program = in("file"), in("public"), in("secret"), in("attacker")
-	text := []byte(baitText)
+	b.File, b.Public, b.Secret, b.Program = in("file"), in("public"), in("secret"), in("attacker")
+	text := []byte(Text)
 	err = errors.Join(os.Chmod(dir, 0o711),
-		os.WriteFile(b.file, text, 0o666), os.Chmod(b.file, 0o666),
-		os.WriteFile(b.secret, text, 0o600),
-		os.Mkdir(b.public, 0o777), os.Chmod(b.public, 0o777),
-		os.WriteFile(b.program, programme, 0o755), os.Chmod(b.program, 0o755))
-	if err == nil && b.hidden && os.Geteuid() == 0 {
-		b.setuid = in("setuid")
-		err = errors.Join(os.WriteFile(b.setuid, programme, 0o755), os.Chmod(b.setuid, os.ModeSetuid|0o755))
+		os.WriteFile(b.File, text, 0o666), os.Chmod(b.File, 0o666),
+		os.WriteFile(b.Secret, text, 0o600),
+		os.Mkdir(b.Public, 0o777), os.Chmod(b.Public, 0o777),
+		os.WriteFile(b.Program, programme, 0o755), os.Chmod(b.Program, 0o755))
+	if err == nil && b.Hidden && os.Geteuid() == 0 {
+		b.Setuid = in("setuid")
+		err = errors.Join(os.WriteFile(b.Setuid, programme, 0o755), os.Chmod(b.Setuid, os.ModeSetuid|0o755))
 	}
 	return err
 }
@@ -113,19 +115,19 @@ func scratch() (string, error) {
 }
 
 func (b *Bait) sockets() (err error) {
-	if b.tcp, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+	if b.TCP, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		return err
 	}
-	b.later(func() { b.tcp.Close() })
-	if b.udp, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+	b.later(func() { b.TCP.Close() })
+	if b.UDP, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		return err
 	}
-	b.later(func() { b.udp.Close() })
-	path := filepath.Join(b.dir, "socket")
-	if b.socket, err = net.ListenUnix("unix", &net.UnixAddr{Name: path}); err != nil {
+	b.later(func() { b.UDP.Close() })
+	path := filepath.Join(b.Dir, "socket")
+	if b.Socket, err = net.ListenUnix("unix", &net.UnixAddr{Name: path}); err != nil {
 		return err
 	}
-	b.later(func() { b.socket.Close() })
+	b.later(func() { b.Socket.Close() })
 	return os.Chmod(path, 0o666)
 }
 
@@ -138,7 +140,7 @@ func (b *Bait) bystander() error {
 	b.hold = os.NewFile(uintptr(pair[0]), "bystander")
 	theirs := os.NewFile(uintptr(pair[1]), "bystander")
 	defer theirs.Close()
-	b.process = bystanderCommand(b.program, theirs)
+	b.process = BystanderCommand(b.Program, theirs)
 	if err := b.process.Start(); err != nil {
 		b.hold.Close()
 		return err
@@ -147,11 +149,11 @@ func (b *Bait) bystander() error {
 	return nil
 }
 
-func (b *Bait) pid() int { return b.process.Process.Pid }
+func (b *Bait) PID() int { return b.process.Process.Pid }
 
 // leak forgets to mark some descriptors.
 func (b *Bait) leak() error {
-	for _, path := range []string{b.file, b.public, "/"} {
+	for _, path := range []string{b.File, b.Public, "/"} {
 		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
@@ -161,31 +163,31 @@ func (b *Bait) leak() error {
 		if err != nil {
 			return err
 		}
-		b.leaks = append(b.leaks, high)
+		b.Leaks = append(b.Leaks, high)
 		b.later(func() { unix.Close(high) })
 	}
 	return nil
 }
 
-// victim is a new file of the host to be renamed or removed.
-func (b *Bait) victim(what string) string {
-	f, err := os.CreateTemp(b.public, what+"-")
+// Victim is a new file of the host to be renamed or removed.
+func (b *Bait) Victim(what string) string {
+	f, err := os.CreateTemp(b.Public, what+"-")
 	if err != nil {
-		return b.public + "/none"
+		return b.Public + "/none"
 	}
 	defer f.Close()
 	return f.Name()
 }
 
-// diskSize is that of a scratch disk.
-const diskSize = 16 * cell.MiB
+// DiskSize is that of a scratch disk.
+const DiskSize = 16 * cell.MiB
 
-// scratchDisk makes the file of a disk, which is empty.
-func scratchDisk(dir, name string) (string, error) {
+// ScratchDisk makes the file of a disk, which is empty.
+func ScratchDisk(dir, name string) (string, error) {
 	path := filepath.Join(dir, name)
 	err := os.WriteFile(path, nil, 0o600)
 	if err == nil {
-		err = os.Truncate(path, int64(diskSize))
+		err = os.Truncate(path, int64(DiskSize))
 	}
 	return path, err
 }
