@@ -34,13 +34,18 @@ const (
 
 // restored is a guest that is started in some way and asked once.
 type restored struct {
-	name string
 	path string
 	args []string
 	ask  string // typed at once
 	want string // what is waited for
 	end  string // typed afterwards; without one it is killed
 	prep func() error
+}
+
+// answering is one way to a guest that answers, and what it took.
+type answering struct {
+	name string
+	once func() (time.Duration, error)
 	took series
 }
 
@@ -62,21 +67,34 @@ func (b *bencher) templates() error {
 	}
 	defer func() { _ = exec.Command(b.skep, "pool", "down", "benchpool").Run() }()
 	fill := func() error { return b.quietly("pool", "up", "benchpool") }
-	from := func(size string) []string { return []string{"run", "-q", "--from", "t" + size} }
+	skep := func(name, want, end string, prep func() error, ask string, args ...string) *answering {
+		r := &restored{path: b.skep, args: append([]string{"run", "-q"}, args...), ask: ask, want: want, end: end, prep: prep}
+		return &answering{name: name, once: r.once}
+	}
 	const count, answer = "count\n", "guest: count"
-	kinds := []*restored{
-		{name: "booted in a cell, 512 MiB", path: b.skep, args: []string{"run", "-q", b.sized("512M")}, want: "guest: ready", end: "off\n"},
-		{name: "from a template, 256 MiB", path: b.skep, args: from("256M"), ask: count, want: answer, end: "off\n"},
-		{name: "from a template, 512 MiB", path: b.skep, args: from("512M"), ask: count, want: answer, end: "off\n"},
-		{name: "from a template, 2 GiB", path: b.skep, args: from("2048M"), ask: count, want: answer, end: "off\n"},
-		{name: "from a pool, 512 MiB", path: b.skep, args: []string{"run", "-q", "--pool", "benchpool"}, ask: count, want: answer, end: "off\n", prep: fill},
-		{name: "a cold hello cell", path: b.skep, args: []string{"run", "-q", "hello"}, want: "skep", end: "q"},
+	kinds := []*answering{
+		skep("booted in a cell, 512 MiB", "guest: ready", "off\n", nil, "", b.sized("512M")),
+		skep("from a template, 256 MiB", answer, "off\n", nil, count, "--from", "t256M"),
+		skep("from a template, 512 MiB", answer, "off\n", nil, count, "--from", "t512M"),
+		skep("from a template, 2 GiB", answer, "off\n", nil, count, "--from", "t2048M"),
+		skep("from a pool, 512 MiB", answer, "off\n", fill, count, "--pool", "benchpool"),
+		skep("a cold hello cell", "skep", "q", nil, "", "hello"),
 	}
 	loadvm, err := b.saved(b.sized("512M"))
 	if err != nil {
 		fmt.Println("QEMU's loadvm: cannot be measured here:", err)
 	} else {
-		kinds = append(kinds, &restored{name: "QEMU's own loadvm, 512 MiB", path: loadvm[0], args: loadvm[1:], ask: count, want: answer})
+		r := &restored{path: loadvm[0], args: loadvm[1:], ask: count, want: answer}
+		kinds = append(kinds, &answering{name: "QEMU's own loadvm, 512 MiB", once: r.once})
+	}
+	peer, err := b.newLibvirt(b.sized("512M"))
+	if err != nil {
+		fmt.Println("libvirt: cannot be measured here:", err)
+	} else {
+		defer peer.end()
+		kinds = append(kinds,
+			&answering{name: "virsh start, 512 MiB", once: peer.start},
+			&answering{name: "virsh snapshot-revert, 512 MiB", once: peer.revert})
 	}
 	for i := range templateRuns + 1 {
 		for _, k := range rand.Perm(len(kinds)) {
@@ -95,7 +113,11 @@ func (b *bencher) templates() error {
 		fmt.Printf("%-30s  %10s  (quarter %s, 3/4 %s)\n", k.name, ms(k.took.at(0.5)), ms(k.took.at(0.25)), ms(k.took.at(0.75)))
 	}
 	row := func(what, of string, goal float64) {
-		if at[of] > 0 {
+		switch {
+		case at[of] == 0:
+		case goal == 0:
+			fmt.Printf("%-30s  %10.3f  of %s\n", what, at[what]/at[of], of)
+		default:
 			fmt.Printf("%-30s  %10.3f  of %s (goal: %.3f or less)\n", what, at[what]/at[of], of, goal)
 		}
 	}
@@ -103,6 +125,8 @@ func (b *bencher) templates() error {
 	row("from a template, 512 MiB", "QEMU's own loadvm, 512 MiB", goalLoadvm)
 	row("from a template, 2 GiB", "from a template, 256 MiB", goalSize)
 	row("from a pool, 512 MiB", "a cold hello cell", goalPool)
+	row("booted in a cell, 512 MiB", "virsh start, 512 MiB", 0)
+	row("from a template, 512 MiB", "virsh snapshot-revert, 512 MiB", 0)
 	return b.clonesMemory(loadvm)
 }
 
