@@ -3,7 +3,8 @@
 #   make            build bin/skep
 #   make demo       a virtual machine in a jail, seen from outside, and nothing left behind
 #   make test       all tests; as root more of them can run
-#   make bench      what the jail costs, against a bare QEMU and against the skep of commit BEFORE
+#   make bench      what the jail costs, against a bare QEMU and against the skep of commit BEFORE;
+#                   PLOT=1 draws bench.svg
 #   make bench-slurm  what Slurm adds to it, with CELLS=200 over four slurmd
 #   make freebsd-kit  dist/skep-freebsd-amd64.tar: unpack it on FreeBSD and run its run.sh as root
 #   make drill-peers  the attacker of skep drill in other sandboxes too, side by side; needs root
@@ -32,6 +33,8 @@ TESTFLAGS = -p 1 -timeout 30m ./...
 BENCHFLAGS =
 # A commit that make bench measures this one beside; 5e78b16 is the last before cells had workers.
 BEFORE = 5e78b16
+# PLOT=1 draws what make bench measures of starts and templates into bench.svg.
+PLOT =
 PEERFLAGS =
 # For make matrix: releases to enter, releases to boot (with KERNELS alone none is entered), and which
 # tests of which packages; MATRIXFLAGS=-v prints all they say.
@@ -93,7 +96,7 @@ fuzz:
 
 bench: build
 	@GO='$(GO)' sh scripts/build-before '$(BEFORE)' bin/before/skep || rm -rf bin/before
-	$(GO) run ./internal/bench -skep $(BIN) $$(test ! -e bin/before/skep || echo -before bin/before/skep) $(BENCHFLAGS)
+	$(GO) run ./internal/bench -skep $(BIN) $$(test ! -e bin/before/skep || echo -before bin/before/skep) $$(test -z '$(PLOT)' || echo -plot bench.svg) $(BENCHFLAGS)
 
 # What Slurm adds to CELLS starts of cells: an array over four slurmd on this host, against skep alone.
 CELLS = 200

@@ -31,6 +31,7 @@ func main() {
 	accels := flag.String("accel", "tcg kvm", "what to measure with")
 	many := flag.String("crowd", "1 10 50 200", "numbers of cells at once")
 	only := flag.String("only", "start jail mounts guest templates memory images crowd before", "what to measure")
+	plot := flag.String("plot", "", "draw what was measured of starts and templates into this file (.svg, .png)")
 	before := flag.String("before", "", "the skep to measure this one beside")
 	flag.Parse()
 	if flag.Arg(0) == innerName {
@@ -40,7 +41,7 @@ func main() {
 		}
 		return
 	}
-	if err := bench(*skep, *before, *n, *accels, *many, *only); err != nil {
+	if err := bench(*skep, *before, *n, *accels, *many, *only, *plot); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -58,7 +59,7 @@ func innerMain(args []string) error {
 	return inner(mounts, args[1])
 }
 
-func bench(skep, before string, n int, accels, many, only string) error {
+func bench(skep, before string, n int, accels, many, only, plot string) error {
 	skep, err := filepath.Abs(skep)
 	if err != nil {
 		return err
@@ -99,6 +100,9 @@ func bench(skep, before string, n int, accels, many, only string) error {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
+	if plot != "" {
+		return b.picture(plot)
+	}
 	return nil
 }
 
@@ -121,6 +125,7 @@ func (b *bencher) starts(accels string) error {
 type bencher struct {
 	skep, dir string
 	n         int
+	marks     []mark
 }
 
 // start compares starts under one accelerator.
@@ -165,6 +170,7 @@ func (b *bencher) start(accel string) error {
 	}
 	base, hand := kinds[0].took.at(0.5), kinds[1].took.at(0.5)
 	for _, k := range kinds {
+		b.marked(accel+": ", k.name, k.took)
 		ratio := ""
 		if k.goal > 0 {
 			of := func(base time.Duration) float64 { return float64(k.took.at(0.5)) / float64(base) }

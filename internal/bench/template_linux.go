@@ -109,6 +109,7 @@ func (b *bencher) templates() error {
 	}
 	at := map[string]float64{}
 	for _, k := range kinds {
+		b.marked("", k.name, k.took)
 		at[k.name] = k.took.at(0.5).Seconds()
 		fmt.Printf("%-30s  %10s  (quarter %s, 3/4 %s)\n", k.name, ms(k.took.at(0.5)), ms(k.took.at(0.25)), ms(k.took.at(0.75)))
 	}
