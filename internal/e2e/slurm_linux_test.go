@@ -38,7 +38,7 @@ func slurmRoot(t *testing.T) string {
 	t.Helper()
 	for _, dir := range []string{os.Getenv(guestkernel.EnvCache), "../../build/cache"} {
 		root, err := filepath.Abs(filepath.Join(dir, "slurm"))
-		if _, serr := os.Stat(filepath.Join(root, "usr/sbin/slurmctld")); dir != "" && err == nil && serr == nil {
+		if _, serr := os.Stat(filepath.Join(root, "usr/sbin/slurmdbd")); dir != "" && err == nil && serr == nil {
 			return root
 		}
 	}
@@ -46,8 +46,8 @@ func slurmRoot(t *testing.T) string {
 	return ""
 }
 
-// newSlurm starts a cluster of some nodes, each with so many processors.
-func newSlurm(t *testing.T, nodes, cpus int) *slurm {
+// newSlurm starts a cluster of some nodes, each with so many processors; with accounting where that is asked for.
+func newSlurm(t *testing.T, nodes, cpus int, accounting bool) *slurm {
 	t.Helper()
 	needCells(t)
 	if _, err := os.Stat("/sys/fs/cgroup/freezer/cgroup.procs"); err != nil {
@@ -108,6 +108,15 @@ SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1
 		s.nodes[name] = nil
 	}
 	conf.WriteString("PartitionName=main Nodes=ALL Default=YES State=UP MaxTime=1:00:00\n")
+	for _, dir := range []string{"slurm/state", "slurm/spool", "slurm/database", "out"} {
+		if err := os.MkdirAll(s.l.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(s.stop)
+	if accounting {
+		conf.WriteString(s.account(host, address))
+	}
 	s.l.write("etc/slurm.conf", conf.String())
 	s.l.write("etc/cgroup.conf", "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\nCgroupMountpoint=/sys/fs/cgroup\nConstrainRAMSpace=yes\n")
 	env := "#!/bin/sh\n" + s.script() + "export SKEP_STATE_DIR SKEP_RUN_DIR\n"
@@ -118,12 +127,9 @@ SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1
 			t.Fatal(err)
 		}
 	}
-	for _, dir := range []string{"slurm/state", "slurm/spool", "out"} {
-		if err := os.MkdirAll(s.l.path(dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if accounting {
+		s.run("sacctmgr", "-i", "add", "cluster", "skep")
 	}
-	t.Cleanup(s.stop)
 	s.procs = append(s.procs, s.daemon("slurmctld", "-D", "-c"))
 	for name := range s.nodes {
 		s.startNode(name)
@@ -231,6 +237,7 @@ func (s *slurm) stop() {
 			removeGroups("/sys/fs/cgroup/" + tree + "/slurm_" + name)
 		}
 	}
+	s.l.in = nil // it is closed next, and what clears the lab needs no network
 }
 
 // removeGroups removes a control group with all that are below it.
@@ -326,7 +333,7 @@ func (s *slurm) over(node, id string) {
 // Cells under a real Slurm: an array, a job that is cancelled, one whose skep is killed, and a node that is lost.
 func TestSlurm(t *testing.T) {
 	const tasks = 50
-	s := newSlurm(t, 2, 4)
+	s := newSlurm(t, 2, 4, true)
 
 	array := s.batch([]string{"--array=1-" + strconv.Itoa(tasks)}, "exec "+skep+" run --job --rm --results landed hello <<< q")
 	for i := range tasks {
@@ -350,9 +357,13 @@ func TestSlurm(t *testing.T) {
 		return n
 	}
 	eventually(t, limit, "Slurm counts it", func() bool { return resident() > 0 })
-	t.Logf("sstat: %d KiB resident", resident())
+	own := anonymous(t, c.PID)
+	eventually(t, limit, "Slurm counts all of it", func() bool { return resident() >= own })
+	t.Logf("sstat: %d KiB resident, %d of them its own", resident(), own)
 	s.run("scancel", id)
 	s.over(node, id)
+	eventually(t, limit, "Slurm's accounting has it", func() bool { return s.remembered(id) >= own })
+	t.Logf("sacct: %d KiB", s.remembered(id))
 	if b, err := os.ReadFile(s.l.path("landed/slurm-" + id + "/console.log")); err != nil || !strings.Contains(string(b), "power off") {
 		t.Errorf("its power button was not pressed: %q, %v", b, err)
 	}
@@ -422,7 +433,7 @@ func TestSlurmRate(t *testing.T) {
 		t.Skip("a measurement: make bench-slurm")
 	}
 	const nodes, atOnce = 4, 8
-	s := newSlurm(t, nodes, atOnce/nodes)
+	s := newSlurm(t, nodes, atOnce/nodes, false)
 	begin := time.Now()
 	array := s.batch([]string{"--array=1-" + strconv.Itoa(n)}, "exec "+skep+" run --job --rm --results landed hello <<< q")
 	for i := range n {
