@@ -72,7 +72,7 @@ it, what can still be found is packed, and what is missing is named.
 			if err != nil {
 				return err
 			}
-			return a.packEvidence(cmd.Context(), dirs, name, o)
+			return a.packEvidence(cmd.Context(), dirs, name, o, func() (*os.File, error) { return createNew(o.output, o.force) })
 		},
 	}
 	f := cmd.Flags()
@@ -154,7 +154,8 @@ type gatherer struct {
 	journal evidence.Chain
 }
 
-func (a *app) packEvidence(ctx context.Context, dirs host.Dirs, name string, o evidenceOptions) (err error) {
+// packEvidence makes the archive in the file that create makes. Where it cannot be made whole, there is none.
+func (a *app) packEvidence(ctx context.Context, dirs host.Dirs, name string, o evidenceOptions, create func() (*os.File, error)) (err error) {
 	limit, err := cell.ParseSize(o.limit)
 	if err != nil {
 		return usage("--limit takes a size such as 4G, got %q", o.limit)
@@ -184,20 +185,22 @@ func (a *app) packEvidence(ctx context.Context, dirs host.Dirs, name string, o e
 	if err != nil {
 		return evidenceFault(err, name)
 	}
-	out, err := createNew(o.output, o.force)
+	out, err := create()
 	if err != nil {
 		return err
 	}
 	defer func() {
 		err = errors.Join(err, out.Close())
 		if err != nil {
-			_ = os.Remove(o.output)
+			_ = os.Remove(out.Name())
 		}
 	}()
 	if err := evidence.Write(out, m, g.items, sign); err != nil {
 		return evidenceFault(err, name)
 	}
-	a.printf("%s: %d files of run %s in %s\n", name, len(m.Files), m.Run, o.output)
+	if o.output != "" {
+		a.printf("%s: %d files of run %s in %s\n", name, len(m.Files), m.Run, o.output)
+	}
 	for _, miss := range g.missing {
 		a.note("not in it: %s: %s", miss.What, miss.Why)
 	}

@@ -191,5 +191,5 @@ func (a *app) forgetTry(ctx context.Context, dirs host.Dirs, c *cell.Cell, o run
 	if err := a.forgetRun(ctx, dirs, c.Name); err != nil || o.results == "" {
 		return err
 	}
-	return removeLanded(dirs, c) // what two tries have written must not be mixed
+	return removeLanded(dirs, c, s.Run) // what two tries have written must not be mixed
 }

@@ -37,9 +37,12 @@ func (a *app) runTask(ctx context.Context, dirs host.Dirs, c *cell.Cell, o runOp
 	}
 	began := time.Now().UTC()
 	ran, err := a.runCell(ctx, func(host.Facts) (*cell.Cell, error) { return c, nil }, o)
-	whole := false
+	whole, run := false, ""
 	if ran && task != nil {
 		out := taskdir.Outcome{Job: o.jobFacts(), Began: began, Ended: time.Now().UTC(), Status: int(statusOf(err))}
+		if s, _, serr := store.View(dirs).ReadState(c.Name); serr == nil && c.Evidence {
+			run = s.Run
+		}
 		var lerr error
 		if whole, lerr = a.land(context.WithoutCancel(ctx), dirs, c, task, out); lerr != nil && err == nil {
 			err = lerr
@@ -54,7 +57,7 @@ func (a *app) runTask(ctx context.Context, dirs host.Dirs, c *cell.Cell, o runOp
 		return ferr
 	}
 	if whole {
-		err = errors.Join(err, removeLanded(dirs, c))
+		err = errors.Join(err, removeLanded(dirs, c, run))
 	}
 	return err
 }
@@ -68,7 +71,7 @@ func statusOf(err error) fault.Code {
 	return fault.CodeOf(err)
 }
 
-// land writes what came of a task: its console, what its guest has brought out, and how it ended. whole says that
+// land writes what came of a task: its console, what its guest has brought out, its evidence, and how it ended. whole says that
 // all that the guest has brought out is there.
 func (a *app) land(ctx context.Context, dirs host.Dirs, c *cell.Cell, task *taskdir.Task, out taskdir.Outcome) (whole bool, err error) {
 	if s, _, err := store.View(dirs).ReadState(c.Name); err == nil {
@@ -82,6 +85,9 @@ func (a *app) land(ctx context.Context, dirs host.Dirs, c *cell.Cell, task *task
 			err = fault.Fail(fault.Host, "", "the results of %s are not complete: left out is %s", c.Name, cell.Printable(report.More))
 		}
 		wrong = errors.Join(wrong, err)
+	}
+	if c.Evidence {
+		wrong = errors.Join(wrong, a.landEvidence(ctx, dirs, c.Name, task.Root))
 	}
 	if wrong != nil {
 		out.Error = cell.Printable(wrong.Error())
@@ -108,6 +114,17 @@ func copyConsole(dirs host.Dirs, name string, to *os.Root) error {
 		return fault.Wrap(fault.Host, unwrapPath(err), "", "write the console's log of %s", name)
 	}
 	return nil
+}
+
+// landEvidence packs what is known of the run, before it is forgotten.
+func (a *app) landEvidence(ctx context.Context, dirs host.Dirs, name string, to *os.Root) error {
+	return a.packEvidence(ctx, dirs, name, evidenceOptions{limit: evidenceLimit.String()}, func() (*os.File, error) {
+		f, err := to.OpenFile(layout.EvidenceArchive, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, fault.Wrap(fault.Host, unwrapPath(err), "", "write the evidence of %s", name)
+		}
+		return f, nil
+	})
 }
 
 // landResults brings out one disk of results, into "results", or "results/LABEL" where there are several.
@@ -164,9 +181,17 @@ func (a *app) readResults(ctx context.Context, c *cell.Cell, d *plan.Disk, b res
 	return report, nil
 }
 
-// removeLanded removes disks of results whose content has landed, and the directory that held nothing else.
-func removeLanded(dirs host.Dirs, c *cell.Cell) error {
+// removeLanded removes disks of results whose content has landed, the evidence of a run that has, and the directory
+// that held nothing else.
+func removeLanded(dirs host.Dirs, c *cell.Cell, run string) error {
 	var errs []error
+	if run != "" {
+		dir := dirs.EvidenceDir(c.Name, run)
+		if err := os.RemoveAll(dir); err != nil {
+			errs = append(errs, fault.Wrap(fault.Host, unwrapPath(err), "", "remove the evidence of %s", c.Name))
+		}
+		_ = os.Remove(filepath.Dir(dir)) // other runs may have theirs there
+	}
 	for _, r := range c.Results {
 		if err := os.Remove(dirs.Results(c.Name, r.Label)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, fault.Wrap(fault.Host, unwrapPath(err), "", "remove the results disk of %s", c.Name))

@@ -171,7 +171,7 @@ func TestTaskResults(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.inJob("SLURM_JOB_ID=121", "SLURM_ARRAY_JOB_ID=120", "SLURM_ARRAY_TASK_ID=7")
-	lab := l.write("lab.hcl", "cell \"lab\" {\n  results \"out\" {\n    size   = \"64M\"\n    format = \"tar\"\n  }\n}\n")
+	lab := l.write("lab.hcl", "cell \"lab\" {\n  evidence = true\n  results \"out\" {\n    size   = \"64M\"\n    format = \"tar\"\n  }\n}\n")
 	args := []string{"run", "--job", "--rm", "--results", "landed", lab}
 	v := l.live(args...)
 	v.expect(slow, hello.Commands)
@@ -189,6 +189,9 @@ func TestTaskResults(t *testing.T) {
 	b, err := os.ReadFile(l.path("landed/slurm-120_7/console.log"))
 	if err != nil || !strings.Contains(string(b), hello.Commands) {
 		t.Errorf("the console: %q, %v", b, err)
+	}
+	if r := l.must(0, "evidence", "verify", "landed/slurm-120_7/evidence.tar"); !strings.Contains(r.out, "of slurm-120_7, run") {
+		t.Error(r)
 	}
 	if _, err := os.Stat(l.path("landed/slurm-120_7/results")); err != nil {
 		t.Error(err)

@@ -102,6 +102,7 @@ const (
 	EvidencePlan       = "plan.json"
 	EvidenceAuditStart = "audit-start.json"
 	EvidenceAuditEnd   = "audit-end.json"
+	EvidenceArchive    = "evidence.tar" // of a task, beside what else came of it
 	EvidenceConsole    = "console-times.jsonl"
 	EvidenceShots      = "shots"
 )
