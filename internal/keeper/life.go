@@ -13,6 +13,7 @@ import (
 	"skep/internal/plan"
 	"skep/internal/process"
 	"skep/internal/provision"
+	"skep/internal/slim"
 	"skep/internal/store"
 )
 
@@ -29,6 +30,7 @@ var errGivenUp = errors.New("given up")
 // acquireAll has a life's resources, in the plan's order, and lets the guest run. What it acquired stays in
 // k.life until release, also where it fails.
 func (k *Keeper) acquireAll(ctx context.Context) error {
+	defer slim.Start()()
 	if err := k.openJournal(); err != nil {
 		return err
 	}

@@ -115,6 +115,7 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 		words.r.Close()
 		return store.Held{}, jailFault(err)
 	}
+	close(t.executed)
 	t.qemu = m
 	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
 	go m.wait()

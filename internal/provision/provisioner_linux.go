@@ -34,6 +34,7 @@ type linuxProvisioner struct {
 	qemu     *qemuMachine
 	kept     map[string]*kept
 	claims   map[string]net.Listener // of segments' names, by card
+	executed chan struct{}           // closed when the hypervisor's program begins
 	tpm      *linuxjail.Process
 	tpmEnded chan struct{}   // closed when the TPM is let go of
 	served   []store.Service // as a dead keeper wrote them down; of an adopted cell
@@ -46,7 +47,8 @@ type system = *linuxProvisioner
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
 	go emptyMounts() // ready when the jail is due
-	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, kept: map[string]*kept{}, claims: map[string]net.Listener{}, sameBoot: true}
+	t := &linuxProvisioner{config: c.unpack(), files: map[string]*os.File{}, kept: map[string]*kept{}, claims: map[string]net.Listener{}, sameBoot: true,
+		executed: make(chan struct{})}
 	t.logs = newLogs(t.trim)
 	return t
 }

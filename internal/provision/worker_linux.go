@@ -126,9 +126,18 @@ func (w *workers) hand(ctx context.Context, qmp string, words *lastWords) error 
 // trim is as keepBelow says.
 func (t *linuxProvisioner) trim(path string, max int64) error { return t.workers.keepBelow(path, max) }
 
-// acquireWorker begins to start the worker: it is not waited for before there is a hypervisor to speak with.
+// acquireWorker has the worker be started once the hypervisor is: the two would take the processors from each
+// other until both are there, and the hypervisor takes longer to be greeted than a worker to be ready.
 func (t *linuxProvisioner) acquireWorker(s *plan.Worker) error {
-	t.workers = startWorkers(s, beginWorker(s, t.plan.Layers, t.files["hypervisor-log"]))
+	begin := beginWorker(s, t.plan.Layers, t.files["hypervisor-log"])
+	t.workers = startWorkers(s, func(ctx context.Context, keeper *os.File, link *worker.Link) (workerProcess, *jail.Record, error) {
+		select {
+		case <-t.executed:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		return begin(ctx, keeper, link)
+	})
 	return nil
 }
 

@@ -66,7 +66,6 @@ func ServeIfAsked() {
 	}
 	runtime.GOMAXPROCS(1)
 	debug.SetTraceback("single")
-	debug.SetGCPercent(20)
 	err := confine(os.Args[2:])
 	if err == nil {
 		err = serve(os.NewFile(keeperFD, "keeper"))
@@ -279,4 +278,7 @@ func (w *worker) forgetWords(call) (out Message, err error) {
 }
 
 // lessen gives back what the process has no use for any more.
-func (w *worker) lessen() { slim.Within() }
+func (w *worker) lessen() {
+	debug.SetGCPercent(20)
+	slim.Within()
+}
