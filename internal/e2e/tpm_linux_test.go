@@ -48,7 +48,7 @@ func TestTPM(t *testing.T) {
 	ask("write after", "written")
 	reset()
 	l.must(0, "revert", "t", "a")
-	ask("tpm again", "tpm reset 1 times")
+	ask("tpm", "tpm reset 1 times")
 	tpm := l.service("t", "tpm")
 	s := l.show("t")
 	l.try(unix.Kill(s.KeeperPID, unix.SIGKILL))

@@ -75,7 +75,7 @@ func main() {
 		case "copy":
 			done("copy", copyTo(rest))
 		case "tpm":
-			done("tpm", askTPM(rest == "again"))
+			done("tpm", askTPM())
 		case "identity":
 			identity()
 		case "size":

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// askTPM asks the TPM for its clock, with which it says how often it was reset: a number that it keeps. It asks once, and
-// again only where it may: a guest that was reverted has had an empty first answer.
-func askTPM(again bool) error {
+// askTPM asks the TPM for its clock, with which it says how often it was reset: a number that it keeps.
+func askTPM() error {
 	dev, err := os.ReadFile("/sys/class/tpm/tpm0/dev")
 	if err != nil {
 		return err
@@ -25,28 +23,19 @@ func askTPM(again bool) error {
 	if err := unix.Mknod("/tpm0", unix.S_IFCHR|0o600, int(unix.Mkdev(major, minor))); err != nil && !errors.Is(err, unix.EEXIST) {
 		return err
 	}
-	f, err := os.OpenFile("/tpm0", os.O_RDWR, 0)
+	// Not by package os, which opens it with O_NONBLOCK: the driver sends the question later then, and who reads before
+	// that is told of the end of the file.
+	fd, err := unix.Open("/tpm0", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer unix.Close(fd)
+	// TPM2_ReadClock: a tag, a length, a code; TPM 2.0 library, part 3, section 29.1.
+	if _, err := unix.Write(fd, []byte{0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x81}); err != nil {
+		return err
+	}
 	b := make([]byte, 4096)
-	n, tries := 0, 1
-	if again {
-		tries = 5
-	}
-	for range tries {
-		// TPM2_ReadClock: a tag, a length, a code; TPM 2.0 library, part 3, section 29.1.
-		if _, err = f.Write([]byte{0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x81}); err == nil {
-			if n, err = f.Read(b); err == nil {
-				break
-			}
-		}
-		if again {
-			say("tpm: %v", err)
-			time.Sleep(time.Second)
-		}
-	}
+	n, err := unix.Read(fd, b)
 	if err != nil {
 		return err
 	}
