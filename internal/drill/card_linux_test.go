@@ -3,6 +3,7 @@ package drill
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 
 	"skep/internal/cell"
@@ -49,7 +50,7 @@ func TestCardsAreDrilled(t *testing.T) {
 // TestCardTable: rows are unique and whole.
 func TestCardTable(t *testing.T) {
 	seen := map[string]bool{}
-	for _, a := range append(attempts(), cardAttempts()...) {
+	for _, a := range slices.Concat(attempts(), cardAttempts(), tpmAttempts()) {
 		if seen[a.ID] || a.Tries == "" || a.Group == "" || a.Do == nil {
 			t.Errorf("%s is there twice, or is not whole", a.ID)
 		}

@@ -16,19 +16,14 @@ func (d *drill) scene(ctx context.Context, r *report.Report) error {
 	if d.harness.Worker == nil {
 		return nil
 	}
-	d.stacks = nil
 	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inWorker(ctx, nil) }
-	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, report.SceneWorker, report.PhaseRun), paired: true,
-		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
-	if err := general.run(ctx); err != nil {
+	if err := d.service(ctx, r, report.SceneWorker, protocolAttempts(), enter); err != nil {
 		return err
 	}
-	protocol := round{attempts: protocolAttempts(), enter: enter, made: d.reportsOf(r, report.SceneWorker, report.PhaseRun),
-		spent: func(Attempt, report.Verdict) bool { return true }} // each has a keeper of its own
-	if err := protocol.run(ctx); err != nil {
+	if err := d.cards(ctx, r); err != nil {
 		return err
 	}
-	return d.cards(ctx, r)
+	return d.tpm(ctx, r)
 }
 
 // commandsFD is where the attacker in the worker's place is told what to try; keeperFD is the worker's socket.

@@ -60,20 +60,25 @@ var sceneOf = map[string]string{cell.NetworkSinkhole: report.SceneSinkhole, cell
 // cards drills what the cell's cards are served by.
 func (d *drill) cards(ctx context.Context, r *report.Report) error {
 	for _, p := range cardProcesses(d.Cell) {
-		d.stacks = nil
 		enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inCard(ctx, p) }
-		general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, p.scene, report.PhaseRun), paired: true,
-			spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
-		if err := general.run(ctx); err != nil {
-			return err
-		}
-		own := round{attempts: cardAttempts(), enter: enter, made: d.reportsOf(r, p.scene, report.PhaseRun),
-			spent: func(Attempt, report.Verdict) bool { return true }}
-		if err := own.run(ctx); err != nil {
+		if err := d.service(ctx, r, p.scene, cardAttempts(), enter); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// service has an attacker in the place of a service make all attempts, and then those with what it was handed.
+func (d *drill) service(ctx context.Context, r *report.Report, scene string, own []Attempt, enter func(context.Context, Attempt) (*Fixture, error)) error {
+	d.stacks = nil
+	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, scene, report.PhaseRun), paired: true,
+		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
+	if err := general.run(ctx); err != nil {
+		return err
+	}
+	with := round{attempts: own, enter: enter, made: d.reportsOf(r, scene, report.PhaseRun),
+		spent: func(Attempt, report.Verdict) bool { return true }} // each has other ends of its own
+	return with.run(ctx)
 }
 
 // brokerSide is what a keeper has of a network that leads somewhere: who connects for it.
@@ -197,14 +202,20 @@ func (d *drill) inCard(ctx context.Context, p cardProcess) (*Fixture, error) {
 		return nil, err
 	}
 	defer control.Close()
+	return d.inPlace(ctx, spec, append([]tool.File{{Name: "control", File: control}}, files...), &Fixture{broker: broker, card: ours})
+}
+
+// inPlace puts an attacker into the jail of a service, with what that is handed, in that order. s is what the drill has
+// of the other ends.
+func (d *drill) inPlace(ctx context.Context, spec linuxjail.Spec, handed []tool.File, s *Fixture) (*Fixture, error) {
 	conn, commands, err := commandPair()
 	if err != nil {
-		ours.Close()
+		s.hangUp()
 		return nil, err
 	}
 	defer commands.Close()
-	spec.FDs = []jail.FD{{Name: "control", File: control}}
-	for _, f := range files {
+	spec.FDs = nil
+	for _, f := range handed {
 		spec.FDs = append(spec.FDs, jail.FD{Name: f.Name, File: f.File})
 	}
 	spec.FDs = append(spec.FDs, jail.FD{Name: commandSocket, File: commands})
@@ -213,8 +224,7 @@ func (d *drill) inCard(ctx context.Context, p cardProcess) (*Fixture, error) {
 	// Its number of arguments is the number of that descriptor, and the plus sign says that it is connected.
 	spec.Argv = make([]string, linuxjail.FDNumber(len(spec.FDs)-1))
 	spec.Argv[0] = "+"
-	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring, broker: broker,
-		card: ours}
+	s.Bait, s.Neighbour, s.Plan, s.Spec, s.stacks, s.measuring = d.bait, d.neighbour, d.harness.Plan, spec, &d.stacks, d.measuring
 	for _, l := range spec.Limits {
 		if l.Name == "fsize" {
 			s.bound = l

@@ -21,6 +21,8 @@ type Fixture struct {
 	Bound jail.Limit
 	// Worker is the jail of a worker, with that socket to its keeper; nil where there is none.
 	Worker func(keeper *os.File) (linuxjail.Spec, error)
+	// TPM is the jail of the guest's TPM, with that socket to the hypervisor and that state; nil where there is none.
+	TPM func(peer, state *os.File) (linuxjail.Spec, error)
 	// Started writes a process that was started here into the journal, so that a sweep ends it should
 	// this one die. It may be called again for the next one.
 	Started func(*linuxjail.Process) error
@@ -55,7 +57,13 @@ func (t *linuxProvisioner) Fixture(ctx context.Context, last plan.Resource, star
 	of := func(keeper *os.File) (linuxjail.Spec, error) {
 		return workerSpec(planWorker(t.plan), t.plan.Layers, keeper, t.files["hypervisor-log"])
 	}
-	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Worker: of, Started: func(proc *linuxjail.Process) error {
+	var tpm func(peer, state *os.File) (linuxjail.Spec, error)
+	for _, s := range plan.Specs[*plan.TPM](t.plan) {
+		tpm = func(peer, state *os.File) (linuxjail.Spec, error) {
+			return tpmSpec(s, t.plan.Layers, peer, state, t.files["hypervisor-log"])
+		}
+	}
+	return act(ctx, Fixture{Plan: t.plan, Spec: spec, Bound: bound, Worker: of, TPM: tpm, Started: func(proc *linuxjail.Process) error {
 		return started(store.Held{PID: proc.Pid(), Start: proc.StartTime()})
 	}})
 }

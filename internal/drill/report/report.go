@@ -53,6 +53,7 @@ const (
 	SceneUser       = "user network"
 	SceneSegment    = "segment"
 	SceneCapture    = "capture"
+	SceneTPM        = "TPM"
 )
 
 // Scene is what the attempts in one place came to.
