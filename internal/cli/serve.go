@@ -22,7 +22,6 @@ import (
 	"skep/internal/page"
 	"skep/internal/probe"
 	"skep/internal/serve"
-	"skep/internal/slim"
 	"skep/internal/store"
 	"skep/internal/unixsock"
 	"skep/internal/version"
@@ -104,7 +103,6 @@ func (a *app) servePage(ctx context.Context, o serveOptions) error {
 			return err
 		}
 	}
-	slim.Down() // it has little to do most of the time
 	if err := s.Serve(ctx); err != nil {
 		return fault.Wrap(fault.Host, err, "", "keep the page running")
 	}

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/slim"
 )
 
 // Bounds of HTTP.
@@ -70,6 +72,8 @@ func Serve(fd int, setup Setup) error {
 	go func() {
 		_ = web.Serve(&listener{s: s, secure: secure})
 	}()
+	time.AfterFunc(time.Second, slim.Within)
+	go slim.Again(s.done, slim.Within)
 	if err = pipe.Send(Ask{Do: Ready}); err == nil {
 		err = s.receive()
 	}

@@ -22,6 +22,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/page"
 	"skep/internal/reader"
+	"skep/internal/slim"
 	"skep/internal/tool"
 )
 
@@ -110,6 +111,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	for _, l := range s.Listeners {
 		go s.accept(ctx, l)
 	}
+	slim.Down() // it has little to do most of the time
+	go slim.Again(ctx.Done(), slim.Lessen)
 	pause := time.Second
 	for {
 		began := time.Now()

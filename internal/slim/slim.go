@@ -45,7 +45,30 @@ func Down() {
 	time.AfterFunc(settle, func() {
 		debug.SetGCPercent(20)
 		runtime.GOMAXPROCS(usual())
-		debug.FreeOSMemory()
-		dropProgram()
+		Lessen()
 	})
 }
+
+// Lessen gives back what is not needed at this moment.
+func Lessen() {
+	debug.FreeOSMemory()
+	dropProgram()
+}
+
+// Again makes the process small again and again, until done: what one request or one look around needs of the
+// program stays otherwise until the process ends.
+func Again(done <-chan struct{}, lessen func()) {
+	t := time.NewTicker(often)
+	defer t.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-t.C:
+			lessen()
+		}
+	}
+}
+
+// often is how often that is done: it takes some milliseconds each time.
+const often = 30 * time.Second

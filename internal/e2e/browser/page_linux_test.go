@@ -249,6 +249,9 @@ func TestTwoHundred(t *testing.T) {
 	b := h.open(h.links[0], 1280, 800)
 	b.until(`document.querySelectorAll(".cells tbody tr").length === 200`)
 	t.Logf("the page's own work until 200 cells were drawn: %.0f ms", js[float64](b, `performance.getEntriesByType("measure").reduce((n, m) => n + m.duration, 0)`))
+	t.Logf("from the click on the link: %.0f ms until the first paint with something to see, %.0f ms until the first cells were there",
+		js[float64](b, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`),
+		js[float64](b, `performance.getEntriesByType("measure")[0]?.startTime ?? -1`))
 	// It is kept current without being built anew.
 	js[any](b, `document.querySelector(".cells tbody tr").dataset.mark = "same"`)
 	time.Sleep(3 * time.Second)
