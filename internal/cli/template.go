@@ -51,8 +51,9 @@ its disks, or a layer on what they lie on. It is called NAME@make, with the name
 the template, while it boots.
 
 A clone begins at the moment that was kept. What the guest knows by then all clones
-know: keys, random numbers, addresses. A kernel that knows vmgenid (Linux 5.18 and
-newer) mixes in a number of its own at each; an older one does not. The guest's
+know: keys, random numbers, addresses. A kernel with a driver for vmgenid (Linux 5.18
+and newer, with CONFIG_VMGENID: Debian 13's, not the cloud kernel of Debian 12) mixes
+in a number of its own at each; two clones of another one draw the same. The guest's
 clock goes on from that moment; its RTC is the host's.
 
 On FreeBSD there are none: its kernel is built without BHYVE_SNAPSHOT.`,

@@ -64,6 +64,7 @@ func TestTemplate(t *testing.T) {
 		l.audit(0, name)
 		l.cannotWriteTemplate(name)
 	}
+	l.randomNumbers(consoles["w@1"], consoles["w@2"])
 	if r := l.must(75, "template", "rm", "T"); !strings.Contains(r.err, "runs on it") {
 		t.Error(r)
 	}
@@ -87,6 +88,26 @@ func TestTemplate(t *testing.T) {
 	if _, err := os.Stat(l.path("state/templates/T")); err == nil {
 		t.Error("the template's directory is left")
 	}
+}
+
+// randomNumbers: clones whose kernel knows vmgenid draw other random numbers; those of another kernel may well
+// draw the same, which is what is said when a template is made.
+func (l *lab) randomNumbers(a, b *live) {
+	l.t.Helper()
+	drawn := func(c *live) (number string, knows bool) {
+		c.send("random\n")
+		c.expect(slow, "guest: random ")
+		at := c.at
+		c.expect(slow, "\n")
+		number = strings.TrimSpace(c.out.String()[at:c.at])
+		return number, c.expectOne(slow, "guest: vmgenid true", "guest: vmgenid false") == "guest: vmgenid true"
+	}
+	one, knows := drawn(a)
+	two, _ := drawn(b)
+	if len(one) != 36 || len(two) != 36 || knows && one == two {
+		l.t.Errorf("the clones drew %q and %q; their kernel knows vmgenid: %v", one, two, knows)
+	}
+	l.t.Logf("the clones drew %s and %s; their kernel knows vmgenid: %v", one, two, knows)
 }
 
 // cannotWriteTemplate takes the hypervisor's own descriptor of the template's memory and tries with root's

@@ -146,6 +146,9 @@ func (m *qemuMachine) restore(ctx context.Context, state *os.File) error {
 		err = werr
 	}
 	if err == nil {
+		err = m.qmp.ActivateDisks(ctx)
+	}
+	if err == nil {
 		return nil
 	}
 	select {

@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -37,6 +38,18 @@ func (q *Client) SaveTo(ctx context.Context, w *os.File) error {
 // reads ends.
 func (q *Client) RestoreFrom(ctx context.Context, r *os.File) error {
 	return q.move(ctx, "migrate-incoming", "template-state", r)
+}
+
+// ActivateDisks has QEMU take over the disks of a guest whose state it has read. From QEMU 10 on that is put off
+// until the guest goes on, when what it takes is not allowed any more; before, it was done with the reading, and
+// there was no command for it.
+func (q *Client) ActivateDisks(ctx context.Context) error {
+	err := q.Execute(ctx, "blockdev-set-active", map[string]bool{"active": true}, nil)
+	var said *CommandError
+	if errors.As(err, &said) && said.Class == "CommandNotFound" {
+		return nil
+	}
+	return err
 }
 
 func (q *Client) move(ctx context.Context, command, name string, f *os.File) error {

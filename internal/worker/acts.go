@@ -58,6 +58,7 @@ const (
 	BlockResize
 	InsertMedium
 	EjectMedium
+	ActivateDisks
 	lastAct
 )
 
@@ -133,6 +134,7 @@ var acts = [lastAct]act{
 	RestoreFrom: {"migrate-incoming", 1, func(w *worker, r call) (out Message, err error) {
 		return out, w.qmp.RestoreFrom(r.ctx, r.files[0])
 	}},
+	ActivateDisks: {"blockdev-set-active", 0, plainly((*qmp.Client).ActivateDisks)},
 	Key: {"input-key", 0, func(w *worker, r call) (out Message, err error) {
 		return out, w.qmp.Key(r.ctx, r.Texts[0], r.Nums[0] != 0)
 	}},

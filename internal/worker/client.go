@@ -300,6 +300,9 @@ const moveWait = 5 * time.Minute
 // IgnoreShared has what is saved and restored leave out memory that is a file shared with others.
 func (c *Client) IgnoreShared(ctx context.Context) error { return c.do(ctx, IgnoreShared) }
 
+// ActivateDisks has QEMU take over the disks of a guest whose state it has read.
+func (c *Client) ActivateDisks(ctx context.Context) error { return c.do(ctx, ActivateDisks) }
+
 // SaveTo writes the state of all devices to a pipe, and RestoreFrom reads it from one.
 func (c *Client) SaveTo(ctx context.Context, pipe *os.File) error { return c.move(ctx, SaveTo, pipe) }
 

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -85,6 +86,12 @@ func main() {
 		case "count":
 			counted++
 			say("count %d", counted)
+		case "random":
+			b, err := os.ReadFile("/proc/sys/kernel/random/uuid")
+			done("random", err)
+			say("random %s", strings.TrimSpace(string(b)))
+			drivers, _ := filepath.Glob("/sys/bus/*/drivers/vmgenid") // acpi's at first, platform's later
+			say("vmgenid %v", len(drivers) > 0)
 		case "flood":
 			for {
 				fmt.Println(strings.Repeat("flood ", 12))
