@@ -273,11 +273,12 @@ func TestCellZFSClone(t *testing.T) {
 	origin, clone := dataset+"/golden", dataset+"/guest"
 	must(t, "zfs", "create", "-V", "16M", "-o", "volmode=none", origin)
 	must(t, "zfs", "set", "volmode=dev", origin)
-	until(t, "the volume's node", func() bool { return file("/dev/zvol/" + origin) })
+	l.node(origin)
 	words := bytes.Repeat([]byte("golden  "), 64)
 	l.try(os.WriteFile("/dev/zvol/"+origin, words, 0))
 	must(t, "zfs", "snapshot", origin+"@made")
 	must(t, "zfs", "clone", "-o", "volmode=dev", origin+"@made", clone)
+	l.node(clone)
 	l.cell("guest", "disk \"root\" { zvol = \""+clone+"\" }")
 	l.must(0, "up", "guest")
 	l.audit(0, "guest")
@@ -305,6 +306,21 @@ func TestCellZFSClone(t *testing.T) {
 		t.Errorf("a volume with a clone was removed: %s", r)
 	}
 	must(t, "zfs", "list", origin)
+}
+
+// node waits for the device node of a volume. The kernel loses one now and then; then the hint of skep up brings
+// it back.
+func (l *lab) node(dataset string) {
+	l.t.Helper()
+	at := time.Now()
+	until(l.t.(*testing.T), "the node of "+dataset, func() bool {
+		if !file("/dev/zvol/"+dataset) && time.Since(at) > 5*time.Second {
+			must(l.t, "zfs", "set", "volmode=none", dataset)
+			must(l.t, "zfs", "set", "volmode=dev", dataset)
+			at = time.Now()
+		}
+		return file("/dev/zvol/" + dataset)
+	})
 }
 
 // pool is a dataset of the test's own, in a pool of the host's or in one that lies in a file.
