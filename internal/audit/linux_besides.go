@@ -28,6 +28,7 @@ type besideWant struct {
 	// sealed and calls are what the launcher recorded; known says that it did.
 	sealed, known bool
 	calls         int
+	filters       int // 0 where nobody knows
 }
 
 // beside: who works for the hypervisor has no rights either.
@@ -54,6 +55,9 @@ func (a *linuxAudit) besideRights(w *besideSeen, want besideWant) {
 			if t.Status[row.key] != row.want {
 				odd = append(odd, fmt.Sprintf("thread %s has %s %s", t.Status["Pid"], row.key, orWords(t.Status[row.key], "that cannot be read")))
 			}
+		}
+		if n := t.Status["Seccomp_filters"]; want.filters > 0 && n != "" && n != strconv.Itoa(want.filters) { // Linux 5.9 and later say it
+			odd = append(odd, fmt.Sprintf("thread %s has %s filters of %d", t.Status["Pid"], n, want.filters))
 		}
 	}
 	if groups := w.Status["Groups"]; groups != "" && !a.waived(layer.NoGroups) {

@@ -199,9 +199,13 @@ func (a *linuxAudit) socketKind(d Descriptor) string {
 }
 
 // withTPM knows the hypervisor's two connections to its TPM: one it was handed, and of the other, a pair that it made, it
-// has handed the TPM an end. A third is on no plan.
+// has handed the TPM an end. A third is on no plan, and neither is one whose other end is somebody else's. Where the
+// kernel does not tell who that is (an ordinary user's hypervisor has made the pair in a network of its own), they are counted.
 func (a *linuxAudit) withTPM(d Descriptor) bool {
 	if len(plan.Specs[*plan.TPM](a.plan)) == 0 || a.Sockets[d.Inode] != nameless {
+		return false
+	}
+	if other, known := a.Peers[d.Inode]; known && !a.ofTPM(other) {
 		return false
 	}
 	handed := -1
@@ -216,6 +220,20 @@ func (a *linuxAudit) withTPM(d Descriptor) bool {
 		return o.Number != handed && strings.HasPrefix(o.Target, "socket:") && a.Sockets[o.Inode] == nameless
 	})
 	return d.Number == handed || made >= 0 && a.FDs[made].Number == d.Number
+}
+
+// ofTPM says whether the process that is the guest's TPM holds a socket.
+func (a *linuxAudit) ofTPM(inode uint64) bool {
+	for _, r := range a.plan.Resources {
+		if _, is := r.Spec.(*plan.TPM); is && a.Services[r.ID] != nil && holdsSocket(a.Services[r.ID].FDs, inode) {
+			return true
+		}
+	}
+	return false
+}
+
+func holdsSocket(fds []Descriptor, inode uint64) bool {
+	return slices.ContainsFunc(fds, func(d Descriptor) bool { return d.Inode == inode && strings.HasPrefix(d.Target, "socket:") })
 }
 
 // sameSocket compares names; a socket that was bound by way of a descriptor of

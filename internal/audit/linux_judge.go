@@ -149,7 +149,7 @@ func (a *linuxAudit) rights() {
 	a.equal(GroupRights, "no-new-privs", "1", a.Status["NoNewPrivs"])
 	a.equal(GroupRights, "seccomp", "2", a.Status["Seccomp"])
 	if a.record != nil {
-		a.equal(GroupRights, "seccomp-filters", strconv.Itoa(len(a.record.Filters)+a.record.Inherited), a.Status["Seccomp_filters"])
+		a.equal(GroupRights, "seccomp-filters", strconv.Itoa(a.record.FilterCount()), a.Status["Seccomp_filters"])
 		var ids []string
 		for _, f := range a.record.Filters {
 			ids = append(ids, fmt.Sprintf("%s %.12s… (%d instructions)", f.Name, f.SHA256, f.Instructions))

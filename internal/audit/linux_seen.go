@@ -29,6 +29,8 @@ type linuxSeen struct {
 
 	FDs     []Descriptor      `json:"fds"`
 	Sockets map[uint64]string `json:"sockets"` // inode -> name, from the host's tables
+	// Peers are which UNIX socket is connected with which, by inode, as far as the kernel tells whoever looks.
+	Peers map[uint64]uint64 `json:"peers,omitempty"`
 	// PlanFiles are the files that the plan hands in, as the host has them now.
 	PlanFiles map[string]fileID `json:"plan_files"`
 	Environ   int               `json:"environ"` // bytes; -1 where it cannot be read

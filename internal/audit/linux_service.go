@@ -59,7 +59,7 @@ func (a *linuxAudit) service(r plan.Resource) {
 		return
 	}
 	a.beside(&seen.besideSeen, besideWant{group: GroupServices, prefix: prefix, uid: want.UID, gid: want.GID, ownUID: want.OwnUID,
-		empty: want.EmptyRootfs, known: true, sealed: want.Sealed, calls: want.Calls})
+		empty: want.EmptyRootfs, known: true, sealed: want.Sealed, calls: want.Calls, filters: want.Filters})
 	var who *besideSeen
 	if a.Worker != nil {
 		who = &a.Worker.besideSeen
@@ -70,8 +70,7 @@ func (a *linuxAudit) service(r plan.Resource) {
 		mode = n.Mode
 	}
 	if _, tpm := r.Spec.(*plan.TPM); tpm {
-		a.besideHandles(&seen.besideSeen, GroupServices, prefix,
-			func(d Descriptor) bool { return seen.plannedOfTPM(d, a.Sockets) })
+		a.besideHandles(&seen.besideSeen, GroupServices, prefix, func(d Descriptor) bool { return a.plannedOfTPM(seen, d) })
 		return
 	}
 	_, capture := r.Spec.(*plan.Capture)
@@ -118,13 +117,28 @@ func (s *serviceSeen) planned(d Descriptor, mode string, capture bool) bool {
 }
 
 // plannedOfTPM is planned for a TPM: its two connections to the hypervisor, of which only the tables of the hypervisor's
-// network have the second, a pipe to itself, what it remembers, and the hypervisor's log to write to.
-func (s *serviceSeen) plannedOfTPM(d Descriptor, hypervisors map[uint64]string) bool {
+// network have the second, one pipe to itself, what it remembers, and the hypervisor's log to write to.
+func (a *linuxAudit) plannedOfTPM(s *serviceSeen, d Descriptor) bool {
 	switch {
-	case d.Target == devNull, strings.HasPrefix(d.Target, "pipe:"):
+	case d.Target == devNull:
 		return true
+	case strings.HasPrefix(d.Target, "pipe:"):
+		first := slices.IndexFunc(s.FDs, func(o Descriptor) bool { return strings.HasPrefix(o.Target, "pipe:") })
+		return s.FDs[first].Target == d.Target
 	case strings.HasPrefix(d.Target, "socket:"):
-		return cmp.Or(s.Sockets[d.Inode], hypervisors[d.Inode]) == nameless
+		if cmp.Or(s.Sockets[d.Inode], a.Sockets[d.Inode]) != nameless {
+			return false
+		}
+		if other, known := a.Peers[d.Inode]; known && !holdsSocket(a.FDs, other) {
+			return false
+		}
+		before := 0
+		for _, o := range s.FDs[:slices.IndexFunc(s.FDs, func(o Descriptor) bool { return o.Number == d.Number })] {
+			if strings.HasPrefix(o.Target, "socket:") {
+				before++
+			}
+		}
+		return before < 2
 	}
 	id := fileID{d.Dev, d.Inode}
 	return s.holds(ownRecord, id) || d.Number == 2 && s.holds(ownLog, id) && d.Flags&accessMode == 1

@@ -14,6 +14,8 @@ type workerSeen struct {
 	besideSeen
 	// Log is the hypervisor's log.
 	Log fileID `json:"log"`
+	// Sockets are names as of a hypervisor's.
+	Sockets map[uint64]string `json:"sockets"`
 }
 
 // worker: who reads what the hypervisor says has no rights either.
@@ -31,10 +33,10 @@ func (a *linuxAudit) worker() {
 	of := besideWant{group: GroupWorker, prefix: "worker", uid: want.UID, gid: want.GID, ownUID: !a.waived(layer.OwnUID),
 		empty: applied && !a.waived(layer.EmptyRootfs)}
 	if r := a.state.WorkerJail; r != nil {
-		of.known, of.sealed, of.calls = true, r.Sealed, r.RunCalls
+		of.known, of.sealed, of.calls, of.filters = true, r.Sealed, r.RunCalls, r.FilterCount()
 	}
 	a.beside(&w.besideSeen, of)
-	a.besideHandles(&w.besideSeen, GroupWorker, "worker", w.planned)
+	a.besideHandles(&w.besideSeen, GroupWorker, "worker", func(d Descriptor) bool { return a.plannedOfWorker(w, d) })
 }
 
 func (a *linuxAudit) workerSpec() *plan.Worker {
@@ -59,14 +61,16 @@ func (a *linuxAudit) shares(namespace string) bool {
 	return !slices.Contains(j.Namespaces, namespace)
 }
 
-// planned says whether a worker is handed such a descriptor, or makes it for itself: sockets and pipes to
+// plannedOfWorker says whether a worker is handed such a descriptor, or makes it for itself: sockets and pipes to
 // keeper, hypervisor and viewers, the hypervisor's log to write to, a picture while it is drawn.
-func (w *workerSeen) planned(d Descriptor) bool {
+func (a *linuxAudit) plannedOfWorker(w *workerSeen, d Descriptor) bool {
 	rest, anonymous := strings.CutPrefix(d.Target, "anon_inode:")
 	switch {
 	case anonymous:
 		return rest == "[eventfd]" || rest == "[eventpoll]"
-	case strings.HasPrefix(d.Target, "socket:"), strings.HasPrefix(d.Target, "/memfd:screenshot"):
+	case strings.HasPrefix(d.Target, "socket:"):
+		return a.socketOfWorker(w.Sockets[d.Inode])
+	case strings.HasPrefix(d.Target, "/memfd:screenshot"):
 		return true
 	case strings.HasPrefix(d.Target, "pipe:"):
 		return d.Flags&accessMode == 0
@@ -74,4 +78,18 @@ func (w *workerSeen) planned(d Descriptor) bool {
 		return true
 	}
 	return fileID{d.Dev, d.Inode} == w.Log && d.Flags&accessMode == 1
+}
+
+// socketOfWorker judges a socket by its name: to keeper and hypervisor UNIX sockets, and to viewers connections to the
+// port of the screen, where that is one.
+func (a *linuxAudit) socketOfWorker(name string) bool {
+	switch kind, _, _ := strings.Cut(name, " "); kind {
+	case "tcp", "tcp6":
+		return slices.ContainsFunc(plan.Specs[*plan.Screen](a.plan), func(s *plan.Screen) bool {
+			return s.Listen != "" && samePort(name, s.Listen)
+		})
+	case "udp", "udp6", "raw", "raw6", "packet", "netlink", "":
+		return false
+	}
+	return true
 }

@@ -72,7 +72,7 @@ func observe(pid int, p *plan.Plan) (*linuxSeen, error) {
 	o.Files, o.Nodes, o.Unread = reachable(dir + "/root")
 	own := private(pid)
 	o.FDs, o.Environ, o.Persona = own.FDs, own.Environ, own.Persona
-	o.Sockets = readSockets(dir)
+	o.Sockets, o.Peers = readSockets(dir), readPeers(dir)
 	o.Limits = linuxjail.Rlimits(pid)
 	o.Devices = readDevices(dir + "/net/dev")
 	o.Address, o.AddressRead = readAddresses(dir + "/net")

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,11 +12,14 @@ import (
 
 // observeWorker reads what is judged of a worker; nil where there is no such process.
 func observeWorker(pid int, p *plan.Plan) *workerSeen {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	before := readSockets(dir)
 	b := observeBeside(pid)
 	if b == nil {
 		return nil
 	}
-	w := &workerSeen{besideSeen: *b}
+	w := &workerSeen{besideSeen: *b, Sockets: readSockets(dir)}
+	maps.Copy(w.Sockets, before) // a viewer may have come or gone meanwhile
 	if p != nil {
 		for _, l := range plan.Specs[*plan.Log](p) {
 			var st syscall.Stat_t

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"skep/internal/hypervisor"
+	"skep/internal/jail"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -134,10 +137,121 @@ func TestSocketsOfTPM(t *testing.T) {
 	if v := look(200, 201); v != Extra {
 		t.Errorf("a third is %q", v)
 	}
-	s := &serviceSeen{Sockets: map[uint64]string{1: nameless, 3: "tcp 0100007F:1F90"}}
-	for inode, want := range map[uint64]bool{1: true, 2: true, 3: false, 4: false} {
-		if s.plannedOfTPM(Descriptor{Number: 5, Target: "socket:[1]", Inode: inode}, map[uint64]string{2: nameless}) != want {
-			t.Errorf("socket %d is not %v", inode, want)
+}
+
+// The ends of those two are told by the kernel, where it tells: a socket to somebody else is on no plan, at either end.
+// A TPM has two sockets and one pipe, and no more.
+func TestEndsOfTPM(t *testing.T) {
+	const ours, theirs, made, end, stranger = 9001, 9002, 9003, 9004, 9005
+	socket := func(number int, inode uint64) Descriptor {
+		return Descriptor{Number: number, Target: fmt.Sprintf("socket:[%d]", inode), Inode: inode}
+	}
+	look := func(row string, do func(l *linuxSeen, s *serviceSeen)) Verdict {
+		st := linuxCell(t, "tpm {}\n")
+		l := cleanLinux(t, st)
+		for _, d := range plan.Specs[*plan.Hypervisor](st.Plan)[0].Descriptors {
+			if d.Name == hypervisor.FDTPM {
+				l.FDs = slices.DeleteFunc(l.FDs, func(o Descriptor) bool { return o.Number == d.Number })
+				l.FDs = append(l.FDs, socket(d.Number, ours))
+			}
+		}
+		l.FDs = append(l.FDs, socket(200, made))
+		s := &serviceSeen{besideSeen: besideSeen{Status: map[string]string{}, FDs: []Descriptor{{Number: 1, Target: devNull}, socket(3, theirs), socket(4, end),
+			{Number: 5, Target: "pipe:[7]"}, {Number: 6, Target: "pipe:[7]"}}}, Sockets: map[uint64]string{theirs: nameless, stranger: nameless}}
+		l.Sockets[ours], l.Sockets[made], l.Sockets[end] = nameless, nameless, nameless
+		l.Peers = map[uint64]uint64{ours: theirs, theirs: ours, made: end, end: made}
+		st.Services = []store.Service{{ID: "tpm"}}
+		l.Services = map[string]*serviceSeen{"tpm": s}
+		do(l, s)
+		return verdictOf(judgeLinux(l, st), row)
+	}
+	const ofHypervisor, ofTPM = "descriptors", "tpm-descriptors"
+	for _, tt := range []struct {
+		name, row string
+		want      Verdict
+		do        func(l *linuxSeen, s *serviceSeen)
+	}{
+		{"as it is", ofHypervisor, Seen, func(*linuxSeen, *serviceSeen) {}},
+		{"as it is", ofTPM, Seen, func(*linuxSeen, *serviceSeen) {}},
+		{"nobody tells who is there", ofHypervisor, Seen, func(l *linuxSeen, _ *serviceSeen) { l.Peers = nil }},
+		{"nobody tells who is there", ofTPM, Seen, func(l *linuxSeen, _ *serviceSeen) { l.Peers = nil }},
+		{"the hypervisor's second leads elsewhere", ofHypervisor, Extra, func(l *linuxSeen, _ *serviceSeen) { l.Peers[made] = stranger }},
+		{"the TPM's second leads elsewhere", ofTPM, Extra, func(l *linuxSeen, _ *serviceSeen) { l.Peers[end] = stranger }},
+		{"the TPM has a third", ofTPM, Extra, func(l *linuxSeen, s *serviceSeen) { s.FDs = append(s.FDs, socket(9, stranger)) }},
+		{"its socket is the network's", ofTPM, Extra, func(l *linuxSeen, s *serviceSeen) { s.Sockets[theirs] = "tcp 0100007F:1F90" }},
+		{"its socket is in no table", ofTPM, Extra, func(l *linuxSeen, s *serviceSeen) { delete(l.Sockets, end) }},
+		{"it has another pipe", ofTPM, Extra, func(l *linuxSeen, s *serviceSeen) { s.FDs = append(s.FDs, Descriptor{Number: 9, Target: "pipe:[8]"}) }},
+	} {
+		if v := look(tt.row, tt.do); v != tt.want {
+			t.Errorf("%s: row %s is %q, want %q", tt.name, tt.row, v, tt.want)
+		}
+	}
+}
+
+// The kernel tells which sockets are a pair, in the network where they were made.
+func TestPeers(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inodes [2]uint64
+	for i, fd := range fds {
+		defer unix.Close(fd)
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			t.Fatal(err)
+		}
+		inodes[i] = st.Ino
+	}
+	peers := readPeers("/proc/self")
+	if len(peers) == 0 {
+		t.Skip("this kernel does not tell: it has no unix_diag")
+	}
+	if peers[inodes[0]] != inodes[1] || peers[inodes[1]] != inodes[0] {
+		t.Errorf("%d and %d are a pair, and there are %v", inodes[0], inodes[1], peers)
+	}
+}
+
+// A worker has UNIX sockets, and those of viewers where they come by TCP; nothing else that is connected with anybody.
+func TestSocketsOfWorker(t *testing.T) {
+	for _, tt := range []struct {
+		name, body, socket string
+		want               Verdict
+	}{
+		{"keeper and hypervisor", "", nameless, Seen},
+		{"a viewer", "screen { listen = \"127.0.0.1:5901\" }", "tcp 0100007F:170D", Seen},
+		{"to another port", "screen { listen = \"127.0.0.1:5901\" }", "tcp 0100007F:1F90", Extra},
+		{"TCP without a screen", "", "tcp 0100007F:170D", Extra},
+		{"all of the host's frames", "", "packet 0", Extra},
+		{"in no table", "", "", Extra},
+	} {
+		st := linuxCell(t, tt.body)
+		l := cleanLinux(t, st)
+		st.Worker = &store.Worker{PID: 800}
+		l.Worker = &workerSeen{besideSeen: besideSeen{Status: map[string]string{}, FDs: []Descriptor{{Number: 3, Target: "socket:[5]", Inode: 5}}},
+			Sockets: map[uint64]string{5: tt.socket}}
+		if tt.socket == "" {
+			l.Worker.Sockets = nil
+		}
+		if v := verdictOf(judgeLinux(l, st), "worker-descriptors"); v != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, v, tt.want)
+		}
+	}
+}
+
+// Each thread of a worker and of a service has as many filters as its launcher wrote down.
+func TestFiltersBeside(t *testing.T) {
+	for count, want := range map[string]Verdict{"2": Seen, "1": Extra, "3": Extra, "": Seen} {
+		st, l, s := servedCell(t, userCard)
+		st.Services[0].Filters = 2
+		s.Threads[0].Status["Seccomp_filters"] = count
+		if v := verdictOf(judgeLinux(l, st), "network-lan-rights"); v != want {
+			t.Errorf("a service with %q filters of 2 is %q, want %q", count, v, want)
+		}
+		st.Worker, st.WorkerJail = &store.Worker{PID: 800}, &jail.Record{Filters: make([]jail.FilterRecord, 1), Inherited: 1}
+		l.Worker = &workerSeen{besideSeen: s.besideSeen}
+		if v := verdictOf(judgeLinux(l, st), "worker-rights"); v != want {
+			t.Errorf("a worker with %q filters of 2 is %q, want %q", count, v, want)
 		}
 	}
 }

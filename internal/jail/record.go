@@ -36,6 +36,9 @@ type Record struct {
 	Standing *Standing               `json:"standing,omitempty"`
 }
 
+// FilterCount is how many filters the kernel counts of it.
+func (r Record) FilterCount() int { return len(r.Filters) + r.Inherited }
+
 // FilterRecord identifies one seccomp filter by the SHA-256 of its instructions.
 type FilterRecord struct {
 	Name         string `json:"name"` // "calls"

@@ -70,7 +70,7 @@ func (k *kept) seen() *store.Service {
 	s := k.service
 	v := &store.Service{ID: k.id, PID: s.PID, Start: s.Start, UID: s.UID, GID: s.GID, Restarts: k.restarts}
 	if r := s.Jail; r != nil {
-		v.Calls, v.Sealed = r.RunCalls, r.Sealed
+		v.Calls, v.Sealed, v.Filters = r.RunCalls, r.Sealed, r.FilterCount()
 		v.OwnUID, v.EmptyRootfs = layer.On(r.Layers, layer.OwnUID), layer.On(r.Layers, layer.EmptyRootfs)
 	}
 	return v

@@ -158,7 +158,7 @@ func (t *linuxProvisioner) watchTPM(id string, p *linuxjail.Process, released <-
 func (t *linuxProvisioner) serving(id string, s *plan.TPM, p *linuxjail.Process) {
 	layers, r := workerLayers(t.plan.Layers), p.Record()
 	t.env.Serving(id, &store.Service{ID: id, PID: p.Pid(), Start: p.StartTime(), UID: s.UID, GID: s.GID, Calls: r.RunCalls, Sealed: r.Sealed,
-		OwnUID: layer.On(layers, layer.OwnUID), EmptyRootfs: layer.On(layers, layer.EmptyRootfs)})
+		Filters: r.FilterCount(), OwnUID: layer.On(layers, layer.OwnUID), EmptyRootfs: layer.On(layers, layer.EmptyRootfs)})
 }
 
 // adoptTPM finds the TPM that goes on without its dead keeper, and watches it. The kernel refuses what the keeper
@@ -168,7 +168,7 @@ func (t *linuxProvisioner) adoptTPM(id string, s *plan.TPM, h store.Held) error 
 	record := jail.Record{RunCalls: seccomp.SWTPM().Count(arch, seccomp.Run)}
 	for _, v := range t.served {
 		if v.ID == id && v.PID == h.PID && v.Start == h.Start {
-			record.RunCalls = v.Calls
+			record.RunCalls, record.Inherited = v.Calls, v.Filters // which of them were its keeper's is not told apart
 		}
 	}
 	p, err := linuxjail.Adopt(h.PID, h.Start, record)

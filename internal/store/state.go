@@ -112,6 +112,8 @@ type Service struct {
 	// Calls are how many its filter lets it make, and Sealed says that it lets it make no others.
 	Calls  int  `json:"calls,omitempty"`
 	Sealed bool `json:"sealed"`
+	// Filters are how many filters it has, those of its keeper among them; 0 where nobody has written that down.
+	Filters int `json:"filters,omitempty"`
 	// OwnUID and EmptyRootfs say which of these layers its jail has.
 	OwnUID      bool `json:"own_uid"`
 	EmptyRootfs bool `json:"empty_rootfs"`
