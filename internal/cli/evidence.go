@@ -254,7 +254,7 @@ func (g *gatherer) gather(ctx context.Context, run string) error {
 	}
 	g.audits()
 	g.logs(dir, last, known)
-	g.shots(dir)
+	g.shots(ctx, dir)
 	g.dumps(chain)
 	if last {
 		g.network()
@@ -418,7 +418,7 @@ func (g *gatherer) logs(dir string, last bool, known map[string]string) {
 }
 
 // shots are the pictures of the screen that were kept, and a sheet of them.
-func (g *gatherer) shots(dir string) {
+func (g *gatherer) shots(ctx context.Context, dir string) {
 	found, _ := filepath.Glob(filepath.Join(dir, layout.EvidenceShots, "*.png"))
 	if len(found) == 0 {
 		g.miss("pictures of the screen", "skep record was not running")
@@ -431,7 +431,7 @@ func (g *gatherer) shots(dir string) {
 			g.page.Pictures = append(g.page.Pictures, evidence.Picture{Name: name, Time: at})
 		}
 	}
-	if sheet, err := contactSheet(found); err == nil {
+	if sheet, err := g.a.contactSheet(ctx, found); err == nil {
 		g.page.Sheet = "contact-sheet.png"
 		g.add(g.page.Sheet, sheet)
 	} else {

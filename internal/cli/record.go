@@ -18,6 +18,7 @@ import (
 	"skep/internal/evidence"
 	"skep/internal/fault"
 	"skep/internal/host"
+	"skep/internal/inside"
 	"skep/internal/keeper"
 	"skep/internal/layout"
 	"skep/internal/probe"
@@ -128,7 +129,7 @@ func (a *app) shoot(ctx context.Context, dirs host.Dirs, name string, o shotOpti
 		break
 	}
 	if o.sheet && len(kept) > 0 {
-		sheet, err := contactSheet(kept)
+		sheet, err := a.contactSheet(context.WithoutCancel(ctx), kept)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(o.dir, "contact-sheet.png"), sheet, 0o600)
 		}
@@ -166,18 +167,26 @@ func shotTime(name string) (time.Time, error) {
 	return time.Parse(shotForm, at)
 }
 
-// contactSheet is one picture of many, each with its time.
-func contactSheet(paths []string) ([]byte, error) {
-	sheet := evidence.NewSheet(len(paths))
-	for i, path := range sheet.Choose(paths) {
-		b, err := os.ReadFile(path)
+// contactSheet is one picture of many, each with its time. They are decoded in a jail.
+func (a *app) contactSheet(ctx context.Context, paths []string) ([]byte, error) {
+	h, err := a.readers()
+	if err != nil {
+		return nil, err
+	}
+	var pictures []*os.File
+	defer func() {
+		for _, f := range pictures {
+			f.Close()
+		}
+	}()
+	var labels []string
+	for _, path := range evidence.Choose(paths) {
+		f, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return nil, unwrapPath(err)
 		}
 		at, _ := shotTime(filepath.Base(path))
-		if err := sheet.AddPNG(i, b, at.Format("15:04:05")); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
-		}
+		pictures, labels = append(pictures, f), append(labels, at.Format("15:04:05"))
 	}
-	return sheet.PNG()
+	return inside.Sheet(ctx, h, pictures, labels)
 }

@@ -25,25 +25,24 @@ const (
 
 // Sheet is a contact sheet that is being made.
 type Sheet struct {
-	img  *image.RGBA
-	most int
+	img *image.RGBA
 }
 
 // NewSheet has room for so many pictures, up to a bound.
 func NewSheet(n int) *Sheet {
 	n = min(max(n, 1), sheetMost)
 	rows := (n + sheetColumns - 1) / sheetColumns
-	s := &Sheet{image.NewRGBA(image.Rect(0, 0, gap+min(n, sheetColumns)*(thumbWidth+gap), gap+rows*(thumbHeight+labelHeight+gap))), n}
+	s := &Sheet{image.NewRGBA(image.Rect(0, 0, gap+min(n, sheetColumns)*(thumbWidth+gap), gap+rows*(thumbHeight+labelHeight+gap)))}
 	draw.Draw(s.img, s.img.Bounds(), image.NewUniform(color.RGBA{32, 32, 32, 255}), image.Point{}, draw.Src)
 	return s
 }
 
-// Choose are those of many that the sheet shows, from the first to the last.
-func (s *Sheet) Choose(all []string) (some []string) {
-	for i := range min(s.most, len(all)) {
+// Choose are those of many that a sheet shows, from the first to the last.
+func Choose(all []string) (some []string) {
+	for i := range min(sheetMost, len(all)) {
 		at := i
-		if len(all) > s.most {
-			at = i * (len(all) - 1) / (s.most - 1)
+		if len(all) > sheetMost {
+			at = i * (len(all) - 1) / (sheetMost - 1)
 		}
 		some = append(some, all[at])
 	}
@@ -54,6 +53,9 @@ func (s *Sheet) Choose(all []string) (some []string) {
 func (s *Sheet) Add(i int, img image.Image, label string) {
 	x, y := gap+i%sheetColumns*(thumbWidth+gap), gap+i/sheetColumns*(thumbHeight+labelHeight+gap)
 	b := img.Bounds()
+	if !image.Pt(x, y).In(s.img.Bounds()) {
+		return // there was to be no such picture
+	}
 	if b.Dx() < 1 || b.Dy() < 1 {
 		return
 	}

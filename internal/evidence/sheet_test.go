@@ -17,15 +17,14 @@ func TestSheet(t *testing.T) {
 	for i := range 500 {
 		names = append(names, fmt.Sprint(i))
 	}
-	s := NewSheet(len(names))
-	some := s.Choose(names)
+	some := Choose(names)
 	if len(some) != sheetMost || some[0] != "0" || some[len(some)-1] != "499" {
 		t.Errorf("%d of them, from %s to %s", len(some), some[0], some[len(some)-1])
 	}
-	if got := NewSheet(2).Choose(names[:2]); len(got) != 2 {
+	if got := Choose(names[:2]); len(got) != 2 {
 		t.Error(got)
 	}
-	s = NewSheet(7)
+	s := NewSheet(7)
 	red := image.NewRGBA(image.Rect(0, 0, 640, 480))
 	draw.Draw(red, red.Bounds(), image.NewUniform(color.RGBA{255, 0, 0, 255}), image.Point{}, draw.Src)
 	for i := range 7 {

@@ -22,6 +22,7 @@ func Table() tool.Readers {
 		reader.Page:    servePage,
 		reader.Memory:  makeDump,
 		reader.Diff:    diffDisk,
+		reader.Sheet:   drawSheet,
 
 		reader.Capture: captureTap,
 		reader.CaptureFile: func(in tool.Inside) error {

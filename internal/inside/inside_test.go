@@ -5,8 +5,14 @@ package inside
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"skep/internal/probe"
@@ -112,5 +118,53 @@ func TestLogJailed(t *testing.T) {
 	out, err := tool.Run(t.Context(), here(t).Facts, tool.Job{Tool: tool.Reader(reader.Log), Args: args, Files: []tool.File{{Name: "log", File: log}}})
 	if want := "first\\x1b[2J\nsecond\n"; err != nil || string(out.Bytes) != want {
 		t.Errorf("%q, want %q: %v", out.Bytes, want, err)
+	}
+}
+
+// A contact sheet is drawn in a jail, and what is no picture of a screen ends nothing but the reader.
+func TestSheetJailed(t *testing.T) {
+	picture := func(width, height int) []byte {
+		img := image.NewRGBA(image.Rect(0, 0, width, height))
+		for i := range img.Pix {
+			img.Pix[i] = 255
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, img); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	var pictures []*os.File
+	var labels []string
+	for i := range 60 {
+		pictures, labels = append(pictures, open(t, picture(64, 48))), append(labels, fmt.Sprintf("12:00:%02d", i))
+	}
+	b, err := Sheet(t.Context(), here(t), pictures, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	white := color.RGBA{255, 255, 255, 255}
+	if at := img.Bounds().Max; img.At(100, 100) != color.Color(white) || img.At(at.X-100, at.Y-100) != color.Color(white) {
+		t.Errorf("the first or the last of the pictures is not there: %v, %v", img.At(100, 100), img.At(at.X-100, at.Y-100))
+	}
+	large := picture(1, 1)
+	binary.BigEndian.PutUint32(large[16:], 1<<20)
+	binary.BigEndian.PutUint32(large[20:], 1<<20)
+	binary.BigEndian.PutUint32(large[29:], crc32.ChecksumIEEE(large[12:29]))
+	for name, bad := range map[string]struct {
+		picture []byte
+		want    string
+	}{
+		"no picture": {[]byte("no picture"), "not a PNG"},
+		"cut":        {picture(640, 480)[:60], "not enough pixel data"},
+		"too large":  {large, "larger than a screen"},
+	} {
+		if _, err := Sheet(t.Context(), here(t), []*os.File{open(t, bad.picture)}, []string{""}); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -21,6 +21,8 @@ const (
 	Memory = "memory"
 	// Diff compares the layer of a disk with its base: extents, and files.
 	Diff = "disk-diff"
+	// Sheet draws pictures of a screen onto one.
+	Sheet = "contact-sheet"
 	// Sinkhole is the network of a guest that leads nowhere.
 	Sinkhole = "sinkhole"
 	// UserNet is the network of a guest that leads to what its cell file allows.
