@@ -3,8 +3,12 @@ package drill
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/plan"
 )
 
 // fileAttempts reach for files of the host. The first of them are tried in the start as well, where
@@ -44,6 +48,8 @@ var fileAttempts = []Attempt{
 		By: "private-root two-phases", Want: "ENOENT | EPERM", Do: open("/proc/self/fd/0", unix.O_RDONLY)},
 	{ID: "dev-fd", Tries: "open a descriptor anew through /dev/fd",
 		By: "private-root two-phases", Want: "ENOENT | EPERM", Do: open("/dev/fd/0", unix.O_RDONLY)},
+	{ID: "library-unreached", Tries: "have a library of QEMU's that no device of its cell reaches",
+		By: "private-root two-phases", Want: "absent | ENOENT | EPERM", Needs: needStub, Do: code(unreachedLibrary)},
 	{ID: "leaked-descriptors", Tries: "use a descriptor that the caller forgot to close",
 		By: "closed-fds", Want: "absent", Single: singleOpen, Do: code(leakedDescriptors)},
 	{ID: "leaked-directory", Tries: "open a path below a directory that the caller left open",
@@ -189,3 +195,37 @@ func watch(s *Fixture) Outcome {
 
 // le32 reads a number of the kernel's.
 func le32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
+
+// stub is the place of a library in the rootfs where a stub is, and what the library on the host has of bytes; "" without
+// one.
+func stub(s *Fixture) (inside string, size int64) {
+	for _, r := range plan.Specs[*plan.Rootfs](s.Plan) {
+		for _, f := range r.Files {
+			info, err := os.Stat(f.Inside)
+			if strings.Contains(f.Host, "/stubs/") && err == nil && info.Size() > size {
+				inside, size = f.Inside, info.Size()
+			}
+		}
+	}
+	return inside, size
+}
+
+func needStub(s *Fixture) (string, bool) {
+	inside, _ := stub(s)
+	return "no library of its QEMU has a stub in its place", inside != ""
+}
+
+// unreachedLibrary opens what is in the place of the library: what is smaller than that has nothing of it.
+func unreachedLibrary(s *Fixture) Outcome {
+	inside, size := stub(s)
+	opened := s.call(unix.SYS_OPENAT, atCWD, inside, unix.O_RDONLY, 0)
+	if opened.gone || opened.errno != 0 {
+		return attempt{}.judge(opened)
+	}
+	end := s.call(unix.SYS_LSEEK, opened.value, 0, unix.SEEK_END)
+	s.call(unix.SYS_CLOSE, opened.value)
+	if end.errno == 0 && !end.gone && int64(end.value) < size {
+		return stopped(absent)
+	}
+	return escaped(fmt.Sprintf("%s is the library, of %d bytes", inside, size))
+}

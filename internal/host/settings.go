@@ -19,7 +19,7 @@ const (
 	EnvStateDir  = "SKEP_STATE_DIR"
 	EnvRunDir    = "SKEP_RUN_DIR"
 	EnvQEMU      = "SKEP_QEMU"      // the hypervisor of a Linux host, by path
-	EnvStubs     = "SKEP_STUBS"     // yes: stubs in the place of libraries that a cell does not reach
+	EnvStubs     = "SKEP_STUBS"     // no: QEMU has all of its libraries, those too that a cell does not reach
 	EnvUIDBase   = "SKEP_UID_BASE"  // first uid of the cells' range
 	EnvUIDCount  = "SKEP_UID_COUNT" // how many cells can run at once
 )

@@ -48,7 +48,7 @@ var moduleSets = map[string][]string{
 // looked for in the same directories.
 type remembered struct {
 	Asked string     `json:"asked"`
-	Stubs bool       `json:"stubs"` // were asked for
+	Stubs bool       `json:"stubs"` // were to be made
 	Build string     `json:"build"` // of skep: another one may look for other files
 	QEMU  *host.QEMU `json:"qemu"`
 	OVMF  *host.OVMF `json:"ovmf"`
@@ -69,7 +69,7 @@ func findQEMU(ctx context.Context, o Options, c cache, l *host.Linux) error {
 		}
 		candidates = []string{asked}
 	}
-	stubs, into := o.env(host.EnvStubs) == "yes", cache{}
+	stubs, into := o.env(host.EnvStubs) != "no", cache{}
 	if stubs {
 		into = c
 	}
