@@ -22,12 +22,14 @@ import (
 type program struct {
 	path string
 	args []string
+	env  []string // beside the environment
 }
 
 // greeting starts the program, measures until the first byte of the greeting is there, and powers
 // the guest off.
 func (p *program) greeting(ctx context.Context) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, p.path, p.args...)
+	cmd.Env = append(os.Environ(), p.env...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	in, err := cmd.StdinPipe()

@@ -53,16 +53,24 @@ func (b *bencher) besideStarts(before string) error {
 	for i := range b.n + 1 {
 		for _, which := range rand.Perm(2) {
 			path := [2]string{before, b.skep}[which]
+			// Each has a state of its own: what one remembers of the host, the other does not believe and finds out
+			// anew, which is no part of a start.
+			env := []string{"SKEP_STATE_DIR=" + filepath.Join(b.dir, fmt.Sprintf("state%d", which))}
+			do := func(args ...string) ([]byte, error) {
+				cmd := exec.Command(path, args...)
+				cmd.Env = append(os.Environ(), env...)
+				return cmd.CombinedOutput()
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			d, err := (&program{path: path, args: []string{"run", "-q", file}}).greeting(ctx)
+			d, err := (&program{path: path, args: []string{"run", "-q", file}, env: env}).greeting(ctx)
 			cancel()
 			if err != nil {
 				return fmt.Errorf("%s run: %w", path, err)
 			}
 			begin := time.Now()
-			out, err := exec.Command(path, "up", file).CombinedOutput()
+			out, err := do("up", file)
 			took := time.Since(begin)
-			if kout, kerr := exec.Command(path, "kill", "beside").CombinedOutput(); err != nil || kerr != nil {
+			if kout, kerr := do("kill", "beside"); err != nil || kerr != nil {
 				return fmt.Errorf("%s up: %w\n%s%s", path, errors.Join(err, kerr), out, kout)
 			}
 			if i > 0 { // the first of each fills caches
