@@ -41,12 +41,6 @@ func Furnish() error { return nil }
 // keyOf is what an attempt's outcome goes by.
 func keyOf(scene, id string) string { return scene + " " + id }
 
-// open says whether the attempt succeeded.
-func (o outcomes) open(id string) bool {
-	was, made := o[id]
-	return made && !was.Stopped
-}
-
 func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *report.Matrix) error {
 	if !d.Facts.FreeBSD.Racct {
 		m.Unapplied[report.RctlLayer] = "kern.racct.enable is not set"

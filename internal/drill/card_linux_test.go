@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"os"
-	"slices"
 	"testing"
 
 	"skep/internal/cell"
@@ -44,16 +43,5 @@ func TestCardsAreDrilled(t *testing.T) {
 		if row.Group == groupCard && row.Verdict == report.Stopped && !row.Expected() {
 			t.Errorf("in the %s's place: %s was stopped by %s, want %v", row.Scene, row.ID, row.How, row.Want)
 		}
-	}
-}
-
-// TestCardTable: rows are unique and whole.
-func TestCardTable(t *testing.T) {
-	seen := map[string]bool{}
-	for _, a := range slices.Concat(attempts(), cardAttempts(), tpmAttempts()) {
-		if seen[a.ID] || a.Tries == "" || a.Group == "" || a.Do == nil {
-			t.Errorf("%s is there twice, or is not whole", a.ID)
-		}
-		seen[a.ID] = true
 	}
 }

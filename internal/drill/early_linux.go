@@ -1,8 +1,6 @@
 package drill
 
 import (
-	"context"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -53,18 +51,4 @@ func keep(number uint64, args ...any) func(*Fixture) {
 			s.kept = none // the attempt is stopped then, and says by what
 		}
 	}
-}
-
-// ahead puts an intruder there in the start, and takes him on to the guest's life.
-func (d *drill) ahead(ctx context.Context, a Attempt) (*Fixture, error) {
-	s, err := d.enter(ctx, d.harness.Spec)
-	if err != nil {
-		return nil, err
-	}
-	a.Before(s)
-	if err = s.prepare(ctx); err != nil {
-		s.leave()
-		return nil, err
-	}
-	return s, nil
 }

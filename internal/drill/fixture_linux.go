@@ -2,7 +2,6 @@ package drill
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"skep/internal/jail/linuxjail"
 	"skep/internal/layer"
 	"skep/internal/plan"
-	"skep/internal/unixsock"
 )
 
 // A body is the process that the attacker is.
@@ -58,37 +56,6 @@ func (s *Fixture) pid() int { return s.Proc.Pid() }
 
 // on reports whether a layer is applied in this fixture.
 func (s *Fixture) on(id layer.ID) bool { return layer.On(s.Spec.Layers, id) }
-
-// enter starts an attacker and meets it. It is then where a hypervisor is before its guest is
-// prepared; prepare takes it on.
-func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error) {
-	socket, ok := d.harness.Plan.Find("socket:" + commandSocket)
-	if !ok {
-		return nil, errors.New("the plan has no socket for commands")
-	}
-	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring,
-		bound: d.harness.Bound, limitDisk: d.Cell.Jail.Limits.Disk}
-	proc, err := bait.Careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
-	if err != nil {
-		return nil, err
-	}
-	s.Proc, s.jailed = proc, proc
-	if err = d.harness.Started(proc); err == nil {
-		conn, derr := unixsock.Dial(socket.Spec.(*plan.Socket).Path)
-		if err = derr; err == nil {
-			if s.session, err = meet(conn); err != nil {
-				conn.Close()
-			}
-		}
-	}
-	if err != nil {
-		s.leave()
-		return nil, err
-	}
-	d.stacks = append(d.stacks, s.stack)
-	s.openMemory()
-	return s, nil
-}
 
 // prepare does what the keeper does once the guest is prepared: the start is over, the rootfs is
 // emptied.
@@ -219,3 +186,9 @@ func (s *Fixture) reapByProgram() {
 		}
 	}
 }
+
+// commandsFD is where the attacker in the worker's place is told what to try; keeperFD is the worker's socket.
+const (
+	keeperFD   = linuxjail.FirstFD
+	commandsFD = linuxjail.FirstFD + 1
+)

@@ -119,7 +119,7 @@ func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixtu
 			}
 		}
 	}
-	r := round{attempts: attempts(), paired: true, enter: again, made: func(a Attempt, v report.Verdict, how string) {
+	r := round{rows: attempts(), paired: true, enter: again, made: func(a Attempt, v report.Verdict, how string) {
 		all[a.ID] = report.Result{Verdict: v, How: how}
 	}}
 	if err := r.run(ctx); err != nil {

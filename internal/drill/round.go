@@ -15,7 +15,7 @@ const roundBound = 10 * time.Minute
 
 // A round makes attempts in one attacker after another.
 type round struct {
-	attempts []Attempt
+	rows []Attempt
 	// enter brings the attacker for an attempt, where the one before was lost or is not to be used again.
 	enter func(context.Context, Attempt) (*Fixture, error)
 	// made is told each attempt and what came of it.
@@ -38,14 +38,14 @@ func (r round) run(ctx context.Context) (err error) {
 			s.leave()
 		}
 	}()
-	if r.paired && len(r.attempts) > 0 {
-		first, err := r.enter(ctx, r.attempts[0])
+	if r.paired && len(r.rows) > 0 {
+		first, err := r.enter(ctx, r.rows[0])
 		if err != nil {
 			return because(ctx, err)
 		}
 		first.leave()
 	}
-	for _, a := range r.attempts {
+	for _, a := range r.rows {
 		if s == nil {
 			if s, err = r.enter(ctx, a); err != nil {
 				return fmt.Errorf("before %s: %w", a.ID, because(ctx, err))
@@ -103,7 +103,7 @@ type outcomes map[string]Outcome
 func measured(ctx context.Context, these []Attempt, enter func(context.Context) (*Fixture, error)) (outcomes, error) {
 	all := outcomes{}
 	r := round{
-		attempts: these, paired: true,
+		rows: these, paired: true,
 		enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return enter(ctx) },
 		made: func(a Attempt, v report.Verdict, how string) {
 			if v != report.Skipped {
@@ -112,4 +112,10 @@ func measured(ctx context.Context, these []Attempt, enter func(context.Context) 
 		},
 	}
 	return all, r.run(ctx)
+}
+
+// open says whether the attempt succeeded.
+func (o outcomes) open(id string) bool {
+	was, made := o[id]
+	return made && !was.Stopped
 }

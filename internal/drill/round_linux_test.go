@@ -25,7 +25,7 @@ func (nobody) Release() error                          { return nil }
 func silentRound(t *testing.T, made func(Attempt, report.Verdict, string)) round {
 	t.Helper()
 	return round{
-		attempts: []Attempt{{ID: "first", Do: try(39)}, {ID: "second", Do: try(39)}},
+		rows: []Attempt{{ID: "first", Do: try(39)}, {ID: "second", Do: try(39)}},
 		enter: func(context.Context, Attempt) (*Fixture, error) {
 			ours, theirs := net.Pipe()
 			go func() {
@@ -65,7 +65,7 @@ func TestRoundEndsInTheMiddleOfAnAttempt(t *testing.T) {
 	late := errors.New("it took too long")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ours, _ := net.Pipe()
-	r := round{attempts: []Attempt{{ID: "a", Do: code(func(s *Fixture) Outcome {
+	r := round{rows: []Attempt{{ID: "a", Do: code(func(s *Fixture) Outcome {
 		cancel(late)
 		s.session.close()
 		return environment(s)
@@ -81,7 +81,7 @@ func TestRoundEndsInTheMiddleOfAnAttempt(t *testing.T) {
 // Whoever was lost is followed by another attacker, and so is one that is spent.
 func TestRoundBringsAnother(t *testing.T) {
 	entered, made := 0, 0
-	r := round{attempts: []Attempt{{ID: "a", Do: code(func(s *Fixture) Outcome { s.lost = errors.New("gone"); return stopped("") })},
+	r := round{rows: []Attempt{{ID: "a", Do: code(func(s *Fixture) Outcome { s.lost = errors.New("gone"); return stopped("") })},
 		{ID: "b", Do: code(func(*Fixture) Outcome { return stopped("") })}, {ID: "c", Do: code(func(*Fixture) Outcome { return escaped("") })},
 		{ID: "d", Fresh: true, Do: code(func(*Fixture) Outcome { return stopped("") })}, {ID: "e", Do: code(func(*Fixture) Outcome { return stopped("") })}},
 		made:  func(Attempt, report.Verdict, string) { made++ },

@@ -107,7 +107,7 @@ func (d *drill) all(ctx context.Context, r *report.Report) error {
 			return err
 		}
 	}
-	ahead := round{attempts: headStarts(), enter: d.ahead, made: d.reports(r, report.PhaseRun),
+	ahead := round{rows: headStarts(), enter: d.ahead, made: d.reports(r, report.PhaseRun),
 		spent: func(Attempt, report.Verdict) bool { return true }}
 	return ahead.run(ctx)
 }
@@ -120,10 +120,10 @@ func (d *drill) phase(phase string, r *report.Report) round {
 		these = slices.DeleteFunc(these, func(a Attempt) bool { return !a.Start })
 	}
 	return round{
-		attempts: these,
-		enter:    func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.appear(ctx, phase) },
-		made:     d.reports(r, phase),
-		spent:    func(_ Attempt, v report.Verdict) bool { return v == report.Escaped },
+		rows:  these,
+		enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.appear(ctx, phase) },
+		made:  d.reports(r, phase),
+		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped },
 	}
 }
 

@@ -2,12 +2,15 @@ package drill
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
+	"skep/internal/plan"
+	"skep/internal/unixsock"
 )
 
 // scene drills the worker: an attacker in its place, who makes the attempts that one in the hypervisor's place
@@ -25,12 +28,6 @@ func (d *drill) scene(ctx context.Context, r *report.Report) error {
 	}
 	return d.tpm(ctx, r)
 }
-
-// commandsFD is where the attacker in the worker's place is told what to try; keeperFD is the worker's socket.
-const (
-	keeperFD   = linuxjail.FirstFD
-	commandsFD = linuxjail.FirstFD + 1
-)
 
 // inWorker puts an attacker into the jail of a worker, with a keeper at the other end of its socket. change may change
 // that jail.
@@ -96,5 +93,50 @@ func (d *drill) begin(ctx context.Context, s *Fixture, conn net.Conn) (*Fixture,
 		return nil, err
 	}
 	d.stacks = append(d.stacks, s.stack)
+	return s, nil
+}
+
+// enter starts an attacker and meets it. It is then where a hypervisor is before its guest is
+// prepared; prepare takes it on.
+func (d *drill) enter(ctx context.Context, spec linuxjail.Spec) (*Fixture, error) {
+	socket, ok := d.harness.Plan.Find("socket:" + commandSocket)
+	if !ok {
+		return nil, errors.New("the plan has no socket for commands")
+	}
+	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Spec: spec, stacks: &d.stacks, measuring: d.measuring,
+		bound: d.harness.Bound, limitDisk: d.Cell.Jail.Limits.Disk}
+	proc, err := bait.Careless(d.bait, func() (*linuxjail.Process, error) { return linuxjail.Start(ctx, spec) })
+	if err != nil {
+		return nil, err
+	}
+	s.Proc, s.jailed = proc, proc
+	if err = d.harness.Started(proc); err == nil {
+		conn, derr := unixsock.Dial(socket.Spec.(*plan.Socket).Path)
+		if err = derr; err == nil {
+			if s.session, err = meet(conn); err != nil {
+				conn.Close()
+			}
+		}
+	}
+	if err != nil {
+		s.leave()
+		return nil, err
+	}
+	d.stacks = append(d.stacks, s.stack)
+	s.openMemory()
+	return s, nil
+}
+
+// ahead puts an intruder there in the start, and takes him on to the guest's life.
+func (d *drill) ahead(ctx context.Context, a Attempt) (*Fixture, error) {
+	s, err := d.enter(ctx, d.harness.Spec)
+	if err != nil {
+		return nil, err
+	}
+	a.Before(s)
+	if err = s.prepare(ctx); err != nil {
+		s.leave()
+		return nil, err
+	}
 	return s, nil
 }

@@ -2,15 +2,11 @@ package drill
 
 import (
 	"context"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
-	"skep/internal/address"
 	"skep/internal/broker"
 	"skep/internal/cell"
 	"skep/internal/drill/report"
@@ -71,54 +67,14 @@ func (d *drill) cards(ctx context.Context, r *report.Report) error {
 // service has an attacker in the place of a service make all attempts, and then those with what it was handed.
 func (d *drill) service(ctx context.Context, r *report.Report, scene string, own []Attempt, enter func(context.Context, Attempt) (*Fixture, error)) error {
 	d.stacks = nil
-	general := round{attempts: attempts(), enter: enter, made: d.reportsOf(r, scene, report.PhaseRun), paired: true,
+	general := round{rows: attempts(), enter: enter, made: d.reportsOf(r, scene, report.PhaseRun), paired: true,
 		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
 	if err := general.run(ctx); err != nil {
 		return err
 	}
-	with := round{attempts: own, enter: enter, made: d.reportsOf(r, scene, report.PhaseRun),
+	with := round{rows: own, enter: enter, made: d.reportsOf(r, scene, report.PhaseRun),
 		spent: func(Attempt, report.Verdict) bool { return true }} // each has other ends of its own
 	return with.run(ctx)
-}
-
-// brokerSide is what a keeper has of a network that leads somewhere: who connects for it.
-type brokerSide struct {
-	mu     sync.Mutex
-	dialed []string
-}
-
-// allowedName is what the network of a drill may reach; it leads to the host itself.
-const allowedName = "allowed.example"
-
-// serve answers the network's questions as a keeper does, but that it connects to nobody.
-func (b *brokerSide) serve(f *os.File) error {
-	rule, err := address.ParseRule(allowedName + ":443")
-	if err != nil {
-		return err
-	}
-	own, err := network.Own()
-	if err != nil {
-		return err
-	}
-	answers := broker.NewBroker(broker.NewPolicy([]address.Rule{rule}, own))
-	answers.Lookup = func(context.Context, string, string) ([]netip.Addr, error) {
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.AddrFrom4([4]byte{169, 254, 169, 254})}, nil
-	}
-	answers.Dial = func(network, to string) (net.Conn, error) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.dialed = append(b.dialed, network+" "+to)
-		return nil, os.ErrPermission
-	}
-	go answers.Serve(f)
-	return nil
-}
-
-// connected is what it would have connected to.
-func (b *brokerSide) connected() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.dialed
 }
 
 // filesOf gives a process the files that it has, and its keeper's end of what it asks.

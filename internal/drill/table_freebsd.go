@@ -1,10 +1,5 @@
 package drill
 
-import (
-	"context"
-	"errors"
-)
-
 // attempts is the whole table.
 func attempts() []Attempt {
 	return inGroups([]group{
@@ -31,8 +26,6 @@ const (
 
 // headStarts: what bhyve opens before it enters capability mode it keeps, and the rows of the start try it.
 func headStarts() []Attempt { return nil }
-
-func (d *drill) ahead(context.Context, Attempt) (*Fixture, error) { return nil, errors.ErrUnsupported }
 
 // cardAttempts: no network of this host's cells is in user space, and none is captured.
 func cardAttempts() []Attempt { return nil }

@@ -28,7 +28,7 @@ func TestToolsAreDrilled(t *testing.T) {
 				return err
 			}
 			made := 0
-			r := round{attempts: attempts(), paired: true,
+			r := round{rows: attempts(), paired: true,
 				enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.arrive(ctx, spec, report.PhaseRun) },
 				made: func(a Attempt, v report.Verdict, how string) {
 					switch v {

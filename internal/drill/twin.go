@@ -11,13 +11,6 @@ import (
 	"skep/internal/plan"
 )
 
-// Bounds of a twin: the attacker will use up all that it is given.
-const (
-	twinMemory   = 64 * cell.MiB
-	twinOverhead = 64 * cell.MiB
-	twinCPU      = 20 // per cent of one processor
-)
-
 // twin is a cell like c that shares nothing with it: a name of its own, scratch files in place of its
 // disks, no more memory than the drill can use up without harm. It is drilled instead of c, which may
 // be running. The notes say what differs and could matter.
@@ -108,6 +101,3 @@ func substitute(p *plan.Plan, program string) {
 		}
 	}
 }
-
-// commandSocket is the descriptor on which the keeper would speak with the hypervisor.
-const commandSocket = "qmp"

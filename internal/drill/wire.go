@@ -204,3 +204,6 @@ func (s *session) close() {
 		s.conn.Close()
 	}
 }
+
+// commandSocket is the descriptor on which the keeper would speak with the hypervisor.
+const commandSocket = "qmp"

@@ -74,3 +74,14 @@ func TestSecurityTable(t *testing.T) {
 		t.Error("docs/security.md is not current: make security-table")
 	}
 }
+
+// TestCardTable: rows are unique and whole.
+func TestCardTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range slices.Concat(attempts(), cardAttempts(), tpmAttempts()) {
+		if seen[a.ID] || a.Tries == "" || a.Group == "" || a.Do == nil {
+			t.Errorf("%s is there twice, or is not whole", a.ID)
+		}
+		seen[a.ID] = true
+	}
+}
