@@ -10,6 +10,7 @@ import (
 
 	"skep/internal/cell"
 	"skep/internal/drill"
+	"skep/internal/drill/attack"
 	"skep/internal/fault"
 	"skep/internal/host"
 )
@@ -53,7 +54,7 @@ What takes longer than --within is ended, and the error says where it was.`,
 				return usage("--within must be longer than 0, got %s", within)
 			}
 			if markdown {
-				a.printf("%s", drill.Markdown())
+				a.printf("%s", attack.Markdown())
 				return nil
 			}
 			if ablate {

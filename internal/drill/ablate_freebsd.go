@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/layer"
@@ -45,19 +46,19 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *report.Matrix) erro
 	if !d.Facts.FreeBSD.Racct {
 		m.Unapplied[report.RctlLayer] = "kern.racct.enable is not set"
 	}
-	for scene, these := range map[string][]Attempt{report.SceneHypervisor: attempts(), report.SceneWorker: workerAttempts()} {
+	for scene, these := range map[string][]attack.Attempt{report.SceneHypervisor: attack.All(), report.SceneWorker: attack.WorkerAttempts()} {
 		for _, a := range these {
-			m.Rows = append(m.Rows, report.MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.layers(), NoControl: a.NoControl, Single: a.Single})
+			m.Rows = append(m.Rows, report.MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Alone: []layer.ID{}, Table: a.Layers(), NoControl: a.NoControl, Single: a.Single})
 		}
 	}
 	slices.SortStableFunc(m.Rows, func(a, b report.MatrixRow) int { return cmp.Compare(a.Scene, b.Scene) }) // "hypervisor" before "worker"
 	type once struct {
-		all outcomes
+		all attack.Outcomes
 		err error
 	}
 	measured := map[string]once{}
 	// With an error there may be outcomes all the same: those of the other place.
-	with := func(gone missing) (outcomes, error) {
+	with := func(gone missing) (attack.Outcomes, error) {
 		o, ok := measured[list(gone)]
 		if !ok {
 			o.all, o.err = d.measure(ctx, c, gone)
@@ -79,7 +80,7 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *report.Matrix) erro
 		var s seen
 		others := prerequisites[l.ID]
 		for _, o := range []struct {
-			to   *outcomes
+			to   *attack.Outcomes
 			gone missing
 		}{
 			{&s.alone, without(l.ID)},
@@ -101,7 +102,7 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *report.Matrix) erro
 		r := &m.Rows[i]
 		key := keyOf(r.Scene, r.ID)
 		for _, l := range report.Layers {
-			if of[l.ID].alone.open(key) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.open(key) }) {
+			if of[l.ID].alone.Open(key) && !slices.ContainsFunc(goes[l.ID], func(id layer.ID) bool { return of[id].alone.Open(key) }) {
 				r.Needed = append(r.Needed, l.ID)
 			}
 			if stopping(l.ID, key, of) {
@@ -114,19 +115,19 @@ func (d *drill) ablate(ctx context.Context, c *cell.Cell, m *report.Matrix) erro
 
 // seen is what came of the attempts with a layer missing: only that; that and its prerequisites, or just the
 // prerequisites; and the same two with capability mode missing.
-type seen struct{ alone, more, base, both, bare outcomes }
+type seen struct{ alone, more, base, both, bare attack.Outcomes }
 
 // stops: without the layer the attempt succeeded, where with it and all else the same it did not.
 func (s seen) stops(id string) bool {
-	shut := func(o outcomes) bool { was, made := o[id]; return made && was.Stopped }
-	return s.alone.open(id) || s.more.open(id) && shut(s.base) || s.both.open(id) && shut(s.bare)
+	shut := func(o attack.Outcomes) bool { was, made := o[id]; return made && was.Stopped }
+	return s.alone.Open(id) || s.more.Open(id) && shut(s.base) || s.both.Open(id) && shut(s.bare)
 }
 
 // stopping says whether a layer was seen to stop the attempt.
 func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
 	if l == report.Capsicum {
-		return of[l].alone.open(attempt) || slices.ContainsFunc(report.EveryLayer(), func(id layer.ID) bool {
-			return of[id].both.open(attempt) && !of[id].more.open(attempt)
+		return of[l].alone.Open(attempt) || slices.ContainsFunc(report.EveryLayer(), func(id layer.ID) bool {
+			return of[id].both.Open(attempt) && !of[id].more.Open(attempt)
 		})
 	}
 	// What goes with it may be what stopped it.
@@ -134,7 +135,7 @@ func stopping(l layer.ID, attempt string, of map[layer.ID]seen) bool {
 }
 
 // measure makes every attempt with these layers missing.
-func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all outcomes, err error) {
+func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all attack.Outcomes, err error) {
 	defer dropTaps(taps())
 	substitute := func(p *plan.Plan) {
 		d.substitute(p)
@@ -142,17 +143,17 @@ func (d *drill) measure(ctx context.Context, c *cell.Cell, gone missing) (all ou
 	}
 	err = d.dryRun(ctx, c, substitute, func(ctx context.Context) (err error) {
 		d.harness.Missing = lacking(d.harness.Plan, gone)
-		all = outcomes{}
+		all = attack.Outcomes{}
 		for _, scene := range []struct {
 			name  string
-			these []Attempt
-			enter func(context.Context) (*Fixture, error)
+			these []attack.Attempt
+			enter func(context.Context) (*attack.Fixture, error)
 		}{
-			{report.SceneHypervisor, attempts(), func(ctx context.Context) (*Fixture, error) { return d.appear(ctx, report.PhaseRun) }},
-			{report.SceneWorker, workerAttempts(), d.inWorker},
+			{report.SceneHypervisor, attack.All(), func(ctx context.Context) (*attack.Fixture, error) { return d.appear(ctx, report.PhaseRun) }},
+			{report.SceneWorker, attack.WorkerAttempts(), d.inWorker},
 		} {
 			d.stacks = nil
-			some, serr := measured(ctx, scene.these, scene.enter)
+			some, serr := attack.Measured(ctx, scene.these, scene.enter)
 			if serr != nil {
 				err = errors.Join(err, fmt.Errorf("in the %s's place: %w", scene.name, serr))
 				continue // in the other one it may be possible

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -50,9 +51,9 @@ func (d *drill) ablate(ctx context.Context, m *report.Matrix) error {
 }
 
 // ablateScene measures which of these layers stop what an attacker in that place tries.
-func (d *drill) ablateScene(ctx context.Context, m *report.Matrix, scene string, full []layer.Decision, measure func(context.Context, []layer.ID) (outcomes, error)) error {
-	measured := map[string]outcomes{}
-	with := func(ids []layer.ID) (outcomes, error) {
+func (d *drill) ablateScene(ctx context.Context, m *report.Matrix, scene string, full []layer.Decision, measure func(context.Context, []layer.ID) (attack.Outcomes, error)) error {
+	measured := map[string]attack.Outcomes{}
+	with := func(ids []layer.ID) (attack.Outcomes, error) {
 		key := fmt.Sprint(ids)
 		if o, ok := measured[key]; ok {
 			return o, nil
@@ -74,10 +75,10 @@ func (d *drill) ablateScene(ctx context.Context, m *report.Matrix, scene string,
 		return fmt.Errorf("without any layer: %w", err)
 	}
 	first := len(m.Rows)
-	for _, a := range attempts() {
+	for _, a := range attack.All() {
 		if o, ok := bare[a.ID]; ok {
 			m.Rows = append(m.Rows, report.MatrixRow{ID: a.ID, Scene: scene, Group: a.Group, Tries: a.Tries, Open: !o.Stopped, Bare: o.How, Single: a.Single, Alone: []layer.ID{},
-				Table: a.layers(), NoControl: a.uncontrolled(o)})
+				Table: a.Layers(), NoControl: a.Uncontrolled(o)})
 		}
 	}
 	for _, l := range layer.Table {
@@ -91,7 +92,7 @@ func (d *drill) ablateScene(ctx context.Context, m *report.Matrix, scene string,
 			d.Progress(report.Row{ID: string(l.ID), Scene: scene})
 		}
 		base, err := with(prerequisites[l.ID])
-		var alone outcomes
+		var alone attack.Outcomes
 		if err == nil {
 			alone, err = with(append(slices.Clone(prerequisites[l.ID]), l.ID))
 		}
@@ -141,26 +142,26 @@ func allBut(decisions []layer.Decision, gone []layer.ID) []layer.ID {
 }
 
 // measure makes every attempt with just these layers.
-func (d *drill) measure(ctx context.Context, ids []layer.ID) (outcomes, error) {
+func (d *drill) measure(ctx context.Context, ids []layer.ID) (attack.Outcomes, error) {
 	spec, undo, err := d.only(ids)
 	if err != nil {
 		return nil, err
 	}
 	defer undo()
 	d.stacks = nil
-	return measured(ctx, attempts(), func(ctx context.Context) (*Fixture, error) { return d.arriveAgain(ctx, spec) })
+	return attack.Measured(ctx, attack.All(), func(ctx context.Context) (*attack.Fixture, error) { return d.arriveAgain(ctx, spec) })
 }
 
 // measureWorker makes every attempt in the worker's place, with just these layers.
-func (d *drill) measureWorker(ctx context.Context, ids []layer.ID) (outcomes, error) {
+func (d *drill) measureWorker(ctx context.Context, ids []layer.ID) (attack.Outcomes, error) {
 	d.stacks = nil
-	return measured(ctx, attempts(), func(ctx context.Context) (*Fixture, error) {
+	return attack.Measured(ctx, attack.All(), func(ctx context.Context) (*attack.Fixture, error) {
 		return d.inWorker(ctx, func(spec *linuxjail.Spec) error { return d.lessen(spec, ids) })
 	})
 }
 
 // arriveAgain waits for processes of the attacker before to be gone from the control group.
-func (d *drill) arriveAgain(ctx context.Context, spec linuxjail.Spec) (s *Fixture, err error) {
+func (d *drill) arriveAgain(ctx context.Context, spec linuxjail.Spec) (s *attack.Fixture, err error) {
 	for range 100 {
 		if s, err = d.arrive(ctx, spec, report.PhaseRun); !errors.Is(err, unix.EAGAIN) || ctx.Err() != nil {
 			break

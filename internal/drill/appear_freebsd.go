@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 
@@ -13,25 +14,25 @@ import (
 
 // appear puts an attacker into bhyve's place, in the full rootfs; if the phase is the guest's, it does
 // what bhyve does until then, and the rootfs is emptied behind it.
-func (d *drill) appear(ctx context.Context, phase string) (*Fixture, error) {
+func (d *drill) appear(ctx context.Context, phase string) (*attack.Fixture, error) {
 	if err := d.harness.Refill(); err != nil {
 		return nil, err
 	}
 	s, err := d.enter(ctx)
 	if err == nil && phase == report.PhaseRun {
-		if err = s.prepare(); err == nil {
-			err = d.harness.Empty(ctx, s.child.(*freebsdjail.Child))
+		if err = s.Prepare(); err == nil {
+			err = d.harness.Empty(ctx, s.Child.(*freebsdjail.Child))
 		}
 		if err != nil {
-			s.leave()
+			s.Leave()
 		}
 	}
 	return s, err
 }
 
 // enter starts an attacker and meets it.
-func (d *drill) enter(ctx context.Context) (*Fixture, error) {
-	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, harness: d.harness, stacks: &d.stacks, measuring: d.measuring, jid: d.harness.JID}
+func (d *drill) enter(ctx context.Context) (*attack.Fixture, error) {
+	s := &attack.Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Harness: d.harness, Stacks: &d.stacks, Measuring: d.measuring, JID: d.harness.JID}
 	if d.harness.Missing.Launch.Jail() {
 		s.Neighbour = nil // outside of a jail its VM is accessible, and would be gone
 	}
@@ -45,7 +46,7 @@ func (d *drill) enter(ctx context.Context) (*Fixture, error) {
 	if err == nil {
 		var c *freebsdjail.Child
 		if c, err = d.harness.Enter(ctx, theirs); err == nil {
-			s.child = c
+			s.Child = c
 		}
 	}
 	theirs.Close()
@@ -55,17 +56,19 @@ func (d *drill) enter(ctx context.Context) (*Fixture, error) {
 		}
 		return nil, err
 	}
-	if s.session, err = meet(conn); err == nil {
-		err = s.ignoreSignals()
+	if s.Session, err = attack.Meet(conn); err == nil {
+		err = s.IgnoreSignals()
 	}
 	if err != nil {
 		conn.Close()
-		s.leave()
+		s.Leave()
 		return nil, err
 	}
-	d.stacks = append(d.stacks, s.stack)
+	d.stacks = append(d.stacks, s.Stack)
 	return s, nil
 }
 
 // ahead: there are no head starts here.
-func (d *drill) ahead(context.Context, Attempt) (*Fixture, error) { return nil, errors.ErrUnsupported }
+func (d *drill) ahead(context.Context, attack.Attempt) (*attack.Fixture, error) {
+	return nil, errors.ErrUnsupported
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 )
 
@@ -40,7 +41,7 @@ func TestCardsAreDrilled(t *testing.T) {
 		t.Errorf("nobody was in the %s's place", name)
 	}
 	for _, row := range r.Rows {
-		if row.Group == groupCard && row.Verdict == report.Stopped && !row.Expected() {
+		if row.Group == attack.GroupCard && row.Verdict == report.Stopped && !row.Expected() {
 			t.Errorf("in the %s's place: %s was stopped by %s, want %v", row.Scene, row.ID, row.How, row.Want)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/attack"
 	"skep/internal/jail"
 )
 
@@ -84,12 +85,12 @@ func (s subject) start(ctx context.Context, rootfs peerRootfs) (*peer, error) {
 }
 
 // meet connects to the attacker. The connection is there at once, its first words when it runs.
-func (p *peer) meet() (*session, error) {
+func (p *peer) meet() (*attack.Session, error) {
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: p.socket})
 	if err != nil {
 		return nil, err
 	}
-	s, err := meet(conn)
+	s, err := attack.Meet(conn)
 	if err != nil {
 		conn.Close()
 	}
@@ -162,7 +163,7 @@ func (p *peer) Kill() error {
 	select { // it clears away what it made when the attacker has ended
 	case <-p.done:
 		return nil
-	case <-time.After(patience / 2):
+	case <-time.After(attack.Patience / 2):
 	}
 	err := unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL)
 	if p.subject.clean != nil {

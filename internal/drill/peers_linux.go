@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/drill/attack"
 	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/jail"
@@ -56,7 +57,7 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c report.Comparison
 	began := time.Now()
 	cfg.Hidden = true
 	c = report.Comparison{Version: report.Version, Time: began.UTC()}
-	for _, a := range attempts() {
+	for _, a := range attack.All() {
 		c.Rows = append(c.Rows, report.Contest{ID: a.ID, Group: a.Group, Tries: a.Tries})
 	}
 	d := &drill{Config: cfg}
@@ -67,7 +68,9 @@ func Peers(ctx context.Context, cfg Config, only ...string) (c report.Comparison
 			}
 		}
 		note("skep")
-		results, err := d.contest(ctx, func(ctx context.Context) (*Fixture, error) { return d.arrive(ctx, d.harness.Spec, report.PhaseRun) })
+		results, err := d.contest(ctx, func(ctx context.Context) (*attack.Fixture, error) {
+			return d.arrive(ctx, d.harness.Spec, report.PhaseRun)
+		})
 		if err != nil {
 			return fmt.Errorf("a cell: %w", err)
 		}
@@ -97,7 +100,7 @@ func (d *drill) peer(ctx context.Context, c *report.Comparison, s subject) error
 	if err == nil {
 		who.Release = s.version()
 		d.stacks = nil
-		results, err = d.contest(ctx, func(ctx context.Context) (*Fixture, error) { return d.visit(ctx, s, rootfs) })
+		results, err = d.contest(ctx, func(ctx context.Context) (*attack.Fixture, error) { return d.visit(ctx, s, rootfs) })
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -110,19 +113,19 @@ func (d *drill) peer(ctx context.Context, c *report.Comparison, s subject) error
 }
 
 // contest makes every attempt, in as many attackers as that takes.
-func (d *drill) contest(ctx context.Context, enter func(context.Context) (*Fixture, error)) (map[string]report.Result, error) {
+func (d *drill) contest(ctx context.Context, enter func(context.Context) (*attack.Fixture, error)) (map[string]report.Result, error) {
 	all := map[string]report.Result{}
-	again := func(ctx context.Context, _ Attempt) (s *Fixture, err error) {
+	again := func(ctx context.Context, _ attack.Attempt) (s *attack.Fixture, err error) {
 		for try := 0; ; try++ {
 			if s, err = enter(ctx); err == nil || ctx.Err() != nil || try == 5 {
 				return s, err
 			}
 		}
 	}
-	r := round{rows: attempts(), paired: true, enter: again, made: func(a Attempt, v report.Verdict, how string) {
+	r := attack.Round{Rows: attack.All(), Paired: true, Enter: again, Made: func(a attack.Attempt, v report.Verdict, how string) {
 		all[a.ID] = report.Result{Verdict: v, How: how}
 	}}
-	if err := r.run(ctx); err != nil {
+	if err := r.Run(ctx); err != nil {
 		return nil, err
 	}
 	return all, nil
@@ -166,12 +169,12 @@ func (s subject) shown(rootfs peerRootfs) string {
 }
 
 // visit starts an attacker in a subject and meets it.
-func (d *drill) visit(ctx context.Context, sub subject, rootfs peerRootfs) (*Fixture, error) {
+func (d *drill) visit(ctx context.Context, sub subject, rootfs peerRootfs) (*attack.Fixture, error) {
 	inside := sub.inside
 	if inside == "" {
 		inside = rootfs.program
 	}
-	s := &Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, stacks: &d.stacks, measuring: true,
+	s := &attack.Fixture{Bait: d.bait, Neighbour: d.neighbour, Plan: d.harness.Plan, Stacks: &d.stacks, Measuring: true,
 		Spec: linuxjail.Spec{Path: jail.RootfsPath(inside), Argv: make([]string, sub.commands), Policy: seccomp.Policy{}}}
 	if !sub.user {
 		s.Spec.Identity.UID = 0
@@ -183,14 +186,14 @@ func (d *drill) visit(ctx context.Context, sub subject, rootfs peerRootfs) (*Fix
 		return nil, err
 	}
 	s.Proc = p
-	if s.session, err = p.meet(); err == nil {
+	if s.Session, err = p.meet(); err == nil {
 		err = p.find()
 	}
 	if err != nil {
-		s.leave()
+		s.Leave()
 		return nil, p.explain(err)
 	}
-	d.stacks = append(d.stacks, s.stack)
+	d.stacks = append(d.stacks, s.Stack)
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/bait"
 	"skep/internal/drill/report"
 	"skep/internal/keeper"
@@ -103,41 +104,41 @@ func (d *drill) dryRun(ctx context.Context, c *cell.Cell, substitute func(*plan.
 // another, all of them; last those of an intruder who was there in the start.
 func (d *drill) all(ctx context.Context, r *report.Report) error {
 	for _, phase := range []string{report.PhaseStart, report.PhaseRun} {
-		if err := d.phase(phase, r).run(ctx); err != nil {
+		if err := d.phase(phase, r).Run(ctx); err != nil {
 			return err
 		}
 	}
-	ahead := round{rows: headStarts(), enter: d.ahead, made: d.reports(r, report.PhaseRun),
-		spent: func(Attempt, report.Verdict) bool { return true }}
-	return ahead.run(ctx)
+	ahead := attack.Round{Rows: attack.HeadStarts(), Enter: d.ahead, Made: d.reports(r, report.PhaseRun),
+		Spent: func(attack.Attempt, report.Verdict) bool { return true }}
+	return ahead.Run(ctx)
 }
 
 // phase is the round of a phase. Whoever got out is not used again: it may have changed what the next
 // attempt would meet.
-func (d *drill) phase(phase string, r *report.Report) round {
-	these := attempts()
+func (d *drill) phase(phase string, r *report.Report) attack.Round {
+	these := attack.All()
 	if phase == report.PhaseStart {
-		these = slices.DeleteFunc(these, func(a Attempt) bool { return !a.Start })
+		these = slices.DeleteFunc(these, func(a attack.Attempt) bool { return !a.Start })
 	}
-	return round{
-		rows:  these,
-		enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.appear(ctx, phase) },
-		made:  d.reports(r, phase),
-		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped },
+	return attack.Round{
+		Rows:  these,
+		Enter: func(ctx context.Context, _ attack.Attempt) (*attack.Fixture, error) { return d.appear(ctx, phase) },
+		Made:  d.reports(r, phase),
+		Spent: func(_ attack.Attempt, v report.Verdict) bool { return v == report.Escaped },
 	}
 }
 
 // reports adds each attempt of a phase to the report.
-func (d *drill) reports(r *report.Report, phase string) func(Attempt, report.Verdict, string) {
+func (d *drill) reports(r *report.Report, phase string) func(attack.Attempt, report.Verdict, string) {
 	return d.reportsOf(r, report.SceneHypervisor, phase)
 }
 
-func (d *drill) reportsOf(r *report.Report, scene, phase string) func(Attempt, report.Verdict, string) {
-	return func(a Attempt, v report.Verdict, how string) {
+func (d *drill) reportsOf(r *report.Report, scene, phase string) func(attack.Attempt, report.Verdict, string) {
+	return func(a attack.Attempt, v report.Verdict, how string) {
 		if v == report.Escaped && phase == report.PhaseStart && a.Early != "" {
 			v, how = report.Allowed, a.Early
 		}
-		r.Add(a.row(scene, phase, v, how))
+		r.Add(a.Row(scene, phase, v, how))
 		if d.Progress != nil {
 			d.Progress(r.Rows[len(r.Rows)-1])
 		}

@@ -9,6 +9,7 @@ import (
 
 	"skep/internal/broker"
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/jail"
 	"skep/internal/jail/linuxjail"
@@ -56,8 +57,8 @@ var sceneOf = map[string]string{cell.NetworkSinkhole: report.SceneSinkhole, cell
 // cards drills what the cell's cards are served by.
 func (d *drill) cards(ctx context.Context, r *report.Report) error {
 	for _, p := range cardProcesses(d.Cell) {
-		enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inCard(ctx, p) }
-		if err := d.service(ctx, r, p.scene, cardAttempts(), enter); err != nil {
+		enter := func(ctx context.Context, _ attack.Attempt) (*attack.Fixture, error) { return d.inCard(ctx, p) }
+		if err := d.service(ctx, r, p.scene, attack.CardAttempts(), enter); err != nil {
 			return err
 		}
 	}
@@ -65,20 +66,20 @@ func (d *drill) cards(ctx context.Context, r *report.Report) error {
 }
 
 // service has an attacker in the place of a service make all attempts, and then those with what it was handed.
-func (d *drill) service(ctx context.Context, r *report.Report, scene string, own []Attempt, enter func(context.Context, Attempt) (*Fixture, error)) error {
+func (d *drill) service(ctx context.Context, r *report.Report, scene string, own []attack.Attempt, enter func(context.Context, attack.Attempt) (*attack.Fixture, error)) error {
 	d.stacks = nil
-	general := round{rows: attempts(), enter: enter, made: d.reportsOf(r, scene, report.PhaseRun), paired: true,
-		spent: func(_ Attempt, v report.Verdict) bool { return v == report.Escaped }}
-	if err := general.run(ctx); err != nil {
+	general := attack.Round{Rows: attack.All(), Enter: enter, Made: d.reportsOf(r, scene, report.PhaseRun), Paired: true,
+		Spent: func(_ attack.Attempt, v report.Verdict) bool { return v == report.Escaped }}
+	if err := general.Run(ctx); err != nil {
 		return err
 	}
-	with := round{rows: own, enter: enter, made: d.reportsOf(r, scene, report.PhaseRun),
-		spent: func(Attempt, report.Verdict) bool { return true }} // each has other ends of its own
-	return with.run(ctx)
+	with := attack.Round{Rows: own, Enter: enter, Made: d.reportsOf(r, scene, report.PhaseRun),
+		Spent: func(attack.Attempt, report.Verdict) bool { return true }} // each has other ends of its own
+	return with.Run(ctx)
 }
 
 // filesOf gives a process the files that it has, and its keeper's end of what it asks.
-func (p cardProcess) filesOf(dir string) (files []tool.File, side *brokerSide, err error) {
+func (p cardProcess) filesOf(dir string) (files []tool.File, side *attack.BrokerSide, err error) {
 	scratch := func(names ...string) {
 		for _, name := range names {
 			f, ferr := os.OpenFile(filepath.Join(dir, "card-"+name), os.O_RDWR|os.O_CREATE, 0o600)
@@ -125,14 +126,14 @@ func (p cardProcess) filesOf(dir string) (files []tool.File, side *brokerSide, e
 			return files, nil, perr
 		}
 		files = append(files, tool.File{Name: netjob.FileBroker, File: theirs})
-		side = &brokerSide{}
-		err = side.serve(ours)
+		side = &attack.BrokerSide{}
+		err = side.Serve(ours)
 	}
 	return files, side, err
 }
 
 // inCard puts an attacker into the jail of such a process.
-func (d *drill) inCard(ctx context.Context, p cardProcess) (*Fixture, error) {
+func (d *drill) inCard(ctx context.Context, p cardProcess) (*attack.Fixture, error) {
 	files, broker, err := p.filesOf(d.bait.Dir)
 	defer func() {
 		for _, f := range files {
@@ -158,15 +159,15 @@ func (d *drill) inCard(ctx context.Context, p cardProcess) (*Fixture, error) {
 		return nil, err
 	}
 	defer control.Close()
-	return d.inPlace(ctx, spec, append([]tool.File{{Name: "control", File: control}}, files...), &Fixture{broker: broker, card: ours})
+	return d.inPlace(ctx, spec, append([]tool.File{{Name: "control", File: control}}, files...), &attack.Fixture{Broker: broker, Card: ours})
 }
 
 // inPlace puts an attacker into the jail of a service, with what that is handed, in that order. s is what the drill has
 // of the other ends.
-func (d *drill) inPlace(ctx context.Context, spec linuxjail.Spec, handed []tool.File, s *Fixture) (*Fixture, error) {
+func (d *drill) inPlace(ctx context.Context, spec linuxjail.Spec, handed []tool.File, s *attack.Fixture) (*attack.Fixture, error) {
 	conn, commands, err := commandPair()
 	if err != nil {
-		s.hangUp()
+		s.HangUp()
 		return nil, err
 	}
 	defer commands.Close()
@@ -174,16 +175,16 @@ func (d *drill) inPlace(ctx context.Context, spec linuxjail.Spec, handed []tool.
 	for _, f := range handed {
 		spec.FDs = append(spec.FDs, jail.FD{Name: f.Name, File: f.File})
 	}
-	spec.FDs = append(spec.FDs, jail.FD{Name: commandSocket, File: commands})
+	spec.FDs = append(spec.FDs, jail.FD{Name: attack.CommandSocket, File: commands})
 	spec.Root, spec.Path = d.harness.Spec.Root, d.harness.Spec.Path
 	spec.Root.Copies, spec.Root.Nodes, spec.WithCaller = nil, nil, false // it goes from thread to thread
 	// Its number of arguments is the number of that descriptor, and the plus sign says that it is connected.
 	spec.Argv = make([]string, linuxjail.FDNumber(len(spec.FDs)-1))
 	spec.Argv[0] = "+"
-	s.Bait, s.Neighbour, s.Plan, s.Spec, s.stacks, s.measuring = d.bait, d.neighbour, d.harness.Plan, spec, &d.stacks, d.measuring
+	s.Bait, s.Neighbour, s.Plan, s.Spec, s.Stacks, s.Measuring = d.bait, d.neighbour, d.harness.Plan, spec, &d.stacks, d.measuring
 	for _, l := range spec.Limits {
 		if l.Name == "fsize" {
-			s.bound = l
+			s.Bound = l
 		}
 	}
 	return d.begin(ctx, s, conn)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/host"
 	"skep/internal/jail"
@@ -28,9 +29,11 @@ func TestToolsAreDrilled(t *testing.T) {
 				return err
 			}
 			made := 0
-			r := round{rows: attempts(), paired: true,
-				enter: func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.arrive(ctx, spec, report.PhaseRun) },
-				made: func(a Attempt, v report.Verdict, how string) {
+			r := attack.Round{Rows: attack.All(), Paired: true,
+				Enter: func(ctx context.Context, _ attack.Attempt) (*attack.Fixture, error) {
+					return d.arrive(ctx, spec, report.PhaseRun)
+				},
+				Made: func(a attack.Attempt, v report.Verdict, how string) {
 					switch v {
 					case report.Escaped:
 						t.Errorf("in place of %s: %s (%s): %s", name, a.ID, a.Tries, how)
@@ -38,7 +41,7 @@ func TestToolsAreDrilled(t *testing.T) {
 						made++
 					}
 				}}
-			if err := r.run(ctx); err != nil {
+			if err := r.Run(ctx); err != nil {
 				return err
 			}
 			t.Logf("in place of %s: %d attempts were stopped", name, made)

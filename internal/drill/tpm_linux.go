@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/hypervisor"
 	"skep/internal/tool"
@@ -15,13 +16,13 @@ func (d *drill) tpm(ctx context.Context, r *report.Report) error {
 	if d.harness.TPM == nil {
 		return nil
 	}
-	enter := func(ctx context.Context, _ Attempt) (*Fixture, error) { return d.inTPM(ctx) }
-	return d.service(ctx, r, report.SceneTPM, tpmAttempts(), enter)
+	enter := func(ctx context.Context, _ attack.Attempt) (*attack.Fixture, error) { return d.inTPM(ctx) }
+	return d.service(ctx, r, report.SceneTPM, attack.TpmAttempts(), enter)
 }
 
 // inTPM puts an attacker into the jail of a TPM, with a scratch file as its state. That is open as one that swtpm has opened.
-func (d *drill) inTPM(ctx context.Context) (*Fixture, error) {
-	state, err := os.OpenFile(filepath.Join(d.bait.Dir, tpmState), os.O_RDWR|os.O_CREATE, 0o600)
+func (d *drill) inTPM(ctx context.Context) (*attack.Fixture, error) {
+	state, err := os.OpenFile(filepath.Join(d.bait.Dir, attack.TpmState), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -37,5 +38,5 @@ func (d *drill) inTPM(ctx context.Context) (*Fixture, error) {
 		return nil, err
 	}
 	spec.Handed = nil
-	return d.inPlace(ctx, spec, []tool.File{{Name: hypervisor.FDTPM, File: peer}, {Name: tpmState, File: state}}, &Fixture{card: ours})
+	return d.inPlace(ctx, spec, []tool.File{{Name: hypervisor.FDTPM, File: peer}, {Name: attack.TpmState, File: state}}, &attack.Fixture{Card: ours})
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 )
 
@@ -31,7 +32,7 @@ func TestTPMIsDrilled(t *testing.T) {
 	t.Logf("%+v", r.Scenes[0])
 	own := 0
 	for _, row := range r.Rows {
-		if row.Group != groupTPM {
+		if row.Group != attack.GroupTPM {
 			continue
 		}
 		own++
@@ -39,7 +40,7 @@ func TestTPMIsDrilled(t *testing.T) {
 			t.Errorf("%s was %s by %s, want %v", row.ID, row.Verdict, row.How, row.Want)
 		}
 	}
-	if own != len(tpmTable) {
-		t.Errorf("%d of %d attempts with what it was handed", own, len(tpmTable))
+	if own != len(attack.TpmTable) {
+		t.Errorf("%d of %d attempts with what it was handed", own, len(attack.TpmTable))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/bait"
 	"skep/internal/plan"
 )
@@ -18,10 +19,10 @@ func twin(c *cell.Cell, name, scratch string) (t *cell.Cell, notes []string, err
 	copied := *c
 	t = &copied
 	t.Name, t.File = name, ""
-	t.Memory = min(c.Memory, twinMemory)
-	t.Jail.Limits.MemoryOverhead = min(c.Jail.Limits.MemoryOverhead, twinOverhead)
+	t.Memory = min(c.Memory, attack.TwinMemory)
+	t.Jail.Limits.MemoryOverhead = min(c.Jail.Limits.MemoryOverhead, attack.TwinOverhead)
 	if t.Jail.Limits.CPU == 0 {
-		t.Jail.Limits.CPU = twinCPU
+		t.Jail.Limits.CPU = attack.TwinCPU
 	}
 	t.Start, t.After, t.Bridges, t.GDB = "", nil, nil, nil
 	t.Disks = nil
@@ -86,7 +87,7 @@ func substitute(p *plan.Plan, program string) {
 	for _, h := range plan.Specs[*plan.Hypervisor](p) {
 		commands := 0
 		for _, d := range h.Descriptors {
-			if d.Name == commandSocket {
+			if d.Name == attack.CommandSocket {
 				commands = d.Number
 			}
 		}

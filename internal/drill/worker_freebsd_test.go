@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"skep/internal/cell"
+	"skep/internal/drill/attack"
 	"skep/internal/drill/report"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/plan"
@@ -40,8 +41,8 @@ func TestWorkerLacksLayers(t *testing.T) {
 	}
 	these := map[string]bool{"open-passwd": true, "handed-type": true, "handed-log-mode": true, "handed-log-lock": true, "wx-map": true,
 		"kill": true, "raise-files": true, "tcp": true, "leaked-descriptors": true}
-	var some []Attempt
-	for _, a := range workerAttempts() {
+	var some []attack.Attempt
+	for _, a := range attack.WorkerAttempts() {
 		if these[a.ID] {
 			some = append(some, a)
 		}
@@ -60,16 +61,16 @@ func TestWorkerLacksLayers(t *testing.T) {
 			{without(report.Controls), []string{"wx-map"}},
 			{without(report.Securelevel, report.NoSuser), nil},
 		} {
-			var got outcomes
+			var got attack.Outcomes
 			change := func(p *plan.Plan) { d.substitute(p); d.leaveOut(p, tt.gone) }
 			err := d.dryRun(t.Context(), c, change, func(ctx context.Context) (err error) {
 				d.harness.Missing = lacking(d.harness.Plan, tt.gone)
 				// The far end of whose console a worker is handed; it may lack more than bhyve can do without.
 				if s, err := d.appear(ctx, report.PhaseRun); err == nil {
-					s.leave()
+					s.Leave()
 				}
 				d.stacks = nil
-				got, err = measured(ctx, some, d.inWorker)
+				got, err = attack.Measured(ctx, some, d.inWorker)
 				return err
 			})
 			if err != nil {
@@ -80,13 +81,13 @@ func TestWorkerLacksLayers(t *testing.T) {
 				t.Logf("without %s: %s: %+v", list(tt.gone), id, o)
 			}
 			for _, id := range tt.open {
-				if !got.open(id) {
+				if !got.Open(id) {
 					t.Errorf("without %s: %s is stopped by %s", list(tt.gone), id, got[id].How)
 				}
 			}
 			if tt.gone == nil {
 				for id := range got {
-					if got.open(id) {
+					if got.Open(id) {
 						t.Errorf("%s got out: %s", id, got[id].How)
 					}
 				}

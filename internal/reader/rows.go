@@ -126,7 +126,7 @@ var Rows = []Row{
 		Calls: []string{"hypervisor.(Stderr).Write", "worker.(worker).keep"}},
 	{Name: "worker", Reads: "what a worker tells its keeper: messages of 4160 bytes, with numbers and printable texts in fixed places",
 		Who: "the keeper", Rights: own, Why: "somebody with rights has to hear what became of the guest; a closed list of messages, each checked for state, length and rate, and fuzzed",
-		Calls: []string{"worker.decode", "worker.NewLink"}, From: []string{"provision", "worker", "drill"}},
+		Calls: []string{"worker.decode", "worker.NewLink"}, From: []string{"provision", "worker", "attack"}},
 	{Name: "screen", Reads: "the VNC handshake and one picture, at most 16384 pixels wide and 16 million in all; the bytes of a viewer's connection pass unread",
 		Who: "the worker, for `skep screenshot`", Rights: worker,
 		Calls: []string{"screen.Capture", "screen.Hands", "screen.(pixelFormat).colour", "screen.DecodePPM", "screen.ppmNumber", "screen.Proxy"},

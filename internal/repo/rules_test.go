@@ -54,6 +54,41 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// The drill's packages, each with those of them that it may import: what is laid out knows no attempt, an attempt
+// knows nobody who brings an attacker, and none but these make a drill.
+func TestBordersOfTheDrill(t *testing.T) {
+	may := map[string][]string{
+		"internal/drill/report": {},
+		"internal/drill/bait":   {},
+		"internal/drill/attack": {"internal/drill/report", "internal/drill/bait"},
+		"internal/drill":        {"internal/drill/report", "internal/drill/bait", "internal/drill/attack"},
+		"internal/drill/peers":  {"internal/drill/report", "internal/drill"},
+	}
+	seen := map[string]bool{}
+	for _, f := range goFiles(t) {
+		if !strings.HasPrefix(f.pkg, "internal/drill") {
+			continue
+		}
+		seen[f.pkg] = true
+		those, known := may[f.pkg]
+		if !known {
+			t.Errorf("%s is in a package that has no row here", f.path)
+		}
+		for _, i := range f.imports {
+			i = strings.TrimPrefix(i, "skep/")
+			if strings.HasPrefix(i, "internal/drill") && !slices.Contains(those, i) {
+				t.Errorf("%s imports %s, which its package may not", f.path, i)
+			}
+			if f.pkg == "internal/drill/attack" && !f.test() && i == "internal/keeper" {
+				t.Errorf("%s imports the keeper: an attempt starts no cell", f.path)
+			}
+		}
+	}
+	if len(seen) != len(may) {
+		t.Errorf("%d packages of the drill were found, want %d", len(seen), len(may))
+	}
+}
+
 // TestNoSwitchOnSystem: what differs between systems is in files of that system, so that the
 // compiler sees both sides. Saying which system this is (version, a fact) is no decision.
 func TestNoSwitchOnSystem(t *testing.T) {

@@ -12,7 +12,7 @@ var notSmall = []string{"net/http", "html/template", "encoding/xml", "github.com
 	"github.com/google/go-cmp/cmp", "oras.land/oras-go/v2", "github.com/opencontainers/go-digest", "gvisor.dev/gvisor/pkg/tcpip",
 	"github.com/gopacket/gopacket", "github.com/diskfs/go-diskfs", "github.com/miekg/dns", "github.com/ulikunitz/xz",
 	"github.com/klauspost/compress/zstd", "golang.org/x/crypto/ssh", "google.golang.org/protobuf/proto",
-	"skep/internal/cli", "skep/internal/drill", "skep/internal/inside"}
+	"skep/internal/cli", "skep/internal/drill/attack", "skep/internal/drill/bait", "skep/internal/drill", "skep/internal/inside"}
 
 // TestSmallProgram: what keepers and workers are holds nothing of what only others need, on either system.
 func TestSmallProgram(t *testing.T) {
