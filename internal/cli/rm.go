@@ -94,18 +94,27 @@ func (a *app) forget(ctx context.Context, dirs host.Dirs, arg string, disks []st
 		return fault.Wrap(fault.Host, err, "", "forget all of %s", name)
 	}
 	for _, path := range kept {
-		if layout.IsCapture(filepath.Base(path)) {
-			a.note("%s stays: it holds the guest's frames", path)
-			continue
-		}
-		if filepath.Ext(path) != ".json" { // what only says something of a disk
-			a.note("%s stays: it is a disk; skep rm --disks %s removes it", path, name)
+		if why := staysAs(path, name); why != "" {
+			a.note("%s stays: %s", path, why)
 		}
 	}
 	if file := dirs.CellFile(name); exists(file) {
 		a.note("%s stays: skep removes no cell files", file)
 	}
 	return nil
+}
+
+// staysAs says why a file of a forgotten cell is still there; "" of one that only says something of a disk.
+func staysAs(path, name string) string {
+	switch base := filepath.Base(path); {
+	case layout.IsCapture(base):
+		return "it holds the guest's frames"
+	case base == layout.Evidence:
+		return "it holds the evidence of its runs"
+	case filepath.Ext(base) == ".json":
+		return ""
+	}
+	return "it is a disk; skep rm --disks " + name + " removes it"
 }
 
 // disksOf are the disks of a cell that --disks names, but for the UEFI
