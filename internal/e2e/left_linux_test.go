@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -115,8 +117,12 @@ func (l *lab) processes() (mine []process) {
 	for _, p := range allProcesses() {
 		of, uid := p.pid, p.uid
 		if strings.HasSuffix(p.args, "(reader)") {
-			// Its number is in a range that goes beyond a lab's: whose it is its keeper says, with which it ends.
-			of, uid = p.parent, -1
+			// Its number is in a range that goes beyond a lab's: whose it is its keeper says, with which it ends, or
+			// what it holds, if it does not.
+			if of, uid = p.parent, -1; l.holds(p.pid) {
+				mine = append(mine, p)
+				continue
+			}
 		}
 		if strings.HasPrefix(p.args, "swtpm ") {
 			const tools = 512 // host.TPMIdentity
@@ -128,6 +134,40 @@ func (l *lab) processes() (mine []process) {
 		}
 	}
 	return mine
+}
+
+// holds says whether a process has a file of the lab's open.
+func (l *lab) holds(pid int) bool {
+	open, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, fd := range open {
+		if path, err := os.Readlink(fd); err == nil && strings.HasPrefix(path, l.dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// A network or a capture that outlives its keeper is left, whoever its parent is by then.
+func TestReadersAreSeen(t *testing.T) {
+	needCells(t)
+	l, other := newLab(t), newLab(t)
+	f, err := os.Create(l.path("network.jsonl"))
+	l.try(err)
+	defer f.Close()
+	cmd := exec.Command("sh", "-c", "read x", "(reader)")
+	cmd.ExtraFiles = []*os.File{f}
+	hold, err := cmd.StdinPipe()
+	l.try(err)
+	l.try(cmd.Start())
+	defer func() { hold.Close(); _ = cmd.Wait() }()
+	eventually(t, slow, "it runs", func() bool { b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid)); return len(b) > 0 })
+	is := func(p process) bool { return p.pid == cmd.Process.Pid }
+	if !slices.ContainsFunc(l.processes(), is) {
+		t.Error("a reader that has a file of the lab's open is not seen")
+	}
+	if slices.ContainsFunc(other.processes(), is) {
+		t.Error("it is seen as another lab's")
+	}
 }
 
 func allProcesses() (all []process) {
