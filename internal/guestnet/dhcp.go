@@ -59,9 +59,11 @@ func dhcpAnswer(ours, from MAC, data []byte, l Lease) (frame []byte, kind string
 	if answer != dhcpv4.MessageTypeNak {
 		set = append(set, l.options(q.MessageType() != dhcpv4.MessageTypeInform)...)
 	}
-	a, err := dhcpv4.New(set...)
-	if err != nil {
-		return nil, kind
+	// Not dhcpv4.New, which draws a number that a reply does not need, outside of Linux from a file: nothing is opened here.
+	a := &dhcpv4.DHCPv4{ClientIPAddr: net.IPv4zero, YourIPAddr: net.IPv4zero, ServerIPAddr: net.IPv4zero, GatewayIPAddr: net.IPv4zero,
+		Options: dhcpv4.Options{}}
+	for _, change := range set {
+		change(a)
 	}
 	to, dst := Broadcast, netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	if c, ok := netip.AddrFromSlice(q.ClientIPAddr.To4()); ok && !c.IsUnspecified() && answer != dhcpv4.MessageTypeNak {
