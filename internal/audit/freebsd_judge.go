@@ -41,11 +41,19 @@ func (a *bsdAudit) rows() *judge {
 	a.devices()
 	a.handles()
 	if a.want != nil {
-		a.nics(plan.Specs[*plan.Tap](a.want.plan), a.want.links, a.link)
+		var taps []*plan.Tap
+		for _, t := range plan.Specs[*plan.Tap](a.want.plan) {
+			if t.Stack == "" {
+				taps = append(taps, t)
+			}
+		}
+		a.nics(taps, a.want.links, a.link)
+		a.stack()
 	}
 	a.limit()
 	a.memory()
 	a.worker()
+	a.services()
 	if a.Exe == nil {
 		a.ofProgram(nil)
 		return &a.judge

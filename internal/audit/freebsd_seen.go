@@ -46,6 +46,10 @@ type bsdSeen struct {
 
 	// Worker is the process that reads what it says, where it lives.
 	Worker *bsdSeen `json:"worker,omitempty"`
+	// Services are the networks and captures of its cards, by the IDs of their resources; Stack is where the taps of
+	// networks are.
+	Services map[string]*bsdSeen `json:"services,omitempty"`
+	Stack    *bsdStack           `json:"stack,omitempty"`
 
 	linksSeen
 }

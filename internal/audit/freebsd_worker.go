@@ -11,11 +11,12 @@ import (
 	"skep/internal/plan"
 )
 
+// handKind is a kind of descriptor, the most that one may be good for, and what it is there for.
+type handKind struct{ kind, rights, why string }
+
 // workerKinds are the descriptors that a worker has, and the most that each may be good for: what its keeper hands
 // it (internal/provision, worker_freebsd.go).
-var workerKinds = []struct {
-	kind, rights, why string
-}{
+var workerKinds = []handKind{
 	{"said", "write fstat", "its own standard output and error"},
 	{"connection", "read write event fcntl", "the keeper, viewers, who has joined the console"},
 	{"hypervisor's log", "read seek seek_tell fstat", "the last words"},
@@ -39,36 +40,50 @@ func (a *bsdAudit) worker() {
 	if spec == nil {
 		return // an older skep's
 	}
-	w := a.Worker
-	if w == nil {
+	if a.Worker == nil {
 		a.add(GroupWorker, "worker-uid", Missing, "a live worker", "there is none")
 		return
 	}
-	p := w.Proc
+	b := &bsdBeside{bsdAudit: a, w: a.Worker, spec: spec, group: GroupWorker, prefix: "worker"}
+	b.judged(workerKinds, func(f kinfo.File) string { return a.workerKind(a.Worker, f) })
+}
+
+// bsdBeside is a process beside the hypervisor, in a jail of its own: a worker, or what serves a card.
+type bsdBeside struct {
+	*bsdAudit
+	w             *bsdSeen
+	spec          *plan.Worker
+	group, prefix string
+}
+
+// judged are all rows of it. kinds are the descriptors that it may have, by what kindOf says of one.
+func (a *bsdBeside) judged(kinds []handKind, kindOf func(kinfo.File) string) {
+	w, spec, p := a.w, a.spec, a.w.Proc
 	three := func(n int) string { return fmt.Sprintf("%d %d %d", n, n, n) }
 	gids := "cannot be read"
 	if len(p.Groups) > 0 {
 		gids = fmt.Sprintf("%d %d %d", p.Groups[0], p.RGID, p.SVGID)
 	}
-	a.equal(GroupWorker, "worker-uid", three(spec.UID), fmt.Sprintf("%d %d %d", p.UID, p.RUID, p.SVUID))
-	a.equal(GroupWorker, "worker-gid", three(spec.GID), gids)
+	a.equal(a.group, a.prefix+"-uid", three(spec.UID), fmt.Sprintf("%d %d %d", p.UID, p.RUID, p.SVUID))
+	a.equal(a.group, a.prefix+"-gid", three(spec.GID), gids)
 	var others []string
 	for _, c := range append(slices.Clone(w.Others), w.Inside...) {
 		if name := who(c); !slices.Contains(others, name) {
 			others = append(others, name)
 		}
 	}
-	a.none(GroupWorker, "worker-company", "no other process has its uid, or is in its jail", others)
-	a.yes(GroupWorker, "worker-capsicum", "in capability mode", p.Capability, true, orNot(p.Capability, "not in capability mode"))
-	a.workerRights(w)
-	a.workerJail(w, spec)
-	a.workerRootfs(w, spec)
-	a.workerHandles(w)
-	a.workerLimits(w, spec)
+	a.none(a.group, a.prefix+"-company", "no other process has its uid, or is in its jail", others)
+	a.yes(a.group, a.prefix+"-capsicum", "in capability mode", p.Capability, true, orNot(p.Capability, "not in capability mode"))
+	a.rights()
+	a.jail()
+	a.rootfs()
+	a.handles(kinds, kindOf)
+	a.limits()
 }
 
-// workerRights: nothing to gain, nobody who traces it.
-func (a *bsdAudit) workerRights(w *bsdSeen) {
+// rights: nothing to gain, nobody who traces it.
+func (a *bsdBeside) rights() {
+	w := a.w
 	var odd []string
 	for _, row := range []struct {
 		so  bool
@@ -95,21 +110,22 @@ func (a *bsdAudit) workerRights(w *bsdSeen) {
 		}
 	}
 	sort.Strings(odd)
-	a.none(GroupWorker, "worker-rights", "no new privileges, no groups, no tracer, no terminal, W^X and ASLR", odd)
+	a.none(a.group, a.prefix+"-rights", "no new privileges, no groups, no tracer, no terminal, W^X and ASLR", odd)
 }
 
-// workerJail: a jail of its own, with every parameter as planned and no permission.
-func (a *bsdAudit) workerJail(w *bsdSeen, spec *plan.Worker) {
+// jail: a jail of its own, with every parameter as planned and no permission.
+func (a *bsdBeside) jail() {
+	w, spec := a.w, a.spec
 	const want = "a jail of its own, as planned, with no permission"
 	switch {
 	case w.Proc.JID == 0:
-		a.add(GroupWorker, "worker-jail", Missing, want, "it is in no jail")
+		a.add(a.group, a.prefix+"-jail", Missing, want, "it is in no jail")
 		return
 	case w.Proc.JID == a.Proc.JID:
-		a.add(GroupWorker, "worker-jail", Missing, want, "it is in the hypervisor's")
+		a.add(a.group, a.prefix+"-jail", Missing, want, "it is in the hypervisor's")
 		return
 	case w.Params == nil:
-		a.add(GroupWorker, "worker-jail", Unknown, want, "cannot be read")
+		a.add(a.group, a.prefix+"-jail", Unknown, want, "cannot be read")
 		return
 	}
 	var odd []string
@@ -133,16 +149,17 @@ func (a *bsdAudit) workerJail(w *bsdSeen, spec *plan.Worker) {
 		}
 	}
 	sort.Strings(odd)
-	a.none(GroupWorker, "worker-jail", want, odd)
-	a.info(GroupWorker, "worker-jid", fmt.Sprintf("jid %d, %s", w.Proc.JID, w.Params["name"]))
+	a.none(a.group, a.prefix+"-jail", want, odd)
+	a.info(a.group, a.prefix+"-jid", fmt.Sprintf("jid %d, %s", w.Proc.JID, w.Params["name"]))
 }
 
-// workerRootfs: one empty file system that nobody can write to, and it stands in that.
-func (a *bsdAudit) workerRootfs(w *bsdSeen, spec *plan.Worker) {
+// rootfs: one empty file system that nobody can write to, and it stands in that.
+func (a *bsdBeside) rootfs() {
+	w, spec := a.w, a.spec
 	const want = "no file, no device node, one read-only mount"
 	r := w.Rootfs
 	if !r.MountRead || !r.FilesRead || !w.FilesRead {
-		a.add(GroupWorker, "worker-rootfs", Unknown, want, "cannot be read")
+		a.add(a.group, a.prefix+"-rootfs", Unknown, want, "cannot be read")
 		return
 	}
 	root := a.want.resolve(spec.Root)
@@ -165,23 +182,24 @@ func (a *bsdAudit) workerRootfs(w *bsdSeen, spec *plan.Worker) {
 		}
 	}
 	sort.Strings(there)
-	a.none(GroupWorker, "worker-rootfs", want, there)
+	a.none(a.group, a.prefix+"-rootfs", want, there)
 }
 
-// workerHandles: only what it was handed, good for what it needs.
-func (a *bsdAudit) workerHandles(w *bsdSeen) {
+// handles: only what it was handed, good for what it needs.
+func (a *bsdBeside) handles(kinds []handKind, kindOf func(kinfo.File) string) {
+	w := a.w
 	all := w.descriptors()
 	if !w.FilesRead || len(all) == 0 {
-		a.add(GroupWorker, "worker-descriptors", Unknown, "only what it was handed", "cannot be read")
+		a.add(a.group, a.prefix+"-descriptors", Unknown, "only what it was handed", "cannot be read")
 		return
 	}
 	var extra, wide []string
 	for _, f := range all {
-		kind := a.workerKind(w, f)
+		kind := kindOf(f)
 		if kind == "" {
 			extra = append(extra, fmt.Sprintf("%d -> %s", f.FD, w.target(f)))
 		}
-		for _, k := range workerKinds {
+		for _, k := range kinds {
 			most, err := kinfo.NamedRights(k.rights)
 			if k.kind != kind || err != nil {
 				continue
@@ -191,8 +209,8 @@ func (a *bsdAudit) workerHandles(w *bsdSeen) {
 			}
 		}
 	}
-	a.none(GroupWorker, "worker-descriptors", "only what it was handed", extra)
-	a.none(GroupWorker, "worker-descriptor-rights", "no right that it does not need", wide)
+	a.none(a.group, a.prefix+"-descriptors", "only what it was handed", extra)
+	a.none(a.group, a.prefix+"-descriptor-rights", "no right that it does not need", wide)
 }
 
 // workerKind says what a worker's descriptor is, "" for one that is on no list. What Go's runtime makes is "own".
@@ -238,22 +256,23 @@ func (a *bsdAudit) workerKind(w *bsdSeen, f kinfo.File) string {
 	return ""
 }
 
-// workerLimits: what it may take from the host.
-func (a *bsdAudit) workerLimits(w *bsdSeen, spec *plan.Worker) {
+// limits: what it may take from the host.
+func (a *bsdBeside) limits() {
+	w, spec := a.w, a.spec
 	var odd []string
 	for _, l := range spec.Rlimits {
 		if got, ok := w.Limits[l.Name]; !ok || got[0] != l.Value || got[1] != l.Value {
 			odd = append(odd, l.Name+" = "+orNot(!ok, limitsText(got)))
 		}
 	}
-	a.none(GroupWorker, "worker-rlimits", "as planned", odd)
+	a.none(a.group, a.prefix+"-rlimits", "as planned", odd)
 	switch {
 	case !w.RulesRead:
-		a.add(GroupWorker, "worker-rctl", Unknown, "as planned", "cannot be read")
+		a.add(a.group, a.prefix+"-rctl", Unknown, "as planned", "cannot be read")
 	case len(spec.Rules) == 0 && !w.Counted:
-		a.info(GroupWorker, "worker-rctl", "none: kern.racct.enable is 0, so this kernel counts nothing")
+		a.info(a.group, a.prefix+"-rctl", "none: kern.racct.enable is 0, so this kernel counts nothing")
 	default:
 		want, seen := slices.Sorted(slices.Values(spec.Rules)), slices.Sorted(slices.Values(w.Rules))
-		a.equal(GroupWorker, "worker-rctl", strings.Join(want, ", "), orWords(strings.Join(seen, ", "), "no rule"))
+		a.equal(a.group, a.prefix+"-rctl", strings.Join(want, ", "), orWords(strings.Join(seen, ", "), "no rule"))
 	}
 }

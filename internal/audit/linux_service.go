@@ -3,11 +3,9 @@ package audit
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"skep/internal/layout"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -20,13 +18,6 @@ type serviceSeen struct {
 	Own     map[string]fileID `json:"own"`
 	Sockets map[uint64]string `json:"sockets"`
 }
-
-// What the files of a service are there for.
-const (
-	ownRecord = "record" // it is written to
-	ownAnswer = "answer" // it is read
-	ownLog    = "log"    // its last words go there
-)
 
 // services: what a guest's frames go to, and its TPM, have no rights. A guest that takes one over has won as little as in its
 // hypervisor.
@@ -165,35 +156,4 @@ func (s *serviceSeen) plannedSocket(name, mode string, capture bool) bool {
 		return false
 	}
 	return true // a UNIX socket
-}
-
-// serviceFiles are the files of a network or a capture, by what they are there for.
-func serviceFiles(spec plan.Spec) map[string]string {
-	files := map[string]string{}
-	record := func(paths ...string) {
-		for _, p := range paths {
-			files[ownRecord+" "+p] = p
-		}
-	}
-	capture := func(base string) {
-		both := layout.Captures(base)
-		record(both[:]...)
-	}
-	switch s := spec.(type) {
-	case *plan.Network:
-		record(s.Log, layout.OlderHalf(s.Log))
-		if s.Capture != "" {
-			capture(s.Capture)
-		}
-		for _, a := range s.Answers {
-			files[ownAnswer+" "+a.File] = a.File
-		}
-	case *plan.Capture:
-		capture(s.Path)
-	case *plan.TPM:
-		record(s.State)
-		log := filepath.Join(filepath.Dir(s.State), layout.HypervisorLog)
-		files[ownLog+" "+log] = log
-	}
-	return files
 }

@@ -30,6 +30,7 @@ func Cell(st store.State) (Report, error) {
 	if w := st.Worker; w != nil {
 		seen.Worker = observeWorker(w.PID, w.Start)
 	}
+	seen.Services, seen.Stack = observeServices(st), observeStack(st)
 	return judgeFreeBSD(seen, st, resolved)
 }
 

@@ -14,6 +14,9 @@ func (s *linksSeen) lookUp(p *plan.Plan) {
 	}
 	s.Links, s.LinksErr = map[string]network.Link{}, map[string]string{}
 	for _, t := range plan.Specs[*plan.Tap](p) {
+		if t.Stack != "" {
+			continue // see the stack
+		}
 		l, there, err := network.LinkOf(t.Name)
 		switch {
 		case err != nil:

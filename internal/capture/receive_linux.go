@@ -7,6 +7,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/netjob"
 )
 
 // maxPacket is more than the largest that a tap hands over, with its offloads.
@@ -14,7 +16,8 @@ const maxPacket = 256 << 10
 
 // Receive writes what comes by a packet socket of the guest's tap, until the tap is gone. What the kernel had
 // no room for is counted: the socket says so beside a packet (SO_RXQ_OVFL).
-func Receive(sock *os.File, r *Ring) error {
+func Receive(_ netjob.Capture, files map[string]*os.File, r *Ring) error {
+	sock := files[netjob.CaptureSocket]
 	defer runtime.KeepAlive(sock) // a file that is collected is closed
 	b, beside := make([]byte, maxPacket), make([]byte, unix.CmsgSpace(4)*4)
 	dropped := uint32(0)

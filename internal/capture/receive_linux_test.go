@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"skep/internal/netjob"
 )
 
 // The socket stays open as long as it is received from, also where nobody else has it: a collected os.File closes
@@ -31,7 +33,9 @@ func TestReceiveKeepsSocket(t *testing.T) {
 	}
 	defer r.Close()
 	ended := make(chan error, 1)
-	go func() { ended <- Receive(os.NewFile(uintptr(fds[0]), "socket"), r) }()
+	go func() {
+		ended <- Receive(netjob.Capture{}, map[string]*os.File{netjob.CaptureSocket: os.NewFile(uintptr(fds[0]), "socket")}, r)
+	}()
 	for range 10 {
 		runtime.GC()
 		time.Sleep(5 * time.Millisecond)

@@ -1,11 +1,13 @@
-//go:build !linux
+//go:build !linux && !freebsd
 
 package capture
 
 import (
 	"errors"
 	"os"
+
+	"skep/internal/netjob"
 )
 
-// Receive is Linux's.
-func Receive(*os.File, *Ring) error { return errors.ErrUnsupported }
+// Receive is of Linux and FreeBSD.
+func Receive(netjob.Capture, map[string]*os.File, *Ring) error { return errors.ErrUnsupported }

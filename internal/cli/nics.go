@@ -32,6 +32,10 @@ func nicLines(p *plan.Plan) (all []nicLine) {
 		if t.MAC == "" {
 			text = "tap " + t.Name
 		}
+		if t.Stack != "" {
+			all = append(all, nicLine{t.Label, text + " in the network stack of the jail " + t.Stack})
+			continue
+		}
 		l, there, err := network.LinkOf(t.Name)
 		switch {
 		case err != nil:

@@ -219,6 +219,20 @@ func TPMIdentity(f Facts, slot int) Identity {
 	return Identity{Mapping: who.Mapping, UID: who.UID, GID: who.GID}
 }
 
+// cardsMost is how many network cards there are numbers for.
+const cardsMost = 16
+
+// ServiceIdentity is who serves a network card of the cell in a slot on FreeBSD: a number above those of TPMs, or below
+// where there is no room.
+func ServiceIdentity(f Facts, slot, card int) Identity {
+	n := slot*cardsMost + card%cardsMost
+	u := f.Slots.UIDBase + 3*f.Slots.Count + toolNumbers + n
+	if u > MaxUID {
+		u = f.Slots.UIDBase - 1 - 2*f.Slots.Count - toolNumbers - n
+	}
+	return Identity{Mapping: MappingRoot, UID: u, GID: u}
+}
+
 // ToolIdentity is who a tool is: a number just above those of the workers, or below where there is no room.
 // Which of them hangs on nothing that another user could foresee and take. Two tools that meet by chance
 // are in namespaces of their own all the same.

@@ -73,10 +73,6 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 		list = append(list, Refusal{"identity.cpu_name", "cannot name the guest's processor on a FreeBSD host", "bhyve passes the processor's own name on: leave cpu_name out"})
 	}
 	for _, n := range c.NICs {
-		if n.Capture {
-			list = append(list, Refusal{"nic." + n.Label + ".capture", fmt.Sprintf("cannot capture the frames of network card %q on a FreeBSD host", n.Label),
-				"tcpdump -i with the tap that skep show names does"})
-		}
 		if n.VLAN > 0 {
 			list = append(list, Refusal{"nic." + n.Label + ".vlan", fmt.Sprintf("cannot put network card %q into a VLAN on a FreeBSD host", n.Label),
 				"make a bridge for it: ifconfig vlan20 create vlandev em0 vlan 20, and that on a bridge of its own"})
@@ -89,9 +85,9 @@ func BhyveRefuses(c *cell.Cell) []Refusal {
 			list = append(list, Refusal{"nic." + n.Label + at, fmt.Sprintf("cannot limit network card %q on a FreeBSD host", n.Label),
 				"dummynet(4) does: ipfw pipe 1 config bw 10Mbit/s, and net.link.bridge.ipfw=1"})
 		}
-		if n.UserSpace() {
-			list = append(list, Refusal{"nic." + n.Label + ".network", fmt.Sprintf("cannot put network card %q on a network in user space on a FreeBSD host", n.Label),
-				"bhyve hands its frames to a tap and to nothing else: name a bridge without an uplink"})
+		if n.Network == cell.NetworkLab {
+			list = append(list, Refusal{"nic." + n.Label + ".network", fmt.Sprintf("cannot put network card %q on a segment on a FreeBSD host", n.Label),
+				"no switch joins the network stacks of two cells there: have them name one bridge without an uplink, bridge \"lab0\" { create = true }"})
 		}
 	}
 	if n := len(c.NICs) + len(c.Drives()) + len(c.Shares) + len(c.Passthru); n > BhyveDevicesMax {

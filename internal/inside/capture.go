@@ -18,5 +18,5 @@ func captureTap(in tool.Inside) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(capture.Receive(in.Files[netjob.CaptureSocket], r), r.Close())
+	return errors.Join(capture.Receive(j, in.Files, r), r.Close())
 }

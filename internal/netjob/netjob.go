@@ -17,6 +17,8 @@ type Sinkhole struct {
 	// CA and CAKey are the authority's, as PEM: of certificates for whatever name is asked for.
 	CA    string `json:"ca,omitempty"`
 	CAKey string `json:"ca_key,omitempty"`
+	// Frames is the size of the kernel's buffer where the card is bpf(4) on its tap; 0 where it is a connection to QEMU.
+	Frames int `json:"frames,omitempty"`
 }
 
 // User is what a network is told that leads to what is allowed.
@@ -26,6 +28,7 @@ type User struct {
 	LogMax     int64  `json:"log_max"`
 	CaptureMax int64  `json:"capture_max,omitempty"`
 	Memory     int64  `json:"memory"`
+	Frames     int    `json:"frames,omitempty"` // as of Sinkhole
 }
 
 // Segment is what a switch is told.
@@ -42,17 +45,22 @@ type Capture struct {
 	Cell string `json:"cell"`
 	NIC  string `json:"nic"`
 	Most int64  `json:"most"` // of each of the two
+	// Frames is as of Sinkhole. A tap's frames come by two descriptors then, one of each direction.
+	Frames int `json:"frames,omitempty"`
 }
 
 // Files are what they are handed, by name. An answer is AnswerFile of what it answers.
 const (
 	FileNIC       = "nic"
+	FileUntil     = "until" // it ends when that hangs up, beside bpf(4)
 	FileLog       = "log"
 	FileLogThen   = "log-then"
 	FileBroker    = "broker"
 	FileJoin      = "join"  // where others on a segment connect
 	FilePeer      = "peer-" // begins the name of a connection to another
 	CaptureSocket = "socket"
+	CaptureOut    = "frames-out" // what the guest sends, by bpf(4)
+	CaptureIn     = "frames-in"  // what it is sent
 	CaptureOne    = "capture-0"
 	CaptureTwo    = "capture-1"
 )

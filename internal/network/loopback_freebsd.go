@@ -28,21 +28,7 @@ func Loopback(socket func() (int, error)) error {
 	if err := ioctl(fd, unix.SIOCAIFADDR, unsafe.Pointer(&alias)); err != nil && err != unix.EEXIST {
 		return fmt.Errorf("give lo0 an address: %w", err)
 	}
-	// struct ifreq with its flags; SIOCSIFFLAGS.
-	var flags struct {
-		name      [unix.IFNAMSIZ]byte
-		low, high uint16
-		rest      [12]byte
-	}
-	copy(flags.name[:], "lo0")
-	if err := ioctl(fd, unix.SIOCGIFFLAGS, unsafe.Pointer(&flags)); err != nil {
-		return fmt.Errorf("ask for lo0's flags: %w", err)
-	}
-	flags.low |= unix.IFF_UP
-	if err := ioctl(fd, unix.SIOCSIFFLAGS, unsafe.Pointer(&flags)); err != nil {
-		return fmt.Errorf("bring lo0 up: %w", err)
-	}
-	return nil
+	return up(fd, "lo0")
 }
 
 func inet4(a, b, c, d byte) unix.RawSockaddrInet4 {

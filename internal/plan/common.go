@@ -104,7 +104,16 @@ func (b *builder) network() {
 		}
 		b.add("bridge:"+n.Bridge, asked, why, spec)
 	}
+	stack := ""
 	for i, n := range b.cell.NICs {
+		if n.UserSpace() && b.host.OS == onFreeBSD {
+			if stack == "" {
+				stack = StackJail(b.cell.Name)
+				b.add("stack", "nic."+n.Label+".network", "a network stack that nobody uses; what the guest sends meets no address and no route", &Stack{Jail: stack})
+			}
+			b.add("tap:"+n.Label, "nic."+n.Label, "the host's side of network card "+n.Label,
+				&Tap{OS: b.host.OS, Label: n.Label, Name: b.tapName(i), Tag: TapTag(b.cell.Name, n.Label), MAC: n.MAC, Stack: stack})
+		}
 		if n.UserSpace() {
 			continue
 		}

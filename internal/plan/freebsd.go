@@ -77,6 +77,8 @@ func freebsd(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	b.state()
 	b.worker()
 	b.network()
+	b.userNetworks()
+	b.captures()
 	b.disks()
 	if b.loadsReadOnly() {
 		d := DiskOf(b.cell.Disks[0], LayersOf(b.host, b.cell.Name))
@@ -169,10 +171,7 @@ func (b *bsd) worker() {
 		Rlimits: []Rlimit{{"core", 0}, {"nofile", workerFiles}, {"nproc", 1}, {"as", workerAddresses}, {"fsize", 256<<20 + 2*uint64(b.cell.Console.LogSize)}, {"memlock", 0}},
 	}
 	if b.facts.Racct {
-		for _, r := range []string{"maxproc:deny=1", "nthr:deny=" + strconv.Itoa(workerThreads), "openfiles:deny=" + strconv.Itoa(workerFiles),
-			"memoryuse:sigkill=" + strconv.Itoa(workerMemory), "coredumpsize:deny=0", "msgqsize:deny=0", "shmsize:deny=0", "nsem:deny=0"} {
-			w.Rules = append(w.Rules, "jail:"+w.Jail+":"+r)
-		}
+		w.Rules = serviceRules(w.Jail, workerFiles)
 	}
 	b.add("worker", "", "reads what bhyve and its guest say in the keeper's place, and has no rights", w)
 }

@@ -22,12 +22,14 @@ var freebsdCells = map[string]string{
 	"hello":    ``,
 	"disks":    "disk \"a\" { file = \"/vm/a.img\" }\n disk \"b\" { zvol = \"tank/b\" }\n disk \"c\" { iso = \"/vm/c.iso\" }",
 	"networks": "nic \"lan\" { bridge = \"bridge0\" }\n nic \"own\" { tap = \"tap0\" }\n nic \"new\" { bridge = \"bridge7\" }\n bridge \"bridge7\" {\n create = true\n uplink = \"em0\"\n}\n jail { network = \"vnet\" }",
-	"shared":   "jail {\n network = \"shared\"\n ip4 = [\"192.168.1.2\"]\n}\n screen { listen = \"192.168.1.2:5901\" }\n boot = \"uefi\"",
-	"screen":   "screen { password_file = \"/etc/pw\" }\n boot = \"uefi\"",
-	"loader":   "boot = \"loader\"\n disk \"a\" { zvol = \"tank/a\" }\n console { device = \"/dev/nmdm-otherA\" }",
-	"tree":     "jail { root = \"/usr/jails/x\" }",
-	"debug":    "gdb { listen = \"127.0.0.1:1234\" }\n share \"src\" { path = \"/usr/src\" }",
-	"limits":   "memory = \"8G\"\n cpus = 4\n jail {\n limits {\n cpu = \"200%\"\n open_files = 300\n}\n}",
+	"frames": "nic \"lan\" {\n network = \"sinkhole\"\n capture = true\n}\n nic \"out\" {\n network = \"user\"\n allow = [\"192.0.2.1:443\"]\n}\n" +
+		" nic \"br\" {\n bridge = \"bridge0\"\n capture = true\n}",
+	"shared": "jail {\n network = \"shared\"\n ip4 = [\"192.168.1.2\"]\n}\n screen { listen = \"192.168.1.2:5901\" }\n boot = \"uefi\"",
+	"screen": "screen { password_file = \"/etc/pw\" }\n boot = \"uefi\"",
+	"loader": "boot = \"loader\"\n disk \"a\" { zvol = \"tank/a\" }\n console { device = \"/dev/nmdm-otherA\" }",
+	"tree":   "jail { root = \"/usr/jails/x\" }",
+	"debug":  "gdb { listen = \"127.0.0.1:1234\" }\n share \"src\" { path = \"/usr/src\" }",
+	"limits": "memory = \"8G\"\n cpus = 4\n jail {\n limits {\n cpu = \"200%\"\n open_files = 300\n}\n}",
 }
 
 func parseFreeBSD(t *testing.T, name, body string) *cell.Cell {

@@ -43,8 +43,9 @@ var kinds = map[Kind]kind{
 	KindHypervisor:  {func() Spec { return new(Hypervisor) }, on{onLinux}},
 	KindScreen:      {func() Spec { return new(Screen) }, on{onLinux, onFreeBSD}},
 	KindWorker:      {func() Spec { return new(Worker) }, on{onLinux, onFreeBSD}},
-	KindNetwork:     {func() Spec { return new(Network) }, on{onLinux}},
-	KindCapture:     {func() Spec { return new(Capture) }, on{onLinux}},
+	KindStack:       {func() Spec { return new(Stack) }, on{onFreeBSD}},
+	KindNetwork:     {func() Spec { return new(Network) }, on{onLinux, onFreeBSD}},
+	KindCapture:     {func() Spec { return new(Capture) }, on{onLinux, onFreeBSD}},
 	KindTPM:         {func() Spec { return new(TPM) }, on{onLinux}},
 	KindRuleset:     {func() Spec { return new(Ruleset) }, on{onFreeBSD}},
 	KindJailRootfs:  {func() Spec { return new(JailRootfs) }, on{onFreeBSD}},
@@ -93,6 +94,7 @@ const (
 	KindHypervisor  Kind = "hypervisor"
 	KindScreen      Kind = "screen"
 	KindWorker      Kind = "worker"
+	KindStack       Kind = "stack"
 	KindNetwork     Kind = "network"
 	KindCapture     Kind = "capture"
 	KindTPM         Kind = "tpm"

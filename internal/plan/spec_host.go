@@ -182,6 +182,8 @@ type Tap struct {
 	Claim string `json:"claim,omitempty"`
 	// Tag marks a tap as ours: interface alias on Linux, description on FreeBSD.
 	Tag string `json:"tag,omitempty"`
+	// Stack is the jail whose network stack it is in, on FreeBSD, where its card is on a network in user space.
+	Stack string `json:"stack,omitempty"`
 	// VLAN is the one that it is in on its bridge, 0 for the bridge's own; Isolated has it hear no other isolated one.
 	VLAN     int  `json:"vlan,omitempty"`
 	Isolated bool `json:"isolated,omitempty"`
@@ -200,6 +202,9 @@ func (t *Tap) Take() []string {
 		return []string{command("ifconfig", t.Name)}
 	case t.Admin:
 		return []string{command("ip", "link", "show", "dev", t.Name)}
+	case t.Stack != "":
+		return []string{command("ifconfig", t.Name, "create", "description", t.Tag), command("ifconfig", t.Name, "vnet", t.Stack),
+			command("ifconfig", "-j", t.Stack, t.Name, "up")}
 	case t.OS == "freebsd":
 		lines := []string{
 			command("ifconfig", t.Name, "create", "description", t.Tag),
@@ -249,6 +254,8 @@ func (t *Tap) Release() []string {
 	switch {
 	case t.Admin:
 		return nil
+	case t.Stack != "":
+		return []string{command("ifconfig", t.Name, "-vnet", t.Stack), command("ifconfig", t.Name, "destroy")}
 	case t.OS == "freebsd":
 		return []string{command("ifconfig", t.Name, "destroy")}
 	}

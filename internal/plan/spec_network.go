@@ -28,6 +28,11 @@ type Network struct {
 	// Segment is what cells of one user share, and Join the socket by which others on it find this one.
 	Segment string `json:"segment,omitempty"`
 	Join    string `json:"join,omitempty"`
+	// Tap, Stack and Process are of FreeBSD, where there is no Socket: the tap of the card, the jail whose network
+	// stack that is in, and the jail of the process.
+	Tap     string  `json:"tap,omitempty"`
+	Stack   string  `json:"stack,omitempty"`
+	Process *Worker `json:"process,omitempty"`
 }
 
 // Kind implements Spec.
@@ -47,11 +52,18 @@ func (n *Network) Take() []string {
 	if n.Join != "" {
 		lines = append(lines, command("nc", "-lkU", n.Join)+" &")
 	}
+	if n.Process != nil {
+		return append(append(lines, n.Process.enclose()...), "# as user "+strconv.Itoa(n.Process.UID)+" in that jail, in capability mode: a "+n.Mode+
+			" of skep's, with bpf(4) bound to "+n.Tap+" in "+n.Stack)
+	}
 	return append(lines, command("nc", "-U", n.Socket)+"  # a "+n.Mode+" of skep's, in a jail of its own")
 }
 
 // Release implements Spec.
 func (n *Network) Release() []string {
+	if n.Process != nil {
+		return n.Process.Release()
+	}
 	if n.Join == "" {
 		return nil
 	}
@@ -62,13 +74,19 @@ func (n *Network) Release() []string {
 const NetLogMax = 8 * cell.MiB
 
 // NetworkOf is the network of a card, as a plan has it.
-func (b *builder) networkOf(n cell.NIC, first bool) *Network {
+func (b *builder) networkOf(n cell.NIC, at int, first bool) *Network {
 	log := layout.NetworkLog
 	if !first {
 		log = layout.NetworkLogOf(n.Label)
 	}
-	s := &Network{Label: n.Label, Mode: n.Network, Socket: b.cardSocket(n), Log: b.kept(log), LogMax: NetLogMax, DNS: n.DNS, Answers: n.Answers,
+	s := &Network{Label: n.Label, Mode: n.Network, Log: b.kept(log), LogMax: NetLogMax, DNS: n.DNS, Answers: n.Answers,
 		Allow: n.Allow}
+	if b.host.OS == onFreeBSD {
+		s.Tap, s.Stack = b.tapName(at), StackJail(b.cell.Name)
+		s.Process = b.serviceJail("network", n.Label, s.Tap, at, 1<<10, max(s.LogMax, n.CaptureSize/2))
+	} else {
+		s.Socket = b.cardSocket(n)
+	}
 	if n.Network == cell.NetworkSinkhole {
 		s.CA = b.kept(layout.SinkholeCA)
 	}
@@ -92,10 +110,11 @@ func CaptureSize(n cell.NIC) cell.Size {
 
 // Capture is a process in a jail of its own that writes down every frame of a card on a tap.
 type Capture struct {
-	Label string    `json:"label"`
-	Tap   string    `json:"tap"`
-	Path  string    `json:"path"` // what the names of its two files begin with
-	Max   cell.Size `json:"max"`
+	Label   string    `json:"label"`
+	Tap     string    `json:"tap"`
+	Path    string    `json:"path"` // what the names of its two files begin with
+	Max     cell.Size `json:"max"`
+	Process *Worker   `json:"process,omitempty"` // its jail on FreeBSD
 }
 
 // Kind implements Spec.
@@ -104,11 +123,20 @@ func (*Capture) Kind() Kind { return KindCapture }
 // Take implements Spec.
 func (c *Capture) Take() []string {
 	files := layout.Captures(c.Path)
-	return []string{command("dumpcap", "-i", c.Tap, "-b", "files:2", "-b", "filesize:"+strconv.FormatInt(int64(c.Max)/2000, 10), "-w", files[0]) + " &"}
+	lines := []string{}
+	if c.Process != nil {
+		lines = append(c.Process.enclose(), "# as user "+strconv.Itoa(c.Process.UID)+" in that jail, in capability mode, with bpf(4) bound to "+c.Tap+":")
+	}
+	return append(lines, command("dumpcap", "-i", c.Tap, "-b", "files:2", "-b", "filesize:"+strconv.FormatInt(int64(c.Max)/2000, 10), "-w", files[0])+" &")
 }
 
 // Release implements Spec.
-func (*Capture) Release() []string { return []string{"kill %%"} }
+func (c *Capture) Release() []string {
+	if c.Process != nil {
+		return c.Process.Release()
+	}
+	return []string{"kill %%"}
+}
 
 // captures adds what writes down the frames of cards on taps.
 func (b *builder) captures() {
@@ -116,10 +144,13 @@ func (b *builder) captures() {
 	for _, t := range Specs[*Tap](b.plan) {
 		taps[t.Label] = t
 	}
-	for _, n := range b.cell.NICs {
-		if t := taps[n.Label]; n.Capture && t != nil {
-			b.add("capture:"+n.Label, "nic."+n.Label+".capture", "writes down every frame of card "+n.Label,
-				&Capture{Label: n.Label, Tap: t.Name, Path: b.kept(layout.CaptureOf(n.Label)), Max: CaptureSize(n)})
+	for i, n := range b.cell.NICs {
+		if t := taps[n.Label]; n.Capture && t != nil && !n.UserSpace() {
+			s := &Capture{Label: n.Label, Tap: t.Name, Path: b.kept(layout.CaptureOf(n.Label)), Max: CaptureSize(n)}
+			if b.host.OS == onFreeBSD {
+				s.Process = b.serviceJail("capture", n.Label, s.Tap, i, 0, s.Max/2)
+			}
+			b.add("capture:"+n.Label, "nic."+n.Label+".capture", "writes down every frame of card "+n.Label, s)
 		}
 	}
 }
@@ -137,8 +168,10 @@ func (b *builder) userNetworks() {
 			continue
 		}
 		at := "nic." + n.Label
-		b.add("socket:net-"+n.Label, at+".network", "where the network of card "+n.Label+" connects to QEMU; bound outside, so that another one can",
-			&Socket{Name: hypervisor.FDNet(n.Label), Path: b.cardSocket(n)})
+		if b.host.OS == onLinux {
+			b.add("socket:net-"+n.Label, at+".network", "where the network of card "+n.Label+" connects to QEMU; bound outside, so that another one can",
+				&Socket{Name: hypervisor.FDNet(n.Label), Path: b.cardSocket(n)})
+		}
 		why := "answers all that the guest asks for, and leads nowhere; network card " + strconv.Itoa(i)
 		switch n.Network {
 		case cell.NetworkUser:
@@ -146,7 +179,7 @@ func (b *builder) userNetworks() {
 		case cell.NetworkLab:
 			why = "leads to the other cells on its segment, and to nobody else"
 		}
-		b.add("network:"+n.Label, at+".network", why, b.networkOf(n, first))
+		b.add("network:"+n.Label, at+".network", why, b.networkOf(n, i, first))
 		first = false
 	}
 }

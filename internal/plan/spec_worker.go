@@ -64,6 +64,11 @@ func (w *Worker) Take() []string {
 
 // takeJail is Take on FreeBSD.
 func (w *Worker) takeJail() []string {
+	return append(w.enclose(), "# as user "+strconv.Itoa(w.UID)+" in that jail, in capability mode: skep '(worker)' 3<>keeper &")
+}
+
+// enclose makes its jail.
+func (w *Worker) enclose() []string {
 	argv, err := jailparam.Argv(w.Params())
 	if err != nil {
 		return []string{"# " + err.Error()}
@@ -72,7 +77,7 @@ func (w *Worker) takeJail() []string {
 	for _, r := range w.Rules {
 		lines = append(lines, command("rctl", "-a", r))
 	}
-	return append(lines, "# as user "+strconv.Itoa(w.UID)+" in that jail, in capability mode: skep '(worker)' 3<>keeper &")
+	return lines
 }
 
 // Release implements Spec.

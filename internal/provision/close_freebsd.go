@@ -6,7 +6,6 @@ import (
 	"skep/internal/jail"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/jailparam"
-	"skep/internal/network"
 	"skep/internal/plan"
 	"skep/internal/store"
 )
@@ -115,7 +114,7 @@ func (m *bhyveMachine) open() error {
 func (m *bhyveMachine) upTaps() {
 	for _, tap := range plan.Specs[*plan.Tap](m.provisioner.plan) {
 		if !tap.Admin {
-			if err := network.Up(tap.Name); err != nil {
+			if err := upTap(tap); err != nil {
 				m.provisioner.env.Notify("cannot bring up " + tap.Name + ": " + err.Error())
 			}
 		}

@@ -10,7 +10,7 @@ import (
 func linksOf(p *plan.Plan) map[string]network.Link {
 	all := map[string]network.Link{}
 	for _, t := range plan.Specs[*plan.Tap](p) {
-		if l, there, err := network.LinkOf(t.Name); err == nil && there {
+		if l, there, err := tapLink(t); err == nil && there {
 			all[t.Label] = l
 		}
 	}

@@ -36,6 +36,9 @@ func (t *bsdProvisioner) acquireTap(s *plan.Tap) error {
 		}
 		return nil
 	}
+	if s.Stack != "" {
+		return acquireStackTap(s)
+	}
 	_, err := onBridge(t.plan, s, func() (*network.Tap, error) { return network.OpenTap(s.Name, s.Tag, s.Bridge, portOf(s)) })
 	switch {
 	case err == nil:

@@ -20,6 +20,7 @@ type bsdProvisioner struct {
 	files   map[string]*os.File
 	sockets map[string]*listener
 	relays  []*relay
+	kept    map[string]*kept
 	visit   sync.Mutex // held while a program of ours is in the jail beside bhyve
 	logs    *logs
 	jid     int
@@ -37,14 +38,14 @@ type system = *bsdProvisioner
 
 // New returns what acquires the resources of one life of a cell.
 func New(c Config) Provisioner {
-	t := &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}}
+	t := &bsdProvisioner{config: c.unpack(), files: map[string]*os.File{}, sockets: map[string]*listener{}, kept: map[string]*kept{}}
 	t.logs = newLogs(t.trim)
 	return t
 }
 
 // Sweeper releases what another process acquired.
 func Sweeper(sameBoot bool) Provisioner {
-	return &bsdProvisioner{config: Config{}.unpack(), otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, logs: newLogs(console.Trim)}
+	return &bsdProvisioner{config: Config{}.unpack(), otherBoot: !sameBoot, files: map[string]*os.File{}, sockets: map[string]*listener{}, kept: map[string]*kept{}, logs: newLogs(console.Trim)}
 }
 
 func (t *bsdProvisioner) Machine() Machine {

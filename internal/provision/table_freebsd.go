@@ -49,12 +49,7 @@ var table = map[plan.Kind]kind{
 	},
 	plan.KindTap: {
 		acquire: having(system.acquireTap),
-		release: letting(func(_ system, s *plan.Tap) error {
-			if s.Admin {
-				return nil
-			}
-			return network.DropTap(s.Name, s.Tag)
-		}),
+		release: letting(func(_ system, s *plan.Tap) error { return releaseTap(s) }),
 		look: looking(func(t system, s *plan.Tap) []error {
 			if !s.Admin {
 				return nil
@@ -63,6 +58,27 @@ var table = map[plan.Kind]kind{
 		}),
 		adopt: survives("bhyve has it open"),
 		audit: rows("nodes", "descriptors"),
+	},
+	plan.KindStack: {
+		acquire: having(func(_ system, s *plan.Stack) error { return acquireStack(s) }),
+		release: func(_ system, c call) error { return releasePrison(c.ctx, c.r.Spec.(*plan.Stack).Prison()) },
+		look:    looking(func(_ system, s *plan.Stack) []error { return list(nameIsFree(s.Prison())) }),
+		adopt:   survives("the kernel's"),
+		audit:   rows("stack"),
+	},
+	plan.KindNetwork: {
+		acquire: having(system.acquireNetwork),
+		release: func(t system, c call) error { return t.releaseNetwork(c.ctx, c.r.Spec.(*plan.Network)) },
+		look:    looking(func(_ system, s *plan.Network) []error { return lookAtNetwork(s) }),
+		adopt:   letting(system.acquireNetwork), // it ended with its keeper
+		audit:   rows("network-"),
+	},
+	plan.KindCapture: {
+		acquire: having(system.acquireCapture),
+		release: func(t system, c call) error { return t.releaseCapture(c.ctx, c.r.Spec.(*plan.Capture)) },
+		look:    unseen("its tap is looked at"),
+		adopt:   letting(system.acquireCapture), // it ended with its keeper
+		audit:   rows("capture-"),
 	},
 	plan.KindDisk: {
 		acquire: making(func(t system, s *plan.Disk) (bool, error) {
@@ -257,7 +273,7 @@ var table = map[plan.Kind]kind{
 		release: func(t system, c call) error { return t.releaseWorker(c.ctx, c.r.Spec.(*plan.Worker), c.held) },
 		look:    unseen("it is not in the cell file"),
 		adopt:   survives("Adopt starts another"),
-		audit:   rows("worker-uid", "worker-rights", "worker-rootfs", "worker-descriptors"),
+		audit:   rows("worker", "worker-uid"),
 	},
 	plan.KindRelay: {
 		acquire: having(system.acquireRelay),

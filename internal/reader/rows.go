@@ -78,7 +78,7 @@ var Rows = []Row{
 	{Name: "what a network asks", Reads: "questions of a jailed network for a name or a connection, at most 4 KiB each and 32 at a time",
 		Who: "the keeper", Rights: own, Why: "somebody has to connect; JSON into one fixed structure, of which a name and an address are looked up in the policy of the cell file"},
 	{Name: Capture, Reads: "frames of a guest's network card on a tap, which it writes to the two files of a capture; a sinkhole does that itself",
-		Who: "the keeper, for a nic with `capture = true`", Rights: jailed + ", a packet socket of that tap, on which nothing can be sent, and the two files"},
+		Who: "the keeper, for a nic with `capture = true`", Rights: jailed + ", a packet socket of that tap, on which nothing can be sent (FreeBSD: two of bpf(4), for reading), and the two files"},
 	{Name: CaptureFile, Reads: "what a capture has written: blocks by their length, of which it looks at nothing else",
 		Who: "`skep capture`", Rights: jailed},
 	{Name: "swtpm", Reads: "what a guest asks of its TPM, and what its hypervisor says for it: commands of at most 4 KiB",

@@ -53,7 +53,7 @@ func Run(arg string, files map[string]*os.File) error {
 	if err != nil {
 		return err
 	}
-	return s.serve(files[netjob.FileNIC])
+	return s.serve(guestnet.Card(files, c.Frames))
 }
 
 func newSink(c netjob.Sinkhole, files map[string]*os.File) (*sink, error) {
@@ -97,6 +97,7 @@ func (s *sink) serve(rw io.ReadWriter) error {
 	s.host = host
 	err = host.Serve()
 	if s.ring != nil {
+		s.ring.Lost(guestnet.Dropped(rw))
 		err = errors.Join(err, s.ring.Close())
 	}
 	if errors.Is(err, io.EOF) {

@@ -75,13 +75,13 @@ func TestRowsAreNeeded(t *testing.T) {
 				if args[1] != "-p" {
 					from, to = qcow2, raw+"2"
 				}
-				add(all, f, Job{Tool: Program(img), Args: args, Files: []File{{"in", openFor(t, from)}, {"out", openFor(t, to)}}, without: without})
+				add(all, f, Job{Tool: Program(img), Args: args, Files: []File{{Name: "in", File: openFor(t, from)}, {Name: "out", File: openFor(t, to)}}, without: without})
 			}
 			return all
 		}},
 		{"a reader", seccomp.GoProgram(), func(without string) map[string]uint64 {
 			all := map[string]uint64{}
-			add(all, f, Job{Tool: Reader("all"), Files: []File{{"in", openFor(t, raw)}, {"out", openFor(t, raw+"3")}}, without: without})
+			add(all, f, Job{Tool: Reader("all"), Files: []File{{Name: "in", File: openFor(t, raw)}, {Name: "out", File: openFor(t, raw+"3")}}, without: without})
 			return all
 		}},
 	} {

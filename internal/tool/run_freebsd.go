@@ -21,6 +21,7 @@ import (
 	"skep/internal/jail"
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/jailparam"
+	"skep/internal/process"
 )
 
 // inJail: fdescfs(5) hands out a copy of a descriptor, whatever the file's mode. Files come after the
@@ -37,9 +38,11 @@ const addresses = 4 << 30
 // start is what a process is told on its command line, before it is jailed.
 type start struct {
 	freebsdjail.Confinement
-	Memory int64    `json:"memory"`
-	Exec   string   `json:"exec,omitempty"` // a program instead of a reader
-	Argv   []string `json:"argv,omitempty"`
+	Memory int64 `json:"memory"`
+	// Again: what procctl(2) gives to the next program alone is to be had by another start, once.
+	Again bool     `json:"again,omitempty"`
+	Exec  string   `json:"exec,omitempty"` // a program instead of a reader
+	Argv  []string `json:"argv,omitempty"`
 }
 
 func run(ctx context.Context, f host.Facts, j Job) (out Output, err error) {
@@ -47,6 +50,12 @@ func run(ctx context.Context, f host.Facts, j Job) (out Output, err error) {
 		return out, errExecutable
 	}
 	s := start{Memory: j.Limits.Memory, Confinement: freebsdjail.Confinement{Keep: 1 + len(j.Files), Capsicum: j.Tool.reader != "", Limits: j.limits()}}
+	if p := j.Prison; p != nil {
+		s.JID, s.UID, s.GID, s.Limits, s.Again = p.JID, p.UID, p.GID, p.Limits, true
+		s.Rights = map[int]string{0: "", 1: rightsSay, 2: rightsSay, controlFD: rightsStream}
+		out.UID = s.UID
+		return out, s.spend(ctx, j, &out)
+	}
 	root := "/var/empty"
 	if j.Tool.path != "" {
 		t, ferr := furnish(f, j)
@@ -71,6 +80,12 @@ func run(ctx context.Context, f host.Facts, j Job) (out Output, err error) {
 	err = s.spend(ctx, j, &out)
 	return out, err
 }
+
+// Rights of what every service has, as freebsdjail.Limited names them: standard output and error, the control socket.
+const (
+	rightsSay    = "write fstat"
+	rightsStream = "read write event fcntl"
+)
 
 // removeNamed removes a jail that may have gone by itself: the number could be another's by now.
 func removeNamed(name string, jid int) {
@@ -132,11 +147,21 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 		Stdout: pipes.out, Stderr: pipes.err, ExtraFiles: []*os.File{theirs},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
+	var limited []*os.File
 	for _, f := range j.Files {
+		if f.Rights != "" && err == nil {
+			if f.File, err = freebsdjail.Limited(f.File, f.Rights, f.Ioctls...); err != nil {
+				break
+			}
+			limited = append(limited, f.File)
+		}
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f.File)
 	}
 	if err == nil {
 		err = cmd.Start()
+	}
+	for _, f := range limited {
+		f.Close()
 	}
 	theirs.Close()
 	pipes.started()
@@ -147,7 +172,7 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 	defer stop()
 	if s.Exec == "" {
-		err = converse(conn.(io.ReadWriter), j, s.complete)
+		err = converse(conn.(io.ReadWriter), j, func() error { return s.complete(cmd.Process.Pid, j) })
 	}
 	if err != nil {
 		time.AfterFunc(50*time.Millisecond, func() { _ = cmd.Process.Kill() })
@@ -173,8 +198,19 @@ func (s start) spend(ctx context.Context, j Job, out *Output) (err error) {
 
 // complete: its jail is, when it says that it is ready, as it has put it on itself. From here on the jail ends
 // with it, also where its caller is killed first.
-func (s start) complete() error {
-	if s.JID == 0 {
+func (s start) complete(pid int, j Job) error {
+	if j.service {
+		info, err := process.Look(pid)
+		if err != nil {
+			return err
+		}
+		if !info.Capability || s.JID != 0 && (info.JID != s.JID || int(info.UID) != s.UID) {
+			return fmt.Errorf("it has jid %d, user %d and is in capability mode: %v", info.JID, info.UID, info.Capability)
+		}
+		j.started(pid, info.Start)
+		j.complete(s.UID, s.GID, nil)
+	}
+	if s.JID == 0 || j.Prison != nil {
 		return nil
 	}
 	return freebsdjail.UpdatePrison(s.JID, jailparam.Bool("persist", false))
@@ -192,6 +228,9 @@ func confine(args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &s); err != nil {
 		return err
 	}
+	if s.Again {
+		return s.again()
+	}
 	debug.SetMemoryLimit(s.Memory)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -202,4 +241,20 @@ func confine(args []string) error {
 		return freebsdjail.Exec(s.Exec, s.Argv)
 	}
 	return nil
+}
+
+// again asks the kernel for what begins with the next exec, W^X and ASLR, and is this program anew.
+func (s start) again() error {
+	if err := freebsdjail.Harden(); err != nil {
+		return err
+	}
+	if errExecutable != nil {
+		return errExecutable
+	}
+	s.Again = false
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(executable, []string{"skep", readerName, string(text)}, os.Environ())
 }

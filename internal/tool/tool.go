@@ -54,6 +54,15 @@ func (t Tool) String() string {
 type File struct {
 	Name string // letters, digits, - and _
 	File *os.File
+	// Rights are all that it is good for on FreeBSD, rights(4), "" for what it is; of ioctl among them, Ioctls are left.
+	Rights string
+	Ioctls []uint64
+}
+
+// A Prison is a jail(8) that is there already and stays when the tool has ended.
+type Prison struct {
+	JID, UID, GID int
+	Limits        []jail.Limit
 }
 
 // Limits bound a tool. A zero is the default.
@@ -101,6 +110,8 @@ type Job struct {
 	Connections int
 	// Receives: its first file is a socket, of which it receives and on which it sends nothing.
 	Receives bool
+	// Prison is the jail of a service on FreeBSD; nil is one that is made and goes with it.
+	Prison *Prison
 	// AllowMissing are layers of the jail that may be missing, as in a cell file.
 	AllowMissing []string
 

@@ -56,7 +56,7 @@ func TestReaderInCapabilityMode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	job := func(reader string) Job { return Job{Tool: Reader(reader), Files: []File{{"in", file}}} }
+	job := func(reader string) Job { return Job{Tool: Reader(reader), Files: []File{{Name: "in", File: file}}} }
 	out, err := Run(t.Context(), f, job("copy"))
 	if err != nil || string(out.Bytes) != "what a guest wrote" {
 		t.Fatalf("%q, %v; %s", out.Bytes, err, out.Words)

@@ -100,7 +100,7 @@ func file(t testing.TB, content string, flags int) *os.File {
 }
 
 func job(t testing.TB, reader string, args ...string) Job {
-	return Job{Tool: Reader(reader), Args: args, Files: []File{{"in", file(t, "what a guest wrote", os.O_RDONLY|unix.O_NONBLOCK)}},
+	return Job{Tool: Reader(reader), Args: args, Files: []File{{Name: "in", File: file(t, "what a guest wrote", os.O_RDONLY|unix.O_NONBLOCK)}},
 		Limits: Limits{Wall: 20 * time.Second}}
 }
 
@@ -195,7 +195,7 @@ func TestConvert(t *testing.T) {
 	var last float64
 	out, err := Run(t.Context(), facts(t), Job{Tool: Program(img),
 		Args:  []string{"convert", "-p", "--image-opts", "driver=qcow2,file.driver=file,file.locking=off,file.filename=" + InJail("in"), "-O", "raw", InJail("out")},
-		Files: []File{{"in", in}, {"out", to}}, Progress: func(d float64) { last = d }, Limits: Limits{FileSize: 8 << 20}})
+		Files: []File{{Name: "in", File: in}, {Name: "out", File: to}}, Progress: func(d float64) { last = d }, Limits: Limits{FileSize: 8 << 20}})
 	got, rerr := os.ReadFile(to.Name())
 	if err != nil || rerr != nil || !bytes.Equal(got, content) || last != 1 {
 		t.Errorf("%v, %v: %d bytes, progress %v; refused %v; words %q; said %q", err, rerr, len(got), last, out.Refused, out.Words, out.Bytes)

@@ -49,8 +49,10 @@ func Run(arg string, files map[string]*os.File) error {
 	if err != nil {
 		return err
 	}
-	err = n.serve(files[netjob.FileNIC])
+	card := guestnet.Card(files, n.Frames)
+	err = n.serve(card)
 	if n.ring != nil {
+		n.ring.Lost(guestnet.Dropped(card))
 		err = errors.Join(err, n.ring.Close())
 	}
 	return err

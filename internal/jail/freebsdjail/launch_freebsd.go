@@ -278,7 +278,42 @@ func VMs() ([]string, error) {
 
 // Socket is a TCP socket in the network of a jail. It is not connected.
 func Socket(jid int) (int, error) {
-	c, err := begin(command{Do: doSocket, JID: jid}, nil, nil, nil)
+	return handed(command{Do: doSocket, JID: jid}, "ask the jail for a socket")
+}
+
+// Frames is bpf(4), bound for good to an interface of a jail's network: of a tap it sees what the guest has sent, and
+// what is written to it the guest is sent.
+func Frames(jid int, name string) (*os.File, error) {
+	fd, err := handed(command{Do: doFrames, JID: jid, Interface: name}, "see the frames of "+name)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "frames of "+name), nil
+}
+
+// Quiet has a jail's network give itself no addresses. It has no interface yet.
+func Quiet(jid int) error {
+	c, err := begin(command{Do: doQuiet, JID: jid}, nil, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer c.conn.Close()
+	defer func() { c.Kill(); <-c.exited }()
+	text := make([]byte, 4096)
+	n, err := c.conn.Read(text)
+	if err != nil {
+		return fmt.Errorf("have the jail's network be quiet: %w", err)
+	}
+	var r report
+	if err := json.Unmarshal(bytes.TrimSpace(text[:n]), &r); err != nil {
+		return err
+	}
+	return r.err()
+}
+
+// handed asks for a descriptor that is made in a jail.
+func handed(ask command, what string) (int, error) {
+	c, err := begin(ask, nil, nil, nil)
 	if err != nil {
 		return -1, err
 	}
@@ -287,7 +322,7 @@ func Socket(jid int) (int, error) {
 	text, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
 	n, oobn, _, _, err := c.conn.ReadMsgUnix(text, oob)
 	if err != nil {
-		return -1, fmt.Errorf("ask the jail for a socket: %w", err)
+		return -1, fmt.Errorf("%s: %w", what, err)
 	}
 	if oobn == 0 {
 		var r report
@@ -296,11 +331,11 @@ func Socket(jid int) (int, error) {
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(messages) != 1 {
-		return -1, fmt.Errorf("ask the jail for a socket: %w", errors.Join(err, errors.New("no descriptor came")))
+		return -1, fmt.Errorf("%s: %w", what, errors.Join(err, errors.New("no descriptor came")))
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		return -1, errors.New("ask the jail for a socket: no descriptor came")
+		return -1, fmt.Errorf("%s: no descriptor came", what)
 	}
 	unix.CloseOnExec(fds[0])
 	return fds[0], nil

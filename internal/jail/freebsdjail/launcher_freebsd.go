@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"skep/internal/bpf"
 	"skep/internal/jail"
 )
 
@@ -37,6 +38,8 @@ const (
 	doExec    = "exec"
 	doDestroy = "destroy" // VMs, as a process of their jail
 	doSocket  = "socket"  // make a socket in the jail's network, and hand it out
+	doFrames  = "frames"  // hand out bpf(4), bound to an interface of the jail's network
+	doQuiet   = "quiet"   // have the jail's network give itself no address
 )
 
 // destroyStep is what a launcher reports of once it is in the jail.
@@ -57,6 +60,8 @@ type command struct {
 	// VM is made inside before exec; or VMs are destroyed there.
 	VM  string   `json:"vm,omitempty"`
 	VMs []string `json:"vms,omitempty"`
+	// Interface is one of the jail's network.
+	Interface string `json:"interface,omitempty"`
 	// Bound: it ends with its parent.
 	Bound bool `json:"bound,omitempty"`
 	Lack  Lack `json:"lack,omitzero"`
@@ -129,6 +134,12 @@ func (o command) obey() (r report, err error) {
 			return report{Step: "open " + vmmctlPath}, err
 		}
 	}
+	frames := -1
+	if o.Do == doFrames {
+		if frames, err = bpf.Device(true); err != nil {
+			return report{Step: "open bpf(4)"}, err
+		}
+	}
 	if o.Do == doExec {
 		if err := o.settle(); err != nil {
 			return report{Step: "take its groups"}, err
@@ -156,6 +167,17 @@ func (o command) obey() (r report, err error) {
 	case doSocket:
 		r.Step, err = handSocket()
 		return r, err
+	case doFrames:
+		if err := bpf.Attach(frames, o.Interface, bpf.In, true); err != nil {
+			return report{Step: "see the frames of " + o.Interface}, err
+		}
+		r.Step, err = handOut(frames)
+		return r, err
+	case doQuiet:
+		if err := quiet(); err != nil {
+			return report{Step: "have no address made"}, err
+		}
+		return report{}, nil
 	}
 	return report{Step: "understand " + o.Do}, unix.EINVAL
 }
@@ -305,8 +327,24 @@ func handSocket() (step string, err error) {
 	if err != nil {
 		return "make a socket", err
 	}
+	return handOut(fd)
+}
+
+// handOut gives the keeper a descriptor.
+func handOut(fd int) (step string, err error) {
 	if err := unix.Sendmsg(launcherFD, []byte("\n"), unix.UnixRights(fd), nil, 0); err != nil {
-		return "hand out a socket", err
+		return "hand out a descriptor", err
 	}
 	return "", nil
+}
+
+// quiet has interfaces of this network give themselves no address of IPv6, where the kernel has that.
+func quiet() error {
+	node, no := []byte("net.inet6.ip6.auto_linklocal"), int32(0)
+	_, _, errno := unix.RawSyscall6(unix.SYS___SYSCTLBYNAME, uintptr(unsafe.Pointer(&node[0])), uintptr(len(node)), 0, 0,
+		uintptr(unsafe.Pointer(&no)), unsafe.Sizeof(no))
+	if errno != 0 && errno != unix.ENOENT {
+		return errno
+	}
+	return nil
 }

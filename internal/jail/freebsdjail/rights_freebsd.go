@@ -12,7 +12,8 @@ import (
 
 // Limited is a descriptor of the same file that is good for those rights and no others, rights(4), and with fcntl for
 // asking its flags alone. Who is handed it cannot get more of it.
-func Limited(f *os.File, rights string) (*os.File, error) {
+// Of ioctl(2), where that is among them, those calls are left.
+func Limited(f *os.File, rights string, ioctls ...uint64) (*os.File, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -23,7 +24,10 @@ func Limited(f *os.File, rights string) (*os.File, error) {
 		err = cerr
 	}
 	if err == nil {
-		if err = narrow(fd, rights); err != nil {
+		if err = narrow(fd, rights); err == nil && len(ioctls) > 0 {
+			err = onlyIoctls(fd, ioctls)
+		}
+		if err != nil {
 			unix.Close(fd)
 		}
 	}
@@ -31,6 +35,15 @@ func Limited(f *os.File, rights string) (*os.File, error) {
 		return nil, fmt.Errorf("limit %s to %s: %w", f.Name(), rights, err)
 	}
 	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// onlyIoctls leaves those of them.
+func onlyIoctls(fd int, ioctls []uint64) error {
+	const sysCapIoctlsLimit = 534 // cap_ioctls_limit(2)
+	if _, _, errno := unix.RawSyscall(sysCapIoctlsLimit, uintptr(fd), uintptr(unsafe.Pointer(&ioctls[0])), uintptr(len(ioctls))); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // getFlags is CAP_FCNTL_GETFL of sys/sys/capsicum.h.
