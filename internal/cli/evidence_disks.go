@@ -46,7 +46,7 @@ func (g *gatherer) disks(ctx context.Context) {
 				g.miss("files of the disk "+label, r.Unread)
 			}
 			for _, c := range r.Files[:min(len(r.Files), maxDiffLines)] {
-				g.page.Diff = append(g.page.Diff, evidence.DiffLine{Disk: label, What: c.What, Path: c.Path})
+				g.page.Diff = append(g.page.Diff, evidence.DiffLine{Disk: label, What: c.What, Path: c.Path, SHA256: c.SHA256})
 			}
 		}
 		return nil

@@ -2,11 +2,14 @@ package diskdiff
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -68,9 +71,16 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]string{}
+	got, sums := map[string]string{}, map[string][2]string{}
 	for _, c := range r.Files {
-		got[c.Path] = c.What
+		got[c.Path], sums[c.Path] = c.What, [2]string{c.Before, c.SHA256}
+	}
+	for name, want := range map[string][2]string{
+		"/implant": {"", sum("dropped")}, "/etc/hostname": {sum("guest\n"), sum("owned by somebody\n")}, "/etc/gone": {sum("x"), ""},
+	} {
+		if sums[name] != want {
+			t.Errorf("%s was and is %s, want %s", name, sums[name], want)
+		}
 	}
 	for name, what := range map[string]string{"/implant": "new", "/etc/hostname": "changed", "/etc/gone": "gone"} {
 		if got[name] != what {
@@ -85,10 +95,13 @@ func TestFiles(t *testing.T) {
 		t.Errorf("an empty layer: %+v, %v", r, err)
 	}
 	run(t, "qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 64k", "-c", "write -z 2M 64k", layer)
-	if r, err = diff(t, layer, base); err != nil || len(r.Extents) != 2 || r.Extents[0] != (Extent{1 << 20, 64 << 10, false}) || r.Extents[1] != (Extent{2 << 20, 64 << 10, true}) {
+	if r, err = diff(t, layer, base); err != nil || len(r.Extents) != 2 || r.Extents[1] != (Extent{From: 2 << 20, Size: 64 << 10, Zero: true}) ||
+		r.Extents[0] != (Extent{From: 1 << 20, Size: 64 << 10, SHA256: sum(strings.Repeat("\x07", 64<<10))}) {
 		t.Errorf("two writes: %+v, %v", r.Extents, err)
 	}
 }
+
+func sum(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
 
 // hostile is a layer with a header that is changed.
 func hostile(change func(h *header)) []byte {

@@ -36,6 +36,9 @@ type Change struct {
 	Size int64  `json:"size"`
 	Dir  bool   `json:"directory,omitempty"`
 	Time string `json:"time"`
+	// SHA256 is that of a plain file, and Before that of what it was in the base.
+	SHA256 string `json:"sha256,omitempty"`
+	Before string `json:"sha256_before,omitempty"`
 }
 
 // Report is how a disk differs.
@@ -44,7 +47,7 @@ type Report struct {
 	Written int64    `json:"written"` // bytes in extents
 	Extents []Extent `json:"extents"`
 	Files   []Change `json:"files"`
-	// Unread is why the files are not told, or not all of them.
+	// Unread is why the files are not told, or not all of them, or not all sums.
 	Unread string `json:"unread,omitempty"`
 }
 
@@ -69,9 +72,9 @@ func Diff(w io.Writer, upper, base *os.File) error {
 	for _, e := range r.Extents {
 		r.Written += e.Size
 	}
-	if r.Files, err = compare(below, disk{l, l.size}); err != nil {
-		r.Unread = err.Error()
-	}
+	unsummed := sumExtents(l, r.Extents)
+	r.Files, err = compare(below, disk{l, l.size})
+	r.Unread = both(err, unsummed)
 	return json.NewEncoder(w).Encode(r)
 }
 
@@ -132,7 +135,7 @@ func (info) Sys() any           { return nil }
 func compare(before, after disk) (all []Change, err error) {
 	all = []Change{}
 	var said []string
-	found := 0
+	found, sums := 0, hashing{left: maxHashing}
 	for _, p := range places(after) {
 		was, werr := mount(before, p)
 		is, ierr := mount(after, p)
@@ -153,13 +156,18 @@ func compare(before, after disk) (all []Change, err error) {
 		if old.unread+new.unread > 0 {
 			said = append(said, fmt.Sprintf("%d directories cannot be read", old.unread+new.unread))
 		}
-		all = append(all, differences(p.number, old.files, new.files)...)
+		some := differences(p.number, old.files, new.files)
+		sums.sumFiles(some[:min(len(some), maxChanges)], was, is, old.files, new.files)
+		all = append(all, some...)
 	}
 	if found == 0 {
 		return all, errors.New("no file system that is read here: ext4, FAT")
 	}
 	if len(all) > maxChanges {
 		said, all = append(said, fmt.Sprintf("%d changes, of which %d are told", len(all), maxChanges)), all[:maxChanges]
+	}
+	if err := sums.said("files"); err != nil {
+		said = append(said, err.Error())
 	}
 	if len(said) > 0 {
 		err = errors.New(strings.Join(said, "; "))
@@ -243,7 +251,7 @@ func (l *listing) dir(from filesystem.FileSystem, at string, depth int) {
 
 func differences(part int, old, new map[string]entry) (all []Change) {
 	add := func(what, name string, e entry) {
-		all = append(all, Change{what, name, part, e.size, e.mode.IsDir(), e.time.UTC().Format(time.RFC3339)})
+		all = append(all, Change{What: what, Path: name, Part: part, Size: e.size, Dir: e.mode.IsDir(), Time: e.time.UTC().Format(time.RFC3339)})
 	}
 	for name, e := range new {
 		was, ok := old[name]

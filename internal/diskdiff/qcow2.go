@@ -17,11 +17,13 @@ const (
 	maxExtents = 1 << 20
 )
 
-// Extent is a part of the disk that was written to. Zero: with zeros, which take no room.
+// Extent is a part of the disk that was written to. Zero: with zeros, which take no room, and have no sum.
 type Extent struct {
 	From int64 `json:"from"`
 	Size int64 `json:"size"`
 	Zero bool  `json:"zero,omitempty"`
+	// SHA256 is that of the bytes as the guest has them.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // layer is a qcow2 image as skep makes it and QEMU writes it, over a base.
@@ -134,7 +136,7 @@ func (l *layer) extents() (all []Extent, err error) {
 			if at >= l.size || c&offsetBits == 0 && c&(allZeros|compressed) == 0 {
 				continue
 			}
-			one := Extent{at, min(l.cluster, l.size-at), c&compressed == 0 && c&zeroCluster != 0}
+			one := Extent{From: at, Size: min(l.cluster, l.size-at), Zero: c&compressed == 0 && c&zeroCluster != 0}
 			if n := len(all); n > 0 && all[n-1].Zero == one.Zero && all[n-1].From+all[n-1].Size == at {
 				all[n-1].Size += one.Size
 				continue

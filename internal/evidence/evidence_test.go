@@ -200,7 +200,7 @@ func TestPageEscapes(t *testing.T) {
 	raw, _ := json.Marshal(map[string]string{"kind": "dns", "name": bad})
 	b, err := Page{Cell: "lab", Events: []events.Event{{Kind: events.Network, Network: raw}, {Kind: events.Note, Reason: bad}},
 		Pictures: []Picture{{Name: "shots/0001.png"}}, Console: []byte(bad), Files: []Entry{{Name: "javascript:alert(1)"}},
-		Diff: []DiffLine{{"root", "new", bad}}}.HTML()
+		Diff: []DiffLine{{"root", "new", bad, ""}}}.HTML()
 	if err != nil {
 		t.Fatal(err)
 	}

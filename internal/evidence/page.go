@@ -47,7 +47,7 @@ type Audit struct {
 }
 
 // DiffLine is a file of a disk that is not as in its base.
-type DiffLine struct{ Disk, What, Path string }
+type DiffLine struct{ Disk, What, Path, SHA256 string }
 
 // row is a row of the timeline.
 type row struct {
@@ -104,7 +104,7 @@ func (p Page) HTML() ([]byte, error) {
 // printable is the lines of a diff without what a browser would obey in a name.
 func printable(lines []DiffLine) (all []DiffLine) {
 	for _, l := range lines {
-		all = append(all, DiffLine{cell.Printable(l.Disk), l.What, cell.Printable(l.Path)})
+		all = append(all, DiffLine{cell.Printable(l.Disk), l.What, cell.Printable(l.Path), cell.Printable(l.SHA256)})
 	}
 	return all
 }

@@ -28,7 +28,7 @@ const longestDiff = time.Hour
 func Diff(ctx context.Context, h reader.Host, layer, base *os.File) (r diskdiff.Report, err error) {
 	out, err := tool.Run(ctx, h.Facts, tool.Job{Tool: tool.Reader(reader.Diff), AllowMissing: h.AllowMissing,
 		Files:  []tool.File{{Name: "layer", File: layer}, {Name: "base", File: base}},
-		Limits: tool.Limits{Memory: 1 << 30, Wall: longestDiff, Output: 128 << 20}})
+		Limits: tool.Limits{Memory: 1 << 30, Wall: longestDiff, Output: 192 << 20}})
 	if err != nil {
 		return r, err
 	}

@@ -56,7 +56,7 @@ var Rows = []Row{
 			"evidence.(verifier).chain", "evidence.(quiet).Write", "evidence.checkSignature"}, From: []string{"cli"}},
 	{Name: Diff, Reads: "the layer of a disk and its base: the tables of a qcow2 image, partitions, ext4, FAT",
 		Who: "`skep evidence`", Rights: jailed,
-		Calls: []string{"diskdiff.Diff", "diskdiff.openBase", "diskdiff.(nothing).ReadAt", "diskdiff.openLayer", "diskdiff.(layer).ReadAt", "diskdiff.(layer).read", "diskdiff.(storage).ReadAt"}, From: []string{"inside"}},
+		Calls: []string{"diskdiff.Diff", "diskdiff.openBase", "diskdiff.(nothing).ReadAt", "diskdiff.openLayer", "diskdiff.(layer).ReadAt", "diskdiff.(layer).read", "diskdiff.(storage).ReadAt", "diskdiff.(hashing).sum"}, From: []string{"inside"}},
 	{Name: Sheet, Reads: "pictures of screens that are to go onto a contact sheet, at most 60, each of at most 16 million pixels",
 		Who: "`skep evidence`, `skep screenshot --every`", Rights: jailed,
 		Calls: []string{"evidence.(Sheet).AddPNG"}, From: []string{"inside"}},
