@@ -196,48 +196,6 @@ func (b *builder) cgroups(who host.Identity, decisions []layer.Decision) []strin
 	return paths
 }
 
-// lacksFirmware refuses UEFI where the host has none for QEMU.
-func (b *builder) lacksFirmware() error {
-	switch {
-	case b.cell.Boot.Kind != cell.BootUEFI || b.ovmf() != nil:
-		return nil
-	case b.cell.SecureBoot:
-		return Located(b.cell, "secure_boot", fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware with keys for Secure Boot is installed"))
-	}
-	return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
-}
-
-// ovmf is the firmware of boot = "uefi"; nil where this host has none.
-func (b *builder) ovmf() *host.OVMF {
-	if b.cell.SecureBoot {
-		return b.host.Linux.OVMFSecure
-	}
-	return b.host.Linux.OVMF
-}
-
-// lacksTPM refuses a TPM where there is nothing to make one of.
-func (b *builder) lacksTPM() error {
-	if b.cell.TPM == nil || b.host.Linux.SWTPM != "" {
-		return nil
-	}
-	return Located(b.cell, "tpm", fault.Cannot(fault.Host, "apt install swtpm", "start", b.cell.Name, "swtpm is not installed"))
-}
-
-// firmware adds what the guest executes first, and its UEFI variables.
-func (b *builder) firmware() {
-	switch b.cell.Boot.Kind {
-	case cell.BootHello:
-		b.add("firmware", "boot", "the built-in guest", &Firmware{From: BuiltinHello})
-	case cell.BootFirmware:
-		b.add("firmware", "boot", "the firmware that the cell file names", &Firmware{From: b.cell.Boot.Path})
-	case cell.BootUEFI:
-		ovmf := b.ovmf()
-		b.add("firmware", "boot", "the host's UEFI firmware", &Firmware{From: ovmf.Code})
-		b.add("vars", "boot", "the cell's own UEFI variables; they stay",
-			&Vars{Path: b.kept(layout.VarsOf(b.cell.SecureBoot)), From: ovmf.Vars})
-	}
-}
-
 // sockets adds what the keeper and its clients talk through.
 func (b *builder) sockets() {
 	dir := RunDir(b.host, b.cell.Name)

@@ -174,6 +174,15 @@ func TestPackageDocs(t *testing.T) {
 	}
 }
 
+// TestFileLength: a file is about one subject, and read in one sitting. Tests may be longer.
+func TestFileLength(t *testing.T) {
+	for _, f := range goFiles(t) {
+		if n := bytes.Count(f.src, []byte("\n")); n > 400 && !f.test() {
+			t.Errorf("%s has %d lines, more than 400: part it where its subjects part", f.path, n)
+		}
+	}
+}
+
 func TestFormatted(t *testing.T) {
 	for _, f := range goFiles(t) {
 		out, err := format.Source(f.src)
