@@ -58,6 +58,8 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 		words.r.Close()
 		return store.Held{}, jailFault(err)
 	}
+	m.standing = sync.OnceValue(func() jail.Standing { return linuxjail.StandingOf(m.proc.Pid()) })
+	go m.standing() // a hundred small files, read while the hypervisor prepares the guest
 	close(t.executed)
 	t.qemu = m
 	held := store.Held{PID: m.proc.Pid(), Start: m.proc.StartTime()}
@@ -100,8 +102,6 @@ func (t *linuxProvisioner) acquireHypervisor(ctx context.Context, id string, s *
 	m.limits = linuxjail.Rlimits(m.proc.Pid())
 	m.groups = linuxjail.GroupsIn(fmt.Sprintf("/proc/%d/cgroup", m.proc.Pid()))
 	m.links = linksOf(t.plan)
-	m.standing = sync.OnceValue(func() jail.Standing { return linuxjail.StandingOf(m.proc.Pid()) })
-	go m.standing() // a hundred small files, which the guest need not wait for
 	if err := t.screenPassword(ctx, m); err != nil {
 		return held, err
 	}
