@@ -2,6 +2,7 @@ package freebsdjail
 
 import (
 	"fmt"
+	"os"
 	"os/signal"
 	"unsafe"
 
@@ -123,6 +124,11 @@ func ExecDescriptor(fd int, argv ...string) error {
 // closeInherited closes what whoever started skep left open. The runtime's own descriptors are closed by an
 // exec, and so can be told from those.
 func closeInherited(from int) {
+	// That of the poller is marked a moment after it was made, in whichever thread first needs one: here it is there.
+	if r, w, err := os.Pipe(); err == nil {
+		r.Close()
+		w.Close()
+	}
 	for fd := from; fd < inherited; fd++ {
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
 			unix.Close(fd)
