@@ -50,6 +50,8 @@ type bsdSeen struct {
 	// networks are.
 	Services map[string]*bsdSeen `json:"services,omitempty"`
 	Stack    *bsdStack           `json:"stack,omitempty"`
+	// Own are the files of its plan, of a service, by what they are there for: the kernel does not know every name.
+	Own map[string]fileID `json:"own,omitempty"`
 
 	linksSeen
 }

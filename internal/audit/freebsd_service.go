@@ -58,9 +58,9 @@ func (a *bsdAudit) services() {
 			a.add(GroupServices, prefix+"-uid", Missing, "a live process", "there is none")
 			continue
 		}
-		files := map[string]string{}
-		for what, path := range serviceFiles(r.Spec) {
-			files[a.want.resolve(path)], _, _ = strings.Cut(what, " ")
+		files := map[fileID]string{}
+		for what, id := range w.Own {
+			files[id], _, _ = strings.Cut(what, " ")
 		}
 		b := &bsdBeside{bsdAudit: a, w: w, spec: spec, group: GroupServices, prefix: prefix}
 		b.judged(serviceKinds, func(f kinfo.File) string { return serviceKind(w, f, files, mode) })
@@ -68,7 +68,7 @@ func (a *bsdAudit) services() {
 }
 
 // serviceKind says what a descriptor is, "" for one that is on no list. What Go's runtime makes is "own".
-func serviceKind(w *bsdSeen, f kinfo.File, files map[string]string, mode string) string {
+func serviceKind(w *bsdSeen, f kinfo.File, files map[fileID]string, mode string) string {
 	const unix = 1 // AF_LOCAL of sys/sys/socket.h
 	switch f.Type {
 	case kinfo.TypeKqueue, kinfo.TypeEventfd:
@@ -98,7 +98,7 @@ func serviceKind(w *bsdSeen, f kinfo.File, files map[string]string, mode string)
 	case f.Vnode == kinfo.Character && (device == "bpf" || strings.HasPrefix(device, "bpf")):
 		return "frames"
 	case f.Vnode == kinfo.Regular:
-		return files[f.Path]
+		return files[fileID{f.Fsid, f.ID}]
 	}
 	return ""
 }

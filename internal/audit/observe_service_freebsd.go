@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"syscall"
+
 	"skep/internal/jail/freebsdjail"
 	"skep/internal/network"
 	"skep/internal/plan"
@@ -12,8 +14,22 @@ import (
 func observeServices(st store.State) map[string]*bsdSeen {
 	all := map[string]*bsdSeen{}
 	for _, v := range st.Services {
-		if s := observeWorker(v.PID, v.Start); s != nil {
-			all[v.ID] = s
+		s := observeWorker(v.PID, v.Start)
+		if s == nil {
+			continue
+		}
+		all[v.ID] = s
+		if st.Plan == nil {
+			continue
+		}
+		s.Own = map[string]fileID{}
+		if r, ok := st.Plan.Find(v.ID); ok {
+			for what, path := range serviceFiles(r.Spec) {
+				var f syscall.Stat_t
+				if syscall.Stat(path, &f) == nil {
+					s.Own[what] = fileID{f.Dev, f.Ino}
+				}
+			}
 		}
 	}
 	return all
