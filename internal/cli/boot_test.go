@@ -102,3 +102,14 @@ func TestAfterOf(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A mistake in one of several files is told once.
+func TestMistakesAreToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "etc/cells/one.hcl"), "cell \"one\" {\n  cpus = 0\n}\n")
+	write(t, filepath.Join(dir, "etc/cells/two.hcl"), "cell \"two\" {\n  memry = \"1M\"\n}\n")
+	s := skepIn(t, dir, "up", "one", "two").want(t, fault.Host, "one.hcl:2:", "two.hcl:2:")
+	if n := strings.Count(s.err, "one.hcl:2:"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, s.err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"skep/internal/host"
 	"skep/internal/probe"
 	"skep/internal/store"
+	"skep/internal/template"
 )
 
 // startedAlready says that a cell which is to be started runs: up has nothing
@@ -50,6 +51,14 @@ func fileDiffers(st *store.Store, name, digest string, c *cell.Cell) []string {
 	s, _, err := st.ReadDetail(name)
 	if err != nil || s.Cell == nil {
 		return nil // it is starting, or not to be read: what it holds is unknown
+	}
+	if t := s.Cell.Template; t != nil && !t.Make {
+		// A clone has its disks and addresses from the template, whatever its file says of them.
+		kept, err := template.View(st.Dirs()).Get(t.Name)
+		if err != nil {
+			return nil
+		}
+		c = c.Clone(*t, kept.Cell)
 	}
 	return s.Cell.Differences(c)
 }

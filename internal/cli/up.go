@@ -91,9 +91,9 @@ func (a *app) twice(dirs host.Dirs, args []string) error {
 	}
 	from := map[string]string{}
 	for _, arg := range args {
-		c, err := a.load(dirs, arg)
-		if err != nil {
-			continue // told when it is started
+		c := peek(dirs, arg)
+		if c == nil {
+			continue // why is told when it is started
 		}
 		if other, ok := from[c.Name]; ok && other != c.File {
 			return fault.Cannot(fault.Input, "give one of them another name", "start", c.Name, "both %s and %s describe it", other, c.File)

@@ -44,7 +44,12 @@ func TestTemplate(t *testing.T) {
 	if r := l.must(2, "template", "make", "w", "--as", "T"); !strings.Contains(r.err, "it is there already") {
 		t.Error(r)
 	}
-	l.must(0, "up", "w@1", "w@2", "--from", "T")
+	if r := l.must(0, "up", "w@1", "w@2", "--from", "T"); strings.Contains(r.err, "error") {
+		t.Error(r) // what only one instance could have is a clone's own
+	}
+	if out := l.must(0, "ps").out; strings.Contains(out, "differs") {
+		t.Errorf("a clone is told to differ from its file by what it has of its template:\n%s", out)
+	}
 	consoles := map[string]*live{}
 	for _, name := range []string{"w@1", "w@2"} {
 		c := l.console(name)
