@@ -109,15 +109,13 @@ func (p Policy) For(needs ...Need) Policy {
 func (p Policy) Mute(fd int) Policy {
 	out := Policy{Never: p.Never}
 	for _, row := range p.Rows {
-		switch row.Call {
+		switch row.Call { // what duplicates a descriptor is in no row
 		case "write", "writev", "pwrite64", "sendmsg", "copy_file_range":
 			arg := 0
 			if row.Call == "copy_file_range" {
 				arg = 2
 			}
 			row.When = append(slices.Clone(row.When), notAmong(arg, named{fmt.Sprintf("descriptor %d", fd), uint64(fd)}))
-		case "fcntl":
-			// What duplicates a descriptor is not in its row.
 		}
 		out.Rows = append(out.Rows, row)
 	}
