@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -46,6 +45,14 @@ func makeStubs(ctx context.Context, within time.Duration, c cache, q *host.QEMU,
 		return nil
 	}
 	forgetOthers(dir)
+	lock, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer lock.Close()
+	if unix.Flock(int(lock.Fd()), unix.LOCK_EX) != nil { // one maker at a time
+		return nil
+	}
 	var stubs []host.Stub
 	for _, inside := range files {
 		f := linked[inside]
@@ -88,10 +95,11 @@ func makeStubs(ctx context.Context, within time.Duration, c cache, q *host.QEMU,
 
 // place writes a file, unless it is there: a cell may be about to start with it.
 func place(path string, text []byte) error {
+	fresh := path + ".new" // one name for all: the next maker removes what one that was killed has left
+	_ = os.Remove(fresh)
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, text) {
 		return nil
 	}
-	fresh := fmt.Sprintf("%s.%d", path, os.Getpid())
 	if err := os.WriteFile(fresh, text, 0o755); err != nil {
 		return err
 	}
