@@ -116,3 +116,9 @@ func (k *Keeper) endEvents(out Outcome) {
 
 // viewer is somebody who looks at the screen.
 func (e env) Viewer(from string) { e.k.event(events.Event{Kind: events.Viewer, Reason: from}) }
+
+// Noted implements provision.Env: a keeper in the background has nobody who reads what it says.
+func (e env) Noted(line string) {
+	e.k.Notify(line)
+	_ = e.k.events.journal.Append(events.Event{Kind: events.Note, Reason: line}) // that it cannot be written, others say
+}

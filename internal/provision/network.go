@@ -38,6 +38,8 @@ const (
 	// A network that ends by itself is started again, so many times within so long.
 	networkTries  = 5
 	networkWithin = 10 * time.Minute
+	// One that cannot be started is tried again so much later, and is given up after as many tries.
+	networkPause = time.Second
 )
 
 // A kept service is a network or a capture of one card, which is started again when it ends by itself.
@@ -82,42 +84,50 @@ func (k *kept) seen() *store.Service {
 // hypervisor hung up.
 func (k *kept) follow(env Env) {
 	var starts []time.Time
-	for service := k.service; service != nil; service = k.again(env, &starts) {
+	for service := k.service; service != nil; {
 		<-service.Done()
+		k.mu.Lock()
+		if err := service.Err(); err != nil && !k.gone {
+			env.Noted(fmt.Sprintf("%s of card %s has ended: %s%s", k.what, k.label, err, lastSaid(service.Said())))
+		}
+		k.mu.Unlock()
+		for later := true; later; {
+			if service, later = k.again(env, &starts); later {
+				time.Sleep(networkPause)
+			}
+		}
 	}
 }
 
-// again is the next service, nil where there is to be none.
-func (k *kept) again(env Env, starts *[]time.Time) *tool.Service {
+// again is the next service, nil where there is to be none, or none yet: later says that it is to be tried again. A
+// guest whose network cannot be had any more goes on without it, and leads nowhere: the audit fails.
+func (k *kept) again(env Env, starts *[]time.Time) (next *tool.Service, later bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.gone {
-		return nil
-	}
-	if err := k.service.Err(); err != nil {
-		env.Notify(fmt.Sprintf("%s of card %s has ended: %s%s", k.what, k.label, err, lastSaid(k.service.Said())))
+		return nil, false
 	}
 	now := time.Now()
 	for len(*starts) > 0 && now.Sub((*starts)[0]) > networkWithin {
 		*starts = (*starts)[1:]
 	}
 	if len(*starts) >= networkTries {
-		env.Notify(fmt.Sprintf("%s of card %s is not started again: it ended %d times within %s", k.what, k.label, networkTries, networkWithin))
-		return nil
+		env.Noted(fmt.Sprintf("%s of card %s is not started again: it was tried %d times within %s", k.what, k.label, networkTries, networkWithin))
+		return nil, false
 	}
 	*starts = append(*starts, now)
 	again, err := k.start()
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil // nobody listens: the hypervisor has ended, and that is told elsewhere
+		return nil, false // nobody listens: the hypervisor has ended, and that is told elsewhere
 	}
 	if err != nil {
-		env.Notify(fmt.Sprintf("%s of card %s cannot be started again: %s", k.what, k.label, err))
-		return nil
+		env.Noted(fmt.Sprintf("%s of card %s cannot be started again yet: %s", k.what, k.label, err))
+		return nil, true
 	}
 	k.service = again
 	k.restarts++
 	env.Serving(k.id, k.seen())
-	return again
+	return again, false
 }
 
 // end ends a service. Its hypervisor has ended before, and so will it.

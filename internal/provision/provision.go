@@ -144,6 +144,8 @@ type Env interface {
 	Ending()
 	// Viewer says that somebody looks at the screen, and from where.
 	Viewer(from string)
+	// Noted says one line to a person, and has it among the cell's events. It may be called from any goroutine.
+	Noted(line string)
 	// Screen publishes where the screen is shown.
 	Screen(address string)
 	// Had says whether the guest has had a disk in an earlier life, to write to.
@@ -194,6 +196,7 @@ func (nobody) Begun(string, store.Held) error { return nil }
 func (nobody) Process(Machine)                {}
 func (nobody) Screen(string)                  {}
 func (nobody) Viewer(string)                  {}
+func (nobody) Noted(string)                   {}
 func (nobody) Ending()                        {}
 func (nobody) Had(*plan.Disk) bool            { return false }
 func (nobody) SaysRaw(*plan.Disk) bool        { return false }
