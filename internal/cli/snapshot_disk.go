@@ -23,7 +23,7 @@ func (s snapshots) one(do, tag string, d *plan.Disk) error {
 	}
 	program, err := exec.LookPath("qemu-img")
 	if err != nil {
-		return fault.New(fault.Host, "apt install qemu-utils", "snapshot disk %q: qemu-img is not installed", d.Label)
+		return fault.New(fault.Host, s.facts.Install("qemu-img"), "snapshot disk %q: qemu-img is not installed", d.Label)
 	}
 	own := *d
 	own.Create = 0

@@ -28,7 +28,7 @@ func (d *report) freebsd(f Facts) {
 	d.either(b.VmmCtl, "vmmctl", "/dev/vmmctl is there", "bhyve has a uid of its own in the jail of a cell that opens devices only; it is not given vmmctl",
 		Warn, "there is no /dev/vmmctl", "bhyve is uid 0 in its jail until its rootfs is closed: up to 14.x making a VM is root's", "FreeBSD 15 has it")
 	d.either(len(b.Firmware) > 0, "uefi", strings.Join(b.Firmware, ", "), `boot = "uefi" works`,
-		Warn, "no UEFI firmware", `boot = "uefi" does not work; hello, loader and firmware files do`, f.install("ovmf"))
+		Warn, "no UEFI firmware", `boot = "uefi" does not work; hello, loader and firmware files do`, f.Install("ovmf"))
 	d.either(b.ZFS, "zfs", "ZFS is there", "disks can be zvols", Warn, "no ZFS", "disks are files", "kldload zfs")
 	d.either(b.Racct, "rctl", "kern.racct.enable=1", "limits of whole jails hold",
 		Warn, "kern.racct.enable=0", "only the limits of single processes hold", `sysrc -f /boot/loader.conf kern.racct.enable=1, then reboot`)

@@ -18,7 +18,7 @@ func (d *report) linux(f Facts) {
 	if o := l.OVMF; o != nil {
 		d.add(OK, "uefi", fmt.Sprintf("%s (from %s)", o.Code, orElse(o.By, "a known path")), `boot = "uefi" works`, "")
 	} else {
-		d.add(Warn, "uefi", "no OVMF", `boot = "uefi" does not work; hello, kernel blocks and firmware files do`, f.install("ovmf"))
+		d.add(Warn, "uefi", "no OVMF", `boot = "uefi" does not work; hello, kernel blocks and firmware files do`, f.Install("ovmf"))
 	}
 	if o := l.OVMFSecure; o != nil {
 		d.add(OK, "secure-boot", o.Code, "secure_boot = true works", "")
@@ -126,7 +126,7 @@ func (d *report) who(f Facts) {
 	if id.Mapping == MappingOwn {
 		d.add(Warn, "identity", fmt.Sprintf("uid %d has no subordinate numbers, or newuidmap is missing", f.EUID),
 			"all cells have your own uid and groups, and share them with your other processes",
-			f.install("uidmap")+fmt.Sprintf("; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %d", f.EUID))
+			f.Install("uidmap")+fmt.Sprintf("; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %d", f.EUID))
 		return
 	}
 	d.add(OK, "identity", fmt.Sprintf("uids %d-%d are the cells' (%s)", id.UID, last.UID, id.Mapping), "each cell has one of its own", "")

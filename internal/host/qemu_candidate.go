@@ -66,7 +66,7 @@ func (l *Linux) QEMULate() bool {
 // reason that is more than absence.
 func (f Facts) FixQEMU() string {
 	if f.Linux == nil {
-		return f.install("qemu")
+		return f.Install("qemu")
 	}
 	for _, t := range f.Linux.QEMUTried {
 		switch t.Fault {
@@ -87,7 +87,7 @@ func (f Facts) FixQEMU() string {
 	if f.Linux.QEMUAsked {
 		return EnvQEMU + " names it: correct it, or unset it"
 	}
-	return f.install("qemu")
+	return f.Install("qemu")
 }
 
 // fixLibrary brings back a file that a QEMU needs.

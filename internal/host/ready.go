@@ -29,13 +29,11 @@ func readyLinux(c *cell.Cell, f Facts) error {
 	if why, fix := shortLimit(f, c.Jail.Limits.Processes, c.Jail.Limits.OpenFiles); why != "" {
 		return fault.Cannot(fault.Host, fix, "start", c.Name, "%s", why)
 	}
-	if c.Boot.Kind == cell.BootUEFI {
-		if _, err := ChooseFirmware(c, f); err != nil {
-			return err
-		}
+	if err := LacksFirmware(c, f); err != nil {
+		return err
 	}
-	if c.TPM != nil && l.SWTPM == "" {
-		return fault.Cannot(fault.Host, f.install("swtpm"), "start", c.Name, "swtpm, which its tpm block needs, is not installed")
+	if err := LacksTPM(c, f); err != nil {
+		return err
 	}
 	if f.EUID != 0 && l.userNSForbidden(f.EUID) {
 		return fault.Cannot(fault.Host, userNSFix(l), "start", c.Name, "ordinary users cannot create user namespaces on this host")
@@ -62,30 +60,13 @@ func readyFreeBSD(c *cell.Cell, f Facts) error {
 	case f.EUID != 0:
 		return fault.Cannot(fault.Host, "run skep as root", "start", c.Name, "only root can create jails")
 	}
-	if c.Boot.Kind == cell.BootUEFI {
-		if _, err := ChooseFirmware(c, f); err != nil {
-			return err
-		}
+	if err := LacksFirmware(c, f); err != nil {
+		return err
 	}
 	if c.Boot.Kind == cell.BootLoader && len(b.Bhyve.Loader) == 0 {
 		return fault.Cannot(fault.Host, "", "start", c.Name, "there is no bhyveload on this host")
 	}
 	return nil
-}
-
-// ChooseFirmware is the firmware of boot = "uefi".
-func ChooseFirmware(c *cell.Cell, f Facts) (OVMF, error) {
-	switch {
-	case f.Linux != nil && c.SecureBoot && f.Linux.OVMFSecure != nil:
-		return *f.Linux.OVMFSecure, nil
-	case c.SecureBoot:
-		return OVMF{}, fault.New(fault.Host, f.install("ovmf"), "find a firmware for secure_boot = true: one that has keys in it")
-	case f.Linux != nil && f.Linux.OVMF != nil:
-		return *f.Linux.OVMF, nil
-	case f.FreeBSD != nil && len(f.FreeBSD.Firmware) > 0:
-		return OVMF{Code: f.FreeBSD.Firmware[0], By: "a known path"}, nil
-	}
-	return OVMF{}, fault.New(fault.Host, f.install("ovmf"), `find a firmware for boot = "uefi"`)
 }
 
 // userNSForbidden says whether an ordinary user's namespaces are of no use.
@@ -108,17 +89,17 @@ func userNSFix(l *Linux) string {
 // Packages are the names of what we need where they differ. The first column
 // is the command.
 var Packages = map[string]map[string]string{
-	"debian":  {"": "apt install ", "qemu": "qemu-system-x86", "ovmf": "ovmf", "uidmap": "uidmap", "swtpm": "swtpm"},
-	"fedora":  {"": "dnf install ", "qemu": "qemu-system-x86-core", "ovmf": "edk2-ovmf", "uidmap": "shadow-utils", "swtpm": "swtpm"},
-	"arch":    {"": "pacman -S ", "qemu": "qemu-system-x86", "ovmf": "edk2-ovmf", "uidmap": "shadow", "swtpm": "swtpm"},
-	"suse":    {"": "zypper install ", "qemu": "qemu-x86", "ovmf": "qemu-ovmf-x86_64", "uidmap": "shadow", "swtpm": "swtpm"},
-	"alpine":  {"": "apk add ", "qemu": "qemu-system-x86_64", "ovmf": "ovmf", "uidmap": "shadow-uidmap", "swtpm": "swtpm"},
-	"freebsd": {"": "pkg install ", "ovmf": "edk2-bhyve"},
+	"debian":  {"": "apt install ", "qemu": "qemu-system-x86", "ovmf": "ovmf", "uidmap": "uidmap", "swtpm": "swtpm", "qemu-img": "qemu-utils"},
+	"fedora":  {"": "dnf install ", "qemu": "qemu-system-x86-core", "ovmf": "edk2-ovmf", "uidmap": "shadow-utils", "swtpm": "swtpm", "qemu-img": "qemu-img"},
+	"arch":    {"": "pacman -S ", "qemu": "qemu-system-x86", "ovmf": "edk2-ovmf", "uidmap": "shadow", "swtpm": "swtpm", "qemu-img": "qemu-img"},
+	"suse":    {"": "zypper install ", "qemu": "qemu-x86", "ovmf": "qemu-ovmf-x86_64", "uidmap": "shadow", "swtpm": "swtpm", "qemu-img": "qemu-tools"},
+	"alpine":  {"": "apk add ", "qemu": "qemu-system-x86_64", "ovmf": "ovmf", "uidmap": "shadow-uidmap", "swtpm": "swtpm", "qemu-img": "qemu-img"},
+	"freebsd": {"": "pkg install ", "ovmf": "edk2-bhyve", "qemu-img": "qemu-tools"},
 }
 
-// install is the command that installs a thing on this host, or says what to
+// Install is the command that installs a thing on this host, or says what to
 // look for where we do not know its Packages.
-func (f Facts) install(what string) string {
+func (f Facts) Install(what string) string {
 	family := f.Distro
 	if f.OS == "freebsd" {
 		family = "freebsd"

@@ -228,7 +228,7 @@ func (s *Store) whole(in Import, f *os.File) error {
 func (s *Store) qemuImg(ctx context.Context, in Import, format string, src, dst *os.File) error {
 	program, err := exec.LookPath("qemu-img")
 	if err != nil {
-		return fault.New(fault.Host, "apt install qemu-utils; raw images need none", "import %s: qemu-img is not installed", in.File)
+		return fault.New(fault.Host, in.Facts.Install("qemu-img")+"; raw images need none", "import %s: qemu-img is not installed", in.File)
 	}
 	opts := "driver=" + drivers[format] + ",file.driver=file,file.locking=off,file.filename=" + tool.InJail("in")
 	files := []tool.File{{Name: "in", File: src}}

@@ -177,12 +177,7 @@ func (b *bsd) worker() {
 }
 
 // lacksFirmware refuses UEFI where the host has none for bhyve.
-func (b *bsd) lacksFirmware() error {
-	if code, _ := b.uefi(); b.cell.Boot.Kind == cell.BootUEFI && code == "" {
-		return fault.Cannot(fault.Host, "pkg install edk2-bhyve", "start", b.cell.Name, "no UEFI firmware for bhyve is installed")
-	}
-	return nil
-}
+func (b *bsd) lacksFirmware() error { return host.LacksFirmware(b.cell, b.host) }
 
 // firmware adds what the guest executes first, and its UEFI variables.
 func (b *bsd) firmware() {

@@ -31,7 +31,7 @@ func linux(c *cell.Cell, h host.Facts) (*Plan, Problems) {
 	wrong := Problems(linuxOnly(c))
 	if h.Linux == nil || h.Linux.QEMU == nil {
 		// What else it lacks follows from which QEMU there is.
-		wrong.add(fault.Cannot(fault.Host, "apt install qemu-system-x86", "start", c.Name, "QEMU is not installed"))
+		wrong.add(fault.Cannot(fault.Host, h.Install("qemu"), "start", c.Name, "QEMU is not installed"))
 		return nil, append(small, wrong...)
 	}
 	if g := h.Linux.Cgroup; g.Parent != "" && g.Parent != host.CgroupAuto && len(g.Below) == 0 {

@@ -2,20 +2,17 @@ package plan
 
 import (
 	"skep/internal/cell"
-	"skep/internal/fault"
 	"skep/internal/host"
 	"skep/internal/layout"
 )
 
 // lacksFirmware refuses UEFI where the host has none for QEMU.
 func (b *builder) lacksFirmware() error {
-	switch {
-	case b.cell.Boot.Kind != cell.BootUEFI || b.ovmf() != nil:
-		return nil
-	case b.cell.SecureBoot:
-		return Located(b.cell, "secure_boot", fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware with keys for Secure Boot is installed"))
+	path := ""
+	if b.cell.SecureBoot {
+		path = "secure_boot"
 	}
-	return fault.Cannot(fault.Host, "apt install ovmf", "start", b.cell.Name, "no UEFI firmware for QEMU is installed")
+	return Located(b.cell, path, host.LacksFirmware(b.cell, b.host))
 }
 
 // ovmf is the firmware of boot = "uefi"; nil where this host has none.
@@ -27,12 +24,7 @@ func (b *builder) ovmf() *host.OVMF {
 }
 
 // lacksTPM refuses a TPM where there is nothing to make one of.
-func (b *builder) lacksTPM() error {
-	if b.cell.TPM == nil || b.host.Linux.SWTPM != "" {
-		return nil
-	}
-	return Located(b.cell, "tpm", fault.Cannot(fault.Host, "apt install swtpm", "start", b.cell.Name, "swtpm is not installed"))
-}
+func (b *builder) lacksTPM() error { return Located(b.cell, "tpm", host.LacksTPM(b.cell, b.host)) }
 
 // firmware adds what the guest executes first, and its UEFI variables.
 func (b *builder) firmware() {

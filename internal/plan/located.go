@@ -12,7 +12,7 @@ import (
 // line of the file asked for what is at path, a key of cell.Sources. An error
 // that has a place keeps it.
 func Located(c *cell.Cell, path string, err error) error {
-	if at := new(fault.At); path == "" || errors.As(err, &at) {
+	if at := new(fault.At); err == nil || path == "" || errors.As(err, &at) {
 		return err
 	}
 	// Of a block, the line that names what it is about.
