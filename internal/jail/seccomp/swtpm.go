@@ -1,8 +1,9 @@
 package seccomp
 
 // SWTPM is the policy of a TPM, swtpm(8), from the moment in which it is handed what it remembers: it is loaded then
-// and has heard nothing of its guest. What rows are for was seen under strace(1) with swtpm 0.7; those that name swtpm 0.8
-// have not been seen. There is no row that opens, makes or names a file.
+// and has heard nothing of its guest. What rows are for was seen under strace(1) with swtpm 0.7.1 and 0.10.2, which keep their
+// state in one file and then make none of the calls of the rows that name swtpm 0.8: those are for a version between them.
+// There is no row that opens, makes or names a file.
 func SWTPM() Policy { return Policy{Rows: swtpm, Never: never} }
 
 var swtpm = []Row{
