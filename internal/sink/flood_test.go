@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"skep/internal/netjob"
 )
@@ -62,4 +63,100 @@ func TestHalfOpen(t *testing.T) {
 	if b, err := io.ReadAll(c); err != nil || !strings.Contains(string(b), "200 OK") {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// udp is a datagram of the guest's, without a checksum, to a port of somebody's.
+func udp(from, to uint16) []byte {
+	f := append([]byte{0x52, 0x55, 0x0a, 0x12, 0, 1, 2, 0, 0, 0, 0, 1}, 8, 0)
+	ip := []byte{0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 10, 18, 0, 15, 198, 18, 9, byte(to)}
+	binary.BigEndian.PutUint16(ip[10:], sum(ip, 0))
+	d := []byte{0, 0, 0, 0, 0, 12, 0, 0, 'f', 'l', 'o', 'o'}
+	binary.BigEndian.PutUint16(d, from)
+	binary.BigEndian.PutUint16(d[2:], to)
+	return append(append(f, ip...), d...)
+}
+
+// A million frames, each of a kind and an address of its own, cost bounded memory, and the guest is served after them.
+func TestMillionFrames(t *testing.T) {
+	n := 1_000_000
+	if testing.Short() {
+		n /= 20
+	}
+	x := begin(t, netjob.Sinkhole{}, nil)
+	x.Lease()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	began := time.Now()
+	for i := range n {
+		frame := udp(uint16(i/7), uint16(i))
+		switch i % 8 {
+		case 5:
+			frame = syn(uint16(i/7), uint16(i/64))
+		case 6:
+			frame[12], frame[13] = 8, 6 // an ARP that is none
+		case 7:
+			frame = frame[:i%len(frame)]
+		}
+		if err := x.Frame(frame); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%.0f frames a second", float64(n)/time.Since(began).Seconds())
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 128<<20 {
+		t.Errorf("%d MiB are kept", grown>>20)
+	}
+	at := x.address("after.example")
+	c := x.dial(at + ":80")
+	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+	if b, err := io.ReadAll(c); err != nil || !strings.Contains(string(b), "200 OK") {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// Names that are asked for by the ten thousand cost bounded memory: of the table, and of the record.
+func TestManyQuestions(t *testing.T) {
+	const n = 20_000
+	x := begin(t, netjob.Sinkhole{}, nil)
+	x.Lease()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range n {
+		if x.address(fmt.Sprintf("n%d.%s.example", i, strings.Repeat("x", 50))) == "" {
+			t.Fatalf("question %d has no answer", i)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
+		t.Errorf("%d MiB are kept", grown>>20)
+	}
+}
+
+// BenchmarkConnections is how many connections a guest makes, sixteen at once, each asked and answered. Guest and
+// sinkhole share the processor.
+func BenchmarkConnections(b *testing.B) {
+	x := begin(b, netjob.Sinkhole{}, nil)
+	x.Lease()
+	at := x.address("bench.example")
+	b.SetParallelism(16)
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			c, err := x.Dial(at + ":80")
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+			if _, err := io.ReadAll(c); err != nil {
+				b.Error(err)
+			}
+			c.Close()
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "connections/s")
 }
