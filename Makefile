@@ -132,7 +132,7 @@ matrix-table:
 	sed -n '/<!-- end: make matrix-table/,$$p' docs/matrix.md; } > docs/matrix.md.new
 	@mv docs/matrix.md.new docs/matrix.md
 
-# The table of attempts in docs/security.md, from the tables of internal/drill.
+# The table of attempts in docs/security.md, from the tables of internal/drill/attack.
 security-table: build
 	@{ sed '/<!-- begin: make security-table/q' docs/security.md; $(BIN) drill --markdown; \
 	sed -n '/<!-- end: make security-table/,$$p' docs/security.md; } > docs/security.md.new
