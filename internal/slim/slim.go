@@ -11,7 +11,7 @@ import (
 
 // waits is how much of a start waits in system calls at once: for a child to be made, for what it reports, and for the
 // calls that hypervisor and worker ask about.
-const waits = 4
+const waits = 3
 
 // usual is what the runtime has for processors but in a start.
 var usual = sync.OnceValue(func() int { return runtime.GOMAXPROCS(0) })
@@ -46,6 +46,8 @@ func Down() {
 		debug.SetGCPercent(20)
 		runtime.GOMAXPROCS(usual())
 		Lessen()
+		// What lies in pools, or has something to be done at its end, goes with the second collection.
+		time.AfterFunc(settle, Lessen)
 	})
 }
 
