@@ -61,7 +61,9 @@ var forOthers = map[string]guarded{
 const (
 	visitsEach = 16
 	visitsAll  = 256
-	visitWait  = 5 * time.Second // until the request
+	// Of these those have that no rule names: many such users together keep nobody out whom one does.
+	visitsStrangers = 32
+	visitWait       = 5 * time.Second // until the request
 )
 
 // gate is what a server for others decides by.
@@ -70,6 +72,8 @@ type gate struct {
 	mu    sync.Mutex
 	open  map[int]int // connections by user
 	all   int
+	// strangers are those of users that may do nothing.
+	strangers int
 }
 
 // visitor is who is at the other end of a connection.
@@ -84,17 +88,24 @@ func (g *gate) enter(conn net.Conn) (v visitor, leave func(), err error) {
 	if !ok {
 		return v, nil, fault.New(fault.Host, "", "tell who you are: the kernel does not say")
 	}
+	v = visitor{access.Name(who.UID), g.rules.May(access.Who(who))}
+	stranger := 0
+	if len(v.may) == 0 {
+		stranger = 1
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.open[who.UID] >= visitsEach || g.all >= visitsAll {
-		return v, nil, fault.New(fault.Busy, "", "answer you: too many connections")
+	if g.open[who.UID] >= visitsEach || g.all >= visitsAll || g.strangers+stranger > visitsStrangers {
+		return visitor{}, nil, fault.New(fault.Busy, "", "answer you: too many connections")
 	}
 	g.open[who.UID]++
 	g.all++
-	return visitor{access.Name(who.UID), g.rules.May(access.Who(who))}, func() {
+	g.strangers += stranger
+	return v, func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.all--
+		g.strangers -= stranger
 		if g.open[who.UID]--; g.open[who.UID] == 0 {
 			delete(g.open, who.UID)
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"skep/internal/access"
 	"skep/internal/cell"
 	"skep/internal/fault"
 	"skep/internal/input"
@@ -304,6 +305,41 @@ func TestOthersAreMany(t *testing.T) {
 	}
 	k.Kill("the test")
 	<-over
+}
+
+// Many users whom no rule names keep nobody out whom one does.
+func TestStrangersAreMany(t *testing.T) {
+	inWorld(t)
+	rules, wrong := access.Resolve([]cell.Access{{Users: []string{"2005"}, May: []string{cell.MayRead}}})
+	if len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	var who unixsock.Cred
+	thisHost.peer = func(net.Conn) (unixsock.Cred, bool) { return who, true }
+	g := &gate{rules: rules, open: map[int]int{}}
+	var leave func()
+	for who.UID = 3000; ; who.UID++ {
+		v, l, err := g.enter(nil)
+		if err != nil {
+			if fault.CodeOf(err) != fault.Busy {
+				t.Error(err)
+			}
+			break
+		}
+		if leave = l; len(v.may) > 0 || who.UID == 3000+visitsAll {
+			t.Fatalf("%d strangers are let in; the last may %v", who.UID-3000, v.may)
+		}
+	}
+	stranger := who
+	who = unixsock.Cred{UID: 2005}
+	if v, _, err := g.enter(nil); err != nil || !slices.Equal(v.may, []string{cell.MayRead}) {
+		t.Errorf("%v, %v", v.may, err)
+	}
+	leave()
+	who = stranger
+	if _, _, err := g.enter(nil); err != nil {
+		t.Error("a place that is free again is not given:", err)
+	}
 }
 
 // A directory that somebody else could have made is not used.
