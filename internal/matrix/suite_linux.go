@@ -102,6 +102,7 @@ func newHost() (*host, error) {
 	}
 	h := &host{goTool: filepath.Join(v["GOROOT"], "bin/go"), binds: []string{top, v["GOROOT"], v["GOMODCACHE"], v["GOCACHE"]}}
 	h.env = []string{
+		"TMPDIR=/var/tmp", // what is written to a disk on a tmpfs, as /tmp is one, counts as the memory of its cell
 		"PATH=" + filepath.Join(v["GOROOT"], "bin") + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
 		"GOMODCACHE=" + v["GOMODCACHE"], "GOCACHE=" + v["GOCACHE"], "GOPATH=" + v["GOPATH"],
 		"GOFLAGS=-buildvcs=false", "GOPROXY=off", "GOTOOLCHAIN=local", "CGO_ENABLED=0", "SKEP_MATRIX=1",
