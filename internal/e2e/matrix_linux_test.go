@@ -132,6 +132,8 @@ func matrixTriple(t *testing.T, v *live) {
 // sound: the cell runs as it is to, with few calls, and its audit passes.
 func (l *lab) sound(name, accel string) {
 	l.t.Helper()
+	// A guest greets as soon as it runs, and its keeper writes that down meanwhile.
+	eventually(l.t, slow, name+" runs", func() bool { return l.show(name).State != "starting" })
 	c := l.show(name)
 	if c.State != "running" || accel != "" && c.Accel != accel {
 		l.t.Fatalf("%s is %s under %s: %s", name, c.State, c.Accel, c.Reason)
