@@ -147,6 +147,7 @@ func TestConsoleOfAHostileGuest(t *testing.T) {
 	needCells(t)
 	t.Parallel()
 	l := newLab(t)
+	p := l.inTmux()
 	if r := l.skep("up", "hello"); r.code != 0 {
 		t.Fatalf("%s", r)
 	}
@@ -172,7 +173,6 @@ func TestConsoleOfAHostileGuest(t *testing.T) {
 		return info.Size()
 	}
 	was := size()
-	p := l.inTmux()
 	before := p.says(paneState)
 	p.typed("skep=" + skep)
 	for _, command := range []string{"$skep console hello", "$skep console --raw hello"} {
