@@ -14,6 +14,7 @@ import (
 // The memory of a Linux guest of 512 MiB, as ELF and as raw: readelf(1) agrees, the kernel's banner is in
 // both, and both are the same memory, of which only what is not zero takes room.
 func TestDump(t *testing.T) {
+	needTools(t, "readelf")
 	k := needKernel(t)
 	t.Parallel()
 	l := newLab(t)

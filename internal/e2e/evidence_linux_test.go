@@ -17,6 +17,7 @@ import (
 // a picture and a dump, all in a chain that was begun before the first instruction. sha256sum(1) and
 // ssh-keygen(1) agree with it, and a changed byte is found and named.
 func TestEvidence(t *testing.T) {
+	needTools(t, "ssh-keygen")
 	needCells(t)
 	t.Parallel()
 	l := newLab(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -52,6 +53,16 @@ func hostLacks() string {
 		return "no QEMU: " + f.Linux.QEMUWhy
 	}
 	return ""
+}
+
+// needTools leaves a test out before it begins where the host has not got one of the programs that it asks.
+func needTools(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("needs %s", name)
+		}
+	}
 }
 
 // needKVM skips where KVM does not run the built-in guest.
