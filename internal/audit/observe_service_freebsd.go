@@ -40,34 +40,35 @@ func observeStack(st store.State) *bsdStack {
 	if st.Plan == nil {
 		return nil
 	}
-	for _, spec := range plan.Specs[*plan.Stack](st.Plan) {
-		p, err := freebsdjail.FindPrison(spec.Jail)
-		if err != nil || p.Dying {
-			return nil
-		}
-		s := &bsdStack{}
-		if s.Params, err = freebsdjail.Parameters(p.JID); err != nil {
-			return s
-		}
-		inside, err := process.InJail(p.JID)
-		if err != nil {
-			return s
-		}
-		for _, in := range inside {
-			s.Inside = append(s.Inside, who(in))
-		}
-		socket := func() (int, error) { return freebsdjail.Socket(p.JID) }
-		if s.Interfaces, s.Addresses, err = network.Interfaces(socket); err != nil {
-			return s
-		}
-		s.Links = map[string]network.Link{}
-		for _, name := range s.Interfaces {
-			if l, there, err := network.LinkIn(name, socket); err == nil && there {
-				s.Links[name] = l
-			}
-		}
-		s.Read = true
+	stacks := plan.Specs[*plan.Stack](st.Plan)
+	if len(stacks) == 0 {
+		return nil
+	}
+	p, err := freebsdjail.FindPrison(stacks[0].Jail)
+	if err != nil || p.Dying {
+		return nil
+	}
+	s := &bsdStack{}
+	if s.Params, err = freebsdjail.Parameters(p.JID); err != nil {
 		return s
 	}
-	return nil
+	inside, err := process.InJail(p.JID)
+	if err != nil {
+		return s
+	}
+	for _, in := range inside {
+		s.Inside = append(s.Inside, who(in))
+	}
+	socket := func() (int, error) { return freebsdjail.Socket(p.JID) }
+	if s.Interfaces, s.Addresses, err = network.Interfaces(socket); err != nil {
+		return s
+	}
+	s.Links = map[string]network.Link{}
+	for _, name := range s.Interfaces {
+		if l, there, err := network.LinkIn(name, socket); err == nil && there {
+			s.Links[name] = l
+		}
+	}
+	s.Read = true
+	return s
 }
