@@ -24,6 +24,7 @@ func TestDoctorNamesTheReason(t *testing.T) {
 	}{
 		{"chroot", shell(`mkdir -p "$PWD/x"; mount --rbind / "$PWD/x"; set -- chroot "$PWD/x" "$@"`), "this is a chroot", "pivot_root"},
 		{"no /proc", shell("umount -l /proc"), "no /proc is mounted", "mount -t proc proc /proc"},
+		{"no /dev", shell("umount -R -l /dev; mount -t tmpfs tmpfs /dev"), "open /dev/null: no such file or directory", "mount -t devtmpfs devtmpfs /dev"},
 		{"another /proc", []string{"unshare", "--pid", "--fork"}, "/proc is that of another process namespace", "mount -t proc proc /proc"},
 		{"no control groups", shell("umount -R -l /sys/fs/cgroup"), "no cgroup file system is mounted for writing", "mount -t cgroup2 cgroup2 /sys/fs/cgroup"},
 		{"read-only control groups", shell(`awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts | while read -r m; do mount -o remount,bind,ro "$m"; done`), "is read-only", "remount,rw"},

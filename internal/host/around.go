@@ -14,6 +14,8 @@ type Around struct {
 	InitialRoot bool `json:"initial_root,omitempty"`
 	// NoProc says why /proc is of no use; "" where it is of use.
 	NoProc string `json:"no_proc,omitempty"`
+	// NoNull says why /dev/null is of no use; "" where it is of use. No program can be started without.
+	NoNull string `json:"no_null,omitempty"`
 	// Filters is how many seccomp filters this process has inherited; 1 where
 	// there are some and the kernel does not count them.
 	Filters int `json:"filters,omitempty"`

@@ -114,12 +114,18 @@ func before(release, version string) bool {
 	return ok1 && ok2 && (a[0] < b[0] || a[0] == b[0] && a[1] < b[1])
 }
 
+// fixNull also brings the other device nodes that a start opens.
+const fixNull = "mount -t devtmpfs devtmpfs /dev"
+
 // standsInTheWay is what no cell file can allow: without it there is no jail at
 // all. "" where nothing does.
 func (f Facts) standsInTheWay() (why, fix string) {
 	l := f.Linux
 	if l.Around.NoProc != "" {
 		return l.Around.NoProc, "mount -t proc proc /proc"
+	}
+	if l.Around.NoNull != "" {
+		return l.Around.NoNull, fixNull
 	}
 	if p, ok := l.Layers[layer.PrivateRoot]; ok && p.State == layer.Lacking {
 		why = fmt.Sprintf("no private root can be made (%s: %s); the least Linux is %s", orElse(p.Asked, "mount_setattr(2)"), orElse(p.Detail, "not there"), LeastLinux)

@@ -103,6 +103,14 @@ func TestStandsInTheWay(t *testing.T) {
 	if err := Ready(c, f); err == nil || !strings.Contains(err.Error(), "/proc") {
 		t.Errorf("without /proc: %v", err)
 	}
+	f = referenceLinux()
+	f.Linux.Around.NoNull = "open /dev/null: no such file or directory"
+	if err := Ready(c, f); err == nil || !strings.Contains(err.Error(), "/dev/null") {
+		t.Errorf("without /dev/null: %v", err)
+	}
+	if fix := f.FixQEMU(); !strings.Contains(fix, "/dev") {
+		t.Errorf("without /dev/null the hint about QEMU is %s", fix)
+	}
 }
 
 func TestShortLimits(t *testing.T) {

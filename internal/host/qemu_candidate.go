@@ -68,6 +68,9 @@ func (f Facts) FixQEMU() string {
 	if f.Linux == nil {
 		return f.Install("qemu")
 	}
+	if f.Linux.Around.NoNull != "" {
+		return fixNull // no program starts, and that is no fault of its package
+	}
 	for _, t := range f.Linux.QEMUTried {
 		switch t.Fault {
 		case QEMUAbsent:

@@ -15,7 +15,7 @@ import (
 // table, which is long on some hosts: callers remember what it says.
 func lookAround() host.Around {
 	var a host.Around
-	a.NoProc = noProc()
+	a.NoProc, a.NoNull = noProc(), noNull()
 	if a.NoProc == "" {
 		a.Filters = filtersOf(text("/proc/self/status"))
 		found, initial := rootMount(parseMountinfo(text("/proc/self/mountinfo")))
@@ -34,6 +34,16 @@ func noProc() string {
 	if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
 		return "/proc is that of another process namespace: this process is not in it as itself"
 	}
+	return ""
+}
+
+// noNull says why /dev/null is of no use, or "". A root that nobody has mounted anything into has none.
+func noNull() string {
+	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err.Error()
+	}
+	f.Close()
 	return ""
 }
 

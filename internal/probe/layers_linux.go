@@ -44,7 +44,7 @@ func probeLayers(c cache, f *host.Facts) {
 	l.Around = r.Around
 	l.Around.Limits = hardLimits()
 	// That of another namespace is another thing at each start.
-	l.Around.NoProc = noProc()
+	l.Around.NoProc, l.Around.NoNull = noProc(), noNull()
 	l.Layers = host.WithFacts(r.Layers, *f)
 }
 
