@@ -93,14 +93,20 @@ func makeStubs(ctx context.Context, within time.Duration, c cache, q *host.QEMU,
 	return watch
 }
 
+// stubMode lets the user in a jail load a stub, whatever umask it was made under.
+const stubMode = 0o755
+
 // place writes a file, unless it is there: a cell may be about to start with it.
 func place(path string, text []byte) error {
 	fresh := path + ".new" // one name for all: the next maker removes what one that was killed has left
 	_ = os.Remove(fresh)
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, text) {
-		return nil
+		return os.Chmod(path, stubMode)
 	}
-	if err := os.WriteFile(fresh, text, 0o755); err != nil {
+	if err := os.WriteFile(fresh, text, stubMode); err != nil {
+		return err
+	}
+	if err := os.Chmod(fresh, stubMode); err != nil {
 		return err
 	}
 	return os.Rename(fresh, path)

@@ -4,7 +4,26 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// A stub can be loaded by whoever is in the jail, whatever umask it was made or found under.
+func TestPlaceForAll(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	path := filepath.Join(t.TempDir(), "lib.so.1")
+	for range 2 {
+		if err := place(path, []byte("stub")); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o755 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+		if err := os.Chmod(path, 0o700); err != nil { // as an earlier skep has left it
+			t.Fatal(err)
+		}
+	}
+}
 
 // What a maker of stubs has left that was killed in the middle is gone with the next one.
 func TestPlaceAgain(t *testing.T) {
