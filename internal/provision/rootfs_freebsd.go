@@ -27,7 +27,7 @@ func (t *bsdProvisioner) acquireTree(s *plan.JailRootfs) error {
 		}
 		return t.fill(s)
 	}
-	if err := os.Mkdir(s.Path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := rootDir(s.Path); err != nil {
 		return err
 	}
 	// Its mode is that of the directory: with a mode option of its own, tmpfs(5)
@@ -37,6 +37,34 @@ func (t *bsdProvisioner) acquireTree(s *plan.JailRootfs) error {
 		return fault.Wrap(fault.Jail, err, "kldload tmpfs", "make the rootfs")
 	}
 	return t.furnish(s)
+}
+
+// rootMode lets a user of the jail's through its directories, whatever umask the keeper has.
+const rootMode = 0o755
+
+// rootDir makes the directory that a rootfs is mounted on.
+func rootDir(path string) error {
+	if err := os.Mkdir(path, rootMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(path, rootMode)
+}
+
+// makeDirs makes a directory of a rootfs, and those it lies in. Those that are there are let be.
+func makeDirs(root *os.Root, dir string) error {
+	if dir == "." {
+		return nil
+	}
+	if err := makeDirs(root, filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := root.Mkdir(dir, rootMode); err != nil {
+		if info, serr := root.Stat(dir); serr == nil && info.IsDir() {
+			return nil
+		}
+		return err
+	}
+	return root.Chmod(dir, rootMode)
 }
 
 // existingTree refuses what cannot be a jail's root.
@@ -101,7 +129,7 @@ func (t *bsdProvisioner) fill(s *plan.JailRootfs) error {
 		}
 	}
 	for _, d := range s.Dirs {
-		if err := root.MkdirAll(below(d), 0o755); err != nil {
+		if err := makeDirs(root, below(d)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +146,7 @@ func (t *bsdProvisioner) fill(s *plan.JailRootfs) error {
 // opens the guest's disk.
 func point(root *os.Root, rootfs string) error {
 	p := below(rootfs)
-	if err := root.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+	if err := makeDirs(root, filepath.Dir(p)); err != nil {
 		return err
 	}
 	f, err := root.OpenFile(p, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -163,10 +191,8 @@ func copyIn(root *os.Root, from, rootfs string, mode fs.FileMode) error {
 // write makes a file of the rootfs, with what directories it needs.
 func write(root *os.Root, rootfs string, from io.Reader, mode fs.FileMode) error {
 	p := below(rootfs)
-	if dir := filepath.Dir(p); dir != "." {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
+	if err := makeDirs(root, filepath.Dir(p)); err != nil {
+		return err
 	}
 	// Nothing is written over: what is left of an earlier one is ours and goes, and
 	// what is mounted there is busy.

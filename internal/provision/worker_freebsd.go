@@ -91,11 +91,11 @@ func haveWorkerJailWith(s *plan.Worker, params []jailparam.Param) (jid int, err 
 
 // haveWorkerRoot mounts the empty root of a worker.
 func haveWorkerRoot(s *plan.Worker) error {
-	if err := os.Mkdir(s.Root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
 	mounted, err := freebsdjail.MountedOn(s.Root)
 	if err == nil && mounted == "" {
+		if err = rootDir(s.Root); err != nil {
+			return err
+		}
 		err = freebsdjail.Mount("tmpfs", s.Root, [2]string{"from", "tmpfs"}, [2]string{"size", "4096"},
 			freebsdjail.Option("ro"), freebsdjail.Option("nosuid"), freebsdjail.Option("noexec"))
 	}
