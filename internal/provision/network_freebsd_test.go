@@ -51,6 +51,7 @@ type keeperless struct {
 func (e keeperless) Serve(j tool.Job) (*tool.Service, error) { return tool.Serve(e.facts, j) }
 func (e keeperless) Serving(string, *store.Service)          {}
 func (e keeperless) Notify(line string)                      { e.said <- line }
+func (e keeperless) Noted(line string)                       { e.said <- line }
 
 // laid has the resources of a cell's networks acquired, and no hypervisor: the test opens its taps in its place.
 func laid(t *testing.T, text string) *plan.Plan {
