@@ -299,14 +299,9 @@ func Quiet(jid int) error {
 	}
 	defer c.conn.Close()
 	defer func() { c.Kill(); <-c.exited }()
-	text := make([]byte, 4096)
-	n, err := c.conn.Read(text)
+	r, err := c.hear()
 	if err != nil {
 		return fmt.Errorf("have the jail's network be quiet: %w", err)
-	}
-	var r report
-	if err := json.Unmarshal(bytes.TrimSpace(text[:n]), &r); err != nil {
-		return err
 	}
 	return r.err()
 }
