@@ -115,7 +115,6 @@ func (r *Reader) Dropped() uint64 {
 type Stream struct {
 	*Reader
 	waiting []byte
-	lost    uint64
 }
 
 // NewStream is one; its arguments are as NewReader's.
@@ -153,9 +152,6 @@ func (s *Stream) Write(batch []byte) (int, error) {
 		}
 		if errors.Is(err, unix.ENXIO) {
 			return 0, err
-		}
-		if err != nil {
-			s.lost++
 		}
 		rest = rest[4+size:]
 	}
