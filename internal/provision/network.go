@@ -195,11 +195,11 @@ func closeFiles(all []tool.File) {
 	}
 }
 
-// adding adds a file to a job, unless there was an error.
-func adding(j *tool.Job) func(string, *os.File, error) error {
+// adding adds a file to a job, unless there was an error, good for those rights on FreeBSD.
+func adding(j *tool.Job, rights string) func(string, *os.File, error) error {
 	return func(name string, f *os.File, err error) error {
 		if err == nil {
-			j.Files = append(j.Files, tool.File{Name: name, File: f})
+			j.Files = append(j.Files, tool.File{Name: name, File: f, Rights: rights})
 		}
 		return err
 	}
@@ -207,15 +207,10 @@ func adding(j *tool.Job) func(string, *os.File, error) error {
 
 // serveCard starts the network of a card, which has its frames by now: it gets its record, and what it answers with.
 func serveCard(t system, s *plan.Network, j *tool.Job, frames int) (*tool.Service, error) {
-	add := func(name, rights string, f *os.File, err error) error {
-		if err == nil {
-			j.Files = append(j.Files, tool.File{Name: name, File: f, Rights: rights})
-		}
-		return err
-	}
+	record, answer := adding(j, rightsRecord), adding(j, rightsAnswer)
 	for name, path := range map[string]string{netjob.FileLog: s.Log, netjob.FileLogThen: layout.OlderHalf(s.Log)} {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-		if err := add(name, rightsRecord, f, err); err != nil {
+		if err := record(name, f, err); err != nil {
 			return nil, fault.Wrap(fault.Host, err, HintFull, "keep the record of network card %q", s.Label)
 		}
 	}
@@ -237,7 +232,7 @@ func serveCard(t system, s *plan.Network, j *tool.Job, frames int) (*tool.Servic
 	}
 	for _, a := range s.Answers {
 		f, err := openPlain(a.File)
-		if err := add(netjob.AnswerFile(a.Of), rightsAnswer, f, err); err != nil {
+		if err := answer(netjob.AnswerFile(a.Of), f, err); err != nil {
 			return nil, plan.Located(t.cell, "nic."+s.Label+".answer."+a.Of+".file", fault.Wrap(fault.Input, err, pathHint(err), "answer with %s", a.File))
 		}
 		c.Answers = append(c.Answers, a.Of)

@@ -23,7 +23,7 @@ func (t *linuxProvisioner) acquireNetwork(s *plan.Network) error {
 func (t *linuxProvisioner) serveNetwork(s *plan.Network) (*tool.Service, error) {
 	j := NetworkJob(s)
 	defer func() { closeFiles(j.Files) }()
-	add := adding(&j)
+	add := adding(&j, "") // a connection, and those to a segment
 	conn, err := unixsock.Dial(s.Socket)
 	if err != nil {
 		return nil, fault.Wrap(fault.Host, err, "", "connect the network of card %q", s.Label)
