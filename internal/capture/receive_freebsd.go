@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
 	"time"
 
 	"skep/internal/bpf"
@@ -17,14 +16,16 @@ const asking = time.Second
 // Receive writes what bpf(4) hands over of the guest's tap, by a descriptor for each direction, until the tap is gone
 // or there is to be an end.
 func Receive(c netjob.Capture, files map[string]*os.File, r *Ring) error {
-	var all sync.WaitGroup
-	var errs [2]error
-	for i, name := range []string{netjob.CaptureOut, netjob.CaptureIn} {
+	ended := make(chan error, 2)
+	for _, name := range []string{netjob.CaptureOut, netjob.CaptureIn} {
 		from := bpf.NewReader(files[name], files[netjob.FileUntil], c.Frames)
-		all.Go(func() { errs[i] = receive(from, r, name == netjob.CaptureIn) })
+		go func() { ended <- receive(from, r, name == netjob.CaptureIn) }()
 	}
-	all.Wait()
-	return errors.Join(errs[:]...)
+	// One that fails does not wait for the other: a capture of half of what passes is started again.
+	if err := <-ended; err != nil {
+		return err
+	}
+	return <-ended
 }
 
 func receive(from *bpf.Reader, r *Ring, inbound bool) error {
