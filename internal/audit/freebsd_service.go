@@ -31,6 +31,7 @@ var serviceKinds = []handKind{
 	{"broker", "read write event fcntl getsockopt setsockopt getpeername getsockname shutdown", "whom it asks for sockets"},
 	{"until", "read event fcntl fstat", "its end"},
 	{"frames", "read write event fcntl fstat ioctl", "bpf(4), bound to the card's tap"},
+	{"frames to read", "read event fcntl fstat ioctl", "bpf(4) of a capture, one for each direction"},
 	{"record", "read write seek seek_tell fstat ftruncate fcntl", "what the guest did, and its frames"},
 	{"answer", "read seek seek_tell fstat fcntl", "what is answered with"},
 }
@@ -67,7 +68,8 @@ func (a *bsdAudit) services() {
 	}
 }
 
-// serviceKind says what a descriptor is, "" for one that is on no list. What Go's runtime makes is "own".
+// serviceKind says what a descriptor is, "" for one that is on no list. What Go's runtime makes is "own". A capture has
+// no mode.
 func serviceKind(w *bsdSeen, f kinfo.File, files map[fileID]string, mode string) string {
 	const unix = 1 // AF_LOCAL of sys/sys/socket.h
 	switch f.Type {
@@ -96,6 +98,9 @@ func serviceKind(w *bsdSeen, f kinfo.File, files map[fileID]string, mode string)
 	case f.Vnode == kinfo.Character && device == "null":
 		return "own"
 	case f.Vnode == kinfo.Character && (device == "bpf" || strings.HasPrefix(device, "bpf")):
+		if mode == "" {
+			return "frames to read"
+		}
 		return "frames"
 	case f.Vnode == kinfo.Regular:
 		return files[fileID{f.Fsid, f.ID}]

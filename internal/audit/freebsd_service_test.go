@@ -115,3 +115,25 @@ func TestBSDServices(t *testing.T) {
 		}
 	}
 }
+
+// A capture reads what passes and can send nothing.
+func TestBSDCapture(t *testing.T) {
+	st := bsdCell(t, "nic \"lan\" {\n bridge = \"bridge0\"\n capture = true\n}")
+	var spec *plan.Capture
+	for _, c := range plan.Specs[*plan.Capture](st.Plan) {
+		spec = c
+	}
+	for rights, want := range map[string]Verdict{"read event fcntl fstat ioctl": Seen, "read write event fcntl fstat ioctl": Extra} {
+		s := cleanSeen(t, st)
+		v := cleanService(t, spec.Process, fileID{7, 70})
+		v.Files[7].Rights = rightsOf(t, rights)
+		s.Services = map[string]*bsdSeen{"capture:lan": v}
+		r, err := judgeFreeBSD(s, st, same)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verdictOf(r, "capture-lan-descriptor-rights"); got != want {
+			t.Errorf("bpf(4) good for %s: the row is %s", rights, got)
+		}
+	}
+}
