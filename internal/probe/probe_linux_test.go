@@ -109,7 +109,7 @@ func TestCacheDistrust(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to make files of others")
 	}
-	o := at(t, nil)
+	o := at(t, map[string]string{host.EnvStubs: "no"}) // of those see TestStubsDistrust
 	want := probeOK(t, o)
 	if want.Linux.QEMU == nil {
 		t.Skip("no QEMU")

@@ -8,6 +8,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// In a directory of somebody else, or that others may write to, nothing is made, and no QEMU is run with what they
+// may have put there.
+func TestStubsDistrust(t *testing.T) {
+	stubs := func(spoil func(dir string) error) int {
+		t.Helper()
+		o := at(t, nil)
+		dir := o.Dirs.Cache()
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		q := probeOK(t, o).Linux.QEMU
+		if q == nil {
+			t.Skip("no QEMU")
+		}
+		return len(q.Stubs)
+	}
+	if stubs(func(string) error { return nil }) == 0 {
+		t.Skip("no stubs can be made on this host")
+	}
+	if n := stubs(func(dir string) error { return os.Chmod(dir, 0o777) }); n > 0 {
+		t.Errorf("open to all: %d stubs are made in it", n)
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	if n := stubs(func(dir string) error { return os.Chown(dir, 1000, 1000) }); n > 0 {
+		t.Errorf("of a user: %d stubs are made in it", n)
+	}
+}
+
 // A stub can be loaded by whoever is in the jail, whatever umask it was made or found under.
 func TestPlaceForAll(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
