@@ -26,7 +26,7 @@ type hashing struct {
 
 // sum is the SHA-256 of so many bytes; "" where they are more than may be hashed, or cannot be read.
 func (h *hashing) sum(r io.Reader, size int64) string {
-	if size > h.left {
+	if size < 0 || size > h.left {
 		h.skipped++
 		return ""
 	}
