@@ -157,7 +157,7 @@ func compare(before, after disk) (all []Change, err error) {
 			said = append(said, fmt.Sprintf("%d directories cannot be read", old.unread+new.unread))
 		}
 		some := differences(p.number, old.files, new.files)
-		sums.sumFiles(some[:min(len(some), maxChanges)], was, is, old.files, new.files)
+		sums.sumFiles(some[:min(len(some), maxChanges)], side{was, p.on(before), old.files}, side{is, p.on(after), new.files})
 		all = append(all, some...)
 	}
 	if found == 0 {
@@ -195,8 +195,11 @@ func places(d disk) (all []place) {
 	return all
 }
 
+// on is a place of a disk.
+func (p place) on(d disk) disk { return disk{io.NewSectionReader(d.ReaderAt, p.from, p.size), p.size} }
+
 func mount(d disk, p place) (filesystem.FileSystem, error) {
-	part := disk{io.NewSectionReader(d.ReaderAt, p.from, p.size), p.size}
+	part := p.on(d)
 	from, err := ext4.Read(part.storage(), p.size, 0, 512)
 	if err == nil {
 		return from, nil
@@ -212,6 +215,7 @@ type entry struct {
 	size int64
 	mode fs.FileMode
 	time time.Time
+	ext4 uint32 // its number there; 0 for another file system
 }
 
 // listing is all files of a file system. A directory that cannot be read is counted and left.
@@ -241,7 +245,11 @@ func (l *listing) dir(from filesystem.FileSystem, at string, depth int) {
 		}
 		name := path.Join(at, strings.ReplaceAll(e.Name(), "/", "?"))
 		if info, err := e.Info(); err == nil {
-			l.files["/"+name] = entry{info.Size(), info.Mode(), info.ModTime()}
+			e := entry{size: info.Size(), mode: info.Mode(), time: info.ModTime()}
+			if s, is := info.Sys().(*ext4.StatT); is {
+				e.ext4 = s.Ino
+			}
+			l.files["/"+name] = e
 		}
 		if e.IsDir() && name != at && name != "lost+found" {
 			l.dir(from, name, depth+1)

@@ -62,30 +62,55 @@ func sumExtents(l *layer, all []Extent) error {
 	return h.said("extents")
 }
 
+// side is a file system before or after, the disk it is on, and its files.
+type side struct {
+	from  filesystem.FileSystem
+	on    disk
+	files map[string]entry
+}
+
 // sumFiles has each file say what was in it and what is.
-func (h *hashing) sumFiles(all []Change, was, is filesystem.FileSystem, old, new map[string]entry) {
+func (h *hashing) sumFiles(all []Change, was, is side) {
 	for i := range all {
 		c := &all[i]
-		if e, ok := old[c.Path]; ok && e.mode.IsRegular() {
-			c.Before = h.file(was, c.Path, e.size)
-		}
-		if e, ok := new[c.Path]; ok && e.mode.IsRegular() {
-			c.SHA256 = h.file(is, c.Path, e.size)
-		}
+		c.Before, c.SHA256 = h.file(was, c.Path), h.file(is, c.Path)
 	}
 }
 
-func (h *hashing) file(from filesystem.FileSystem, name string, size int64) string {
-	f, err := from.OpenFile(strings.TrimPrefix(name, "/"), os.O_RDONLY)
+// file is the sum of a plain file; "" of what is none.
+func (h *hashing) file(s side, name string) string {
+	e, ok := s.files[name]
+	if !ok || !e.mode.IsRegular() {
+		return ""
+	}
+	if e.size == 0 {
+		return h.sum(strings.NewReader(""), 0)
+	}
+	if e.ext4 != 0 {
+		f, err := openExt4(s.on, e.ext4, e.size)
+		if err != nil {
+			h.skipped++
+			return ""
+		}
+		return h.sum(f, e.size)
+	}
+	f, err := s.from.OpenFile(strings.TrimPrefix(name, "/"), os.O_RDONLY)
 	if err != nil {
 		h.skipped++
 		return ""
 	}
 	defer f.Close()
-	if size == 0 {
-		return h.sum(strings.NewReader(""), 0)
+	return h.sum(moving{f}, e.size)
+}
+
+// moving is read until it says nothing.
+type moving struct{ io.Reader }
+
+func (m moving) Read(p []byte) (n int, err error) {
+	if n, err = m.Reader.Read(p); n == 0 && err == nil {
+		err = io.ErrNoProgress
 	}
-	return h.sum(f, size)
+	return n, err
 }
 
 // both are two things to say; nil for none.
