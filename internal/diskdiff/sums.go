@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/diskfs/go-diskfs/filesystem"
+
+	"skep/internal/ext4file"
 )
 
 // Bounds of what is hashed: a guest may have written more than anybody wants to wait for.
@@ -87,7 +89,7 @@ func (h *hashing) file(s side, name string) string {
 		return h.sum(strings.NewReader(""), 0)
 	}
 	if e.ext4 != 0 {
-		f, err := openExt4(s.on, e.ext4, e.size)
+		f, err := ext4file.Open(s.on, e.ext4, e.size)
 		if err != nil {
 			h.skipped++
 			return ""

@@ -57,7 +57,10 @@ var Rows = []Row{
 	{Name: Diff, Reads: "the layer of a disk and its base: the tables of a qcow2 image, partitions, ext4, FAT",
 		Who: "`skep evidence`", Rights: jailed,
 		Calls: []string{"diskdiff.Diff", "diskdiff.openBase", "diskdiff.(nothing).ReadAt", "diskdiff.openLayer", "diskdiff.(layer).ReadAt", "diskdiff.(layer).read", "diskdiff.(storage).ReadAt", "diskdiff.(hashing).sum",
-			"diskdiff.openExt4", "diskdiff.(ext4File).extents", "diskdiff.(ext4File).Read", "diskdiff.(moving).Read"}, From: []string{"inside"}},
+			"diskdiff.(moving).Read"}, From: []string{"inside"}},
+	{Name: "file of ext4", Reads: "where the bytes of a plain file lie: superblock, inode, at most 32768 nodes of its tree of extents",
+		Who: "the readers " + Results + " and " + Diff, Rights: jailed,
+		Calls: []string{"ext4file.Open", "ext4file.(File).extents", "ext4file.(File).Read"}, From: []string{"diskdiff", "results"}},
 	{Name: Sheet, Reads: "pictures of screens that are to go onto a contact sheet, at most 60, each of at most 16 million pixels",
 		Who: "`skep evidence`, `skep screenshot --every`", Rights: jailed,
 		Calls: []string{"evidence.(Sheet).AddPNG"}, From: []string{"inside"}},
@@ -156,4 +159,4 @@ var NoReaders = []string{
 }
 
 // Packages are those that handle hostile bytes.
-var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "inside", "results", "worker", "page", "template", "memdump", "evidence", "diskdiff"}
+var Packages = []string{"disk", "console", "screen", "qmp", "hypervisor", "tool", "reader", "inside", "results", "worker", "page", "template", "memdump", "evidence", "diskdiff", "ext4file"}

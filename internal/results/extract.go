@@ -18,6 +18,7 @@ import (
 	"github.com/diskfs/go-diskfs/filesystem/fat32"
 
 	"skep/internal/cell"
+	"skep/internal/ext4file"
 )
 
 // errEnough ends a walk whose bounds are used up.
@@ -28,6 +29,7 @@ type extraction struct {
 	out  writer
 	left Bounds // what is left of the bounds
 	size Bounds
+	disk io.ReaderAt // with a file system
 }
 
 // Extract reads a disk and writes the stream of it. It runs in the jail.
@@ -144,6 +146,7 @@ func (x *extraction) files(disk *os.File, size int64, format cell.ResultsFormat)
 	if err != nil {
 		return err
 	}
+	x.disk = io.NewSectionReader(disk, 0, size)
 	return x.dir(from, ".", 1)
 }
 
@@ -222,6 +225,13 @@ func (x *extraction) entry(from filesystem.FileSystem, name string, e fs.DirEntr
 		return x.leave(name, "it is neither a file nor a directory")
 	case info.Size() < 0:
 		return x.leave(name, "its size is not valid")
+	}
+	if s, is := info.Sys().(*ext4.StatT); is {
+		in, err := ext4file.Open(x.disk, s.Ino, info.Size())
+		if err != nil {
+			return x.leave(name, fmt.Sprintf("it cannot be read: %v", err))
+		}
+		return x.file(name, info.Size(), in)
 	}
 	in, err := from.OpenFile(name, os.O_RDONLY)
 	if err != nil {

@@ -198,6 +198,34 @@ func TestFileSystems(t *testing.T) {
 	}
 }
 
+// A file with a hole in it, and at its end, comes out as its guest reads it.
+func TestHoles(t *testing.T) {
+	const size = 64 << 20
+	from := t.TempDir()
+	want := make([]byte, 1<<20)
+	copy(want[1<<16:], "text")
+	f, err := os.Create(filepath.Join(from, "sparse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte("text"), 1<<16); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(int64(len(want))); err != nil {
+		t.Fatal(err)
+	}
+	disk := image(t, size, nil)
+	makeFS(t, disk, []string{"mke2fs", "-q", "-t", "ext4", "-d", from})
+	dir, r, err := bring(t, disk, size, cell.ResultsExt4, bounds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "sparse")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v, %+v", len(got), err, r)
+	}
+}
+
 func makeFS(t testing.TB, disk *os.File, tools []string) {
 	t.Helper()
 	tool, err := exec.LookPath(tools[0])

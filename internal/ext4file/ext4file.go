@@ -1,4 +1,5 @@
-package diskdiff
+// Package ext4file reads plain files of ext4, which package ext4 of go-diskfs finds.
+package ext4file
 
 import (
 	"encoding/binary"
@@ -7,9 +8,9 @@ import (
 	"io"
 )
 
-// ext4File reads a plain file of ext4. Package ext4 has another's bytes where a file has a hole, or room that was never
+// File reads a plain file. Package ext4 has another's bytes where a file has a hole, or room that was never
 // written, and does not come to the end of one that ends with a hole.
-type ext4File struct {
+type File struct {
 	disk  io.ReaderAt
 	at    int64
 	size  int64
@@ -29,12 +30,13 @@ const (
 	ext4Extents   = 0x80000
 	extentMagic   = 0xf30a
 	extentDepth   = 5
-	extentNodes   = 1 << 15
+	extentNodes   = 1 << 15 // that are read of one file
+	maxExtents    = 1 << 20
 	extentWritten = 32768 // a longer one has never been written
 )
 
-// openExt4 opens the file with that number.
-func openExt4(disk io.ReaderAt, number uint32, size int64) (*ext4File, error) {
+// Open opens the file with that number.
+func Open(disk io.ReaderAt, number uint32, size int64) (*File, error) {
 	le := binary.LittleEndian
 	var super [1024]byte
 	if _, err := disk.ReadAt(super[:], 1024); err != nil {
@@ -61,13 +63,13 @@ func openExt4(disk io.ReaderAt, number uint32, size int64) (*ext4File, error) {
 	if flags := le.Uint32(inode[32:]); flags&ext4Extents == 0 || flags&ext4Encrypted != 0 {
 		return nil, errors.New("a file without extents, or an encrypted one")
 	}
-	f := &ext4File{disk: disk, size: size}
+	f := &File{disk: disk, size: size}
 	root := inode[40:100]
 	return f, f.extents(root, block, min(int(le.Uint16(root[6:])), extentDepth+1))
 }
 
 // extents notes the extents below a node.
-func (f *ext4File) extents(node []byte, block int64, depth int) error {
+func (f *File) extents(node []byte, block int64, depth int) error {
 	le := binary.LittleEndian
 	n := int(le.Uint16(node[2:]))
 	f.nodes++
@@ -100,7 +102,7 @@ func (f *ext4File) extents(node []byte, block int64, depth int) error {
 	return nil
 }
 
-func (f *ext4File) Read(p []byte) (int, error) {
+func (f *File) Read(p []byte) (int, error) {
 	if f.at >= f.size {
 		return 0, io.EOF
 	}
