@@ -40,29 +40,44 @@ func syn(from, to uint16) []byte {
 	return append(append(f, ip...), tcp...)
 }
 
+// heap is how many bytes are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// keptAtMost fails where more MiB than that are in use beyond what was before.
+func keptAtMost(t *testing.T, before, most int64) {
+	t.Helper()
+	if grown := heap() - before; grown > most<<20 {
+		t.Errorf("%d MiB are kept", grown>>20)
+	}
+}
+
+// servedAfter fails where the guest is not served any more.
+func servedAfter(t *testing.T, x fixture) {
+	t.Helper()
+	c := x.dial(x.address("after.example") + ":80")
+	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
+	if b, err := io.ReadAll(c); err != nil || !strings.Contains(string(b), "200 OK") {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 // Half-open connections by the ten thousand cost bounded memory, and names are answered meanwhile.
 func TestHalfOpen(t *testing.T) {
 	x := begin(t, netjob.Sinkhole{}, nil)
 	x.Lease()
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heap()
 	for i := range 20_000 {
 		if err := x.Frame(syn(uint16(1024+i), uint16(1000+i/16))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 128<<20 {
-		t.Errorf("%d MiB are kept", grown>>20)
-	}
-	at := x.address("after.example")
-	c := x.dial(at + ":80")
-	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
-	if b, err := io.ReadAll(c); err != nil || !strings.Contains(string(b), "200 OK") {
-		t.Errorf("%q, %v", b, err)
-	}
+	keptAtMost(t, before, 128)
+	servedAfter(t, x)
 }
 
 // udp is a datagram of the guest's, without a checksum, to a port of somebody's.
@@ -84,9 +99,7 @@ func TestMillionFrames(t *testing.T) {
 	}
 	x := begin(t, netjob.Sinkhole{}, nil)
 	x.Lease()
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heap()
 	began := time.Now()
 	for i := range n {
 		frame := udp(uint16(i/7), uint16(i))
@@ -103,17 +116,8 @@ func TestMillionFrames(t *testing.T) {
 		}
 	}
 	t.Logf("%.0f frames a second", float64(n)/time.Since(began).Seconds())
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 128<<20 {
-		t.Errorf("%d MiB are kept", grown>>20)
-	}
-	at := x.address("after.example")
-	c := x.dial(at + ":80")
-	fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
-	if b, err := io.ReadAll(c); err != nil || !strings.Contains(string(b), "200 OK") {
-		t.Errorf("%q, %v", b, err)
-	}
+	keptAtMost(t, before, 128)
+	servedAfter(t, x)
 }
 
 // Names that are asked for by the ten thousand cost bounded memory: of the table, and of the record.
@@ -121,19 +125,13 @@ func TestManyQuestions(t *testing.T) {
 	const n = 20_000
 	x := begin(t, netjob.Sinkhole{}, nil)
 	x.Lease()
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heap()
 	for i := range n {
 		if x.address(fmt.Sprintf("n%d.%s.example", i, strings.Repeat("x", 50))) == "" {
 			t.Fatalf("question %d has no answer", i)
 		}
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
-		t.Errorf("%d MiB are kept", grown>>20)
-	}
+	keptAtMost(t, before, 64)
 }
 
 // BenchmarkConnections is how many connections a guest makes, sixteen at once, each asked and answered. Guest and
