@@ -28,7 +28,8 @@ func Markdown() string {
 	return strings.TrimPrefix(b.String(), "\n") + early() +
 		beside("in the worker's place, with what it was handed", handedAttempts()) +
 		beside("in the worker's place, against the keeper's protocol", ProtocolAttempts()) +
-		beside("in the place of a network in user space or a capture, with what it was handed", CardAttempts())
+		beside("in the place of a network in user space or a capture, with what it was handed", CardAttempts()) +
+		beside("in the place of a TPM, with what it was handed", TpmAttempts())
 }
 
 // beside is what an attacker in another place than the hypervisor's tries besides.

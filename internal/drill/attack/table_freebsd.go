@@ -27,5 +27,8 @@ const (
 // HeadStarts: what bhyve opens before it enters capability mode it keeps, and the rows of the start try it.
 func HeadStarts() []Attempt { return nil }
 
-// CardAttempts: no network of this host's cells is in user space, and none is captured.
+// CardAttempts: nobody is brought into the place of a network's or a capture's process here.
 func CardAttempts() []Attempt { return nil }
+
+// TpmAttempts: no cell of this host has a TPM.
+func TpmAttempts() []Attempt { return nil }
