@@ -88,6 +88,10 @@ func (g *gate) enter(conn net.Conn) (v visitor, leave func(), err error) {
 	if !ok {
 		return v, nil, fault.New(fault.Host, "", "tell who you are: the kernel does not say")
 	}
+	busy := fault.New(fault.Busy, "", "answer you: too many connections")
+	if g.full(who.UID, 0) {
+		return v, nil, busy // before any file is read for them
+	}
 	v = visitor{access.Name(who.UID), g.rules.May(access.Who(who))}
 	stranger := 0
 	if len(v.may) == 0 {
@@ -95,8 +99,8 @@ func (g *gate) enter(conn net.Conn) (v visitor, leave func(), err error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.open[who.UID] >= visitsEach || g.all >= visitsAll || g.strangers+stranger > visitsStrangers {
-		return visitor{}, nil, fault.New(fault.Busy, "", "answer you: too many connections")
+	if g.fullNow(who.UID, stranger) {
+		return visitor{}, nil, busy
 	}
 	g.open[who.UID]++
 	g.all++
@@ -110,6 +114,18 @@ func (g *gate) enter(conn net.Conn) (v visitor, leave func(), err error) {
 			delete(g.open, who.UID)
 		}
 	}, nil
+}
+
+// full says whether a user has no connection left to come by, as one of so many strangers.
+func (g *gate) full(uid, strangers int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.fullNow(uid, strangers)
+}
+
+// fullNow is full for who holds the lock.
+func (g *gate) fullNow(uid, strangers int) bool {
+	return g.open[uid] >= visitsEach || g.all >= visitsAll || g.strangers+strangers > visitsStrangers
 }
 
 // refuses says why somebody may not ask for that, nil where they may.
