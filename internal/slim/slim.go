@@ -34,7 +34,11 @@ func Start() (done func()) {
 		percent.Store(int64(was))
 	}
 	return func() {
-		time.AfterFunc(settle, func() { debug.SetGCPercent(int(percent.Load())) })
+		time.AfterFunc(settle, func() {
+			if p := percent.Load(); p > 0 { // 0: GOGC=off, by whoever started this
+				debug.SetGCPercent(int(p))
+			}
+		})
 	}
 }
 
