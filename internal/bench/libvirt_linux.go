@@ -189,7 +189,10 @@ func (l *libvirt) end() {
 	dir := filepath.Dir(l.console)
 	if text, err := os.ReadFile(filepath.Join(dir, "libvirt/libvirtd.pid")); err == nil {
 		if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
-			_ = syscall.Kill(pid, syscall.SIGTERM)
+			// The file is in a directory of nobody's: what it names is only ended if it is that.
+			if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(name)) == "libvirtd" {
+				_ = syscall.Kill(pid, syscall.SIGTERM)
+			}
 		}
 	}
 	_ = os.RemoveAll(dir)
